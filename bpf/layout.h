@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pinned maps: what the data plane and the loader share, and what
+ * `bpftool map dump` shows. Addresses are byte arrays in network order, so that
+ * dumps read in order; an IPv4 address uses the first four of sixteen bytes and
+ * the others are zero. All other numbers are in host byte order.
+ *
+ * A change here, or in verdicts.h, is a new TL_LAYOUT: `attach` refuses to
+ * upgrade an interface in place over another one.
+ */
+#ifndef TUNLOAD_LAYOUT_H
+#define TUNLOAD_LAYOUT_H
+
+#include "verdicts.h"
+
+#define TL_LAYOUT 1
+
+#define TL_MAX_PEERS	65536
+#define TL_MAX_PREFIXES (1 << 20)
+#define TL_NAME_LEN	32   /* peer name with its NUL */
+#define TL_HOST_LEN	256  /* DNS name with its NUL (RFC 1035 2.3.4) */
+#define TL_REASON_LEN	128  /* why this mode, with its NUL */
+#define TL_DSCP_COPY	0xff /* outer DSCP = inner DSCP (RFC 2983 uniform) */
+#define TL_PEER_NONE	0    /* no peer: ids start at 1 */
+
+/* Packets, and bytes of the inner packet (of the packet itself where there is
+ * no tunnel), without the link layer header. */
+struct tl_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* One counter a verdict, in the order of enum tl_verdict. */
+#define TL_VERDICT_FIELD(name, fate, text) struct tl_counter name;
+struct tl_verdicts {
+	TL_VERDICTS(TL_VERDICT_FIELD)
+};
+#undef TL_VERDICT_FIELD
+
+/* peers: peer id -> this. */
+struct tl_peer {
+	char name[TL_NAME_LEN];
+	__u8 family;	   /* of the outer header: 4 or 6 */
+	__u8 ttl;	   /* outer TTL or hop limit, 1 to 255 */
+	__u8 dscp;	   /* 0 to 63, or TL_DSCP_COPY */
+	__u8 flags;	   /* TL_PEER_F_* */
+	__u32 mtu;	   /* largest inner packet, bytes */
+	__u8 endpoint[16]; /* outer destination */
+	__u8 local[16];	   /* outer source */
+	/* The data plane does not read what follows. */
+	__u8 probe[16];	    /* inner address that answers a ping */
+	__u32 probe_family; /* 4, 6, or 0: no probe */
+	__u32 keepalive;    /* seconds, 0 = never */
+	__u32 mtu_fixed;    /* as configured, 0 = follows the path MTU */
+};
+
+#define TL_PEER_F_LOCAL_FIXED 0x01 /* `local` was configured */
+#define TL_PEER_F_PROBE_FIXED 0x02 /* `probe` was configured */
+#define TL_PEER_F_GUARD_SET   0x04 /* `guard` was configured ... */
+#define TL_PEER_F_GUARD	      0x08 /* ... as yes */
+
+/* endpoints: outer addresses -> peer id. */
+struct tl_endpoint {
+	__u8 family; /* 4 or 6 */
+	__u8 zero[3];
+	__u8 endpoint[16]; /* outer source of what arrives */
+	__u8 local[16];	   /* outer destination of what arrives */
+};
+
+struct tl_peer_id {
+	__u32 peer;
+};
+
+/* prefixes4, prefixes6: inner prefix -> peer, longest match. */
+struct tl_prefix4 {
+	__u32 prefixlen; /* bits */
+	__u8 addr[4];
+};
+
+struct tl_prefix6 {
+	__u32 prefixlen; /* bits */
+	__u8 addr[16];
+};
+
+struct tl_prefix {
+	__u32 peer;  /* TL_PEER_NONE: reached without a tunnel, an exception
+		      * from a shorter allowed prefix */
+	__u32 flags; /* TL_PREFIX_F_* */
+};
+
+#define TL_PREFIX_F_GUARD 0x01 /* drop plain packets with this source */
+#define TL_PREFIX_F_OWN	  0x02 /* an address of this host */
+
+/* peer_stats: peer id -> this, for each CPU. */
+struct tl_peer_stats {
+	__u64 last_rx_ns; /* CLOCK_MONOTONIC of the last rx_decap, 0 = never */
+	__u64 last_tx_ns; /* the same of the last tx_encap */
+	struct tl_verdicts verdicts;
+};
+
+/* interface: one entry, what the loader knows of this attachment. */
+struct tl_interface {
+	__u32 layout; /* TL_LAYOUT */
+	__u32 ifindex;
+	__u64 netns_cookie; /* SO_NETNS_COOKIE */
+	char name[16];
+	__u32 flags;	  /* TL_IF_F_* */
+	__u32 mode;	  /* enum tl_mode: what is attached */
+	__u32 mode_asked; /* enum tl_mode: what was asked for */
+	__u32 path_mtu;	  /* bytes, of the outer packet */
+	__u8 local4[4];	  /* zero: none */
+	__u8 local6[16];
+	__u8 source4[4]; /* inner source of the host's own packets, or zero */
+	__u8 source6[16];
+	char mode_reason[TL_REASON_LEN];
+	__u64 monitor_until_ns; /* CLOCK_MONOTONIC until which events are sent
+				 */
+};
+
+enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
+
+#define TL_IF_F_READY	     0x01 /* an attach has come to its end */
+#define TL_IF_F_CLSACT_OURS  0x02 /* we made the clsact qdisc */
+#define TL_IF_F_LOCAL4_FIXED 0x04 /* `local4` was configured */
+#define TL_IF_F_LOCAL6_FIXED 0x08
+#define TL_IF_F_NO_ROUTES    0x10 /* routes = no */
+#define TL_IF_F_NO_GUARD     0x20 /* guard suspended while modes change */
+
+/* hostnames: peer id -> this, for endpoints that were given as a DNS name. */
+struct tl_hostname {
+	char name[TL_HOST_LEN];
+};
+
+/* events: ring buffer of these while a `tunload monitor` listens. */
+struct tl_event {
+	__u64 time_ns;	   /* CLOCK_MONOTONIC */
+	__u32 verdict;	   /* enum tl_verdict */
+	__u32 peer;	   /* peer id or TL_PEER_NONE */
+	__u32 length;	   /* bytes as counted for the verdict */
+	__u8 outer_family; /* 4, 6, or 0: no outer header */
+	__u8 inner_family; /* 4, 6, or 0: not parsed */
+	__u8 zero[2];
+	__u8 outer_src[16];
+	__u8 outer_dst[16];
+	__u8 inner_src[16];
+	__u8 inner_dst[16];
+};
+
+#endif

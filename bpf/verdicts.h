@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every verdict of the data plane, in one list. The enum, the counter struct
+ * of the maps, the names in text and JSON, the man page's table and the test
+ * that each verdict has a case all come from here.
+ *
+ * VERDICT(name, fate, text)
+ *   name  what JSON, text and the fields of struct tl_verdicts call it;
+ *         rx_ at ingress, tx_ at egress
+ *   fate  what became of the packet: TUNNEL decapsulated or encapsulated,
+ *         PASS left untouched, DROP dropped
+ *   text  one line for people, with its source in the RFCs where it has one
+ *
+ * Add at the end of a direction only together with TL_LAYOUT (layout.h): the
+ * order is the layout of the pinned counters.
+ */
+#ifndef TUNLOAD_VERDICTS_H
+#define TUNLOAD_VERDICTS_H
+
+/* clang-format off */
+#define TL_VERDICTS(VERDICT)                                                   \
+	VERDICT(rx_decap, TUNNEL, "decapsulated")                              \
+	VERDICT(rx_plain, PASS, "no tunnel packet, left alone")                \
+	VERDICT(rx_no_peer, PASS,                                              \
+		"protocol 4/41 from or to an address of no peer, left alone "  \
+		"(RFC 4213 3.6)")                                              \
+	VERDICT(rx_fragment, PASS,                                             \
+		"fragment of an outer packet, left to the kernel "             \
+		"(RFC 4213 3.6)")                                              \
+	VERDICT(rx_too_many_options, PASS,                                     \
+		"too many IPv6 options headers before 4/41, left alone")       \
+	VERDICT(rx_icmp_too_big, PASS,                                         \
+		"ICMP: our outer packet was too big (RFC 2003 5.1, 2473 8)")   \
+	VERDICT(rx_icmp_unreachable, PASS,                                     \
+		"ICMP: our outer packet could not be delivered (RFC 2003 4)")  \
+	VERDICT(rx_icmp_time_exceeded, PASS,                                   \
+		"ICMP: our outer packet ran out of hops (RFC 2003 4)")         \
+	VERDICT(rx_icmp_other, PASS,                                           \
+		"ICMP: another error about our outer packet (RFC 2003 4)")     \
+	VERDICT(rx_bad_outer, DROP,                                            \
+		"outer header malformed or longer than the packet")            \
+	VERDICT(rx_bad_checksum, DROP,                                         \
+		"outer IPv4 header checksum wrong (RFC 791 3.1)")              \
+	VERDICT(rx_bad_version, DROP,                                          \
+		"inner version does not fit the outer protocol number")        \
+	VERDICT(rx_bad_inner, DROP,                                            \
+		"inner header malformed or longer than the outer says")        \
+	VERDICT(rx_martian, DROP,                                              \
+		"inner source loopback, multicast, unspecified or v4-mapped "  \
+		"(RFC 4213 3.6)")                                              \
+	VERDICT(rx_own_source, DROP,                                           \
+		"inner source is an address of this host (RFC 4213 3.6)")      \
+	VERDICT(rx_not_allowed, DROP,                                          \
+		"inner source not in the peer's allowed prefixes "             \
+		"(RFC 4213 3.6)")                                              \
+	VERDICT(rx_borrowed, DROP,                                             \
+		"a tunnelled prefix as source, but without the tunnel")        \
+	VERDICT(rx_ecn, DROP,                                                  \
+		"outer CE on an inner packet without ECN (RFC 6040 4.2)")      \
+	VERDICT(rx_stale_peer, DROP,                                           \
+		"the maps name a peer that does not exist")                    \
+	VERDICT(rx_error, DROP, "the kernel refused to shorten the packet")    \
+	VERDICT(tx_encap, TUNNEL, "encapsulated")                              \
+	VERDICT(tx_plain, PASS, "inner destination of no peer, left alone")    \
+	VERDICT(tx_tunnelled, PASS,                                            \
+		"already on its way to the endpoint, left alone "              \
+		"(RFC 2473 4.1.2)")                                            \
+	VERDICT(tx_loop, DROP,                                                 \
+		"inner source is the peer's endpoint (RFC 2003 3.2)")          \
+	VERDICT(tx_too_big, DROP,                                              \
+		"larger than the peer's MTU (RFC 2003 5.1, 2473 7, 4213 3.2)") \
+	VERDICT(tx_bad_inner, DROP,                                            \
+		"inner header malformed or longer than the packet")            \
+	VERDICT(tx_stale_peer, DROP,                                           \
+		"the maps name a peer that does not exist")                    \
+	VERDICT(tx_error, DROP, "the kernel refused to lengthen the packet")
+/* clang-format on */
+
+enum tl_fate { TL_FATE_TUNNEL, TL_FATE_PASS, TL_FATE_DROP };
+
+#define TL_VERDICT_ENUM(name, fate, text) TL_##name,
+enum tl_verdict { TL_VERDICTS(TL_VERDICT_ENUM) TL_VERDICT_COUNT };
+#undef TL_VERDICT_ENUM
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The model: one interface with its peers. A configuration file, the words
+ * behind `peer add` and the running state in the maps all become a struct conf,
+ * and everything else works on that.
+ */
+#ifndef TUNLOAD_CONF_H
+#define TUNLOAD_CONF_H
+
+#include <net/if.h>
+#include <stdio.h>
+
+#include "bpf_layout.h"
+#include "error.h"
+#include "text.h"
+
+/* Limits and defaults of the settings; the documentation's come from here. */
+#define KEEPALIVE_DEFAULT 25	/* s */
+#define KEEPALIVE_MAX	  65535 /* s; 0 = never */
+#define PATH_MTU_DEFAULT  1500
+#define PATH_MTU_MIN	  576 /* RFC 791 3.1; IPv6 peers need 1280 (RFC 8200 5) */
+#define PATH_MTU_MAX	  65535
+#define PEER_MTU_MIN	  536
+#define TTL_DEFAULT	  64
+
+enum guard { GUARD_DEFAULT, GUARD_NO, GUARD_YES };
+
+/* Where a setting came from, for errors: "FILE:LINE" or an argument. */
+struct origin {
+	const char *file; /* NULL: the command line */
+	unsigned int line;
+};
+
+struct peer {
+	uint32_t id; /* in the maps; TL_PEER_NONE before it is there */
+	char name[TL_NAME_LEN];
+	struct origin origin;
+	char host[TL_HOST_LEN]; /* endpoint as a DNS name, or "" */
+	struct ip endpoint;	/* family 0 until resolved */
+	struct ip local;	/* family 0 until resolved */
+	bool local_fixed;
+	struct prefix *allowed; /* n_allowed of them, in the order given */
+	size_t n_allowed;
+	struct ip probe; /* family 0: none possible */
+	bool probe_fixed;
+	uint32_t keepalive; /* s */
+	uint32_t
+		mtu_fixed; /* bytes of the inner packet; 0: from the path MTU */
+	uint32_t mtu;	   /* bytes, what is in force; 0 until resolved */
+	uint8_t ttl;
+	uint8_t dscp; /* 0 to 63, or TL_DSCP_COPY */
+	enum guard guard;
+};
+
+struct conf {
+	char ifname[IFNAMSIZ];
+	uint32_t ifindex;	  /* 0 until resolved */
+	char file[4096];	  /* "" if from none */
+	struct ip local4, local6; /* family 0: none, or not yet resolved */
+	bool local4_fixed, local6_fixed;
+	struct ip source4, source6; /* family 0: none */
+	enum tl_mode mode;	    /* asked for */
+	uint32_t path_mtu;
+	bool routes;
+	struct peer *peers;
+	size_t n_peers;
+};
+
+/* Defaults, no peers. Never fails; ifname must fit IFNAMSIZ. */
+void conf_init(struct conf *c, const char *ifname);
+void conf_free(struct conf *c);
+struct peer *conf_peer(const struct conf *c, const char *name);
+/* Appends a peer with defaults; NULL only when out of memory. Pointers to other
+ * peers become invalid. */
+struct peer *conf_add_peer(struct conf *c, const char *name);
+void conf_del_peer(struct conf *c, struct peer *p);
+/* Deep copy. */
+int conf_copy(struct conf *to, const struct conf *from);
+
+/* Sets one key of a peer from text ("endpoint", "allowed-ips", ...; as in the
+ * file and as in `peer add`). Errors name the origin and quote the value. */
+int peer_set(struct peer *p, const struct origin *from, const char *key,
+	     const char *value);
+
+/* Reads FILE into a conf made by conf_init(). USAGE with the line on a bad one;
+ * what needs the host (names, addresses) is left to resolve(). Section and key
+ * syntax, ranges, unknown and repeated keys, repeated peers, NUL bytes, length
+ * are all checked here. */
+int conf_read(struct conf *c, const char *file);
+
+/* The rules between peers that need no host: endpoint inside its own allowed
+ * prefixes (0.0.0.0/0 and ::/0 excepted), equal prefixes, equal (endpoint,
+ * local), missing endpoint. Works before resolve() on what is
+ * known, and after it on all. */
+int conf_check(const struct conf *c);
+
+/* Prints c as a configuration file that conf_read() reads back the same. */
+void conf_write(FILE *out, const struct conf *c);
+
+#endif

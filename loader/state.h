@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The running state: pinned maps <-> struct conf, and the counters. */
+#ifndef TUNLOAD_STATE_H
+#define TUNLOAD_STATE_H
+
+#include "conf.h"
+#include "routes.h"
+
+/* File descriptors of the maps, by the names of their pins. */
+struct maps {
+	int peers, endpoints, prefixes4, prefixes6;
+	int peer_stats, verdicts, interface, hostnames, events;
+};
+
+/* Opens the pins of an attached interface. FAILED "not attached" if there are
+ * none, and a hint if they are half finished, made by another TL_LAYOUT, or
+ * of another network namespace. Does not lock. */
+int maps_open(struct maps *m, const char *ifname);
+void maps_close(struct maps *m);
+
+int interface_read(const struct maps *m, struct tl_interface *out);
+int interface_write(const struct maps *m, const struct tl_interface *in);
+
+/* The running state as a conf (conf_init()ed by the callee): what was
+ * configured and what was resolved. Broken entries (edited by hand) are named
+ * with a warning and left out. */
+int state_read(const struct maps *m, const char *ifname, struct conf *out);
+
+/*
+ * Makes the maps equal to c, differences only, in an order that never shows the
+ * data plane a peer without its settings: new peers and counters, endpoints,
+ * prefixes with exceptions, then removals in the reverse order. A peer keeps id
+ * and counters by its name; c's ids are filled in.
+ */
+int state_apply(const struct maps *m, struct conf *c,
+		const struct exception *exceptions, size_t n_exceptions);
+
+/* Counters of one peer, or with TL_PEER_NONE of the interface, summed over the
+ * CPUs; the last_*_ns are the latest. */
+int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out);
+
+/* By enum tl_verdict. */
+extern const char *const verdict_names[TL_VERDICT_COUNT];
+extern const char *const verdict_texts[TL_VERDICT_COUNT];
+extern const enum tl_fate verdict_fates[TL_VERDICT_COUNT];
+/* The counters as an array. */
+static inline const struct tl_counter *
+verdict_counters(const struct tl_verdicts *v)
+{
+	return (const struct tl_counter *)v;
+}
+
+#endif

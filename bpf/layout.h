@@ -58,6 +58,9 @@ struct tl_peer {
 #define TL_PEER_F_PROBE_FIXED 0x02 /* `probe` was configured */
 #define TL_PEER_F_GUARD_SET   0x04 /* `guard` was configured ... */
 #define TL_PEER_F_GUARD	      0x08 /* ... as yes */
+/* Frames do not come with the link layer address of the outer next hop (set by
+ * the loader for `routes = no`): ask the FIB. */
+#define TL_PEER_F_FIB_NEXTHOP 0x10
 
 /* endpoints: outer addresses -> peer id. */
 struct tl_endpoint {
@@ -132,18 +135,26 @@ struct tl_hostname {
 };
 
 /* events: ring buffer of these while a `tunload monitor` listens. */
+#define TL_EVENT_HEAD 128
+
 struct tl_event {
-	__u64 time_ns;	   /* CLOCK_MONOTONIC */
-	__u32 verdict;	   /* enum tl_verdict */
-	__u32 peer;	   /* peer id or TL_PEER_NONE */
-	__u32 length;	   /* bytes as counted for the verdict */
-	__u8 outer_family; /* 4, 6, or 0: no outer header */
-	__u8 inner_family; /* 4, 6, or 0: not parsed */
-	__u8 zero[2];
-	__u8 outer_src[16];
-	__u8 outer_dst[16];
-	__u8 inner_src[16];
-	__u8 inner_dst[16];
+	__u64 time_ns;		  /* CLOCK_MONOTONIC */
+	__u32 verdict;		  /* enum tl_verdict */
+	__u32 peer;		  /* peer id or TL_PEER_NONE */
+	__u32 length;		  /* bytes as counted for the verdict */
+	__u32 head_len;		  /* bytes of head that are filled */
+	__u8 head[TL_EVENT_HEAD]; /* the packet from its first IP header on: the
+				   * outer one at ingress, the inner one at
+				   * egress; parse.h reads it */
 };
+
+/* event_limit: how many events this CPU has sent in this window. */
+struct tl_event_limit {
+	__u64 window_ns; /* its beginning, CLOCK_MONOTONIC */
+	__u64 sent;
+};
+
+#define TL_EVENT_WINDOW_NS 100000000ULL
+#define TL_EVENTS_A_WINDOW 100 /* for each CPU */
 
 #endif

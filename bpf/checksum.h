@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The Internet checksum (RFC 1071), and its update (RFC 1624). */
+#ifndef TUNLOAD_CHECKSUM_H
+#define TUNLOAD_CHECKSUM_H
+
+#include "net.h"
+
+/* Folds a sum of 16-bit words to 16 bits. Good for sums of up to 2^16 words. */
+static __always_inline __u16 csum_fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum + (sum >> 16);
+}
+
+/* The sum, not complemented, of the 20 bytes of an IPv4 header without options,
+ * read as words of memory order. */
+static __always_inline __u32 csum_ip4(const struct iphdr *ip)
+{
+	const __u16 *word = (const __u16 *)ip;
+	__u32 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < IP4_HLEN / 2; i++)
+		sum += word[i];
+	return sum;
+}
+
+/* The sum of the words from ip + 20 to ip + hlen: the options. hlen is a
+ * multiple of four, at most 60; ip + hlen must be within end. */
+static __always_inline __u32 csum_ip4_options(const struct iphdr *ip,
+					      __u32 hlen, const void *end)
+{
+	const __u16 *word = (const __u16 *)(ip + 1);
+	__u32 sum = 0;
+
+	hlen = forget(hlen, ip->check);
+	for (__u32 at = IP4_HLEN; at < IP4_HLEN_MAX; at += 4, word += 2) {
+		if (at >= hlen || (const void *)(word + 2) > end)
+			break;
+		sum += word[0] + word[1];
+	}
+	return sum;
+}
+
+/* The checksum after a 16-bit word of what it covers has changed (RFC 1624 3,
+ * equation 3). All in the byte order of the packet. */
+static __always_inline __sum16 csum_update(__sum16 check, __be16 from,
+					   __be16 to)
+{
+	__u32 sum = (__u16)~check + (__u16)~from + to;
+
+	return ~csum_fold(sum);
+}
+
+#endif

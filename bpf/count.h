@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Verdicts: counted once each, reported while somebody listens. */
+#ifndef TUNLOAD_COUNT_H
+#define TUNLOAD_COUNT_H
+
+#include "maps.h"
+#include "parse.h"
+
+/* A bit for each verdict of a fate. */
+#define VERDICT_DROP_BIT(name, fate, text)                                     \
+	| ((__u64)(TL_FATE_##fate == TL_FATE_DROP) << TL_##name)
+#define DROP_MASK (0 TL_VERDICTS(VERDICT_DROP_BIT))
+#define QUIET_MASK                                                             \
+	(1ULL << TL_rx_decap | 1ULL << TL_rx_plain | 1ULL << TL_tx_encap |     \
+	 1ULL << TL_tx_plain | 1ULL << TL_tx_tunnelled)
+
+_Static_assert(TL_VERDICT_COUNT <= 64, "verdicts fit a mask");
+
+static __always_inline bool is_drop(enum tl_verdict verdict)
+{
+	return DROP_MASK >> verdict & 1;
+}
+
+/* Verdicts of interest to somebody who watches. */
+static __always_inline bool is_reported(enum tl_verdict verdict)
+{
+	return !(QUIET_MASK >> verdict & 1);
+}
+
+/* A packet, its verdict, and for whom it is counted. */
+struct outcome {
+	enum tl_verdict verdict;
+	__u32 peer;  /* id, or TL_PEER_NONE */
+	__u32 bytes; /* of the inner packet, or of the packet */
+};
+
+static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
+{
+	struct tl_counter *counter = (struct tl_counter *)v;
+
+	if (o->verdict >= TL_VERDICT_COUNT)
+		return;
+	counter += o->verdict;
+	counter->packets++;
+	counter->bytes += o->bytes;
+}
+
+static __always_inline void count_peer(const struct outcome *o)
+{
+	struct tl_peer_stats *stats;
+
+	if (o->peer == TL_PEER_NONE)
+		return;
+	stats = bpf_map_lookup_elem(&peer_stats, &o->peer);
+	if (!stats)
+		return;
+	add(&stats->verdicts, o);
+	if (o->verdict == TL_rx_decap)
+		stats->last_rx_ns = bpf_ktime_get_coarse_ns();
+	else if (o->verdict == TL_tx_encap)
+		stats->last_tx_ns = bpf_ktime_get_coarse_ns();
+}
+
+static __always_inline void count(const struct outcome *o)
+{
+	const __u32 zero = 0;
+	struct tl_verdicts *all = bpf_map_lookup_elem(&verdicts, &zero);
+
+	if (all)
+		add(all, o);
+	count_peer(o);
+}
+
+/* Somebody listens, and this CPU has not said too much of late. */
+static __always_inline bool event_wanted(__u64 now)
+{
+	const __u32 zero = 0;
+	struct tl_interface *iface = bpf_map_lookup_elem(&interface, &zero);
+	struct tl_event_limit *limit;
+
+	if (!iface || iface->monitor_until_ns < now)
+		return false;
+	limit = bpf_map_lookup_elem(&event_limit, &zero);
+	if (!limit)
+		return false;
+	if (now - limit->window_ns > TL_EVENT_WINDOW_NS) {
+		limit->window_ns = now;
+		limit->sent = 0;
+	}
+	return limit->sent++ < TL_EVENTS_A_WINDOW;
+}
+
+/* Room for an event about a verdict that is neither plain nor tunnelled,
+ * while somebody listens; the caller fills in head and submits. */
+static __always_inline struct tl_event *event_reserve(enum tl_verdict verdict,
+						      __u32 peer, __u32 bytes)
+{
+	__u64 now = bpf_ktime_get_ns();
+	struct tl_event *event;
+
+	if (!event_wanted(now))
+		return NULL;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event)
+		return NULL;
+	event->time_ns = now;
+	event->verdict = verdict;
+	event->peer = peer;
+	event->length = bytes;
+	return event;
+}
+
+/* How much of a packet of len bytes goes into an event: 0 to TL_EVENT_HEAD. The
+ * compiler must not see the bounds before the caller checks them again, where
+ * the verifier needs them. */
+static __always_inline __u32 event_head_len(__u32 len)
+{
+	if (len > TL_EVENT_HEAD)
+		len = TL_EVENT_HEAD;
+	asm volatile("" : "+r"(len));
+	return len;
+}
+
+static __always_inline bool event_head_fits(__u32 len)
+{
+	return len >= 1 && len <= TL_EVENT_HEAD;
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What becomes of a packet that leaves: find the peer by the inner destination,
+ * check, and say what to put in front. */
+#ifndef TUNLOAD_EGRESS_H
+#define TUNLOAD_EGRESS_H
+
+#include "build.h"
+#include "ingress.h"
+
+struct tx {
+	struct outcome outcome;
+	struct inner inner;
+	const struct tl_peer *peer;
+	__u32 excess; /* bytes that the segments of a super-packet are too long
+		       */
+};
+
+/* The first four bytes behind the IP header: the ports. */
+static __always_inline __u32 ports(const struct view *v,
+				   const struct ip_info *ip)
+{
+	const __u32 *at = v->at + ip->hlen;
+
+	if (ip->fragment || (ip->proto != NEXT_TCP && ip->proto != NEXT_UDP) ||
+	    (const void *)(at + 1) > v->end)
+		return 0;
+	return *at;
+}
+
+/* Bytes of TCP or UDP header of a super-packet. */
+static __always_inline __u32 transport_len(const struct view *v,
+					   const struct ip_info *ip)
+{
+	const __u8 *at = v->at + ip->hlen;
+
+	if (ip->proto != NEXT_TCP)
+		return 8;
+	if ((const void *)(at + 13) > v->end)
+		return 20;
+	return (at[12] >> 4) * 4;
+}
+
+/* Nothing is put around a packet that already is on its way to the endpoint
+ * (RFC 2473 4.1.2), nor around one that claims to come from there (RFC 2003
+ * 3.2). */
+static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
+						  const struct ip_info *ip)
+{
+	__u8 src[16] = {}, dst[16] = {};
+	bool from = true, to = true;
+
+	if (ip->family != peer->family)
+		return TL_tx_encap;
+	copy_addr(src, ip->src, ip->family);
+	copy_addr(dst, ip->dst, ip->family);
+	for (int i = 0; i < 16; i += 8) {
+		from = from &&
+		       *(__u64 *)(src + i) == *(__u64 *)(peer->endpoint + i);
+		to = to &&
+		     *(__u64 *)(dst + i) == *(__u64 *)(peer->endpoint + i);
+	}
+	if (to && is_tunnel(ip->proto))
+		return TL_tx_tunnelled;
+	return from ? TL_tx_loop : TL_tx_encap;
+}
+
+/* Size against the peer's MTU. gso_size: bytes of payload in each segment of a
+ * super-packet, else 0. */
+static __always_inline enum tl_verdict check_size(const struct view *v,
+						  const struct ip_info *ip,
+						  __u32 gso_size, struct tx *tx)
+{
+	__u32 size = v->len, mtu = tx->peer->mtu;
+
+	if (gso_size)
+		size = ip->hlen + transport_len(v, ip) + gso_size;
+	if (size <= mtu)
+		return TL_tx_encap;
+	if (gso_size && ip->proto == NEXT_TCP && size - mtu < gso_size) {
+		tx->excess = size - mtu;
+		return TL_tx_encap;
+	}
+	/* The outer packet may be fragmented then (RFC 2003 3.1). */
+	if (!gso_size && !tx->inner.df)
+		return TL_tx_encap;
+	return TL_tx_too_big;
+}
+
+/* An IPv4 packet may be fragmented on its way if its DF is not set, and
+ * is when it is too large for the path. */
+static __always_inline void fill_inner(const struct view *v,
+				       const struct ip_info *ip, struct tx *tx)
+{
+	const struct iphdr *ip4 = v->at;
+
+	tx->inner.family = ip->family;
+	tx->inner.tos = ip->tos;
+	tx->inner.len = v->len;
+	tx->inner.df = ip->family == 6 || v->len <= tx->peer->mtu ||
+		       (const void *)(ip4 + 1) > v->end ||
+		       ip4->frag_off & bpf_htons(IP4_DF);
+	tx->inner.flow = flow_hash(ip->src, ip->dst, ip->family, ip->proto,
+				   ports(v, ip));
+}
+
+/* The verdict for the packet whose IP header is at v->at. Changes nothing. */
+static __always_inline enum tl_verdict
+egress(const struct view *v, __be16 proto, __u32 gso_size, struct tx *tx)
+{
+	const struct tl_prefix *prefix;
+	enum parse_result result = PARSE_MALFORMED;
+	enum tl_verdict verdict;
+	struct ip_info ip = {};
+
+	tx->outcome.bytes = v->len;
+	if (proto == bpf_htons(ETH_P_IP))
+		result = parse_ip4(v->at, v->end, &ip);
+	else if (proto == bpf_htons(ETH_P_IPV6))
+		result = parse_ip6_header(v->at, v->end, &ip);
+	if (!ip.family)
+		return TL_tx_plain;
+	prefix = find_prefix(ip.family, ip.dst);
+	if (!prefix || prefix->peer == TL_PEER_NONE)
+		return TL_tx_plain;
+
+	tx->outcome.peer = prefix->peer;
+	tx->peer = bpf_map_lookup_elem(&peers, &prefix->peer);
+	if (!tx->peer || (tx->peer->family != 4 && tx->peer->family != 6))
+		return TL_tx_stale_peer;
+	if (result != PARSE_OK ||
+	    (!gso_size && (ip.tot_len > v->len || ip.tot_len < ip.hlen)))
+		return TL_tx_bad_inner;
+	verdict = check_loop(tx->peer, &ip);
+	if (verdict != TL_tx_encap)
+		return verdict;
+	fill_inner(v, &ip, tx);
+	return check_size(v, &ip, gso_size, tx);
+}
+
+#endif

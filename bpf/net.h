@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Headers of the wire, and what is needed to read them, for the BPF object and
+ * for the unit tests alike: from vmlinux.h there, from the system's headers
+ * here.
+ */
+#ifndef TUNLOAD_NET_H
+#define TUNLOAD_NET_H
+
+#ifdef __bpf__
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#else
+#include <linux/types.h>
+#include <linux/icmp.h>
+#include <linux/if_ether.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <bpf/bpf_endian.h>
+#define __always_inline inline __attribute__((always_inline))
+
+struct vlan_hdr {
+	__be16 h_vlan_TCI;
+	__be16 h_vlan_encapsulated_proto;
+};
+
+struct frag_hdr {
+	__u8 nexthdr;
+	__u8 reserved;
+	__be16 frag_off;
+	__be32 identification;
+};
+#endif
+
+#ifdef __bpf__
+#define true 1
+#define false 0
+typedef _Bool bool;
+
+#define ETH_ALEN     6
+#define ETH_HLEN     14
+#define ETH_P_IP     0x0800
+#define ETH_P_IPV6   0x86DD
+#define ETH_P_8021Q  0x8100
+#define ETH_P_8021AD 0x88A8
+#endif
+
+/*
+ * x, of which the verifier then knows nothing: with `unknown` any number that
+ * it does not know either. Otherwise it would go through all that follows once
+ * for each of the ways that led here. Check the bounds again behind it.
+ */
+#ifdef __bpf__
+static __always_inline __u32 forget(__u32 x, __u32 unknown)
+{
+	asm volatile("%0 ^= %1" : "+r"(x) : "r"(unknown));
+	asm volatile("%0 ^= %1" : "+r"(x) : "r"(unknown));
+	return x;
+}
+#else
+static __always_inline __u32 forget(__u32 x, __u32 unknown)
+{
+	(void)unknown;
+	return x;
+}
+#endif
+
+/* Protocol numbers (IANA). 4 and 41 are the tunnels'. */
+#define NEXT_HOP_BY_HOP	  0
+#define NEXT_ICMP	  1
+#define NEXT_IPV4	  4
+#define NEXT_TCP	  6
+#define NEXT_UDP	  17
+#define NEXT_IPV6	  41
+#define NEXT_FRAGMENT	  44
+#define NEXT_ICMPV6	  58
+#define NEXT_DEST_OPTIONS 60
+
+/* IPv4 fragment field, host byte order (RFC 791 3.1). */
+#define IP4_DF		0x4000
+#define IP4_MF		0x2000
+#define IP4_OFFSET_MASK 0x1fff
+
+#define IP4_HLEN     20
+#define IP4_HLEN_MAX 60 /* with options */
+#define IP6_HLEN     40
+
+/* What the outer header adds, bytes. */
+static __always_inline __u32 outer_header_len(__u8 family)
+{
+	return family == 4 ? IP4_HLEN : IP6_HLEN;
+}
+
+static __always_inline bool is_tunnel(__u8 proto)
+{
+	return proto == NEXT_IPV4 || proto == NEXT_IPV6;
+}
+
+/* IPv4 header length with options, bytes; 0 to 60. */
+static __always_inline __u32 ip4_hlen(const struct iphdr *ip)
+{
+	return ip->ihl * 4;
+}
+
+static __always_inline bool ip4_is_fragment(const struct iphdr *ip)
+{
+	return (ip->frag_off & bpf_htons(IP4_MF | IP4_OFFSET_MASK)) != 0;
+}
+
+/* The traffic class of an IPv6 header: DSCP and ECN (RFC 2474 3, 3168 5). */
+static __always_inline __u8 ip6_tclass(const struct ipv6hdr *ip)
+{
+	return ip->priority << 4 | ip->flow_lbl[0] >> 4;
+}
+
+static __always_inline void ip6_set_tclass(struct ipv6hdr *ip, __u8 tclass)
+{
+	ip->priority = tclass >> 4;
+	ip->flow_lbl[0] = (ip->flow_lbl[0] & 0x0f) | tclass << 4;
+}
+
+#endif

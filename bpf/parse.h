@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading packets. Everything here takes a pointer to a header and the end of
+ * the bytes that can be read, and returns values; `len` is the length of the
+ * packet from that header on, which may be more than can be read (fragments of
+ * an skb or an xdp_buff). No maps, no helpers: the unit tests use it as it is.
+ */
+#ifndef TUNLOAD_PARSE_H
+#define TUNLOAD_PARSE_H
+
+#include "net.h"
+#include "layout.h"
+
+/* Hop-by-hop and destination options headers that are skipped in front of 4/41:
+ * one of each is what RFC 8200 4.1 recommends, RFC 2473 4.1.1 adds one. */
+#define MAX_OPTIONS_HEADERS 4
+#define IP6_HLEN_MAX	    (IP6_HLEN + MAX_OPTIONS_HEADERS * 2048)
+
+enum parse_result {
+	PARSE_OK,
+	PARSE_SHORT,	   /* ends before what must be read */
+	PARSE_MALFORMED,   /* no such header: wrong version or length */
+	PARSE_MANY_OPTIONS /* more than MAX_OPTIONS_HEADERS */
+};
+
+/* An IP header: the outer one, or that of a plain packet. */
+struct ip_info {
+	__u8 family;	 /* 4 or 6 */
+	__u8 proto;	 /* of what follows the header and its options */
+	__u8 tos;	 /* TOS or traffic class */
+	bool fragment;	 /* proto is then only what the fragment header says */
+	__u32 hlen;	 /* bytes to what follows: options, options headers */
+	__u32 tot_len;	 /* bytes as the header says, itself included */
+	const void *src; /* 4 or 16 bytes within the packet */
+	const void *dst;
+};
+
+/* Copies the address of an ip_info to sixteen bytes of zero. */
+static __always_inline void copy_addr(__u8 to[16], const void *from,
+				      __u8 family)
+{
+	if (family == 4)
+		__builtin_memcpy(to, from, 4);
+	else
+		__builtin_memcpy(to, from, 16);
+}
+
+/* An IPv4 header with options. */
+static __always_inline enum parse_result
+parse_ip4(const void *at, const void *end, struct ip_info *out)
+{
+	const struct iphdr *ip = at;
+
+	if ((const void *)(ip + 1) > end)
+		return PARSE_SHORT;
+	if (ip->version != 4 || ip->ihl < 5)
+		return PARSE_MALFORMED;
+	out->family = 4;
+	out->proto = ip->protocol;
+	out->tos = ip->tos;
+	out->fragment = ip4_is_fragment(ip);
+	out->hlen = ip4_hlen(ip);
+	out->tot_len = bpf_ntohs(ip->tot_len);
+	out->src = &ip->saddr;
+	out->dst = &ip->daddr;
+	if (at + out->hlen > end)
+		return PARSE_SHORT;
+	return PARSE_OK;
+}
+
+/*
+ * Walks over hop-by-hop and destination options headers; a Linux peer puts its
+ * tunnel encapsulation limit into one (RFC 2473 5.1). A fragment header
+ * ends the walk: *fragment is set and *proto is the header's. *off and *proto
+ * move along.
+ */
+static __always_inline enum parse_result
+skip_options(const void *at, const void *end, struct ip_info *out)
+{
+	for (int i = 0; i <= MAX_OPTIONS_HEADERS; i++) {
+		const struct ipv6_opt_hdr *opt = at + out->hlen;
+
+		if (out->proto != NEXT_HOP_BY_HOP &&
+		    out->proto != NEXT_DEST_OPTIONS)
+			return PARSE_OK;
+		if (i == MAX_OPTIONS_HEADERS)
+			break;
+		if ((const void *)(opt + 1) > end)
+			return PARSE_SHORT;
+		out->proto = opt->nexthdr;
+		out->hlen += (opt->hdrlen + 1) * 8;
+	}
+	return PARSE_MANY_OPTIONS;
+}
+
+/* An IPv6 header alone. */
+static __always_inline enum parse_result
+parse_ip6_header(const void *at, const void *end, struct ip_info *out)
+{
+	const struct ipv6hdr *ip = at;
+
+	if ((const void *)(ip + 1) > end)
+		return PARSE_SHORT;
+	if (ip->version != 6)
+		return PARSE_MALFORMED;
+	out->family = 6;
+	out->proto = ip->nexthdr;
+	out->tos = ip6_tclass(ip);
+	out->fragment = false;
+	out->hlen = IP6_HLEN;
+	out->tot_len = IP6_HLEN + bpf_ntohs(ip->payload_len);
+	out->src = &ip->saddr;
+	out->dst = &ip->daddr;
+	return PARSE_OK;
+}
+
+/* An IPv6 header with options headers. */
+static __always_inline enum parse_result
+parse_ip6(const void *at, const void *end, struct ip_info *out)
+{
+	enum parse_result result = parse_ip6_header(at, end, out);
+	const struct frag_hdr *frag;
+
+	if (result != PARSE_OK)
+		return result;
+	result = skip_options(at, end, out);
+	out->hlen = forget(out->hlen, out->tot_len);
+	out->proto = forget(out->proto, out->tot_len);
+	if (out->hlen > IP6_HLEN_MAX)
+		return PARSE_MALFORMED;
+	if (result != PARSE_OK || out->proto != NEXT_FRAGMENT)
+		return result;
+	frag = at + out->hlen;
+	if ((const void *)(frag + 1) > end)
+		return PARSE_SHORT;
+	out->fragment = true;
+	out->proto = frag->nexthdr;
+	return PARSE_OK;
+}
+
+/* The family that protocol number 4 or 41 announces. */
+static __always_inline __u8 inner_family(__u8 proto)
+{
+	return proto == NEXT_IPV4 ? 4 : 6;
+}
+
+/*
+ * The inner header of a tunnelled packet, of which the outer one leaves `len`
+ * bytes: TL_rx_decap if it is one of `family`, or the verdict. Lengths are
+ * checked, bytes behind the inner packet are harmless (RFC 4213 3.6).
+ * *need is set where there is more to read than `end` allows.
+ */
+static __always_inline enum tl_verdict check_inner4(const void *at,
+						    const void *end, __u32 len)
+{
+	const struct iphdr *ip = at;
+
+	if ((const void *)(ip + 1) > end)
+		return TL_rx_bad_inner;
+	if (ip->version != 4)
+		return TL_rx_bad_version;
+	if (ip->ihl < 5 || bpf_ntohs(ip->tot_len) < ip4_hlen(ip) ||
+	    bpf_ntohs(ip->tot_len) > len)
+		return TL_rx_bad_inner;
+	return TL_rx_decap;
+}
+
+static __always_inline enum tl_verdict check_inner6(const void *at,
+						    const void *end, __u32 len)
+{
+	const struct ipv6hdr *ip = at;
+
+	if ((const void *)(ip + 1) > end)
+		return TL_rx_bad_inner;
+	if (ip->version != 6)
+		return TL_rx_bad_version;
+	if (IP6_HLEN + bpf_ntohs(ip->payload_len) > len)
+		return TL_rx_bad_inner;
+	return TL_rx_decap;
+}
+
+#endif

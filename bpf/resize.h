@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making room for an outer header in an skb, and taking it away. */
+#ifndef TUNLOAD_RESIZE_H
+#define TUNLOAD_RESIZE_H
+
+#include "net.h"
+
+#define EALREADY 114
+
+/* bpf_skb_change_proto() moves the header by this much. */
+#define FAMILY_DIFF (IP6_HLEN - IP4_HLEN)
+
+static __always_inline __be16 ethertype(__u8 family)
+{
+	return family == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+}
+
+/*
+ * Grows (or, with a negative delta, shrinks) the room between the link layer
+ * header and what follows, and turns the skb from one family into another.
+ * BPF_F_ADJ_ROOM_DECAP_L3_* would set the family from Linux 6.3 on;
+ * bpf_skb_change_proto() does it on all, and only moves bytes otherwise: the
+ * segments' kind is that of the inner packet and stays.
+ */
+static __always_inline bool resize(struct __sk_buff *skb, __s32 delta,
+				   __u8 from, __u8 to, __u64 flags)
+{
+	if (from != to) {
+		if (bpf_skb_change_proto(skb, ethertype(to), 0))
+			return false;
+		delta -= to == 6 ? FAMILY_DIFF : -FAMILY_DIFF;
+	}
+	return !delta ||
+	       !bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC, flags);
+}
+
+/* Makes the first `need` bytes readable, if the packet has them. */
+static __always_inline void make_readable(struct __sk_buff *skb, __u32 need)
+{
+	if (need > skb->len)
+		need = skb->len;
+	if (skb->data_end - skb->data < need)
+		bpf_skb_pull_data(skb, need);
+}
+
+/*
+ * Makes the segments of a TCP super-packet smaller by `excess` bytes. Growing
+ * without BPF_F_ADJ_ROOM_FIXED_GSO takes the growth off the segment size, and
+ * shrinking with it leaves that as it is.
+ */
+static __always_inline bool shrink_segments(struct __sk_buff *skb, __u32 excess)
+{
+	const __u32 most = 2048; /* the helper takes less than 4096 */
+
+	for (int i = 0; i < 5 && excess; i++) {
+		__s32 step = excess < most ? excess : most;
+
+		if (bpf_skb_adjust_room(skb, step, BPF_ADJ_ROOM_MAC,
+					BPF_F_ADJ_ROOM_NO_CSUM_RESET) ||
+		    bpf_skb_adjust_room(skb, -step, BPF_ADJ_ROOM_MAC,
+					BPF_F_ADJ_ROOM_NO_CSUM_RESET |
+						BPF_F_ADJ_ROOM_FIXED_GSO))
+			return false;
+		excess -= step;
+	}
+	return !excess;
+}
+
+#endif

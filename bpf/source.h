@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Inner sources that no peer can have (RFC 4213 3.6, RFC 1122 3.2.1.3). */
+#ifndef TUNLOAD_SOURCE_H
+#define TUNLOAD_SOURCE_H
+
+#include "net.h"
+
+/* 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/4 and the limited broadcast. */
+static __always_inline bool ip4_is_martian(__be32 addr)
+{
+	__u32 a = bpf_ntohl(addr);
+
+	return a >> 24 == 0 || a >> 24 == 127 || a >> 28 == 0xe ||
+	       a == 0xffffffff;
+}
+
+/* ff00::/8; and of ::/8: the unspecified and the loopback address,
+ * IPv4-compatible ::/96 and IPv4-mapped ::ffff:0:0/96 addresses. */
+static __always_inline bool ip6_is_martian(const struct in6_addr *addr)
+{
+	const __be32 *a = addr->in6_u.u6_addr32;
+
+	if (addr->in6_u.u6_addr8[0] == 0xff)
+		return true;
+	return a[0] == 0 && a[1] == 0 &&
+	       (a[2] == 0 || a[2] == bpf_htonl(0xffff));
+}
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The three programs: what each hook adds to ingress.h and egress.h. */
+#include "egress.h"
+#include "resize.h"
+
+#define TC_ACT_UNSPEC -1 /* TCX_NEXT: whoever is attached behind us */
+#define TC_ACT_SHOT   2
+
+#define ETHERTYPE_OFFSET     12
+#define BPF_F_RECOMPUTE_CSUM 1
+
+/* IPv6 with four options headers of usual length, and an inner header. */
+#define READABLE_AT_MOST 512
+
+/* Enough for two VLAN tags. */
+#define LINK_HLEN_MAX (ETH_HLEN + 2 * sizeof(struct vlan_hdr))
+
+/* Length of the link layer header with up to two VLAN tags, and the EtherType
+ * behind them; 0 if the frame is shorter. */
+static __always_inline __u32 link_header(const void *data, const void *end,
+					 __be16 *proto)
+{
+	const struct ethhdr *eth = data;
+	__u32 len = ETH_HLEN;
+
+	if ((const void *)(eth + 1) > end)
+		return 0;
+	*proto = eth->h_proto;
+	for (int i = 0; i < 2; i++) {
+		const struct vlan_hdr *tag = data + len;
+
+		if (*proto != bpf_htons(ETH_P_8021Q) &&
+		    *proto != bpf_htons(ETH_P_8021AD))
+			break;
+		if ((const void *)(tag + 1) > end)
+			return 0;
+		*proto = tag->h_vlan_encapsulated_proto;
+		len += sizeof(*tag);
+	}
+	return len;
+}
+
+/* Moves the link layer header forward over the outer header; the length is a
+ * constant at each call, so that the copies are moves. */
+static __always_inline bool xdp_strip(struct xdp_md *ctx, const __u32 link_len,
+				      const struct rx *rx)
+{
+	__be16 proto = ethertype(rx->inner_family);
+	__u8 link[LINK_HLEN_MAX];
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+
+	if (data + link_len > end)
+		return false;
+	__builtin_memcpy(link, data, link_len);
+	__builtin_memcpy(link + link_len - 2, &proto, 2);
+	if (bpf_xdp_adjust_head(ctx, rx->outer_len))
+		return false;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	if (data + link_len > end)
+		return false;
+	__builtin_memcpy(data, link, link_len);
+	return true;
+}
+
+/* Writes the new inner ECN field where it is to change (RFC 6040 4.2). */
+static __always_inline bool xdp_set_ecn(struct xdp_md *ctx, __u32 link_len,
+					const struct rx *rx)
+{
+	void *end = (void *)(long)ctx->data_end;
+	void *inner = (void *)(long)ctx->data + link_len;
+
+	if (!rx->set_ecn)
+		return true;
+	if (inner + outer_header_len(rx->inner_family) > end)
+		return false;
+	if (rx->inner_family == 4)
+		ip4_set_ecn(inner, rx->ecn);
+	else
+		ip6_set_ecn(inner, rx->ecn);
+	return true;
+}
+
+static __always_inline bool xdp_decap(struct xdp_md *ctx, __u32 link_len,
+				      const struct rx *rx)
+{
+	bool done;
+
+	if (link_len == ETH_HLEN)
+		done = xdp_strip(ctx, ETH_HLEN, rx);
+	else if (link_len == ETH_HLEN + sizeof(struct vlan_hdr))
+		done = xdp_strip(ctx, ETH_HLEN + sizeof(struct vlan_hdr), rx);
+	else
+		done = xdp_strip(ctx, LINK_HLEN_MAX, rx);
+	return done && xdp_set_ecn(ctx, link_len, rx);
+}
+
+/* Global functions, which the verifier looks at once, and apart. */
+__attribute__((noinline)) int report_xdp(struct xdp_md *ctx, __u32 offset,
+					 __u32 verdict, __u32 peer, __u32 bytes)
+{
+	__u32 len = event_head_len(bpf_xdp_get_buff_len(ctx) - offset);
+	struct tl_event *event = event_reserve(verdict, peer, bytes);
+
+	if (!event)
+		return 0;
+	event->head_len = 0;
+	if (event_head_fits(len) &&
+	    !bpf_xdp_load_bytes(ctx, offset, event->head, len))
+		event->head_len = len;
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+SEC("xdp.frags")
+int xdp_ingress(struct xdp_md *ctx)
+{
+	struct view view = {.at = (void *)(long)ctx->data,
+			    .end = (void *)(long)ctx->data_end};
+	struct rx rx = {};
+	__u32 link_len;
+	__be16 proto;
+
+	link_len = link_header(view.at, view.end, &proto);
+	view.at += link_len;
+	view.len = bpf_xdp_get_buff_len(ctx) - link_len;
+	if (link_len)
+		rx.outcome.verdict = ingress(&view, proto, &rx);
+	else
+		rx.outcome.verdict = TL_rx_plain;
+	/* What lies in the fragments of an xdp_buff is out of reach. */
+	if (rx.outcome.verdict == NEED_MORE)
+		rx.outcome.verdict = rx.fallback;
+
+	if (is_reported(rx.outcome.verdict))
+		report_xdp(ctx, link_len, rx.outcome.verdict, rx.outcome.peer,
+			   rx.outcome.bytes);
+	if (rx.outcome.verdict == TL_rx_decap && !xdp_decap(ctx, link_len, &rx))
+		rx.outcome.verdict = TL_rx_error;
+	count(&rx.outcome);
+	return is_drop(rx.outcome.verdict) ? XDP_DROP : XDP_PASS;
+}
+
+/* From the network header on, as far as it is readable. */
+static __always_inline struct view skb_view(const struct __sk_buff *skb)
+{
+	struct view view = {.at = (void *)(long)skb->data + ETH_HLEN,
+			    .end = (void *)(long)skb->data_end,
+			    .len = skb->len - ETH_HLEN};
+
+	return view;
+}
+
+/* Writes the new inner ECN field where it is to change (RFC 6040 4.2). */
+static __always_inline bool tc_set_ecn(struct __sk_buff *skb,
+				       const struct rx *rx)
+{
+	union {
+		struct iphdr ip4;
+		struct ipv6hdr ip6;
+	} inner;
+
+	if (!rx->set_ecn)
+		return true;
+	if (rx->inner_family == 4) {
+		if (bpf_skb_load_bytes(skb, ETH_HLEN, &inner, IP4_HLEN))
+			return false;
+		ip4_set_ecn(&inner.ip4, rx->ecn);
+		return !bpf_skb_store_bytes(skb, ETH_HLEN, &inner, IP4_HLEN,
+					    BPF_F_RECOMPUTE_CSUM);
+	}
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &inner, IP6_HLEN))
+		return false;
+	ip6_set_ecn(&inner.ip6, rx->ecn);
+	return !bpf_skb_store_bytes(skb, ETH_HLEN, &inner, IP6_HLEN,
+				    BPF_F_RECOMPUTE_CSUM);
+}
+
+/* The segment size of a super-packet is that of the inner flow and stays, and
+ * what a NIC has verified is the inner checksum. */
+static __always_inline bool tc_decap(struct __sk_buff *skb, const struct rx *rx)
+{
+	__be16 proto = ethertype(rx->inner_family);
+
+	return resize(skb, -(__s32)rx->outer_len, rx->outer_family,
+		      rx->inner_family,
+		      BPF_F_ADJ_ROOM_FIXED_GSO |
+			      BPF_F_ADJ_ROOM_NO_CSUM_RESET) &&
+	       !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
+				    sizeof(proto), 0) &&
+	       tc_set_ecn(skb, rx);
+}
+
+__attribute__((noinline)) int report_skb(struct __sk_buff *skb, __u32 verdict,
+					 __u32 peer, __u32 bytes)
+{
+	__u32 len = event_head_len(skb->len - ETH_HLEN);
+	struct tl_event *event = event_reserve(verdict, peer, bytes);
+
+	if (!event)
+		return 0;
+	event->head_len = 0;
+	if (event_head_fits(len) &&
+	    !bpf_skb_load_bytes(skb, ETH_HLEN, event->head, len))
+		event->head_len = len;
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+SEC("tc")
+int tc_ingress(struct __sk_buff *skb)
+{
+	__u32 need = ETH_HLEN + IP6_HLEN;
+	struct rx rx = {};
+	struct view view;
+
+	for (int i = 0; i < 2; i++) {
+		make_readable(skb, need);
+		view = skb_view(skb);
+		rx.outcome.verdict = ingress(&view, skb->protocol, &rx);
+		if (rx.outcome.verdict != NEED_MORE)
+			break;
+		rx.outcome.verdict = rx.fallback;
+		need = READABLE_AT_MOST;
+	}
+
+	if (is_reported(rx.outcome.verdict))
+		report_skb(skb, rx.outcome.verdict, rx.outcome.peer,
+			   rx.outcome.bytes);
+	if (rx.outcome.verdict == TL_rx_decap && !tc_decap(skb, &rx))
+		rx.outcome.verdict = TL_rx_error;
+	count(&rx.outcome);
+	return is_drop(rx.outcome.verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+/*
+ * Makes room for the outer header. An skb that arrived through a tunnel as a
+ * super-packet is still marked as encapsulated after tc_ingress (the kernel has
+ * no helper to unmark it), and then the mark must not be set again.
+ */
+static __always_inline bool make_room(struct __sk_buff *skb,
+				      const struct tx *tx)
+{
+	__u8 family = tx->peer->family;
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
+	long err;
+
+	if (tx->excess && !shrink_segments(skb, tx->excess))
+		return false;
+	err = bpf_skb_adjust_room(
+		skb, outer_header_len(family), BPF_ADJ_ROOM_MAC,
+		flags | (family == 4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4
+				     : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6));
+	if (err != -EALREADY)
+		return !err;
+	return resize(skb, outer_header_len(family), tx->inner.family, family,
+		      flags);
+}
+
+/* The EtherType and the outer header behind it, written in one go. */
+struct outer4 {
+	__be16 ethertype;
+	struct iphdr ip;
+} __attribute__((packed));
+
+struct outer6 {
+	__be16 ethertype;
+	struct ipv6hdr ip;
+} __attribute__((packed));
+
+static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx)
+{
+	struct iphdr ip4;
+	struct ipv6hdr ip6;
+	struct outer4 outer4;
+	struct outer6 outer6;
+
+	if (!make_room(skb, tx))
+		return false;
+	if (tx->peer->family == 4) {
+		build_ip4(&ip4, tx->peer, &tx->inner,
+			  bpf_get_prandom_u32() | 1);
+		outer4.ethertype = ethertype(4);
+		outer4.ip = ip4;
+		return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &outer4,
+					    sizeof(outer4), 0);
+	}
+	build_ip6(&ip6, tx->peer, &tx->inner);
+	outer6.ethertype = ethertype(6);
+	outer6.ip = ip6;
+	return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &outer6,
+				    sizeof(outer6), 0);
+}
+
+/*
+ * The frame carries the link layer address of the outer next hop, because the
+ * loader's route leads there; then it can go out as it is. An IPv6 route cannot
+ * lead to an IPv4 next hop, so for 6in4 the FIB has to be asked.
+ */
+static __always_inline int tc_send(struct __sk_buff *skb, const struct tx *tx)
+{
+	if ((tx->inner.family == 6 && tx->peer->family == 4) ||
+	    tx->peer->flags & TL_PEER_F_FIB_NEXTHOP)
+		return bpf_redirect_neigh(skb->ifindex, 0, 0, 0);
+	return TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int tc_egress(struct __sk_buff *skb)
+{
+	struct tx tx = {};
+	struct view view;
+
+	make_readable(skb, ETH_HLEN + IP6_HLEN);
+	view = skb_view(skb);
+	tx.outcome.verdict = egress(&view, skb->protocol, skb->gso_size, &tx);
+
+	if (is_reported(tx.outcome.verdict))
+		report_skb(skb, tx.outcome.verdict, tx.outcome.peer,
+			   tx.outcome.bytes);
+	if (tx.outcome.verdict == TL_tx_encap && !tc_encap(skb, &tx))
+		tx.outcome.verdict = TL_tx_error;
+	count(&tx.outcome);
+	if (is_drop(tx.outcome.verdict))
+		return TC_ACT_SHOT;
+	return tx.outcome.verdict == TL_tx_encap ? tc_send(skb, &tx)
+						 : TC_ACT_UNSPEC;
+}
+
+char LICENSE[] SEC("license") = "GPL";

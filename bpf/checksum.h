@@ -19,8 +19,7 @@ static __always_inline __u32 csum_ip4(const struct iphdr *ip)
 	const __u16 *word = (const __u16 *)ip;
 	__u32 sum = 0;
 
-#pragma unroll
-	for (int i = 0; i < IP4_HLEN / 2; i++)
+	for (__u32 i = 0; i < IP4_HLEN / 2; i++)
 		sum += word[i];
 	return sum;
 }

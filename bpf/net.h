@@ -15,13 +15,12 @@
 #include <linux/types.h>
 #include <linux/icmp.h>
 #include <linux/if_ether.h>
-#include <linux/in6.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/cdefs.h> /* __always_inline */
 #include <bpf/bpf_endian.h>
-#define __always_inline inline __attribute__((always_inline))
 
 struct vlan_hdr {
 	__be16 h_vlan_TCI;
@@ -85,9 +84,9 @@ static __always_inline __u32 forget(__u32 x, __u32 unknown)
 #define IP4_MF		0x2000
 #define IP4_OFFSET_MASK 0x1fff
 
-#define IP4_HLEN     20
-#define IP4_HLEN_MAX 60 /* with options */
-#define IP6_HLEN     40
+#define IP4_HLEN     20U
+#define IP4_HLEN_MAX 60U /* with options */
+#define IP6_HLEN     40U
 
 /* What the outer header adds, bytes. */
 static __always_inline __u32 outer_header_len(__u8 family)

@@ -8,7 +8,7 @@
 #define EALREADY 114
 
 /* bpf_skb_change_proto() moves the header by this much. */
-#define FAMILY_DIFF (IP6_HLEN - IP4_HLEN)
+#define FAMILY_DIFF ((__s32)(IP6_HLEN - IP4_HLEN))
 
 static __always_inline __be16 ethertype(__u8 family)
 {

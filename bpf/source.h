@@ -16,11 +16,11 @@ static __always_inline bool ip4_is_martian(__be32 addr)
 
 /* ff00::/8; and of ::/8: the unspecified and the loopback address,
  * IPv4-compatible ::/96 and IPv4-mapped ::ffff:0:0/96 addresses. */
-static __always_inline bool ip6_is_martian(const struct in6_addr *addr)
+static __always_inline bool ip6_is_martian(const void *addr)
 {
-	const __be32 *a = addr->in6_u.u6_addr32;
+	const __be32 *a = addr;
 
-	if (addr->in6_u.u6_addr8[0] == 0xff)
+	if (*(const __u8 *)addr == 0xff)
 		return true;
 	return a[0] == 0 && a[1] == 0 &&
 	       (a[2] == 0 || a[2] == bpf_htonl(0xffff));

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* bpf/checksum.h against RFC 1071's definition, done bit by bit another way. */
+#include "core.h"
+#include "../../bpf/checksum.h"
+
+/* One's complement sum of big-endian words, end-around carry at each step. */
+static uint16_t slow_sum(const uint8_t *bytes, size_t n)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < n; i += 2) {
+		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
+		if (sum > 0xffff)
+			sum = (sum & 0xffff) + 1;
+	}
+	return sum;
+}
+
+static void fill(uint8_t *bytes, size_t n, unsigned int seed)
+{
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 1103515245 + 12345;
+		bytes[i] = seed >> 16;
+	}
+}
+
+static void fold_keeps_the_sum(void **state)
+{
+	(void)state;
+	assert_int_equal(csum_fold(0), 0);
+	assert_int_equal(csum_fold(0xffff), 0xffff);
+	assert_int_equal(csum_fold(0x10000), 1);
+	assert_int_equal(csum_fold(0x1fffe), 0xffff);
+	assert_int_equal(csum_fold(0xffffffff), 0xffff);
+}
+
+/* The header of RFC 1071's kind of example: 4500 0073 0000 4000 4011 b861 ...
+ */
+static void known_header(void **state)
+{
+	static const uint8_t header[20] = {
+		0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11,
+		0xb8, 0x61, 0xc0, 0xa8, 0x00, 0x01, 0xc0, 0xa8, 0x00, 0xc7};
+	struct iphdr ip;
+
+	(void)state;
+	memcpy(&ip, header, sizeof(ip));
+	assert_int_equal(csum_fold(csum_ip4(&ip)), 0xffff);
+	ip.check = 0;
+	assert_int_equal((uint16_t)~csum_fold(csum_ip4(&ip)), htons(0xb861));
+}
+
+static void random_headers_with_options(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2000; i++) {
+		uint32_t hlen = 20 + i % 11 * 4;
+		uint8_t bytes[60];
+		struct iphdr *ip;
+		uint32_t sum;
+
+		fill(bytes, sizeof(bytes), i);
+		ip = exact(bytes, hlen);
+		sum = csum_ip4(ip) +
+		      csum_ip4_options(ip, hlen, (uint8_t *)ip + hlen);
+		assert_int_equal(csum_fold(sum), htons(slow_sum(bytes, hlen)));
+		free(ip);
+	}
+}
+
+/* Options that are said to go on behind the readable end are not read. */
+static void options_end_with_the_packet(void **state)
+{
+	struct iphdr *ip;
+	uint8_t bytes[24] = {0x4f};
+
+	(void)state;
+	bytes[20] = 1;
+	ip = exact(bytes, sizeof(bytes));
+	assert_int_equal(csum_ip4_options(ip, 60, (uint8_t *)ip + 24),
+			 htons(0x0100));
+	free(ip);
+}
+
+/* RFC 1624 4: the case that a naive update gets wrong. */
+static void update_of_rfc_1624(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		csum_update(htons(0xdd2f), htons(0x5555), htons(0x3285)),
+		htons(0x0000));
+}
+
+static void update_equals_a_new_sum(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2000; i++) {
+		uint16_t from, to;
+		struct iphdr ip;
+
+		fill((uint8_t *)&ip, sizeof(ip), i + 77);
+		ip.check = 0;
+		ip.check = ~csum_fold(csum_ip4(&ip));
+		from = ip.id;
+		to = htons(i * 31);
+		ip.id = to;
+		ip.check = csum_update(ip.check, from, to);
+		assert_int_equal(csum_fold(csum_ip4(&ip)), 0xffff);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fold_keeps_the_sum),
+		cmocka_unit_test(known_header),
+		cmocka_unit_test(random_headers_with_options),
+		cmocka_unit_test(options_end_with_the_packet),
+		cmocka_unit_test(update_of_rfc_1624),
+		cmocka_unit_test(update_equals_a_new_sum),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -110,20 +110,14 @@ static __always_inline struct tl_event *event_reserve(enum tl_verdict verdict,
 	return event;
 }
 
-/* How much of a packet of len bytes goes into an event: 0 to TL_EVENT_HEAD. The
- * compiler must not see the bounds before the caller checks them again, where
- * the verifier needs them. */
+/* How much of a packet of len bytes goes into an event: 1 to TL_EVENT_HEAD,
+ * which the mask tells every verifier; of an empty packet too much, which
+ * cannot be read then. */
 static __always_inline __u32 event_head_len(__u32 len)
 {
 	if (len > TL_EVENT_HEAD)
 		len = TL_EVENT_HEAD;
-	asm volatile("" : "+r"(len));
-	return len;
-}
-
-static __always_inline bool event_head_fits(__u32 len)
-{
-	return len >= 1 && len <= TL_EVENT_HEAD;
+	return ((len - 1) & (TL_EVENT_HEAD - 1)) + 1;
 }
 
 #endif

@@ -14,7 +14,7 @@
 /* Hop-by-hop and destination options headers that are skipped in front of 4/41:
  * one of each is what RFC 8200 4.1 recommends, RFC 2473 4.1.1 adds one. */
 #define MAX_OPTIONS_HEADERS 4
-#define IP6_HLEN_MAX	    (IP6_HLEN + MAX_OPTIONS_HEADERS * 2048)
+#define IP6_HLEN_MASK	    0x3fff /* holds every length with so many */
 
 enum parse_result {
 	PARSE_OK,
@@ -124,10 +124,8 @@ parse_ip6(const void *at, const void *end, struct ip_info *out)
 	if (result != PARSE_OK)
 		return result;
 	result = skip_options(at, end, out);
-	out->hlen = forget(out->hlen, out->tot_len);
+	out->hlen = forget(out->hlen, out->tot_len) & IP6_HLEN_MASK;
 	out->proto = forget(out->proto, out->tot_len);
-	if (out->hlen > IP6_HLEN_MAX)
-		return PARSE_MALFORMED;
 	if (result != PARSE_OK || out->proto != NEXT_FRAGMENT)
 		return result;
 	frag = at + out->hlen;

@@ -105,10 +105,8 @@ __attribute__((noinline)) int report_xdp(struct xdp_md *ctx, __u32 offset,
 
 	if (!event)
 		return 0;
-	event->head_len = 0;
-	if (event_head_fits(len) &&
-	    !bpf_xdp_load_bytes(ctx, offset, event->head, len))
-		event->head_len = len;
+	event->head_len =
+		bpf_xdp_load_bytes(ctx, offset, event->head, len) ? 0 : len;
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }
@@ -200,10 +198,8 @@ __attribute__((noinline)) int report_skb(struct __sk_buff *skb, __u32 verdict,
 
 	if (!event)
 		return 0;
-	event->head_len = 0;
-	if (event_head_fits(len) &&
-	    !bpf_skb_load_bytes(skb, ETH_HLEN, event->head, len))
-		event->head_len = len;
+	event->head_len =
+		bpf_skb_load_bytes(skb, ETH_HLEN, event->head, len) ? 0 : len;
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

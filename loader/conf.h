@@ -18,8 +18,9 @@
 #define KEEPALIVE_DEFAULT 25	/* s */
 #define KEEPALIVE_MAX	  65535 /* s; 0 = never */
 #define PATH_MTU_DEFAULT  1500
-#define PATH_MTU_MIN	  576 /* RFC 791 3.1; IPv6 peers need 1280 (RFC 8200 5) */
+#define PATH_MTU_MIN	  576 /* RFC 791 3.1; IPv6 peers need IPV6_MTU_MIN */
 #define PATH_MTU_MAX	  65535
+#define IPV6_MTU_MIN	  1280 /* RFC 8200 5 */
 #define PEER_MTU_MIN	  536
 #define TTL_DEFAULT	  64
 
@@ -30,6 +31,10 @@ struct origin {
 	const char *file; /* NULL: the command line */
 	unsigned int line;
 };
+
+/* usage() behind "FILE:LINE: " where there is a file. */
+int conf_error(const struct origin *from, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 struct peer {
 	uint32_t id; /* in the maps; TL_PEER_NONE before it is there */

@@ -27,6 +27,7 @@ int link_info(const char *ifname, struct link_info *out);
 struct if_addr {
 	struct ip ip;
 	uint8_t prefixlen;
+	uint32_t flags; /* IFA_F_* */
 	bool usable; /* global scope, none of tentative, dadfailed, deprecated,
 		      * temporary; for IPv4: primary */
 };
@@ -46,7 +47,8 @@ struct route {
 	uint8_t protocol;
 };
 
-/* The routes through oif, of both families; protocol 0: of any. */
+/* The routes through oif (0: any interface), of both families; protocol 0: of
+ * any. With several next hops, the one through oif. *out is malloc()ed. */
 int route_list(uint32_t oif, uint8_t protocol, struct route **out, size_t *n);
 /* The next hop towards dst through oif, as the kernel resolves it (RTM_GETROUTE
  * with the interface fixed), ignoring our own routes. gateway.family 0:
@@ -62,5 +64,9 @@ int route_del(const struct route *r);
  * existing one of ours is fine; deleting an absent one too. */
 int neigh_add(uint32_t oif, const struct ip *ip, const uint8_t mac[6]);
 int neigh_del(uint32_t oif, const struct ip *ip);
+/* Has the kernel resolve ip now, from an address of the interface. Otherwise
+ * the first packet into the tunnel does it, and ARP then asks from that one's
+ * inner source, which a cloud need not answer. */
+void neigh_use(uint32_t oif, const struct ip *ip);
 
 #endif

@@ -11,14 +11,17 @@
 void pins_set_bpffs(const char *dir);
 const char *pins_bpffs(void);
 
-/* BPFFS/tunload/IFACE or, with a name, BPFFS/tunload/IFACE/NAME. */
+/* BPFFS/tunload/IFACE or, with a name, BPFFS/tunload/IFACE/NAME. FAILED if that
+ * is longer than a path may be. A dot in IFACE (eth0.100) becomes a colon:
+ * bpffs has no names with dots, and interfaces none with colons. */
 int pins_path(char buf[static PATH_MAX], const char *ifname, const char *name);
 
 /* An open, exclusively locked pin directory. */
 struct pins {
 	char ifname[IFNAMSIZ];
 	char dir[PATH_MAX];
-	int lock_fd; /* -1: none */
+	int lock_fd;  /* -1: none */
+	bool mounted; /* bpffs, by us: unmounted should nothing be pinned */
 };
 
 /*
@@ -26,16 +29,27 @@ struct pins {
  * create: mounts bpffs if needed and makes the directories (0700). Without
  * create, FAILED "not attached" when there is none. Refuses pins of
  * an equally named interface in another network namespace (with the --bpffs
- * hint).
+ * hint), unless what they held is gone.
  */
 int pins_open(struct pins *p, const char *ifname, bool create);
-/* Removes every pin and the directory (for detach and for a failed attach). */
+/* Removes every pin (for detach and for a failed attach); the lock stays. */
 int pins_remove(struct pins *p);
+bool pins_empty(const struct pins *p);
 /* Unlocks; removes the directory if it is empty. */
 void pins_close(struct pins *p);
 
+/* There is a pin directory of that interface; what it holds may be anything. */
+bool pins_exist(const char *ifname);
 /* Interfaces with a pin directory; *names is malloc()ed, for `status`. */
 int pins_list(char (**names)[IFNAMSIZ], size_t *n);
+
+/* What the pinned map `interface` says, whatever TL_LAYOUT wrote it; false if
+ * it is not there. Fields that another layout does not have are zero. */
+bool pins_interface(const char *ifname, struct tl_interface *out);
+/* Takes TL_IF_F_READY away: what follows may be cut off. */
+void pins_unready(const char *ifname);
+/* FAILED, with what to do, unless these pins are of this network namespace. */
+int pins_check_netns(const char *ifname, const struct tl_interface *iface);
 
 /* SO_NETNS_COOKIE of the calling process. */
 int netns_cookie(uint64_t *cookie);

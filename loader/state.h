@@ -12,6 +12,15 @@ struct maps {
 	int peer_stats, verdicts, interface, hostnames, events;
 };
 
+/* The maps' names, each with the place of its descriptor in struct maps. */
+struct map_pin {
+	const char *name;
+	size_t offset;
+};
+#define MAP_COUNT (sizeof(struct maps) / sizeof(int))
+extern const struct map_pin map_pins[MAP_COUNT];
+int *map_fd(struct maps *m, const struct map_pin *pin);
+
 /* Opens the pins of an attached interface. FAILED "not attached" if there are
  * none, and a hint if they are half finished, made by another TL_LAYOUT, or
  * of another network namespace. Does not lock. */
@@ -30,7 +39,8 @@ int state_read(const struct maps *m, const char *ifname, struct conf *out);
  * Makes the maps equal to c, differences only, in an order that never shows the
  * data plane a peer without its settings: new peers and counters, endpoints,
  * prefixes with exceptions, then removals in the reverse order. A peer keeps id
- * and counters by its name; c's ids are filled in.
+ * and counters by its name; c's ids are filled in. The settings of the
+ * interface are written too, except the mode, which is hooks_attach()'s.
  */
 int state_apply(const struct maps *m, struct conf *c,
 		const struct exception *exceptions, size_t n_exceptions);

@@ -33,7 +33,8 @@ bool ip_is_link_local(const struct ip *ip);
 bool ip_is_martian(const struct ip *ip);
 
 /* ADDRESS/LEN, or ADDRESS alone for a host. On failure *why is a constant text
- * ("is not a prefix", "has host bits set", ...) that reads behind the value. */
+ * ("is not a prefix", "has host bits set", ...) that reads behind the value;
+ * *out is then the prefix without the host bits, or family 0. */
 bool prefix_parse(const char *s, struct prefix *out, const char **why);
 /* Always with /LEN. */
 const char *prefix_str(const struct prefix *p, char buf[static PREFIX_STRLEN]);
@@ -53,5 +54,8 @@ bool name_valid(const char *s);
 /* A DNS name: letters, digits, '-', '.', '_', 1 to 253 characters, at least
  * one letter. */
 bool hostname_valid(const char *s);
+
+/* word looks like a slip of the pen for meant. */
+bool word_close(const char *word, const char *meant);
 
 #endif

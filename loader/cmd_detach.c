@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <net/if.h>
+#include <stdlib.h>
+
+#include "attach.h"
+#include "commands.h"
+
+/* Without pins there may be routes of ours all the same: of an interface whose
+ * pins went with an unmounted bpffs. */
+static int detach_routes(const char *ifname)
+{
+	uint32_t ifindex = if_nametoindex(ifname);
+	struct route *routes = NULL;
+	size_t n = 0;
+	int ret = OK;
+
+	if (ifindex)
+		ret = route_list(ifindex, RTPROT_TUNLOAD, &routes, &n);
+	free(routes);
+	if (!ret && !n)
+		return fail("%s is not attached: nothing to detach", ifname);
+	if (!ret)
+		ret = routes_clear(ifindex);
+	if (!ret)
+		printf("%s: was not attached; %zu routes removed that were "
+		       "left behind\n",
+		       ifname, n);
+	return ret;
+}
+
+static int detach(const char *ifname)
+{
+	struct pins p;
+	int ret;
+
+	if (!pins_exist(ifname))
+		return detach_routes(ifname);
+	ret = pins_open(&p, ifname, false);
+	if (ret)
+		return ret;
+	ret = take_down(&p);
+	pins_close(&p);
+	if (!ret)
+		printf("%s: detached\n", ifname);
+	return ret;
+}
+
+int cmd_detach(int argc, char **argv)
+{
+	static const struct option none[] = {{NULL, 0, NULL, 0}};
+	const char *ifname;
+	int ret;
+
+	if (next_option(argc, argv, "", none) != -1)
+		return USAGE;
+	ifname = take_iface(argc, argv);
+	if (!ifname)
+		return USAGE;
+	ret = no_more_args(argc, argv);
+	if (!ret)
+		ret = require_bpf();
+	return ret ?: detach(ifname);
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The rules between the settings of a configuration. */
+#include "conf_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An allowed prefix and whose it is, for sorting. */
+struct owned {
+	const struct prefix *prefix;
+	const struct peer *peer;
+};
+
+/* " (FILE:LINE)", or "" for a peer that no file told of. */
+static const char *place(const struct peer *p, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (p->origin.file)
+		snprintf(buf, size, " (line %u)", p->origin.line);
+	return buf;
+}
+
+static int check_probe(const struct peer *p)
+{
+	char probe[IP_STRLEN];
+
+	if (!p->probe_fixed)
+		return OK;
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (prefix_contains(&p->allowed[i], &p->probe))
+			return OK;
+	}
+	return conf_error(&p->origin,
+			  "peer %s: probe \"%s\" is in none of its "
+			  "allowed-ips: give an inner address behind the peer",
+			  p->name, ip_str(&p->probe, probe));
+}
+
+static int check_endpoint(const struct peer *p)
+{
+	const char *fault = address_fault(&p->endpoint);
+	char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
+
+	ip_str(&p->endpoint, ip);
+	if (fault)
+		return conf_error(&p->origin, "peer %s: endpoint \"%s\"%s%s %s",
+				  p->name, ip, p->host[0] ? " of " : "",
+				  p->host, fault);
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		const struct prefix *a = &p->allowed[i];
+
+		if (!a->len || !prefix_contains(a, &p->endpoint))
+			continue;
+		return conf_error(&p->origin,
+				  "peer %s: endpoint \"%s\" is inside its own "
+				  "allowed-ips %s: tunnel packets would be "
+				  "tunnelled again; take it out",
+				  p->name, ip, prefix_str(a, prefix));
+	}
+	return OK;
+}
+
+static int check_local(const struct peer *p)
+{
+	char local[IP_STRLEN], endpoint[IP_STRLEN];
+
+	if (!p->local.family || !p->endpoint.family)
+		return OK;
+	ip_str(&p->local, local);
+	ip_str(&p->endpoint, endpoint);
+	if (p->local.family != p->endpoint.family)
+		return conf_error(&p->origin,
+				  "peer %s: local \"%s\" is IPv%u but the "
+				  "endpoint %s is IPv%u: use one family",
+				  p->name, local, p->local.family, endpoint,
+				  p->endpoint.family);
+	if (ip_equal(&p->local, &p->endpoint))
+		return conf_error(&p->origin,
+				  "peer %s: endpoint \"%s\" is its own local "
+				  "address: give the other end's",
+				  p->name, endpoint);
+	return OK;
+}
+
+/* RFC 8200 5: no IPv6 path carries less than 1280 bytes. */
+static int check_path_mtu(const struct conf *c, const struct peer *p)
+{
+	if (p->endpoint.family != 6 || c->path_mtu >= IPV6_MTU_MIN)
+		return OK;
+	return conf_error(&p->origin,
+			  "peer %s: path-mtu \"%u\" is less than the %u bytes "
+			  "of an IPv6 endpoint: raise it",
+			  p->name, c->path_mtu, IPV6_MTU_MIN);
+}
+
+static int check_peer(const struct conf *c, const struct peer *p)
+{
+	int ret;
+
+	if (!p->endpoint.family && !p->host[0])
+		return conf_error(&p->origin,
+				  "peer %s: no endpoint: add "
+				  "\"endpoint\" with the other end's address",
+				  p->name);
+	if (!p->n_allowed)
+		return conf_error(&p->origin,
+				  "peer %s: no allowed-ips: add "
+				  "\"allowed-ips\" with the prefixes behind it",
+				  p->name);
+	ret = check_probe(p);
+	if (!ret && p->endpoint.family)
+		ret = check_endpoint(p);
+	if (!ret)
+		ret = check_local(p);
+	if (!ret)
+		ret = check_path_mtu(c, p);
+	return ret;
+}
+
+/* Peers in the order of the file, those of the command line last: the later one
+ * gets the blame. */
+static int compare_peers(const struct peer *a, const struct peer *b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int compare_owned(const void *a, const void *b)
+{
+	const struct owned *x = a, *y = b;
+	int order = memcmp(&x->prefix->ip, &y->prefix->ip, sizeof(struct ip));
+
+	if (order)
+		return order;
+	if (x->prefix->len != y->prefix->len)
+		return x->prefix->len < y->prefix->len ? -1 : 1;
+	return compare_peers(x->peer, y->peer);
+}
+
+static int report_same_prefix(const struct owned *a, const struct owned *b)
+{
+	char prefix[PREFIX_STRLEN], line[32];
+
+	prefix_str(b->prefix, prefix);
+	if (a->peer == b->peer)
+		return conf_error(&b->peer->origin,
+				  "peer %s: allowed-ips \"%s\" is given twice: "
+				  "remove one",
+				  b->peer->name, prefix);
+	return conf_error(&b->peer->origin,
+			  "peer %s: allowed-ips \"%s\" belongs to peer %s%s "
+			  "already: remove one",
+			  b->peer->name, prefix, a->peer->name,
+			  place(a->peer, line, sizeof(line)));
+}
+
+static int check_prefixes(const struct conf *c)
+{
+	size_t n = 0, total = 0;
+	struct owned *all;
+	int ret = OK;
+
+	for (size_t i = 0; i < c->n_peers; i++)
+		total += c->peers[i].n_allowed;
+	if (total > TL_MAX_PREFIXES)
+		return usage(
+			"%s: %zu allowed-ips are more than the %u that fit",
+			c->ifname, total, TL_MAX_PREFIXES);
+	all = malloc((total + 1) * sizeof(*all));
+	if (!all)
+		return fail("out of memory");
+	for (size_t i = 0; i < c->n_peers; i++) {
+		for (size_t j = 0; j < c->peers[i].n_allowed; j++)
+			all[n++] = (struct owned){&c->peers[i].allowed[j],
+						  &c->peers[i]};
+	}
+	qsort(all, n, sizeof(*all), compare_owned);
+	for (size_t i = 1; !ret && i < n; i++) {
+		if (prefix_equal(all[i - 1].prefix, all[i].prefix))
+			ret = report_same_prefix(&all[i - 1], &all[i]);
+	}
+	free(all);
+	return ret;
+}
+
+static int compare_outer(const struct peer *a, const struct peer *b)
+{
+	int order = memcmp(&a->endpoint, &b->endpoint, sizeof(a->endpoint));
+
+	return order ?: memcmp(&a->local, &b->local, sizeof(a->local));
+}
+
+static int compare_endpoints(const void *a, const void *b)
+{
+	const struct peer *const *x = a, *const *y = b;
+
+	return compare_outer(*x, *y) ?: compare_peers(*x, *y);
+}
+
+static int report_same_endpoint(const struct peer *a, const struct peer *b)
+{
+	char endpoint[IP_STRLEN], line[32];
+
+	return conf_error(&b->origin,
+			  "peer %s: endpoint \"%s\" with this local address "
+			  "belongs to peer %s%s already: give another local, "
+			  "or make them one peer",
+			  b->name, ip_str(&b->endpoint, endpoint), a->name,
+			  place(a, line, sizeof(line)));
+}
+
+/* What arrives is told apart by its outer addresses alone. */
+static int check_endpoints(const struct conf *c)
+{
+	const struct peer **all = malloc((c->n_peers + 1) * sizeof(*all));
+	int ret = OK;
+
+	if (!all)
+		return fail("out of memory");
+	for (size_t i = 0; i < c->n_peers; i++)
+		all[i] = &c->peers[i];
+	qsort(all, c->n_peers, sizeof(*all), compare_endpoints);
+	for (size_t i = 1; !ret && i < c->n_peers; i++) {
+		if (all[i]->endpoint.family &&
+		    !compare_outer(all[i - 1], all[i]))
+			ret = report_same_endpoint(all[i - 1], all[i]);
+	}
+	free(all);
+	return ret;
+}
+
+int conf_check(const struct conf *c)
+{
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		ret = check_peer(c, &c->peers[i]);
+	if (!ret)
+		ret = check_prefixes(c);
+	if (!ret)
+		ret = check_endpoints(c);
+	return ret;
+}

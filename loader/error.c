@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "error.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Quoted values come from outside: whatever is in them, an error stays one line
+ * of a readable length that cannot steer the terminal. */
+static void print_line(const char *prefix, const char *fmt, va_list args)
+{
+	char line[1024];
+	int n = vsnprintf(line, sizeof(line), fmt, args);
+
+	for (char *c = line; *c; c++) {
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	}
+	if (n >= (int)sizeof(line))
+		strcpy(line + sizeof(line) - 4, "...");
+	fprintf(stderr, "tunload: %s%s\n", prefix, line);
+}
+
+int fail(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_line("", fmt, args);
+	va_end(args);
+	return FAILED;
+}
+
+int usage(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_line("", fmt, args);
+	va_end(args);
+	return USAGE;
+}
+
+void warn(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	print_line("warning: ", fmt, args);
+	va_end(args);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "hooks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bpf_log.h"
+
+/* How long a packet may be on its way from XDP to tc: a softirq's backlog. */
+#define IN_FLIGHT_NS 50000000
+
+enum tc_kind { TC_TRY_TCX, TC_TCX, TC_CLSACT };
+
+/* One hooks_attach(). */
+struct job {
+	const struct pins *p;
+	const struct maps *m;
+	struct tl_interface *iface;
+	enum tc_kind tc;
+};
+
+void hooks_query(const struct pins *p, uint32_t ifindex, struct hooks *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (enum hook h = 0; h < HOOK_COUNT; h++)
+		out->on[h] = link_exists(p, h);
+	out->tcx = out->on[HOOK_TC_INGRESS] || out->on[HOOK_TC_EGRESS];
+	if (out->tcx)
+		return;
+	out->on[HOOK_TC_INGRESS] = filter_exists(p, HOOK_TC_INGRESS, ifindex);
+	out->on[HOOK_TC_EGRESS] = filter_exists(p, HOOK_TC_EGRESS, ifindex);
+}
+
+static enum tc_kind tc_kind(const struct hooks *was)
+{
+	const char *env = getenv("TUNLOAD_HOOK");
+
+	if (was->tcx)
+		return TC_TCX;
+	if (was->on[HOOK_TC_INGRESS] || was->on[HOOK_TC_EGRESS])
+		return TC_CLSACT;
+	return env && !strcmp(env, "clsact") ? TC_CLSACT : TC_TRY_TCX;
+}
+
+static const char *hook_text(enum hook h)
+{
+	return h == HOOK_TC_EGRESS ? "egress" : "ingress";
+}
+
+static int put_failed(const struct job *j, enum hook h, int err)
+{
+	const char *dev = j->p->ifname, *words = bpf_log_words();
+
+	if (err == -EBUSY)
+		return fail("%s: somebody else's filter has our place at tc "
+			    "%s: see `tc filter show dev %s %s`",
+			    dev, hook_text(h), dev, hook_text(h));
+	return fail("%s: cannot attach to tc %s: %s%s%s", dev, hook_text(h),
+		    words, *words ? ": " : "", strerror(-err));
+}
+
+/* That the qdisc is ours is written down before it exists: a kill in between
+ * must not leave one that nobody removes. */
+static int make_clsact(struct job *j)
+{
+	int err;
+
+	j->iface->flags |= TL_IF_F_CLSACT_OURS;
+	if (interface_write(j->m, j->iface))
+		return FAILED;
+	err = clsact_create(j->iface->ifindex);
+	if (!err)
+		return OK;
+	j->iface->flags &= ~TL_IF_F_CLSACT_OURS;
+	if (interface_write(j->m, j->iface))
+		return FAILED;
+	if (err == -EEXIST)
+		return OK;
+	return fail("%s: cannot make a clsact qdisc: %s", j->p->ifname,
+		    strerror(-err));
+}
+
+static int need_clsact(struct job *j)
+{
+	const char *dev = j->p->ifname;
+	char kind[IFNAMSIZ];
+	int err = clsact_kind(j->iface->ifindex, kind);
+
+	if (err)
+		return fail("%s: cannot list the qdiscs: %s", dev,
+			    strerror(-err));
+	if (!*kind)
+		return make_clsact(j);
+	if (!strcmp(kind, "clsact"))
+		return OK;
+	return fail("%s has a qdisc \"%s\", which has no egress hook: replace "
+		    "it with clsact",
+		    dev, kind);
+}
+
+static int put_tc(struct job *j, enum hook h, int prog)
+{
+	uint32_t ifindex = j->iface->ifindex;
+	int err = 0;
+
+	if (j->tc != TC_CLSACT) {
+		err = link_put(j->p, h, ifindex, prog);
+		/* What kernels before 6.6 say, which have no TCX. */
+		if (j->tc == TC_TRY_TCX)
+			j->tc = err == -EINVAL || err == -EOPNOTSUPP ? TC_CLSACT
+								     : TC_TCX;
+	}
+	if (j->tc == TC_CLSACT) {
+		if (need_clsact(j))
+			return FAILED;
+		err = filter_put(j->p, h, ifindex, prog);
+	}
+	return err ? put_failed(j, h, err) : OK;
+}
+
+static void drop_hook(const struct job *j, enum hook h)
+{
+	if (h == HOOK_XDP || j->tc != TC_CLSACT)
+		link_drop(j->p, h);
+	else
+		filter_drop(j->p, h, j->iface->ifindex);
+}
+
+/* In automatic mode a refusal is no failure: it says why it became tc. */
+static int put_xdp(struct job *j, int prog, enum tl_mode asked, bool *native)
+{
+	struct tl_interface *iface = j->iface;
+	char driver[32];
+	int err = link_put(j->p, HOOK_XDP, iface->ifindex, prog);
+
+	*native = !err;
+	if (err) {
+		xdp_refusal(j->p->ifname, iface->ifindex, prog, err,
+			    iface->mode_reason);
+		if (asked == TL_MODE_NATIVE)
+			return fail("%s: mode native is not possible: %s",
+				    j->p->ifname, iface->mode_reason);
+		return OK;
+	}
+	driver_name(j->p->ifname, driver);
+	snprintf(iface->mode_reason, sizeof(iface->mode_reason),
+		 "driver %s takes native XDP", driver);
+	return OK;
+}
+
+/* While both ingress hooks are on, the guard of the second would drop what the
+ * first has decapsulated. */
+static int suspend_guard(struct job *j)
+{
+	j->iface->flags |= TL_IF_F_NO_GUARD;
+	return interface_write(j->m, j->iface);
+}
+
+static int finish(struct job *j, bool native, const struct hooks *was)
+{
+	const struct timespec in_flight = {.tv_nsec = IN_FLIGHT_NS};
+	enum hook old = native ? HOOK_TC_INGRESS : HOOK_XDP;
+
+	drop_hook(j, old);
+	if (was->on[old])
+		nanosleep(&in_flight, NULL);
+	j->iface->mode = native ? TL_MODE_NATIVE : TL_MODE_TC;
+	j->iface->flags &= ~TL_IF_F_NO_GUARD;
+	return interface_write(j->m, j->iface);
+}
+
+static int put_all(struct job *j, const struct programs *g,
+		   const struct hooks *was, enum tl_mode asked)
+{
+	enum hook other = asked == TL_MODE_TC ? HOOK_XDP : HOOK_TC_INGRESS;
+	bool native = false;
+	int ret = OK;
+
+	j->iface->mode_asked = asked;
+	if (was->on[other])
+		ret = suspend_guard(j);
+	if (!ret && asked != TL_MODE_TC)
+		ret = put_xdp(j, g->fd[HOOK_XDP], asked, &native);
+	if (!ret && !native)
+		ret = put_tc(j, HOOK_TC_INGRESS, g->fd[HOOK_TC_INGRESS]);
+	if (!ret)
+		ret = put_tc(j, HOOK_TC_EGRESS, g->fd[HOOK_TC_EGRESS]);
+	if (!ret)
+		ret = finish(j, native, was);
+	return ret;
+}
+
+/* What was there gets its former program back, the rest goes. */
+static void undo(struct job *j, const struct hooks *was,
+		 const struct tl_interface *before)
+{
+	bool ours = j->iface->flags & ~before->flags & TL_IF_F_CLSACT_OURS;
+	struct programs old;
+	bool have = (was->on[HOOK_XDP] || was->on[HOOK_TC_INGRESS] ||
+		     was->on[HOOK_TC_EGRESS]) &&
+		    !programs_open(&old, j->p);
+
+	for (enum hook h = 0; h < HOOK_COUNT; h++) {
+		if (!was->on[h])
+			drop_hook(j, h);
+		else if (have && h == HOOK_XDP)
+			link_put(j->p, h, before->ifindex, old.fd[h]);
+		else if (have)
+			put_tc(j, h, old.fd[h]);
+	}
+	if (have)
+		programs_close(&old);
+	if (ours)
+		clsact_drop(before->ifindex);
+	*j->iface = *before;
+	interface_write(j->m, before);
+}
+
+int hooks_attach(const struct programs *g, const struct pins *p,
+		 const struct maps *m, struct tl_interface *iface,
+		 enum tl_mode asked)
+{
+	struct job j = {.p = p, .m = m, .iface = iface};
+	struct tl_interface before = *iface;
+	struct hooks was;
+	int ret;
+
+	hooks_query(p, iface->ifindex, &was);
+	j.tc = tc_kind(&was);
+	ret = put_all(&j, g, &was, asked);
+	if (ret)
+		undo(&j, &was, &before);
+	return ret;
+}
+
+void hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours)
+{
+	filter_drop(p, HOOK_TC_INGRESS, ifindex);
+	filter_drop(p, HOOK_TC_EGRESS, ifindex);
+	for (enum hook h = 0; h < HOOK_COUNT; h++)
+		link_drop(p, h);
+	if (clsact_ours)
+		clsact_drop(ifindex);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Inner prefixes that stay outside of the tunnels although a shorter allowed
+ * prefix holds them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "routes.h"
+
+#include "nl.h"
+
+/* What never leaves a link, or asks for this cloud instance's metadata. */
+static const struct prefix link_scope[] = {
+	{{4, {169, 254}}, 16},		 /* RFC 3927 */
+	{{4, {224}}, 4},		 /* RFC 5771 */
+	{{4, {255, 255, 255, 255}}, 32}, /* RFC 919 */
+	{{6, {0xfe, 0x80}}, 10},	 /* RFC 4291 2.5.6 */
+	{{6, {0xff}}, 8},		 /* RFC 4291 2.7 */
+};
+
+#define N_LINK_SCOPE (sizeof(link_scope) / sizeof(link_scope[0]))
+
+struct set {
+	struct prefix *allowed; /* of all peers, sorted */
+	size_t n_allowed;
+	bool lengths[2][129]; /* which prefix lengths occur, IPv4 and IPv6 */
+	struct exception *out;
+	size_t n;
+};
+
+static int compare_prefixes(const void *va, const void *vb)
+{
+	const struct prefix *a = va, *b = vb;
+	int d = memcmp(&a->ip, &b->ip, sizeof(a->ip));
+
+	return d ? d : (int)a->len - (int)b->len;
+}
+
+/* Own addresses first, so that those stay of equal ones. */
+static int compare_exceptions(const void *va, const void *vb)
+{
+	const struct exception *a = va, *b = vb;
+	int d = compare_prefixes(&a->prefix, &b->prefix);
+
+	return d ? d : (int)b->own - (int)a->own;
+}
+
+static void shorten(struct prefix *p, uint8_t len)
+{
+	for (size_t byte = 0; byte < sizeof(p->ip.addr); byte++) {
+		int bits = (int)len - (int)byte * 8;
+
+		if (bits < 8)
+			p->ip.addr[byte] &= bits > 0 ? 0xff00 >> bits : 0;
+	}
+	p->len = len;
+}
+
+static bool is_allowed(const struct set *s, const struct prefix *p)
+{
+	return s->lengths[p->ip.family == 6][p->len] &&
+	       bsearch(p, s->allowed, s->n_allowed, sizeof(*p),
+		       compare_prefixes);
+}
+
+/* An allowed prefix shorter than p holds it, and none equals it. */
+static bool is_exception(const struct set *s, const struct prefix *p)
+{
+	struct prefix shorter = *p;
+
+	if (is_allowed(s, p))
+		return false;
+	for (int len = p->len - 1; len >= 0; len--) {
+		shorten(&shorter, len);
+		if (is_allowed(s, &shorter))
+			return true;
+	}
+	return false;
+}
+
+static int add(struct set *s, const struct prefix *p, bool own)
+{
+	if (!is_exception(s, p))
+		return OK;
+	if (!nl_grow((void **)&s->out, s->n, sizeof(*s->out)))
+		return fail("out of memory");
+	s->out[s->n++] = (struct exception){*p, own};
+	return OK;
+}
+
+static int add_host(struct set *s, const struct ip *ip, bool own)
+{
+	struct prefix p = {*ip, ip->family == 4 ? 32 : 128};
+
+	return ip->family ? add(s, &p, own) : OK;
+}
+
+static int collect_allowed(struct set *s, const struct conf *c)
+{
+	size_t total = 1;
+
+	for (size_t i = 0; i < c->n_peers; i++)
+		total += c->peers[i].n_allowed;
+	s->allowed = calloc(total, sizeof(*s->allowed));
+	if (!s->allowed)
+		return fail("out of memory");
+	for (size_t i = 0; i < c->n_peers; i++) {
+		const struct peer *p = &c->peers[i];
+
+		for (size_t j = 0; j < p->n_allowed; j++) {
+			const struct prefix *a = &p->allowed[j];
+
+			s->allowed[s->n_allowed++] = *a;
+			s->lengths[a->ip.family == 6][a->len] = true;
+		}
+	}
+	qsort(s->allowed, s->n_allowed, sizeof(*s->allowed), compare_prefixes);
+	return OK;
+}
+
+/* What the host reaches through the interface by a longer route than the
+ * allowed prefix: its own subnet first of all. */
+static int add_routes(struct set *s, const struct conf *c)
+{
+	struct route *routes;
+	size_t i, n;
+	int ret = route_list(c->ifindex, 0, &routes, &n);
+
+	if (ret)
+		return ret;
+	for (i = 0; !ret && i < n; i++)
+		if (routes[i].protocol != RTPROT_TUNLOAD)
+			ret = add(s, &routes[i].dst, false);
+	free(routes);
+	return ret;
+}
+
+static int add_own(struct set *s)
+{
+	struct if_addr *addrs;
+	size_t i, n;
+	int ret = addr_list(0, &addrs, &n);
+
+	if (ret)
+		return ret;
+	for (i = 0; !ret && i < n; i++)
+		ret = add_host(s, &addrs[i].ip, true);
+	free(addrs);
+	return ret;
+}
+
+static int collect(struct set *s, const struct conf *c)
+{
+	int ret = collect_allowed(s, c);
+
+	if (!ret)
+		ret = add_routes(s, c);
+	if (!ret)
+		ret = add_own(s);
+	for (size_t i = 0; !ret && i < N_LINK_SCOPE; i++)
+		ret = add(s, &link_scope[i], false);
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		ret = add_host(s, &c->peers[i].endpoint, false);
+	return ret;
+}
+
+static void sort_unique(struct set *s)
+{
+	size_t i, n = 0;
+
+	if (s->n)
+		qsort(s->out, s->n, sizeof(*s->out), compare_exceptions);
+	for (i = 0; i < s->n; i++)
+		if (!n ||
+		    !prefix_equal(&s->out[n - 1].prefix, &s->out[i].prefix))
+			s->out[n++] = s->out[i];
+	s->n = n;
+}
+
+int routes_exceptions(const struct conf *c, struct exception **out, size_t *n)
+{
+	struct set s = {0};
+	int ret = collect(&s, c);
+
+	free(s.allowed);
+	if (ret) {
+		free(s.out);
+		return ret;
+	}
+	sort_unique(&s);
+	*out = s.out;
+	*n = s.n;
+	return OK;
+}

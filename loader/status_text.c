@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "status.h"
+
+#include <string.h>
+
+#define PREFIXES_SHOWN 12
+
+/* 1536 -> "1.5 KiB" */
+static const char *human_bytes(uint64_t bytes, char buf[static 32])
+{
+	static const char *const units[] = {"B",   "KiB", "MiB", "GiB",
+					    "TiB", "PiB", "EiB"};
+	double n = bytes;
+	int unit = 0;
+
+	while (n >= 1024) {
+		n /= 1024;
+		unit++;
+	}
+	snprintf(buf, 32, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
+	return buf;
+}
+
+static const char *human_age(const struct snapshot *s, uint64_t then_ns,
+			     char buf[static 32])
+{
+	uint64_t seconds;
+
+	if (!then_ns)
+		return strcpy(buf, "never");
+	seconds = then_ns < s->now_ns ? (s->now_ns - then_ns) / 1000000000 : 0;
+	if (seconds < 120)
+		snprintf(buf, 32, "%ju s ago", (uintmax_t)seconds);
+	else if (seconds < 2 * 3600)
+		snprintf(buf, 32, "%ju min ago", (uintmax_t)seconds / 60);
+	else if (seconds < 2 * 86400)
+		snprintf(buf, 32, "%ju h ago", (uintmax_t)seconds / 3600);
+	else
+		snprintf(buf, 32, "%ju days ago", (uintmax_t)seconds / 86400);
+	return buf;
+}
+
+static bool has_inner(const struct peer *p, uint8_t family)
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (p->allowed[i].ip.family == family)
+			return true;
+	}
+	return false;
+}
+
+static void print_endpoint(FILE *out, const struct peer *p)
+{
+	char endpoint[IP_STRLEN], local[IP_STRLEN];
+	bool inner4 = has_inner(p, 4), inner6 = has_inner(p, 6);
+	unsigned int outer = p->endpoint.family;
+
+	fprintf(out, "\npeer %s: %s <- %s (", p->name,
+		ip_str(&p->endpoint, endpoint), ip_str(&p->local, local));
+	if (inner4)
+		fprintf(out, "4in%u%s", outer, inner6 ? ", " : "");
+	if (inner6)
+		fprintf(out, "6in%u", outer);
+	fprintf(out, ")\n");
+	if (p->host[0])
+		fprintf(out, "  name         %s\n", p->host);
+}
+
+static void print_allowed(FILE *out, const struct peer *p)
+{
+	char text[PREFIX_STRLEN];
+	size_t i;
+
+	fprintf(out, "  allowed ips  ");
+	for (i = 0; i < p->n_allowed && i < PREFIXES_SHOWN; i++)
+		fprintf(out, "%s%s", i ? ", " : "",
+			prefix_str(&p->allowed[i], text));
+	if (i < p->n_allowed)
+		fprintf(out, " and %zu more", p->n_allowed - i);
+	fputc('\n', out);
+}
+
+static void print_traffic(FILE *out, const char *label,
+			  const struct tl_counter *c, const char *last)
+{
+	char bytes[32];
+
+	fprintf(out, "  %-12s %ju packet%s, %s, last %s\n", label,
+		(uintmax_t)c->packets, c->packets == 1 ? "" : "s",
+		human_bytes(c->bytes, bytes), last);
+}
+
+static uint64_t sum(const struct tl_verdicts *v, enum tl_verdict first,
+		    enum tl_verdict last)
+{
+	uint64_t packets = 0;
+
+	for (int i = first; i <= (int)last; i++)
+		packets += verdict_counters(v)[i].packets;
+	return packets;
+}
+
+/* What is behind a peer from which nothing got in, in the order of what is
+ * known. */
+static void print_hint(FILE *out, const struct peer *p,
+		       const struct tl_verdicts *v)
+{
+	const char *numbers = "4";
+	char endpoint[IP_STRLEN];
+
+	if (!v->tx_encap.packets || v->rx_decap.packets)
+		return;
+	ip_str(&p->endpoint, endpoint);
+	if (has_inner(p, 6))
+		numbers = has_inner(p, 4) ? "4 and 41" : "41";
+	/* Borrowed prefixes come from somebody else. */
+	if (sum(v, TL_rx_bad_outer, TL_rx_error) > v->rx_borrowed.packets)
+		fprintf(out, "  hint         packets come from this peer, but "
+			     "none gets in: see why above\n");
+	else if (sum(v, TL_rx_icmp_unreachable, TL_rx_icmp_other))
+		fprintf(out,
+			"  hint         %s or a router before it answers with "
+			"ICMP errors: look whether\n"
+			"               the other end has this tunnel "
+			"(protocol %s) and is up\n",
+			endpoint, numbers);
+	else
+		fprintf(out,
+			"  hint         sent, but nothing came back: look "
+			"whether security groups and\n"
+			"               firewalls let protocol %s through "
+			"to and from %s,\n"
+			"               and whether the other end has this "
+			"tunnel\n",
+			numbers, endpoint);
+}
+
+static void print_verdict(FILE *out, enum tl_verdict verdict,
+			  const struct tl_counter *c)
+{
+	static const char *const fates[] = {
+		[TL_FATE_TUNNEL] = "tunnelled",
+		[TL_FATE_PASS] = "passed",
+		[TL_FATE_DROP] = "dropped",
+	};
+	char bytes[32];
+
+	if (c->packets)
+		fprintf(out, "  %-12s %ju packet%s, %s, %s: %s\n",
+			fates[verdict_fates[verdict]], (uintmax_t)c->packets,
+			c->packets == 1 ? "" : "s",
+			human_bytes(c->bytes, bytes), verdict_names[verdict],
+			verdict_texts[verdict]);
+}
+
+static void print_fate(FILE *out, const struct tl_verdicts *v,
+		       enum tl_fate fate)
+{
+	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
+		if (verdict_fates[i] == fate)
+			print_verdict(out, i, &verdict_counters(v)[i]);
+	}
+}
+
+static void print_peer(FILE *out, const struct snapshot *s, size_t i)
+{
+	const struct tl_peer_stats *stats = &s->peers[i];
+	const struct peer *p = &s->conf.peers[i];
+	char age[32];
+
+	print_endpoint(out, p);
+	print_allowed(out, p);
+	fprintf(out, "  mtu          %u\n", p->mtu);
+	print_traffic(out, "received", &stats->verdicts.rx_decap,
+		      human_age(s, stats->last_rx_ns, age));
+	print_traffic(out, "sent", &stats->verdicts.tx_encap,
+		      human_age(s, stats->last_tx_ns, age));
+	print_fate(out, &stats->verdicts, TL_FATE_DROP);
+	print_fate(out, &stats->verdicts, TL_FATE_PASS);
+	print_hint(out, p, &stats->verdicts);
+}
+
+void status_text(FILE *out, const struct snapshot *s)
+{
+	const struct tl_interface *iface = &s->iface;
+	char local[IP_STRLEN];
+
+	fprintf(out, "%s: attached, %s (%s)\n", s->conf.ifname,
+		iface->mode == TL_MODE_NATIVE ? "native XDP" : "tc",
+		iface->mode_reason);
+	fprintf(out, "  local4       %s\n", ip_str(&s->conf.local4, local));
+	fprintf(out, "  local6       %s\n", ip_str(&s->conf.local6, local));
+	if (!s->conf.routes)
+		fprintf(out, "  routes       none of ours (routes = no)\n");
+	if (!s->conf.n_peers)
+		fprintf(out,
+			"\nno peers: add them with `tunload peer add %s "
+			"NAME endpoint A allowed-ips P`\n",
+			s->conf.ifname);
+	for (size_t i = 0; i < s->conf.n_peers; i++)
+		print_peer(out, s, i);
+	fprintf(out, "\nall packets of %s\n", s->conf.ifname);
+	print_fate(out, &s->verdicts, TL_FATE_DROP);
+	print_fate(out, &s->verdicts, TL_FATE_TUNNEL);
+	print_fate(out, &s->verdicts, TL_FATE_PASS);
+}

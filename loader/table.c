@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "table.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+#define BATCH	4096 /* rows */
+#define KEY_MAX 64   /* bytes; also what the kernel notes its place in */
+
+void table_init(struct table *t, const char *name, int fd, size_t key,
+		size_t value)
+{
+	*t = (struct table){.name = name, .fd = fd, .key = key, .value = value};
+}
+
+void table_free(struct table *t)
+{
+	free(t->rows);
+	t->rows = NULL;
+	t->n = t->room = 0;
+}
+
+static int grow(struct table *t, size_t n)
+{
+	size_t room = t->room ? t->room : 16;
+	void *rows;
+
+	while (room < n)
+		room *= 2;
+	if (room == t->room)
+		return OK;
+	rows = reallocarray(t->rows, room, t->key + t->value);
+	if (!rows)
+		return fail("out of memory");
+	t->rows = rows;
+	t->room = room;
+	return OK;
+}
+
+int table_add(struct table *t, const void *key, const void *value)
+{
+	if (grow(t, t->n + 1))
+		return FAILED;
+	memcpy(table_key(t, t->n), key, t->key);
+	memcpy(table_value(t, t->n), value, t->value);
+	t->n++;
+	return OK;
+}
+
+static int compare(const void *a, const void *b, void *table)
+{
+	return memcmp(a, b, ((const struct table *)table)->key);
+}
+
+void table_sort(struct table *t)
+{
+	size_t size = t->key + t->value, n = 0;
+
+	if (!t->n)
+		return;
+	qsort_r(t->rows, t->n, size, compare, t);
+	for (size_t i = 1; i < t->n; i++) {
+		if (compare(table_key(t, n), table_key(t, i), t))
+			memmove(table_key(t, ++n), table_key(t, i), size);
+	}
+	t->n = n + 1;
+}
+
+void *table_find(const struct table *t, const void *key)
+{
+	size_t low = 0, high = t->n, mid;
+	int order;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		order = memcmp(key, table_key(t, mid), t->key);
+		if (!order)
+			return table_value(t, mid);
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+static int failed(const struct table *t, const char *verb, int err)
+{
+	if (err == E2BIG || err == ENOSPC)
+		return fail("the map \"%s\" is full: fewer peers or prefixes",
+			    t->name);
+	return fail("cannot %s the map \"%s\": %s", verb, t->name,
+		    strerror(err));
+}
+
+static int take_batch(struct table *t, const uint8_t *keys,
+		      const uint8_t *values, uint32_t n)
+{
+	int ret = OK;
+
+	for (uint32_t i = 0; !ret && i < n; i++)
+		ret = table_add(t, keys + i * t->key, values + i * t->value);
+	return ret;
+}
+
+static int read_batches(struct table *t, uint8_t *keys, uint8_t *values)
+{
+	uint8_t at[KEY_MAX];
+	void *from = NULL;
+	uint32_t n;
+	int err;
+
+	do {
+		n = BATCH;
+		err = bpf_map_lookup_batch(t->fd, from, at, keys, values, &n,
+					   NULL)
+			      ? errno
+			      : 0;
+		if (err && err != ENOENT)
+			return failed(t, "read", err);
+		if (take_batch(t, keys, values, n))
+			return FAILED;
+		from = at;
+	} while (!err);
+	return OK;
+}
+
+int table_read(struct table *t)
+{
+	uint8_t *keys = calloc(BATCH, t->key);
+	uint8_t *values = calloc(BATCH, t->value);
+	int ret = keys && values ? read_batches(t, keys, values)
+				 : fail("out of memory");
+
+	free(keys);
+	free(values);
+	table_sort(t);
+	return ret;
+}
+
+static bool same(const struct table *now, const struct table *want, size_t i)
+{
+	const void *value = table_find(now, table_key(want, i));
+
+	return value && !memcmp(value, table_value(want, i), want->value);
+}
+
+int table_put(const struct table *now, const struct table *want,
+	      table_filter *which)
+{
+	for (size_t i = 0; i < want->n; i++) {
+		if ((which && !which(table_value(want, i))) ||
+		    same(now, want, i))
+			continue;
+		if (bpf_map_update_elem(want->fd, table_key(want, i),
+					table_value(want, i), BPF_ANY))
+			return failed(want, "write", errno);
+	}
+	return OK;
+}
+
+int table_prune(const struct table *now, const struct table *want,
+		table_filter *which)
+{
+	const void *key;
+
+	for (size_t i = 0; i < now->n; i++) {
+		key = table_key(now, i);
+		if ((which && !which(table_value(now, i))) ||
+		    table_find(want, key))
+			continue;
+		if (bpf_map_delete_elem(now->fd, key) && errno != ENOENT)
+			return failed(now, "write", errno);
+	}
+	return OK;
+}

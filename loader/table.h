@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A map as a sorted array of rows, to compare what is with what is wanted. */
+#ifndef TUNLOAD_TABLE_H
+#define TUNLOAD_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Rows are key and value, one behind the other, without padding. */
+struct table {
+	const char *name; /* of the map, for errors */
+	int fd;
+	size_t key, value; /* bytes */
+	size_t n, room;	   /* rows */
+	uint8_t *rows;
+};
+
+/* An empty table for that map. */
+void table_init(struct table *t, const char *name, int fd, size_t key,
+		size_t value);
+void table_free(struct table *t);
+static inline void *table_key(const struct table *t, size_t i)
+{
+	return t->rows + i * (t->key + t->value);
+}
+static inline void *table_value(const struct table *t, size_t i)
+{
+	return (uint8_t *)table_key(t, i) + t->key;
+}
+
+/* The functions that follow return a status, their error printed. */
+
+/* Takes in the whole map, sorted. */
+int table_read(struct table *t);
+int table_add(struct table *t, const void *key, const void *value);
+/* By key as memcmp() has it; of rows with equal keys one stays. */
+void table_sort(struct table *t);
+/* The value of that key in a sorted table, or NULL. */
+void *table_find(const struct table *t, const void *key);
+
+/* Which rows a pass is about; NULL for all. */
+typedef bool table_filter(const void *value);
+
+/* Writes the rows of want that differ from now to the map. Both are sorted. */
+int table_put(const struct table *now, const struct table *want,
+	      table_filter *which);
+/* Deletes the rows of now whose keys are not in want. */
+int table_prune(const struct table *now, const struct table *want,
+		table_filter *which);
+
+#endif

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "text.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "bpf_layout.h"
+
+static int address_family(const struct ip *ip)
+{
+	return ip->family == 4 ? AF_INET : AF_INET6;
+}
+
+static unsigned int address_bits(const struct ip *ip)
+{
+	return ip->family == 4 ? 32 : 128;
+}
+
+bool ip_parse(const char *s, struct ip *out)
+{
+	*out = (struct ip){.family = strchr(s, ':') ? 6 : 4};
+	return inet_pton(address_family(out), s, out->addr) == 1;
+}
+
+const char *ip_str(const struct ip *ip, char buf[static IP_STRLEN])
+{
+	if (!ip->family)
+		return strcpy(buf, "none");
+	return inet_ntop(address_family(ip), ip->addr, buf, IP_STRLEN);
+}
+
+bool ip_equal(const struct ip *a, const struct ip *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+bool ip_is_link_local(const struct ip *ip)
+{
+	const uint8_t *a = ip->addr;
+
+	if (ip->family == 4)
+		return a[0] == 169 && a[1] == 254;
+	return ip->family == 6 && a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
+}
+
+static bool is_martian4(const uint8_t a[4])
+{
+	static const uint8_t broadcast[4] = {255, 255, 255, 255};
+
+	return a[0] == 0 || a[0] == 127 || (a[0] & 0xf0) == 0xe0 ||
+	       !memcmp(a, broadcast, sizeof(broadcast));
+}
+
+/* ::, ::1, ff00::/8, ::ffff:0:0/96 (RFC 4291 2.5.2, 2.5.3, 2.5.5.2, 2.7) */
+static bool is_martian6(const uint8_t a[16])
+{
+	static const uint8_t zero[15], mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return a[0] == 0xff || !memcmp(a, mapped, sizeof(mapped)) ||
+	       (!memcmp(a, zero, sizeof(zero)) && a[15] <= 1);
+}
+
+bool ip_is_martian(const struct ip *ip)
+{
+	if (ip->family == 4)
+		return is_martian4(ip->addr);
+	return ip->family == 6 && is_martian6(ip->addr);
+}
+
+/* Clears the bits of ip behind the first len; true if any was set. */
+static bool clear_host_bits(struct ip *ip, unsigned int len)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; i < sizeof(ip->addr); i++) {
+		unsigned int keep = len > i * 8 ? len - i * 8 : 0;
+		uint8_t host = keep >= 8 ? 0 : 0xff >> keep;
+
+		any |= ip->addr[i] & host;
+		ip->addr[i] &= ~host;
+	}
+	return any;
+}
+
+/* The address before the slash, of n characters. */
+static bool parse_network(const char *s, size_t n, struct ip *out)
+{
+	char addr[IP_STRLEN];
+
+	if (n >= sizeof(addr))
+		return false;
+	memcpy(addr, s, n);
+	addr[n] = '\0';
+	return ip_parse(addr, out);
+}
+
+bool prefix_parse(const char *s, struct prefix *out, const char **why)
+{
+	size_t n = strcspn(s, "/");
+	struct ip ip;
+	uint32_t len;
+
+	*out = (struct prefix){0};
+	*why = "is not a prefix";
+	if (!parse_network(s, n, &ip))
+		return false;
+	len = address_bits(&ip);
+	*why = ip.family == 4 ? "has no prefix length from 0 to 32"
+			      : "has no prefix length from 0 to 128";
+	if (s[n] && !number_parse(s + n + 1, 0, len, &len))
+		return false;
+	*why = "has host bits set";
+	*out = (struct prefix){.ip = ip, .len = len};
+	return !clear_host_bits(&out->ip, len);
+}
+
+const char *prefix_str(const struct prefix *p, char buf[static PREFIX_STRLEN])
+{
+	char addr[IP_STRLEN];
+
+	snprintf(buf, PREFIX_STRLEN, "%s/%u", ip_str(&p->ip, addr), p->len);
+	return buf;
+}
+
+bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->len == b->len && ip_equal(&a->ip, &b->ip);
+}
+
+bool prefix_contains(const struct prefix *p, const struct ip *ip)
+{
+	struct ip network = *ip;
+
+	clear_host_bits(&network, p->len);
+	return ip_equal(&network, &p->ip);
+}
+
+bool prefix_within(const struct prefix *inner, const struct prefix *outer)
+{
+	return inner->len >= outer->len && prefix_contains(outer, &inner->ip);
+}
+
+struct ip prefix_first_host(const struct prefix *p)
+{
+	unsigned int bits = address_bits(&p->ip);
+	struct ip host = p->ip;
+
+	if (p->len + 1u < bits)
+		host.addr[bits / 8 - 1] |= 1;
+	return host;
+}
+
+bool number_parse(const char *s, uint32_t min, uint32_t max, uint32_t *out)
+{
+	uint64_t n = 0;
+
+	if (!*s)
+		return false;
+	for (; *s; s++) {
+		if (!isdigit((unsigned char)*s))
+			return false;
+		n = n * 10 + (*s - '0');
+		if (n > max)
+			return false;
+	}
+	*out = n;
+	return n >= min;
+}
+
+bool name_valid(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n && n < TL_NAME_LEN &&
+	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			 "0123456789._-") == n;
+}
+
+/* One label: 1 to 63 characters, no '-' at its ends (RFC 1035 2.3.1). */
+static bool label_valid(const char *s, size_t n)
+{
+	if (!n || n > 63 || s[0] == '-' || s[n - 1] == '-')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum((unsigned char)s[i]) && s[i] != '-' && s[i] != '_')
+			return false;
+	}
+	return true;
+}
+
+bool hostname_valid(const char *s)
+{
+	bool letter = false;
+
+	if (strlen(s) > 253)
+		return false;
+	for (const char *c = s; *c; c++)
+		letter |= isalpha((unsigned char)*c) != 0;
+	do {
+		size_t n = strcspn(s, ".");
+
+		if (!label_valid(s, n))
+			return false;
+		s += n;
+		s += *s == '.';
+	} while (*s);
+	return letter;
+}
+
+/* Levenshtein's distance, blind to case. Words longer than the row are as far
+ * away as can be. */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t row[32], n = strlen(b);
+
+	if (n >= sizeof(row) / sizeof(*row) || strlen(a) > n + 8)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < n; j++) {
+			size_t best =
+				diagonal + (tolower((unsigned char)a[i]) !=
+					    tolower((unsigned char)b[j]));
+
+			diagonal = row[j + 1];
+			if (diagonal + 1 < best)
+				best = diagonal + 1;
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			row[j + 1] = best;
+		}
+	}
+	return row[n];
+}
+
+bool word_close(const char *word, const char *meant)
+{
+	return edit_distance(word, meant) <= (strlen(meant) > 4 ? 2 : 1);
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What to look at next when a trigger was not answered. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "trigger_hint.h"
+
+__attribute__((format(printf, 2, 3))) static void hint(struct trigger_result *r,
+						       const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(r->hint, sizeof(r->hint), fmt, args);
+	va_end(args);
+}
+
+void hint_no_probe(struct trigger_result *r)
+{
+	hint(r, "no probe: set one to an inner address behind the peer that "
+		"answers a ping");
+}
+
+void hint_not_sent(struct trigger_result *r, int err)
+{
+	char ip[IP_STRLEN];
+
+	ip_str(&r->peer->probe, ip);
+	if (err == ENETUNREACH || err == EHOSTUNREACH)
+		hint(r, "%s: is there a route to %s (ip route get %s)?",
+		     strerror(err), ip, ip);
+	else if (err == EPERM || err == EACCES)
+		hint(r,
+		     "%s: does a firewall of this host, or a prohibit "
+		     "route, forbid packets to %s?",
+		     strerror(err), ip);
+	else
+		hint(r, "cannot send to %s: %s", ip, strerror(err));
+}
+
+/* The verdict among those of which wanted() is true that grew most; -1: none
+ * did. */
+static int grown(const struct tl_verdicts *before,
+		 const struct tl_verdicts *now, bool (*wanted)(int verdict))
+{
+	const struct tl_counter *a = verdict_counters(before);
+	const struct tl_counter *b = verdict_counters(now);
+	uint64_t most = 0;
+	int found = -1;
+
+	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
+		if (!wanted(i) || b[i].packets - a[i].packets <= most)
+			continue;
+		most = b[i].packets - a[i].packets;
+		found = i;
+	}
+	return found;
+}
+
+static bool is_drop(int verdict)
+{
+	return verdict_fates[verdict] == TL_FATE_DROP;
+}
+
+static bool is_icmp(int verdict)
+{
+	return !strncmp(verdict_names[verdict], "rx_icmp_", 8);
+}
+
+static bool is_encap(int verdict)
+{
+	return verdict == TL_tx_encap;
+}
+
+void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
+		  const struct tl_verdicts *now)
+{
+	const struct peer *p = r->peer;
+	unsigned int protocol = p->probe.family == 4 ? 4 : 41;
+	char local[IP_STRLEN], endpoint[IP_STRLEN], probe[IP_STRLEN];
+	int drop = grown(before, now, is_drop);
+	int icmp = grown(before, now, is_icmp);
+
+	ip_str(&p->local, local);
+	ip_str(&p->endpoint, endpoint);
+	ip_str(&p->probe, probe);
+	if (drop >= 0)
+		hint(r, "packets %s but were dropped: %s: %s",
+		     verdict_names[drop][0] == 'r' ? "came back"
+						   : "were to leave",
+		     verdict_names[drop], verdict_texts[drop]);
+	else if (icmp >= 0)
+		hint(r, "%s: %s", verdict_names[icmp], verdict_texts[icmp]);
+	else if (grown(before, now, is_encap) < 0)
+		hint(r,
+		     "nothing left the interface: does the next hop answer "
+		     "(ip neigh), is the route to %s there (ip route get "
+		     "%s)?",
+		     probe, probe);
+	else
+		hint(r,
+		     "does the path let protocol %u through, does %s send "
+		     "to %s (its NAT: the public one), does %s answer "
+		     "pings, is there a way back?",
+		     protocol, endpoint, local, probe);
+}

@@ -71,23 +71,28 @@ static __always_inline void count(const struct outcome *o)
 	count_peer(o);
 }
 
+/* One more of a kind that is limited (TL_LIMIT_*) may be sent by this CPU. */
+static __always_inline bool within_limit(__u32 kind, __u64 now)
+{
+	struct tl_limit *limit = bpf_map_lookup_elem(&limits, &kind);
+
+	if (!limit)
+		return false;
+	if (now - limit->window_ns > TL_LIMIT_WINDOW_NS) {
+		limit->window_ns = now;
+		limit->sent = 0;
+	}
+	return limit->sent++ < TL_LIMIT_A_WINDOW;
+}
+
 /* Somebody listens, and this CPU has not said too much of late. */
 static __always_inline bool event_wanted(__u64 now)
 {
 	const __u32 zero = 0;
 	struct tl_interface *iface = bpf_map_lookup_elem(&interface, &zero);
-	struct tl_event_limit *limit;
 
-	if (!iface || iface->monitor_until_ns < now)
-		return false;
-	limit = bpf_map_lookup_elem(&event_limit, &zero);
-	if (!limit)
-		return false;
-	if (now - limit->window_ns > TL_EVENT_WINDOW_NS) {
-		limit->window_ns = now;
-		limit->sent = 0;
-	}
-	return limit->sent++ < TL_EVENTS_A_WINDOW;
+	return iface && iface->monitor_until_ns >= now &&
+	       within_limit(TL_LIMIT_EVENTS, now);
 }
 
 /* Room for an event about a verdict that is neither plain nor tunnelled,

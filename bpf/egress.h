@@ -6,11 +6,14 @@
 
 #include "build.h"
 #include "ingress.h"
+#include "mss.h"
 
 struct tx {
 	struct outcome outcome;
 	struct inner inner;
 	const struct tl_peer *peer;
+	__u32 mtu;    /* the peer's, configured or learnt */
+	__u32 syn_at; /* of a SYN: where its TCP header is, else 0 */
 	__u32 excess; /* bytes that the segments of a super-packet are too long
 		       */
 };
@@ -46,22 +49,25 @@ static __always_inline __u32 transport_len(const struct view *v,
 static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
 						  const struct ip_info *ip)
 {
-	__u8 src[16] = {}, dst[16] = {};
-	bool from = true, to = true;
-
 	if (ip->family != peer->family)
 		return TL_tx_encap;
-	copy_addr(src, ip->src, ip->family);
-	copy_addr(dst, ip->dst, ip->family);
-	for (int i = 0; i < 16; i += 8) {
-		from = from &&
-		       *(__u64 *)(src + i) == *(__u64 *)(peer->endpoint + i);
-		to = to &&
-		     *(__u64 *)(dst + i) == *(__u64 *)(peer->endpoint + i);
-	}
-	if (to && is_tunnel(ip->proto))
+	if (is_tunnel(ip->proto) &&
+	    same_addr(ip->family, ip->dst, peer->endpoint))
 		return TL_tx_tunnelled;
-	return from ? TL_tx_loop : TL_tx_encap;
+	if (same_addr(ip->family, ip->src, peer->endpoint))
+		return TL_tx_loop;
+	return TL_tx_encap;
+}
+
+/* The peer's MTU: what was learnt from ICMP, while that holds. */
+static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
+{
+	__u32 learned = peer->learned_mtu;
+
+	if (learned && learned < peer->mtu &&
+	    bpf_ktime_get_coarse_ns() < peer->learned_until_ns)
+		return learned;
+	return peer->mtu;
 }
 
 /* Size against the peer's MTU. gso_size: bytes of payload in each segment of a
@@ -70,7 +76,7 @@ static __always_inline enum tl_verdict check_size(const struct view *v,
 						  const struct ip_info *ip,
 						  __u32 gso_size, struct tx *tx)
 {
-	__u32 size = v->len, mtu = tx->peer->mtu;
+	__u32 size = v->len, mtu = tx->mtu;
 
 	if (gso_size)
 		size = ip->hlen + transport_len(v, ip) + gso_size;
@@ -80,27 +86,49 @@ static __always_inline enum tl_verdict check_size(const struct view *v,
 		tx->excess = size - mtu;
 		return TL_tx_encap;
 	}
-	/* The outer packet may be fragmented then (RFC 2003 3.1). */
-	if (!gso_size && !tx->inner.df)
-		return TL_tx_encap;
-	return TL_tx_too_big;
+	return !gso_size && !tx->inner.df ? TL_tx_encap : TL_tx_too_big;
 }
 
-/* An IPv4 packet may be fragmented on its way if its DF is not set, and
- * is when it is too large for the path. */
-static __always_inline void fill_inner(const struct view *v,
-				       const struct ip_info *ip, struct tx *tx)
+/*
+ * An inner packet that is too large may be fragmented outside: IPv4 without DF
+ * (RFC 2003 3.1), and IPv6 of up to 1280 bytes, to which nobody may say "too
+ * big" (RFC 2473 7.1, RFC 4213 3.2.2). Routers fragment IPv4 only.
+ */
+static __always_inline bool is_atomic(const struct view *v, __u8 family,
+				      const struct tx *tx)
 {
 	const struct iphdr *ip4 = v->at;
 
+	if (v->len <= tx->mtu)
+		return true;
+	if (family == 6)
+		return v->len > IP6_MIN_MTU;
+	return (const void *)(ip4 + 1) > v->end ||
+	       ip4->frag_off & bpf_htons(IP4_DF) || tx->peer->family == 6;
+}
+
+static __always_inline void fill_inner(const struct view *v,
+				       const struct ip_info *ip, struct tx *tx)
+{
 	tx->inner.family = ip->family;
 	tx->inner.tos = ip->tos;
 	tx->inner.len = v->len;
-	tx->inner.df = ip->family == 6 || v->len <= tx->peer->mtu ||
-		       (const void *)(ip4 + 1) > v->end ||
-		       ip4->frag_off & bpf_htons(IP4_DF);
+	tx->inner.df = is_atomic(v, ip->family, tx);
 	tx->inner.flow = flow_hash(ip->src, ip->dst, ip->family, ip->proto,
 				   ports(v, ip));
+}
+
+/* Where the TCP header of a SYN or SYN-ACK is, or 0. */
+static __always_inline __u32 syn_at(const struct view *v,
+				    const struct ip_info *ip)
+{
+	const __u8 *tcp = v->at + ip->hlen;
+
+	if (ip->proto != NEXT_TCP || ip->fragment ||
+	    (const void *)(tcp + TCP_HLEN) > v->end ||
+	    !(tcp[TCP_FLAGS_OFFSET] & TCP_FLAG_SYN))
+		return 0;
+	return ip->hlen;
 }
 
 /* The verdict for the packet whose IP header is at v->at. Changes nothing. */
@@ -130,9 +158,13 @@ egress(const struct view *v, __be16 proto, __u32 gso_size, struct tx *tx)
 	if (result != PARSE_OK ||
 	    (!gso_size && (ip.tot_len > v->len || ip.tot_len < ip.hlen)))
 		return TL_tx_bad_inner;
+	if (!gso_size)
+		tx->outcome.bytes = ip.tot_len;
 	verdict = check_loop(tx->peer, &ip);
 	if (verdict != TL_tx_encap)
 		return verdict;
+	tx->mtu = peer_mtu(tx->peer);
+	tx->syn_at = syn_at(v, &ip);
 	fill_inner(v, &ip, tx);
 	return check_size(v, &ip, gso_size, tx);
 }

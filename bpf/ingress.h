@@ -41,6 +41,15 @@ static __always_inline enum tl_verdict need_more(const struct view *v,
 	return NEED_MORE;
 }
 
+static __always_inline bool same_addr(__u8 family, const void *a, const void *b)
+{
+	const __u32 *x = a, *y = b;
+
+	if (family == 4)
+		return x[0] == y[0];
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
 /* The peer of an outer packet that came from `remote` to `local`. */
 static __always_inline __u32 find_peer(__u8 family, const void *remote,
 				       const void *local)
@@ -131,6 +140,77 @@ static __always_inline enum tl_verdict icmp_verdict(__u8 family, __u8 type,
 	return TL_rx_plain;
 }
 
+/* What can be seen of the inner packet in a quoted outer one is what we would
+ * have sent to that peer: its version, its length, and if the quotation goes
+ * that far, a destination behind the peer. Routers may quote no more than eight
+ * bytes of it (RFC 792). */
+static __always_inline bool is_ours(const struct view *v, const void *at,
+				    const struct ip_info *quoted, __u32 peer)
+{
+	const struct tl_prefix *prefix;
+	const struct ipv6hdr *ip6 = at;
+	const struct iphdr *ip4 = at;
+	__u32 len = quoted->tot_len - quoted->hlen;
+
+	if (at + 8 > v->end)
+		return false;
+	if (quoted->proto == NEXT_IPV4) {
+		if (ip4->version != 4 || bpf_ntohs(ip4->tot_len) != len)
+			return false;
+		if ((const void *)(ip4 + 1) > v->end)
+			return true;
+		prefix = find_prefix(4, &ip4->daddr);
+	} else {
+		if (ip6->version != 6 ||
+		    IP6_HLEN + bpf_ntohs(ip6->payload_len) != len)
+			return false;
+		if ((const void *)(ip6 + 1) > v->end)
+			return true;
+		prefix = find_prefix(6, &ip6->daddr);
+	}
+	return prefix && prefix->peer == peer;
+}
+
+/*
+ * Learns the path MTU of a peer from an ICMP error that passes all checks: it
+ * was sent to us, about a packet that we can have sent, which was larger than
+ * the MTU that it announces. Never below what the outer family guarantees (RFC
+ * 791 3.1, RFC 8200 5), never upwards; forgotten after a while (RFC 1191 6.3,
+ * RFC 8201 4).
+ */
+static __always_inline void learn_mtu(const struct view *v,
+				      const struct ip_info *quoted,
+				      const void *inner, __u32 mtu, __u32 peer)
+{
+	const __u32 least = quoted->family == 4 ? 576 : 1280;
+	const __u32 zero = 0;
+	const struct tl_interface *iface =
+		bpf_map_lookup_elem(&interface, &zero);
+	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
+	__u32 header = outer_header_len(quoted->family);
+
+	if (!p || !iface || !mtu || quoted->tot_len <= mtu ||
+	    quoted->tot_len > p->mtu + header ||
+	    !is_ours(v, inner, quoted, peer))
+		return;
+	if (mtu < least)
+		mtu = least;
+	mtu -= header;
+	if (mtu >= p->mtu)
+		return;
+	p->learned_until_ns =
+		bpf_ktime_get_coarse_ns() + iface->pmtu_expiry * 1000000000ULL;
+	p->learned_mtu = mtu;
+}
+
+/* The next-hop MTU of an ICMP error that has one (RFC 1191 4, RFC 4443 3.2). */
+static __always_inline __u32 icmp_mtu(__u8 family, const struct icmphdr *icmp)
+{
+	__u32 field = bpf_ntohl(icmp->un.gateway);
+
+	return family == 4 ? field & 0xffff : field;
+}
+
 /* An ICMP packet: an error that quotes an outer packet of ours to a peer is
  * counted for that peer; the kernel gets it all the same. */
 static __always_inline enum tl_verdict
@@ -154,12 +234,16 @@ icmp(const struct view *v, const struct ip_info *ip, struct rx *rx)
 		result = parse_ip6_header(quoted_at, v->end, &quoted);
 	if (result == PARSE_SHORT)
 		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
-	if (result != PARSE_OK || !is_tunnel(quoted.proto))
+	if (result != PARSE_OK || !is_tunnel(quoted.proto) ||
+	    !same_addr(ip->family, ip->dst, quoted.src))
 		return TL_rx_plain;
 	peer = find_peer(ip->family, quoted.dst, quoted.src);
 	if (peer == TL_PEER_NONE)
 		return TL_rx_plain;
 	rx->outcome.peer = peer;
+	if (verdict == TL_rx_icmp_too_big)
+		learn_mtu(v, &quoted, quoted_at + quoted.hlen,
+			  icmp_mtu(ip->family, icmp), peer);
 	return verdict;
 }
 
@@ -272,13 +356,14 @@ static __always_inline enum tl_verdict classify(const struct view *v,
 		return need_more(v, rx, TL_rx_plain, TL_rx_error);
 	if (result == PARSE_MANY_OPTIONS)
 		return TL_rx_too_many_options;
-	if (result != PARSE_OK)
+	if (result != PARSE_OK && !is_tunnel(ip->proto))
 		return TL_rx_plain;
 	if (is_tunnel(ip->proto)) {
 		rx->outcome.peer = find_peer(ip->family, ip->src, ip->dst);
 		if (rx->outcome.peer == TL_PEER_NONE)
 			return TL_rx_no_peer;
-		return tunnelled(v, ip, rx);
+		return result == PARSE_OK ? tunnelled(v, ip, rx)
+					  : TL_rx_bad_outer;
 	}
 	if (!ip->fragment &&
 	    ip->proto == (ip->family == 4 ? NEXT_ICMP : NEXT_ICMPV6))

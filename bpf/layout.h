@@ -47,6 +47,9 @@ struct tl_peer {
 	__u32 mtu;	   /* largest inner packet, bytes */
 	__u8 endpoint[16]; /* outer destination */
 	__u8 local[16];	   /* outer source */
+	/* Learnt from ICMP, written by the data plane (RFC 1191, 8201). */
+	__u64 learned_until_ns; /* CLOCK_MONOTONIC at which it is forgotten */
+	__u32 learned_mtu;	/* largest inner packet, bytes; 0 = none */
 	/* The data plane does not read what follows. */
 	__u8 probe[16];	    /* inner address that answers a ping */
 	__u32 probe_family; /* 4, 6, or 0: no probe */
@@ -107,11 +110,12 @@ struct tl_interface {
 	__u32 ifindex;
 	__u64 netns_cookie; /* SO_NETNS_COOKIE */
 	char name[16];
-	__u32 flags;	  /* TL_IF_F_* */
-	__u32 mode;	  /* enum tl_mode: what is attached */
-	__u32 mode_asked; /* enum tl_mode: what was asked for */
-	__u32 path_mtu;	  /* bytes, of the outer packet */
-	__u8 local4[4];	  /* zero: none */
+	__u32 flags;	   /* TL_IF_F_* */
+	__u32 mode;	   /* enum tl_mode: what is attached */
+	__u32 mode_asked;  /* enum tl_mode: what was asked for */
+	__u32 path_mtu;	   /* bytes, of the outer packet */
+	__u32 pmtu_expiry; /* seconds for which a learnt path MTU holds */
+	__u8 local4[4];	   /* zero: none */
 	__u8 local6[16];
 	__u8 source4[4]; /* inner source of the host's own packets, or zero */
 	__u8 source6[16];
@@ -148,13 +152,16 @@ struct tl_event {
 				   * egress; parse.h reads it */
 };
 
-/* event_limit: how many events this CPU has sent in this window. */
-struct tl_event_limit {
+/* limits: how much this CPU has sent in this window: events, and ICMP errors
+ * to inner sources (RFC 1812 4.3.2.8, RFC 4443 2.4 f). */
+struct tl_limit {
 	__u64 window_ns; /* its beginning, CLOCK_MONOTONIC */
 	__u64 sent;
 };
 
-#define TL_EVENT_WINDOW_NS 100000000ULL
-#define TL_EVENTS_A_WINDOW 100 /* for each CPU */
+enum { TL_LIMIT_EVENTS, TL_LIMIT_ICMP, TL_LIMITS };
+
+#define TL_LIMIT_WINDOW_NS 100000000ULL
+#define TL_LIMIT_A_WINDOW  100 /* for each CPU */
 
 #endif

@@ -75,9 +75,9 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, TL_LIMITS);
 	__type(key, __u32);
-	__type(value, struct tl_event_limit);
-} event_limit SEC(".maps");
+	__type(value, struct tl_limit);
+} limits SEC(".maps");
 
 #endif

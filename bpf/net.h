@@ -9,18 +9,18 @@
 
 #ifdef __bpf__
 #include "vmlinux.h"
-#include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 #else
-#include <linux/types.h>
+#include <bpf/bpf_endian.h>
 #include <linux/icmp.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/cdefs.h> /* __always_inline */
-#include <bpf/bpf_endian.h>
 
 struct vlan_hdr {
 	__be16 h_vlan_TCI;
@@ -87,6 +87,7 @@ static __always_inline __u32 forget(__u32 x, __u32 unknown)
 #define IP4_HLEN     20U
 #define IP4_HLEN_MAX 60U /* with options */
 #define IP6_HLEN     40U
+#define IP6_MIN_MTU  1280U /* RFC 8200 5 */
 
 /* What the outer header adds, bytes. */
 static __always_inline __u32 outer_header_len(__u8 family)

@@ -45,7 +45,8 @@ static __always_inline void copy_addr(__u8 to[16], const void *from,
 		__builtin_memcpy(to, from, 16);
 }
 
-/* An IPv4 header with options. */
+/* An IPv4 header with options. With a length that cannot be it is malformed,
+ * but *out is filled in. */
 static __always_inline enum parse_result
 parse_ip4(const void *at, const void *end, struct ip_info *out)
 {
@@ -53,7 +54,7 @@ parse_ip4(const void *at, const void *end, struct ip_info *out)
 
 	if ((const void *)(ip + 1) > end)
 		return PARSE_SHORT;
-	if (ip->version != 4 || ip->ihl < 5)
+	if (ip->version != 4)
 		return PARSE_MALFORMED;
 	out->family = 4;
 	out->proto = ip->protocol;
@@ -63,6 +64,8 @@ parse_ip4(const void *at, const void *end, struct ip_info *out)
 	out->tot_len = bpf_ntohs(ip->tot_len);
 	out->src = &ip->saddr;
 	out->dst = &ip->daddr;
+	if (ip->ihl < 5)
+		return PARSE_MALFORMED;
 	if (at + out->hlen > end)
 		return PARSE_SHORT;
 	return PARSE_OK;

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The three programs: what each hook adds to ingress.h and egress.h. */
+#include "answer.h"
+#include "clamp.h"
 #include "egress.h"
 #include "resize.h"
-
-#define TC_ACT_UNSPEC -1 /* TCX_NEXT: whoever is attached behind us */
-#define TC_ACT_SHOT   2
-
-#define ETHERTYPE_OFFSET     12
-#define BPF_F_RECOMPUTE_CSUM 1
 
 /* IPv6 with four options headers of usual length, and an inner header. */
 #define READABLE_AT_MOST 512
@@ -211,6 +207,10 @@ int tc_ingress(struct __sk_buff *skb)
 	struct rx rx = {};
 	struct view view;
 
+	if (skb->mark == MARK_ANSWER) {
+		skb->mark = 0;
+		return TC_ACT_UNSPEC;
+	}
 	for (int i = 0; i < 2; i++) {
 		make_readable(skb, need);
 		view = skb_view(skb);
@@ -254,39 +254,35 @@ static __always_inline bool make_room(struct __sk_buff *skb,
 		      flags);
 }
 
-/* The EtherType and the outer header behind it, written in one go. */
-struct outer4 {
+/* The outer header with the EtherType in front of it, written in one go. */
+struct outer_header {
+	__be16 pad;
 	__be16 ethertype;
-	struct iphdr ip;
-} __attribute__((packed));
-
-struct outer6 {
-	__be16 ethertype;
-	struct ipv6hdr ip;
-} __attribute__((packed));
+	union {
+		struct iphdr ip4;
+		struct ipv6hdr ip6;
+	};
+};
 
 static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx)
 {
-	struct iphdr ip4;
-	struct ipv6hdr ip6;
-	struct outer4 outer4;
-	struct outer6 outer6;
+	struct outer_header outer;
 
+	if (tx->syn_at)
+		clamp_mss(skb, ETH_HLEN + tx->syn_at,
+			  mss_of_mtu(tx->mtu, tx->inner.family));
 	if (!make_room(skb, tx))
 		return false;
+	outer.ethertype = ethertype(tx->peer->family);
 	if (tx->peer->family == 4) {
-		build_ip4(&ip4, tx->peer, &tx->inner,
+		build_ip4(&outer.ip4, tx->peer, &tx->inner,
 			  bpf_get_prandom_u32() | 1);
-		outer4.ethertype = ethertype(4);
-		outer4.ip = ip4;
-		return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &outer4,
-					    sizeof(outer4), 0);
+		return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET,
+					    &outer.ethertype, 2 + IP4_HLEN, 0);
 	}
-	build_ip6(&ip6, tx->peer, &tx->inner);
-	outer6.ethertype = ethertype(6);
-	outer6.ip = ip6;
-	return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &outer6,
-				    sizeof(outer6), 0);
+	build_ip6(&outer.ip6, tx->peer, &tx->inner);
+	return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &outer.ethertype,
+				    2 + IP6_HLEN, 0);
 }
 
 /*
@@ -308,7 +304,11 @@ int tc_egress(struct __sk_buff *skb)
 	struct tx tx = {};
 	struct view view;
 
-	make_readable(skb, ETH_HLEN + IP6_HLEN);
+	make_readable(skb, ETH_HLEN +
+				   (skb->protocol == bpf_htons(ETH_P_IP)
+					    ? IP4_HLEN
+					    : IP6_HLEN) +
+				   TCP_HLEN);
 	view = skb_view(skb);
 	tx.outcome.verdict = egress(&view, skb->protocol, skb->gso_size, &tx);
 
@@ -318,6 +318,8 @@ int tc_egress(struct __sk_buff *skb)
 	if (tx.outcome.verdict == TL_tx_encap && !tc_encap(skb, &tx))
 		tx.outcome.verdict = TL_tx_error;
 	count(&tx.outcome);
+	if (tx.outcome.verdict == TL_tx_too_big)
+		return answer_too_big(skb, tx.inner.family, tx.mtu);
 	if (is_drop(tx.outcome.verdict))
 		return TC_ACT_SHOT;
 	return tx.outcome.verdict == TL_tx_encap ? tc_send(skb, &tx)

@@ -52,7 +52,8 @@ static bool same_settings(const struct conf *a, const struct conf *b)
 	       a->local6_fixed == b->local6_fixed &&
 	       ip_equal(&a->source4, &b->source4) &&
 	       ip_equal(&a->source6, &b->source6) && a->mode == b->mode &&
-	       a->path_mtu == b->path_mtu && a->routes == b->routes;
+	       a->path_mtu == b->path_mtu && a->pmtu_expiry == b->pmtu_expiry &&
+	       a->routes == b->routes;
 }
 
 static bool is_added(const struct peer *p, const struct conf *now)

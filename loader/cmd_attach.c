@@ -106,6 +106,7 @@ static int write_identity(const struct maps *m, const struct conf *c,
 		.ifindex = c->ifindex,
 		.mode_asked = c->mode,
 		.path_mtu = c->path_mtu,
+		.pmtu_expiry = c->pmtu_expiry,
 	};
 	strcpy(iface->name, c->ifname);
 	if (netns_cookie(&cookie))

@@ -9,6 +9,7 @@ void conf_init(struct conf *c, const char *ifname)
 	*c = (struct conf){
 		.mode = TL_MODE_AUTO,
 		.path_mtu = PATH_MTU_DEFAULT,
+		.pmtu_expiry = PMTU_EXPIRY_DEFAULT,
 		.routes = true,
 	};
 	strncpy(c->ifname, ifname, sizeof(c->ifname) - 1);

@@ -15,14 +15,16 @@
 #include "text.h"
 
 /* Limits and defaults of the settings; the documentation's come from here. */
-#define KEEPALIVE_DEFAULT 25	/* s */
-#define KEEPALIVE_MAX	  65535 /* s; 0 = never */
-#define PATH_MTU_DEFAULT  1500
-#define PATH_MTU_MIN	  576 /* RFC 791 3.1; IPv6 peers need IPV6_MTU_MIN */
-#define PATH_MTU_MAX	  65535
-#define IPV6_MTU_MIN	  1280 /* RFC 8200 5 */
-#define PEER_MTU_MIN	  536
-#define TTL_DEFAULT	  64
+#define KEEPALIVE_DEFAULT   25	  /* s */
+#define KEEPALIVE_MAX	    65535 /* s; 0 = never */
+#define PATH_MTU_DEFAULT    1500
+#define PATH_MTU_MIN	    576 /* RFC 791 3.1; IPv6 peers need IPV6_MTU_MIN */
+#define PATH_MTU_MAX	    65535
+#define IPV6_MTU_MIN	    1280 /* RFC 8200 5 */
+#define PMTU_EXPIRY_DEFAULT 600	 /* s (RFC 1191 6.3, RFC 8201 4) */
+#define PMTU_EXPIRY_MAX	    86400
+#define PEER_MTU_MIN	    536
+#define TTL_DEFAULT	    64
 
 enum guard { GUARD_DEFAULT, GUARD_NO, GUARD_YES };
 
@@ -51,7 +53,10 @@ struct peer {
 	uint32_t keepalive; /* s */
 	uint32_t
 		mtu_fixed; /* bytes of the inner packet; 0: from the path MTU */
-	uint32_t mtu;	   /* bytes, what is in force; 0 until resolved */
+	uint32_t mtu;	   /* bytes, configured or resolved; 0 before that */
+	/* What the data plane has learnt from ICMP: read only. */
+	uint32_t learned_mtu;	   /* bytes of the inner packet; 0: nothing */
+	uint64_t learned_until_ns; /* CLOCK_MONOTONIC */
 	uint8_t ttl;
 	uint8_t dscp; /* 0 to 63, or TL_DSCP_COPY */
 	enum guard guard;
@@ -66,6 +71,7 @@ struct conf {
 	struct ip source4, source6; /* family 0: none */
 	enum tl_mode mode;	    /* asked for */
 	uint32_t path_mtu;
+	uint32_t pmtu_expiry; /* s for which a learnt path MTU holds */
 	bool routes;
 	struct peer *peers;
 	size_t n_peers;

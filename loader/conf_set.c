@@ -161,15 +161,32 @@ static int set_source(void *target, const struct origin *from,
 	return OK;
 }
 
+static int set_number(const char *key, uint32_t min, uint32_t max,
+		      uint32_t *out, const struct origin *from,
+		      const char *value)
+{
+	if (number_parse(value, min, max, out))
+		return OK;
+	return conf_error(from, "%s \"%s\" is not a number from %u to %u", key,
+			  value, min, max);
+}
+
 static int set_path_mtu(void *target, const struct origin *from,
 			const char *value)
 {
 	struct conf *c = target;
 
-	if (number_parse(value, PATH_MTU_MIN, PATH_MTU_MAX, &c->path_mtu))
-		return OK;
-	return conf_error(from, "path-mtu \"%s\" is not a number from %u to %u",
-			  value, PATH_MTU_MIN, PATH_MTU_MAX);
+	return set_number("path-mtu", PATH_MTU_MIN, PATH_MTU_MAX, &c->path_mtu,
+			  from, value);
+}
+
+static int set_pmtu_expiry(void *target, const struct origin *from,
+			   const char *value)
+{
+	struct conf *c = target;
+
+	return set_number("pmtu-expiry", 1, PMTU_EXPIRY_MAX, &c->pmtu_expiry,
+			  from, value);
 }
 
 static int set_routes(void *target, const struct origin *from,
@@ -189,6 +206,7 @@ const struct key interface_keys[] = {
 	{.name = "mode", .set = set_mode},
 	{.name = "source", .set = set_source},
 	{.name = "path-mtu", .set = set_path_mtu},
+	{.name = "pmtu-expiry", .set = set_pmtu_expiry},
 	{.name = "routes", .set = set_routes},
 	{.name = NULL},
 };

@@ -13,7 +13,7 @@ struct key {
 	bool again;
 };
 
-#define N_INTERFACE_KEYS 6
+#define N_INTERFACE_KEYS 7
 #define N_PEER_KEYS	 9
 
 extern const struct key interface_keys[N_INTERFACE_KEYS + 1];

@@ -47,8 +47,10 @@ static void write_interface(FILE *out, const struct conf *c)
 	write_local(out, "local6", &c->local6, c->local6_fixed);
 	fprintf(out, "mode = %s\n", modes[c->mode]);
 	write_source(out, c);
-	fprintf(out, "path-mtu = %u\nroutes = %s\n", c->path_mtu,
-		yes_no(c->routes));
+	fprintf(out, "path-mtu = %u\n", c->path_mtu);
+	if (c->pmtu_expiry != PMTU_EXPIRY_DEFAULT)
+		fprintf(out, "pmtu-expiry = %u\n", c->pmtu_expiry);
+	fprintf(out, "routes = %s\n", yes_no(c->routes));
 }
 
 static void write_allowed(FILE *out, const struct peer *p)

@@ -54,8 +54,19 @@ static bool guarded(const struct peer *p, const struct prefix *prefix)
 	       (p->guard == GUARD_DEFAULT && prefix->len);
 }
 
+/* What the data plane has learnt stays, as long as the path does. */
+static void keep_learned(struct tl_peer *v, const struct tl_peer *now)
+{
+	if (!now || now->family != v->family ||
+	    memcmp(now->endpoint, v->endpoint, sizeof(v->endpoint)) ||
+	    memcmp(now->local, v->local, sizeof(v->local)))
+		return;
+	v->learned_mtu = now->learned_mtu;
+	v->learned_until_ns = now->learned_until_ns;
+}
+
 static int want_peer(struct state_tables *want, const struct conf *c,
-		     const struct peer *p)
+		     const struct peer *p, const struct table *peers)
 {
 	struct tl_peer value = peer_value(c, p);
 	struct tl_peer_id id = {.peer = p->id};
@@ -63,6 +74,7 @@ static int want_peer(struct state_tables *want, const struct conf *c,
 	struct tl_hostname host = {0};
 	int ret;
 
+	keep_learned(&value, table_find(peers, &p->id));
 	memcpy(e.endpoint, p->endpoint.addr, sizeof(e.endpoint));
 	memcpy(e.local, p->local.addr, sizeof(e.local));
 	ret = table_add(&want->t[STATE_PEERS], &p->id, &value);
@@ -79,13 +91,14 @@ static int want_peer(struct state_tables *want, const struct conf *c,
 	return ret;
 }
 
-static int want_all(struct state_tables *want, const struct conf *c,
-		    const struct exception *exceptions, size_t n)
+static int want_all(struct state_tables *want, const struct table *peers,
+		    const struct conf *c, const struct exception *exceptions,
+		    size_t n)
 {
 	int ret = OK;
 
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
-		ret = want_peer(want, c, &c->peers[i]);
+		ret = want_peer(want, c, &c->peers[i], peers);
 	for (size_t i = 0; !ret && i < n; i++)
 		ret = want_prefix(want, &exceptions[i].prefix, TL_PEER_NONE,
 				  exceptions[i].own ? TL_PREFIX_F_OWN : 0);
@@ -231,6 +244,7 @@ static int write_settings(const struct maps *m, const struct conf *c)
 		return FAILED;
 	v = now;
 	v.path_mtu = c->path_mtu;
+	v.pmtu_expiry = c->pmtu_expiry;
 	memcpy(v.local4, c->local4.addr, sizeof(v.local4));
 	memcpy(v.local6, c->local6.addr, sizeof(v.local6));
 	memcpy(v.source4, c->source4.addr, sizeof(v.source4));
@@ -255,7 +269,8 @@ int state_apply(const struct maps *m, struct conf *c,
 	ret = state_tables_read(&now);
 	if (!ret) {
 		give_ids(c, &now.t[STATE_PEERS]);
-		ret = want_all(&want, c, exceptions, n_exceptions);
+		ret = want_all(&want, &now.t[STATE_PEERS], c, exceptions,
+			       n_exceptions);
 	}
 	if (!ret)
 		ret = change(m, &now, &want);

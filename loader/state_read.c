@@ -34,6 +34,7 @@ static void read_settings(struct conf *c, const struct tl_interface *v)
 	c->source6 = ip_if_set(6, v->source6);
 	c->mode = v->mode_asked;
 	c->path_mtu = v->path_mtu;
+	c->pmtu_expiry = v->pmtu_expiry;
 	c->routes = !(v->flags & TL_IF_F_NO_ROUTES);
 }
 
@@ -71,6 +72,8 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v)
 	p->keepalive = v->keepalive;
 	p->mtu_fixed = v->mtu_fixed;
 	p->mtu = v->mtu;
+	p->learned_mtu = v->learned_mtu;
+	p->learned_until_ns = v->learned_until_ns;
 	p->ttl = v->ttl;
 	p->dscp = v->dscp;
 	p->guard = guard_of(v->flags);
@@ -128,6 +131,8 @@ static struct peer *peer_by_id(const struct conf *c, uint32_t id)
 {
 	const struct peer key = {.id = id};
 
+	if (!c->n_peers)
+		return NULL;
 	return bsearch(&key, c->peers, c->n_peers, sizeof(*c->peers), by_id);
 }
 
@@ -201,14 +206,17 @@ static int read_all(struct conf *c, const struct state_tables *s)
 {
 	int ret = read_peers(c, s);
 
-	qsort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
+	if (c->n_peers)
+		qsort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
 	if (!ret)
 		ret = read_prefixes(c, &s->t[STATE_PREFIXES4], 4);
 	if (!ret)
 		ret = read_prefixes(c, &s->t[STATE_PREFIXES6], 6);
-	for (size_t i = 0; i < c->n_peers; i++)
-		qsort(c->peers[i].allowed, c->peers[i].n_allowed,
-		      sizeof(struct prefix), by_address);
+	for (size_t i = 0; i < c->n_peers; i++) {
+		if (c->peers[i].n_allowed)
+			qsort(c->peers[i].allowed, c->peers[i].n_allowed,
+			      sizeof(struct prefix), by_address);
+	}
 	return ret;
 }
 

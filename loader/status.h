@@ -15,6 +15,17 @@ struct snapshot {
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 };
 
+/* For how many more ns what was learnt of the path MTU of p holds, 0: nothing
+ * was learnt, or it no longer holds. */
+static inline uint64_t mtu_learned_for(const struct snapshot *s,
+				       const struct peer *p)
+{
+	if (!p->learned_mtu || p->learned_mtu >= p->mtu ||
+	    p->learned_until_ns <= s->now_ns)
+		return 0;
+	return p->learned_until_ns - s->now_ns;
+}
+
 /* The contract's object (design: JSON of `status`); NULL: out of memory. */
 json_t *status_json(const struct snapshot *s);
 /* The same for people. */

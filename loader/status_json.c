@@ -14,18 +14,31 @@ static json_t *last_rx(const struct snapshot *s,
 	return json_real((s->now_ns - stats->last_rx_ns) / 1e9);
 }
 
+/* What was learnt from ICMP, or null. */
+static json_t *learned_mtu(const struct snapshot *s, const struct peer *p)
+{
+	uint64_t left = mtu_learned_for(s, p);
+
+	if (!left)
+		return json_null();
+	return json_pack("{s:i, s:f}", "mtu", (int)p->learned_mtu,
+			 "expires_seconds", left / 1e9);
+}
+
 static json_t *peer_json(const struct snapshot *s, size_t i)
 {
 	const struct peer *p = &s->conf.peers[i];
 	const struct tl_peer_stats *stats = &s->peers[i];
 
 	/* clang-format off */
-	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}",
 			 "name", p->name,
 			 "endpoint", json_ip(&p->endpoint),
 			 "local", json_ip(&p->local),
 			 "allowed_ips", json_allowed(p),
-			 "mtu", (int)p->mtu,
+			 "mtu", (int)(mtu_learned_for(s, p) ? p->learned_mtu
+							    : p->mtu),
+			 "learned_mtu", learned_mtu(s, p),
 			 "rx", json_counter(&stats->verdicts.rx_decap),
 			 "tx", json_counter(&stats->verdicts.tx_encap),
 			 "last_rx_seconds", last_rx(s, stats),

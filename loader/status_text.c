@@ -162,6 +162,19 @@ static void print_fate(FILE *out, const struct tl_verdicts *v,
 	}
 }
 
+static void print_mtu(FILE *out, const struct snapshot *s, const struct peer *p)
+{
+	uint64_t left = mtu_learned_for(s, p) / 1000000000;
+
+	if (left)
+		fprintf(out,
+			"  mtu          %u (learnt from ICMP, for another "
+			"%ju s; else %u)\n",
+			p->learned_mtu, (uintmax_t)left, p->mtu);
+	else
+		fprintf(out, "  mtu          %u\n", p->mtu);
+}
+
 static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 {
 	const struct tl_peer_stats *stats = &s->peers[i];
@@ -170,7 +183,7 @@ static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 
 	print_endpoint(out, p);
 	print_allowed(out, p);
-	fprintf(out, "  mtu          %u\n", p->mtu);
+	print_mtu(out, s, p);
 	print_traffic(out, "received", &stats->verdicts.rx_decap,
 		      human_age(s, stats->last_rx_ns, age));
 	print_traffic(out, "sent", &stats->verdicts.tx_encap,

@@ -33,7 +33,7 @@ static int grow(struct table *t, size_t n)
 		room *= 2;
 	if (room == t->room)
 		return OK;
-	rows = reallocarray(t->rows, room, t->key + t->value);
+	rows = reallocarray(t->rows, room, table_row(t));
 	if (!rows)
 		return fail("out of memory");
 	t->rows = rows;
@@ -58,7 +58,7 @@ static int compare(const void *a, const void *b, void *table)
 
 void table_sort(struct table *t)
 {
-	size_t size = t->key + t->value, n = 0;
+	size_t size = table_row(t), n = 0;
 
 	if (!t->n)
 		return;

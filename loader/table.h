@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Rows are key and value, one behind the other, without padding. */
+/* Rows are key and value, one behind the other. */
 struct table {
 	const char *name; /* of the map, for errors */
 	int fd;
@@ -20,13 +20,22 @@ struct table {
 void table_init(struct table *t, const char *name, int fd, size_t key,
 		size_t value);
 void table_free(struct table *t);
+/* Key and value both begin where any integer may. */
+static inline size_t table_room(size_t bytes)
+{
+	return (bytes + 7) / 8 * 8;
+}
+static inline size_t table_row(const struct table *t)
+{
+	return table_room(t->key) + table_room(t->value);
+}
 static inline void *table_key(const struct table *t, size_t i)
 {
-	return t->rows + i * (t->key + t->value);
+	return t->rows + i * table_row(t);
 }
 static inline void *table_value(const struct table *t, size_t i)
 {
-	return (uint8_t *)table_key(t, i) + t->key;
+	return (uint8_t *)table_key(t, i) + table_room(t->key);
 }
 
 /* The functions that follow return a status, their error printed. */

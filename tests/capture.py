@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Frames out of and into the interfaces of a lab."""
+import collections
+import itertools
+import select
+import socket
+import struct
+import time
+
+from netns import TIMEOUT
+
+ETH_P_ALL = 3
+SOL_PACKET = 263
+PACKET_STATISTICS, PACKET_AUXDATA = 6, 8
+PACKET_OUTGOING = 4
+SO_RCVBUFFORCE = 33
+TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 0x10, 0x40
+
+_names = itertools.count()
+
+Frame = collections.namedtuple("Frame", "data outgoing")
+Frame.__doc__ = """A captured frame: the bytes from the Ethernet header on, a
+VLAN tag included; outgoing is True for what the capturing side sent."""
+
+
+class Capture:
+    """Every frame that an interface sends or receives from now on, collected
+    by the kernel in an AF_PACKET socket (of 64 MiB, so nothing is lost while
+    the test does something else). keep(Frame) chooses what is of interest.
+
+    Where it looks: what leaves is seen as on the wire, behind tc egress; what
+    arrives is seen behind native XDP and before tc ingress. For what the
+    stack sees behind tc ingress and before tc egress there is Tap."""
+
+    def __init__(self, ns, ifname, keep=None):
+        self.keep = keep or (lambda frame: True)
+        self.seen = []
+        self.sock = ns.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW,
+                            0)
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+        self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self.sock.bind((ifname, ETH_P_ALL))
+
+    def _read(self):
+        data, aux, _, sender = self.sock.recvmsg(
+            1 << 18, 256, socket.MSG_DONTWAIT)
+        for level, kind, value in aux:
+            if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
+                data = self._with_vlan(data, value)
+        return Frame(data, sender[2] == PACKET_OUTGOING)
+
+    @staticmethod
+    def _with_vlan(data, aux):
+        # struct tpacket_auxdata: the kernel took the tag out of the frame.
+        status, tci, tpid = struct.unpack("=I12xHH", aux[:20])
+        if not status & TP_STATUS_VLAN_VALID:
+            return data
+        if not status & TP_STATUS_VLAN_TPID_VALID:
+            tpid = 0x8100
+        return data[:12] + struct.pack("!HH", tpid, tci) + data[12:]
+
+    def frames(self):
+        """All frames so far."""
+        while True:
+            try:
+                frame = self._read()
+            except BlockingIOError:
+                return list(self.seen)
+            if self.keep(frame):
+                self.seen.append(frame)
+
+    def packets(self, outgoing=None):
+        """The frames' bytes; outgoing=True or False: of one direction."""
+        return [f.data for f in self.frames()
+                if outgoing is None or f.outgoing == outgoing]
+
+    def wait(self, number, timeout=TIMEOUT):
+        """Waits until at least `number` frames are there; returns them."""
+        deadline = time.monotonic() + timeout
+        while len(self.frames()) < number:
+            left = deadline - time.monotonic()
+            assert left > 0, (f"{len(self.seen)} of {number} frames in "
+                              f"{timeout} s: "
+                              f"{[f.data.hex() for f in self.seen[:5]]}")
+            select.select([self.sock], [], [], left)
+        return list(self.seen)
+
+    def lost(self):
+        """Frames that found no room since the last call."""
+        raw = self.sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+        return struct.unpack("=II", raw)[1]
+
+    def clear(self):
+        """Forgets what was seen so far."""
+        self.frames()
+        self.seen.clear()
+
+    def close(self):
+        """Ends the capture."""
+        self.sock.close()
+
+
+class Tap:
+    """A Capture of what the *stack* of a namespace exchanges with an
+    interface: received packets behind tc ingress (so decapsulated in either
+    mode), sent ones before tc egress (so not yet encapsulated). By nftables'
+    netdev hooks, which lie inside those of tc, and a veth of its own."""
+
+    def __init__(self, ns, ifname, keep=None):
+        self.ns, self.name = ns, f"tap{next(_names)}"
+        self.captures = {}
+        rules = []
+        for hook in "ingress", "egress":
+            dev = f"{self.name}{hook[0]}"
+            ns.ip("link", "add", dev, "up", "mtu", 65535, "type", "veth",
+                  "peer", "name", f"{dev}p")
+            # No addresses, no neighbour discovery of its own in there.
+            ns.sysctl(f"net.ipv6.conf.{dev}.disable_ipv6", 1)
+            ns.sysctl(f"net.ipv6.conf.{dev}p.disable_ipv6", 1)
+            ns.ip("link", "set", f"{dev}p", "up")
+            self.captures[hook] = Capture(ns, dev, keep)
+            rules.append(f"chain {hook} {{ type filter hook {hook} device "
+                         f"{ifname} priority 0; dup to {dev}; }}")
+        ns.nft(f"table netdev {self.name} {{\n" + "\n".join(rules) + "\n}")
+
+    def received(self):
+        """Capture of what the stack receives."""
+        return self.captures["ingress"]
+
+    def sent(self):
+        """Capture of what the stack sends."""
+        return self.captures["egress"]
+
+    def close(self):
+        """Ends the captures and takes everything away."""
+        for capture in self.captures.values():
+            capture.close()
+        self.ns.run("nft", "delete", "table", "netdev", self.name,
+                    check=False)
+        for hook in self.captures:
+            self.ns.ip("link", "del", f"{self.name}{hook[0]}", check=False)
+
+
+class Sender:
+    """Sends raw frames (bytes or scapy packets) out of an interface. To have
+    a host under test *receive* a frame, send it from the veth's other end."""
+
+    def __init__(self, ns, ifname):
+        self.sock = ns.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.sock.bind((ifname, 0))
+
+    def send(self, *frames):
+        """Sends the frames in this order."""
+        for frame in frames:
+            self.sock.send(bytes(frame))
+
+    def close(self):
+        """Closes the socket."""
+        self.sock.close()

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Allowed prefixes that hold more than the peer's networks: default routes, and
+prefixes around the host's own subnet. Nobody locks himself out."""
+import pytest
+
+from traffic import ping
+
+ADDRESSES = {4: {"host": "192.0.2.1/24", "router": "192.0.2.254/24",
+                 "neighbour": "192.0.2.254", "far": "198.51.100.9",
+                 "endpoint": "198.51.100.1", "all": "0.0.0.0/0",
+                 "halves": ["0.0.0.0/1", "128.0.0.0/1"], "around":
+                 "192.0.0.0/16", "beyond": "192.0.99.1"},
+             6: {"host": "2001:db8:1::1/64", "router": "2001:db8:1::fe/64",
+                 "neighbour": "2001:db8:1::fe", "far": "2001:db8:2::9",
+                 "endpoint": "2001:db8:2::1", "all": "::/0",
+                 "halves": ["::/1", "8000::/1"], "around":
+                 "2001:db8:1::/48", "beyond": "2001:db8:1:99::1"}}
+
+
+@pytest.fixture(name="hosts", params=[4, 6], ids=["ipv4", "ipv6"])
+def fixture_hosts(request, lab):
+    """(addresses, host, Tunload, router): the router is the way to
+    everything, and holds the endpoint and the far address itself."""
+    names = ADDRESSES[request.param]
+    host, router = lab.netns("host"), lab.netns("router")
+    lab.veth(host, "eth0", router, "eth0")
+    host.addr("eth0", names["host"])
+    router.addr("eth0", names["router"])
+    router.addr("lo", names["endpoint"], names["far"], names["beyond"])
+    host.ip("route", "add", "default", "via", names["neighbour"])
+    host.family = "-4" if request.param == 4 else "-6"
+    return names, host, lab.tunload(host), router
+
+
+def conf(names, prefixes, more=""):
+    """A peer behind the router."""
+    return (f"[peer far]\nendpoint = {names['endpoint']}\n"
+            f"allowed-ips = {prefixes}\n{more}")
+
+
+def table(host):
+    """All routes, without what the kernel counts down."""
+    return host.ip(host.family, "route", "show", "table", "all").stdout
+
+
+def plain_reaches(tl, host, address):
+    """A ping to address is answered and not tunnelled."""
+    sent = tl.verdict("tx_encap")
+    return ping(host, address) and tl.verdict("tx_encap") == sent
+
+
+@pytest.mark.parametrize("mode", ["native", "tc"])
+def test_default_route(hosts, mode):
+    names, host, tl, _ = hosts
+    before = table(host)
+    tl.attach(conf(names, names["all"]), "--mode", mode, "--no-trigger")
+    after = table(host)
+    assert set(before.splitlines()) <= set(after.splitlines())
+    for half in names["halves"]:
+        assert f"{half} via {names['neighbour']}" in after
+    to_endpoint = host.ip(host.family, "route", "show", "proto", "94",
+                          names["endpoint"]).stdout
+    assert f"via {names['neighbour']}" in to_endpoint
+    # The neighbour, and the endpoint itself, are reached as before; nothing
+    # that arrives plain is dropped.
+    assert plain_reaches(tl, host, names["neighbour"])
+    assert plain_reaches(tl, host, names["endpoint"])
+    assert tl.verdict("rx_borrowed") == 0
+    # Everything else is tunnelled; nobody answers at the other end.
+    assert not ping(host, names["far"], wait=0.2)
+    assert tl.verdict("tx_encap") == 1
+    tl.detach()
+    assert table(host) == before
+
+
+def test_guard_for_a_default_route_only_when_asked_for(hosts):
+    names, host, tl, _ = hosts
+    tl.attach(conf(names, names["all"], "guard = yes\n"), "--no-trigger")
+    assert plain_reaches(tl, host, names["neighbour"])  # an exception
+    assert tl.verdict("rx_borrowed") == 0
+    # Plain packets of everybody else are dropped now, as asked.
+    router = hosts[3]
+    assert not ping(router, names["host"].split("/")[0], wait=0.2,
+                    source=names["far"])
+    assert tl.verdict("rx_borrowed") == 1
+
+
+def test_prefix_around_the_own_subnet(hosts):
+    names, host, tl, router = hosts
+    before = table(host)
+    done = tl.attach(conf(names, names["around"]), "--no-trigger")
+    assert done.stderr == ""
+    assert plain_reaches(tl, host, names["neighbour"])
+    assert ping(router, names["host"].split("/")[0])
+    assert not ping(host, names["beyond"], wait=0.2)
+    assert tl.verdict("tx_encap") == 1
+    assert not ping(router, names["host"].split("/")[0], wait=0.2,
+                    source=names["beyond"])
+    assert tl.verdict("rx_borrowed") == 1
+    tl.detach()
+    assert table(host) == before

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The commands that show and change the running state: peer, showconf, status,
+monitor, and names as endpoints."""
+import json
+import os
+
+import pytest
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.l2 import Ether
+
+from lab import wait_until
+from traffic import ping
+
+PEER = ["endpoint", "192.0.2.2", "allowed-ips", "10.10.0.0/24,fd00:10::/64"]
+
+
+@pytest.fixture(name="pair")
+def fixture_pair(lab):
+    """(namespace, Tunload) of two hosts on a wire, attached without peers;
+    172.22.2.2 lives on the first, 10.10.0.1 on the second."""
+    a, b = lab.netns("a"), lab.netns("b")
+    lab.veth(a, "eth0", b, "eth0")
+    a.addr("eth0", "192.0.2.1/24", "2001:db8::1/64")
+    b.addr("eth0", "192.0.2.2/24", "2001:db8::2/64")
+    a.addr("lo", "172.22.2.2/32", "fd00:22::2/128")
+    b.addr("lo", "10.10.0.1/32", "fd00:10::1/128")
+    hosts = []
+    for ns, source in (a, "172.22.2.2, fd00:22::2"), \
+            (b, "10.10.0.1, fd00:10::1"):
+        tl = lab.tunload(ns, bpffs=lab.new_bpffs())
+        tl.attach(f"[interface]\nsource = {source}\n", "--mode", "tc")
+        hosts.append((ns, tl))
+    return hosts
+
+
+def add_both(pair):
+    """Makes them each other's peers by command."""
+    (_, tl_a), (_, tl_b) = pair
+    tl_a.ok("peer", "add", "eth0", "b", *PEER)
+    tl_b.ok("peer", "add", "eth0", "a", "endpoint", "192.0.2.1",
+            "allowed-ips", "172.22.2.0/24,fd00:22::/64")
+
+
+def routes(ns):
+    """Our routes of a namespace, as text."""
+    return sorted(ns.ip(v, "route", "show", "proto", "94").stdout
+                  for v in ("-4", "-6"))
+
+
+def test_peer_add_opens_the_tunnel_and_del_closes_it(pair):
+    (a, tl_a), _ = pair
+    before = routes(a)
+    assert not ping(a, "10.10.0.1", wait=0.3)
+    add_both(pair)
+    assert ping(a, "10.10.0.1") and ping(a, "fd00:10::1")
+    assert tl_a.peer("b")["rx"]["packets"] == 2
+    assert tl_a.peer("b")["allowed_ips"] == ["10.10.0.0/24", "fd00:10::/64"]
+    tl_a.ok("peer", "del", "eth0", "b")
+    assert tl_a.status()["peers"] == []
+    assert routes(a) == before
+    for name in "peers", "endpoints", "prefixes4", "prefixes6", "peer_stats":
+        assert tl_a.map(name) == [], name
+    assert not ping(a, "10.10.0.1", wait=0.3)
+
+
+def test_peer_set_changes_one_thing_and_keeps_counters(pair):
+    (a, tl_a), _ = pair
+    add_both(pair)
+    assert ping(a, "10.10.0.1")
+    tl_a.ok("peer", "set", "eth0", "b", "ttl", "9", "mtu", "1400")
+    peer = tl_a.peer("b")
+    assert peer["mtu"] == 1400
+    assert peer["tx"]["packets"] == 1
+    assert peer["allowed_ips"] == ["10.10.0.0/24", "fd00:10::/64"]
+    assert "mtu 1400" in a.ip("route", "get", "10.10.0.1").stdout
+    assert tl_a.map("peers")[0]["value"]["ttl"] == 9
+    tl_a.ok("peer", "set", "eth0", "b", "allowed-ips", "10.10.0.0/25")
+    assert tl_a.peer("b")["allowed_ips"] == ["10.10.0.0/25"]
+    assert "fd00:10::/64" not in "".join(routes(a))
+    assert ping(a, "10.10.0.1")
+
+
+def test_a_refused_change_changes_nothing(pair):
+    (a, tl_a), _ = pair
+    add_both(pair)
+    before = tl_a.status()["peers"], routes(a), tl_a.ok("showconf", "eth0")
+    for words in (["allowed-ips", "192.0.2.0/24"],  # holds its own endpoint
+                  ["allowed-ips", "10.10.0.1/24"],  # host bits
+                  ["local", "198.51.100.1"],
+                  ["endpoint", "127.0.0.1"],
+                  ["mtu", "70000"]):
+        done = tl_a.run("peer", "set", "eth0", "b", *words)
+        assert done.returncode in (1, 2), words
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        after = tl_a.status()["peers"], routes(a), tl_a.ok("showconf", "eth0")
+        assert after == before, words
+    assert ping(a, "10.10.0.1")
+
+
+def test_peer_list(pair):
+    (_, tl_a), _ = pair
+    add_both(pair)
+    listed = json.loads(tl_a.ok("peer", "list", "eth0", "--json"))
+    assert [p["name"] for p in listed] == ["b"]
+    assert listed[0]["endpoint"] == "192.0.2.2"
+    text = tl_a.ok("peer", "list", "eth0")
+    assert "b" in text and "192.0.2.2" in text and "10.10.0.0/24" in text
+
+
+def test_showconf_is_a_configuration_of_the_same_state(pair):
+    (a, tl_a), _ = pair
+    add_both(pair)
+    tl_a.ok("peer", "set", "eth0", "b", "keepalive", "0", "ttl", "7", "mtu",
+            "1300", "probe", "10.10.0.9", "dscp", "46", "guard", "no")
+    shown = tl_a.ok("showconf", "eth0")
+    maps = {m: tl_a.map(m) for m in ("peers", "endpoints", "prefixes4",
+                                     "prefixes6")}
+    done = tl_a.reload(shown)
+    assert tl_a.ok("showconf", "eth0") == shown, done.stdout
+    assert {m: tl_a.map(m) for m in maps} == maps
+    tl_a.detach()
+    tl_a.attach(shown, "--no-trigger")
+    assert tl_a.ok("showconf", "eth0") == shown
+    assert ping(a, "10.10.0.1")
+
+
+def test_status_in_text_and_json(pair):
+    (a, tl_a), _ = pair
+    add_both(pair)
+    assert tl_a.peer("b")["last_rx_seconds"] is None
+    assert ping(a, "10.10.0.1")
+    status = tl_a.status()
+    assert status["interface"] == "eth0" and status["mode"] == "tc"
+    assert status["local4"] == "192.0.2.1"
+    assert status["local6"] == "2001:db8::1"
+    peer = status["peers"][0]
+    assert peer["tx"] == peer["rx"] == {"packets": 1, "bytes": 84}
+    assert peer["verdicts"]["rx_decap"] == peer["rx"]
+    assert 0 <= peer["last_rx_seconds"] < 10
+    assert status["verdicts"]["tx_encap"] == peer["tx"]
+    listed = json.loads(tl_a.ok("status", "--json"))
+    assert [s["interface"] for s in listed] == ["eth0"]
+    text = tl_a.ok("status", "eth0")
+    for piece in "eth0", "tc", "192.0.2.1", "192.0.2.2", "10.10.0.0/24", "b":
+        assert piece in text
+
+
+def strange(b, a, **fields):
+    """A tunnelled echo request that should not get in."""
+    return (Ether(src=b.mac("eth0"), dst=a.mac("eth0")) /
+            IP(src=fields.get("outer", "192.0.2.2"), dst="192.0.2.1") /
+            IP(src=fields.get("inner", "10.66.0.1"), dst="172.22.2.2") /
+            ICMP())
+
+
+def test_monitor_shows_what_is_refused(lab, pair):
+    (a, tl_a), (b, _) = pair
+    add_both(pair)
+    text = tl_a.start("monitor", "eth0")
+    lab.keep(text)
+    objects = tl_a.start("monitor", "eth0", "--json")
+    lab.keep(objects)
+    out = lab.sender(b, "eth0")
+
+    def heard():
+        out.send(strange(b, a))
+        return "rx_not_allowed" in text.output() and \
+            "rx_not_allowed" in objects.output()
+
+    wait_until(heard, "events", interval=0.1)
+    line = next(x for x in text.output().splitlines()
+                if "rx_not_allowed" in x)
+    event = json.loads(next(x for x in objects.output().splitlines()
+                            if "rx_not_allowed" in x))
+    for piece in "b", "192.0.2.2", "192.0.2.1", "10.66.0.1", "172.22.2.2":
+        assert piece in line
+    assert event["verdict"] == "rx_not_allowed" and event["peer"] == "b"
+    assert event["outer"] == {"source": "192.0.2.2",
+                              "destination": "192.0.2.1"}
+    assert event["inner"] == {"source": "10.66.0.1",
+                              "destination": "172.22.2.2"}
+
+
+def test_monitor_off_means_no_events(pair):
+    (a, tl_a), (b, _) = pair
+    add_both(pair)
+    assert tl_a.map("interface")[0]["value"]["monitor_until_ns"] == 0
+    monitor = tl_a.start("monitor", "eth0")
+    wait_until(lambda: tl_a.map("interface")[0]["value"]["monitor_until_ns"],
+               "monitor listens")
+    monitor.close()
+    assert tl_a.map("interface")[0]["value"]["monitor_until_ns"] == 0
+    assert ping(a, "10.10.0.1") and b
+
+
+def test_endpoint_by_name(lab, pair):
+    (a, tl_a), _ = pair
+    add_both(pair)
+    tl_a.ok("peer", "del", "eth0", "b")
+    hosts = os.path.join(tl_a.dir, "hosts")
+    conf = ("[interface]\nsource = 172.22.2.2\n[peer b]\n"
+            "endpoint = router.example\nallowed-ips = 10.10.0.0/24\n")
+
+    def reload(address):
+        with open(hosts, "w", encoding="utf-8") as f:
+            f.write(f"{address} router.example\n")
+        argv = tl_a.argv("reload", "eth0", "-c", tl_a.write(conf))
+        script = f"mount --bind {hosts} /etc/hosts && exec \"$@\""
+        return lab.keep(a.start("unshare", "-m", "sh", "-c", script, "sh",
+                                *argv[argv.index("--") + 1:])).wait()
+
+    assert reload("192.0.2.2") == 0
+    assert tl_a.peer("b")["endpoint"] == "192.0.2.2"
+    assert ping(a, "10.10.0.1")
+    assert "endpoint = router.example" in tl_a.ok("showconf", "eth0")
+    assert reload("192.0.2.77") == 0
+    assert tl_a.peer("b")["endpoint"] == "192.0.2.77"
+    assert tl_a.peer("b")["tx"]["packets"] == 1

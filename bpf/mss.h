@@ -40,7 +40,7 @@ static __always_inline __u32 mss_find(const __u8 options[64], __u32 len)
 		at += kind == TCP_OPTION_NOP ? 1 : size;
 		if (kind != TCP_OPTION_NOP && size < 2)
 			return 0;
-		at = forget(at, kind) & 0xff;
+		at = forget(at, kind) & 0x1ff; /* holds 36 + 255 */
 	}
 	return 0;
 }

@@ -7,6 +7,10 @@
 
 #define EALREADY 114
 
+/* The segment size is that of the inner flow and stays; and what a NIC has
+ * verified is the inner checksum. */
+#define KEEP_GSO (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
+
 /* bpf_skb_change_proto() moves the header by this much. */
 #define FAMILY_DIFF ((__s32)(IP6_HLEN - IP4_HLEN))
 
@@ -16,22 +20,38 @@ static __always_inline __be16 ethertype(__u8 family)
 }
 
 /*
- * Grows (or, with a negative delta, shrinks) the room between the link layer
- * header and what follows, and turns the skb from one family into another.
- * BPF_F_ADJ_ROOM_DECAP_L3_* would set the family from Linux 6.3 on;
- * bpf_skb_change_proto() does it on all, and only moves bytes otherwise: the
- * segments' kind is that of the inner packet and stays.
+ * Takes `len` bytes away behind the link layer header, and turns the skb from
+ * one family into another. BPF_F_ADJ_ROOM_DECAP_L3_* would do that from Linux
+ * 6.3 on; bpf_skb_change_proto() does it on all, and only moves bytes
+ * otherwise: the segments' kind is that of the inner packet already.
  */
-static __always_inline bool resize(struct __sk_buff *skb, __s32 delta,
-				   __u8 from, __u8 to, __u64 flags)
+static __always_inline bool shrink(struct __sk_buff *skb, __u32 len, __u8 from,
+				   __u8 to)
 {
+	__s32 delta = -(__s32)len;
+
 	if (from != to) {
 		if (bpf_skb_change_proto(skb, ethertype(to), 0))
 			return false;
 		delta -= to == 6 ? FAMILY_DIFF : -FAMILY_DIFF;
 	}
 	return !delta ||
-	       !bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC, flags);
+	       !bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC, KEEP_GSO);
+}
+
+/*
+ * Makes skb->protocol what the EtherType in the frame says, which taking a VLAN
+ * tag out of the frame does: one that is pushed twice is in the frame, and in
+ * skb->vlan_tci. A tag that is there already is one of the two.
+ */
+static __always_inline bool reload_protocol(struct __sk_buff *skb)
+{
+	const __be16 tag = bpf_htons(ETH_P_8021Q);
+	bool tagged = skb->vlan_present;
+
+	return (tagged || !bpf_skb_vlan_push(skb, tag, 1)) &&
+	       !bpf_skb_vlan_push(skb, tag, 1) && !bpf_skb_vlan_pop(skb) &&
+	       (tagged || !bpf_skb_vlan_pop(skb));
 }
 
 /* Makes the first `need` bytes readable, if the packet has them. */
@@ -57,9 +77,7 @@ static __always_inline bool shrink_segments(struct __sk_buff *skb, __u32 excess)
 
 		if (bpf_skb_adjust_room(skb, step, BPF_ADJ_ROOM_MAC,
 					BPF_F_ADJ_ROOM_NO_CSUM_RESET) ||
-		    bpf_skb_adjust_room(skb, -step, BPF_ADJ_ROOM_MAC,
-					BPF_F_ADJ_ROOM_NO_CSUM_RESET |
-						BPF_F_ADJ_ROOM_FIXED_GSO))
+		    bpf_skb_adjust_room(skb, -step, BPF_ADJ_ROOM_MAC, KEEP_GSO))
 			return false;
 		excess -= step;
 	}

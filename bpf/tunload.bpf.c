@@ -171,16 +171,15 @@ static __always_inline bool tc_set_ecn(struct __sk_buff *skb,
 				    BPF_F_RECOMPUTE_CSUM);
 }
 
-/* The segment size of a super-packet is that of the inner flow and stays, and
- * what a NIC has verified is the inner checksum. */
+/* tc_index remembers of a super-packet which kind of tunnel its skb is still
+ * marked with, for make_room(). */
 static __always_inline bool tc_decap(struct __sk_buff *skb, const struct rx *rx)
 {
 	__be16 proto = ethertype(rx->inner_family);
 
-	return resize(skb, -(__s32)rx->outer_len, rx->outer_family,
-		      rx->inner_family,
-		      BPF_F_ADJ_ROOM_FIXED_GSO |
-			      BPF_F_ADJ_ROOM_NO_CSUM_RESET) &&
+	if (skb->gso_size)
+		skb->tc_index = rx->outer_family;
+	return shrink(skb, rx->outer_len, rx->outer_family, rx->inner_family) &&
 	       !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
 				    sizeof(proto), 0) &&
 	       tc_set_ecn(skb, rx);
@@ -231,27 +230,31 @@ int tc_ingress(struct __sk_buff *skb)
 }
 
 /*
- * Makes room for the outer header. An skb that arrived through a tunnel as a
- * super-packet is still marked as encapsulated after tc_ingress (the kernel has
- * no helper to unmark it), and then the mark must not be set again.
+ * Makes room for the outer header. An skb that came through a tunnel may still
+ * be marked as encapsulated after decapsulation in tc (-EALREADY): no helper
+ * takes the mark away. It is right for us too, but for the segments of a
+ * super-packet only if both tunnels are of one outer family, and skb->protocol
+ * has to be changed in another way, by *reload.
  */
 static __always_inline bool make_room(struct __sk_buff *skb,
-				      const struct tx *tx)
+				      const struct tx *tx, bool *reload)
 {
 	__u8 family = tx->peer->family;
-	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
+	__u32 len = outer_header_len(family);
 	long err;
 
 	if (tx->excess && !shrink_segments(skb, tx->excess))
 		return false;
 	err = bpf_skb_adjust_room(
-		skb, outer_header_len(family), BPF_ADJ_ROOM_MAC,
-		flags | (family == 4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4
-				     : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6));
+		skb, len, BPF_ADJ_ROOM_MAC,
+		KEEP_GSO | (family == 4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4
+					: BPF_F_ADJ_ROOM_ENCAP_L3_IPV6));
 	if (err != -EALREADY)
 		return !err;
-	return resize(skb, outer_header_len(family), tx->inner.family, family,
-		      flags);
+	*reload = tx->inner.family != family;
+	if (skb->gso_size && skb->tc_index != family)
+		return false;
+	return !bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, KEEP_GSO);
 }
 
 /* The outer header with the EtherType in front of it, written in one go. */
@@ -266,23 +269,24 @@ struct outer_header {
 
 static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx)
 {
+	__u8 family = tx->peer->family;
 	struct outer_header outer;
+	bool reload = false;
 
 	if (tx->syn_at)
 		clamp_mss(skb, ETH_HLEN + tx->syn_at,
 			  mss_of_mtu(tx->mtu, tx->inner.family));
-	if (!make_room(skb, tx))
+	if (!make_room(skb, tx, &reload))
 		return false;
-	outer.ethertype = ethertype(tx->peer->family);
-	if (tx->peer->family == 4) {
+	outer.ethertype = ethertype(family);
+	if (family == 4)
 		build_ip4(&outer.ip4, tx->peer, &tx->inner,
 			  bpf_get_prandom_u32() | 1);
-		return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET,
-					    &outer.ethertype, 2 + IP4_HLEN, 0);
-	}
-	build_ip6(&outer.ip6, tx->peer, &tx->inner);
+	else
+		build_ip6(&outer.ip6, tx->peer, &tx->inner);
 	return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &outer.ethertype,
-				    2 + IP6_HLEN, 0);
+				    2 + outer_header_len(family), 0) &&
+	       (!reload || reload_protocol(skb));
 }
 
 /*

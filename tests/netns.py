@@ -45,12 +45,15 @@ def wait_until(condition, what, timeout=TIMEOUT, interval=0.01):
 
 
 class Process:
-    """A background process with its output in a file; close() ends it."""
+    """A background process with its output in a file; close() ends it. It is
+    also ended when the thread that made it does, so that a killed test run
+    leaves none behind."""
 
     def __init__(self, argv, **kwargs):
         self.log = tempfile.TemporaryFile(mode="w+")
         self.popen = subprocess.Popen(
-            [str(a) for a in argv], stdout=self.log,
+            ["setpriv", "--pdeathsig", "KILL", *(str(a) for a in argv)],
+            stdout=self.log,
             stderr=subprocess.STDOUT, text=True, **kwargs)
 
     def output(self):

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Two hosts whose first one is attached, upgraded, reloaded and detached, and
+counted flows between them; for the tests of a lifecycle."""
+import json
+import os
+import socket
+import threading
+
+from lab import run, wait_until
+from traffic import family
+
+A, B = "172.22.2.2", "10.10.0.1"
+CONF_A = """
+[interface]
+source = 172.22.2.2
+mode = {mode}
+[peer b]
+endpoint = 192.0.2.2
+allowed-ips = 10.10.0.0/24{more}
+"""
+CONF_B = """
+[interface]
+source = 10.10.0.1
+[peer a]
+endpoint = 192.0.2.1
+allowed-ips = 172.22.2.0/24
+"""
+EXTRA_PEER = """
+[peer c]
+endpoint = 192.0.2.3
+allowed-ips = 10.30.0.0/24
+"""
+HOOKS = ["tcx", "clsact"]
+
+
+def conf_a(mode="tc", more="", peers=""):
+    """The configuration of the first host."""
+    return CONF_A.format(mode=mode, more=more) + peers
+
+
+def hook_env(hook):
+    """The environment that chooses the kind of tc hook."""
+    return dict(os.environ, TUNLOAD_HOOK=hook)
+
+
+def bpftool_pinned(kind, path):
+    """`bpftool KIND show pinned PATH`, parsed."""
+    return json.loads(run("bpftool", "-j", kind, "show", "pinned",
+                          path).stdout)
+
+
+def pinned_programs(tl):
+    """The ids of the three pinned programs, by the name of the pin."""
+    return {name: bpftool_pinned("prog", os.path.join(tl.pins, name))["id"]
+            for name in ("prog_xdp_ingress", "prog_tc_ingress",
+                         "prog_tc_egress")}
+
+
+def linked_programs(tl):
+    """The ids of the programs that the pinned links hold on their hooks."""
+    links = [name for name in os.listdir(tl.pins) if name.startswith("link_")]
+    return {name: bpftool_pinned("link",
+                                 os.path.join(tl.pins, name))["prog_id"]
+            for name in links}
+
+
+class Flow:
+    """A counted UDP flow, one datagram each half millisecond."""
+
+    def __init__(self, src, src_address, dst, dst_address):
+        self.sent, self.got = 0, 0
+        self.address = dst_address, 7000
+        self.stopping = threading.Event()
+        self.rx = dst.socket(family(dst_address), socket.SOCK_DGRAM)
+        self.rx.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        self.rx.bind(self.address)
+        self.rx.settimeout(1)
+        self.tx = src.socket(family(src_address), socket.SOCK_DGRAM)
+        self.tx.bind((src_address, 0))
+        self.threads = [threading.Thread(target=f, daemon=True)
+                        for f in (self._receive, self._send)]
+
+    def _send(self):
+        while not self.stopping.wait(0.0005):
+            self.tx.sendto(b"x" * 100, self.address)
+            self.sent += 1
+
+    def _receive(self):
+        while True:
+            try:
+                self.rx.recv(2048)
+            except TimeoutError:
+                return
+            self.got += 1
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        wait_until(lambda: self.got > 20, "the flow")
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+        self.rx.close()
+        self.tx.close()
+
+
+class Pair:
+    """Two hosts on a wire, tunload on both; the second stays as it is."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.a, self.b = lab.netns("a"), lab.netns("b")
+        lab.veth(self.a, "eth0", self.b, "eth0")
+        self.a.addr("eth0", "192.0.2.1/24", "2001:db8::1/64")
+        self.b.addr("eth0", "192.0.2.2/24", "2001:db8::2/64")
+        self.a.addr("lo", f"{A}/32")
+        self.b.addr("lo", f"{B}/32")
+        self.tl = lab.tunload(self.a)
+        self.tl_b = lab.tunload(self.b, bpffs=lab.new_bpffs())
+        self.tl_b.attach(CONF_B, "--mode", "tc", "--no-trigger")
+
+    def traces(self):
+        """All that tunload can leave on the first host."""
+        ip = [self.a.ip(*args).stdout for args in (
+            ("-4", "route"), ("-6", "route"),
+            ("neigh", "show", "nud", "permanent"))]
+        tc = [self.a.run("tc", *args).stdout for args in (
+            ("qdisc", "show", "dev", "eth0"),
+            ("filter", "show", "dev", "eth0", "ingress"),
+            ("filter", "show", "dev", "eth0", "egress"))]
+        link = json.loads(self.a.ip("-json", "link", "show", "eth0").stdout)
+        pins = sorted(os.listdir(self.tl.bpffs))
+        return [*ip, *tc, link[0].get("xdp"), pins]
+
+    def flows(self):
+        """Two flows, one in each direction."""
+        return (Flow(self.a, A, self.b, B), Flow(self.b, B, self.a, A))

@@ -47,6 +47,17 @@ static __always_inline int answer(struct __sk_buff *skb, const void *header,
 	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 
+/* The packet is an ICMP error; proto and at say what it is and where. */
+static __always_inline bool is_icmp_error(struct __sk_buff *skb, __u8 family,
+					  __u8 proto, __u32 at)
+{
+	__u8 type;
+
+	return proto == (family == 4 ? NEXT_ICMP : NEXT_ICMPV6) &&
+	       (bpf_skb_load_bytes(skb, at, &type, sizeof(type)) ||
+		icmp_is_error(family, type));
+}
+
 static __always_inline int answer4(struct __sk_buff *skb, __u32 mtu)
 {
 	struct too_big4 header;
@@ -55,6 +66,8 @@ static __always_inline int answer4(struct __sk_buff *skb, __u32 mtu)
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &about, sizeof(about)) ||
 	    !may_be_answered4(&about) ||
+	    is_icmp_error(skb, 4, about.protocol,
+			  ETH_HLEN + ip4_hlen(&about)) ||
 	    bpf_skb_change_tail(skb, ETH_HLEN + QUOTE4, 0))
 		return TC_ACT_SHOT;
 	sum = csum_quote(skb, QUOTE4);
@@ -72,6 +85,7 @@ static __always_inline int answer6(struct __sk_buff *skb, __u32 mtu)
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &about, sizeof(about)) ||
 	    !may_be_answered6(&about) ||
+	    is_icmp_error(skb, 6, about.nexthdr, ETH_HLEN + IP6_HLEN) ||
 	    bpf_skb_change_tail(skb, ETH_HLEN + QUOTE6, 0))
 		return TC_ACT_SHOT;
 	sum = csum_quote(skb, QUOTE6);

@@ -16,7 +16,7 @@ __attribute__((noinline)) int clamp_mss(struct __sk_buff *skb, __u32 tcp_at,
 {
 	__u8 options[64] = {};
 	__u32 len, at;
-	__be16 from, to;
+	__be16 from, to, csum_from, csum_to;
 	__u8 doff;
 
 	if (bpf_skb_load_bytes(skb, tcp_at + 12, &doff, 1))
@@ -35,8 +35,16 @@ __attribute__((noinline)) int clamp_mss(struct __sk_buff *skb, __u32 tcp_at,
 	to = bpf_htons(most);
 	if (bpf_ntohs(from) <= most)
 		return 0;
+	/* The checksum's words begin at even offsets. */
+	csum_from = from;
+	csum_to = to;
+	if (at & 1) {
+		csum_from = __builtin_bswap16(from);
+		csum_to = __builtin_bswap16(to);
+	}
 	at += tcp_at + TCP_HLEN;
-	bpf_l4_csum_replace(skb, tcp_at + TCP_CHECK_OFFSET, from, to, 2);
+	bpf_l4_csum_replace(skb, tcp_at + TCP_CHECK_OFFSET, csum_from, csum_to,
+			    2);
 	bpf_skb_store_bytes(skb, at, &to, sizeof(to), 0);
 	return 0;
 }

@@ -76,7 +76,7 @@ static __always_inline enum tl_verdict check_size(const struct view *v,
 						  const struct ip_info *ip,
 						  __u32 gso_size, struct tx *tx)
 {
-	__u32 size = v->len, mtu = tx->mtu;
+	__u32 size = tx->inner.len, mtu = tx->mtu;
 
 	if (gso_size)
 		size = ip->hlen + transport_len(v, ip) + gso_size;
@@ -99,10 +99,10 @@ static __always_inline bool is_atomic(const struct view *v, __u8 family,
 {
 	const struct iphdr *ip4 = v->at;
 
-	if (v->len <= tx->mtu)
+	if (tx->inner.len <= tx->mtu)
 		return true;
 	if (family == 6)
-		return v->len > IP6_MIN_MTU;
+		return tx->inner.len > IP6_MIN_MTU;
 	return (const void *)(ip4 + 1) > v->end ||
 	       ip4->frag_off & bpf_htons(IP4_DF) || tx->peer->family == 6;
 }
@@ -112,7 +112,7 @@ static __always_inline void fill_inner(const struct view *v,
 {
 	tx->inner.family = ip->family;
 	tx->inner.tos = ip->tos;
-	tx->inner.len = v->len;
+	tx->inner.len = tx->outcome.bytes;
 	tx->inner.df = is_atomic(v, ip->family, tx);
 	tx->inner.flow = flow_hash(ip->src, ip->dst, ip->family, ip->proto,
 				   ports(v, ip));
@@ -158,6 +158,7 @@ egress(const struct view *v, __be16 proto, __u32 gso_size, struct tx *tx)
 	if (result != PARSE_OK ||
 	    (!gso_size && (ip.tot_len > v->len || ip.tot_len < ip.hlen)))
 		return TL_tx_bad_inner;
+	/* What is behind the inner packet is not part of it. */
 	if (!gso_size)
 		tx->outcome.bytes = ip.tot_len;
 	verdict = check_loop(tx->peer, &ip);

@@ -352,8 +352,10 @@ static __always_inline enum tl_verdict classify(const struct view *v,
 						struct ip_info *ip,
 						struct rx *rx)
 {
-	if (result == PARSE_SHORT)
-		return need_more(v, rx, TL_rx_plain, TL_rx_error);
+	if (result == PARSE_SHORT && v->at + v->len > v->end) {
+		rx->fallback = TL_rx_error;
+		return NEED_MORE;
+	}
 	if (result == PARSE_MANY_OPTIONS)
 		return TL_rx_too_many_options;
 	if (result != PARSE_OK && !is_tunnel(ip->proto))

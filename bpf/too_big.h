@@ -40,8 +40,16 @@ struct too_big6 {
 	__be32 mtu;
 };
 
-/* No error is sent about an error, nor to a source that is not one host, nor
- * about any but a first fragment (RFC 1812 4.3.2.7, RFC 4443 2.4 e). */
+/* ICMP errors, redirects included: no error is sent about them (RFC 1812
+ * 4.3.2.7, RFC 4443 2.4 e). */
+static __always_inline bool icmp_is_error(__u8 family, __u8 type)
+{
+	if (family == 6)
+		return type < 128;
+	return (type >= 3 && type <= 5) || type == 11 || type == 12;
+}
+
+/* Nor to a source that is not one host, nor about any but a first fragment. */
 static __always_inline bool may_be_answered4(const struct iphdr *ip)
 {
 	return !ip4_is_martian(ip->saddr) &&

@@ -127,11 +127,11 @@ int xdp_ingress(struct xdp_md *ctx)
 	if (rx.outcome.verdict == NEED_MORE)
 		rx.outcome.verdict = rx.fallback;
 
+	if (rx.outcome.verdict == TL_rx_decap && !xdp_decap(ctx, link_len, &rx))
+		rx.outcome.verdict = TL_rx_error;
 	if (is_reported(rx.outcome.verdict))
 		report_xdp(ctx, link_len, rx.outcome.verdict, rx.outcome.peer,
 			   rx.outcome.bytes);
-	if (rx.outcome.verdict == TL_rx_decap && !xdp_decap(ctx, link_len, &rx))
-		rx.outcome.verdict = TL_rx_error;
 	count(&rx.outcome);
 	return is_drop(rx.outcome.verdict) ? XDP_DROP : XDP_PASS;
 }
@@ -220,11 +220,11 @@ int tc_ingress(struct __sk_buff *skb)
 		need = READABLE_AT_MOST;
 	}
 
+	if (rx.outcome.verdict == TL_rx_decap && !tc_decap(skb, &rx))
+		rx.outcome.verdict = TL_rx_error;
 	if (is_reported(rx.outcome.verdict))
 		report_skb(skb, rx.outcome.verdict, rx.outcome.peer,
 			   rx.outcome.bytes);
-	if (rx.outcome.verdict == TL_rx_decap && !tc_decap(skb, &rx))
-		rx.outcome.verdict = TL_rx_error;
 	count(&rx.outcome);
 	return is_drop(rx.outcome.verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
@@ -316,11 +316,11 @@ int tc_egress(struct __sk_buff *skb)
 	view = skb_view(skb);
 	tx.outcome.verdict = egress(&view, skb->protocol, skb->gso_size, &tx);
 
+	if (tx.outcome.verdict == TL_tx_encap && !tc_encap(skb, &tx))
+		tx.outcome.verdict = TL_tx_error;
 	if (is_reported(tx.outcome.verdict))
 		report_skb(skb, tx.outcome.verdict, tx.outcome.peer,
 			   tx.outcome.bytes);
-	if (tx.outcome.verdict == TL_tx_encap && !tc_encap(skb, &tx))
-		tx.outcome.verdict = TL_tx_error;
 	count(&tx.outcome);
 	if (tx.outcome.verdict == TL_tx_too_big)
 		return answer_too_big(skb, tx.inner.family, tx.mtu);

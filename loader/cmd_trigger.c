@@ -35,7 +35,9 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-/* It keeps its path open, and has had no traffic for as long as that takes. */
+/* It keeps its path open, and has had no traffic for as long as that takes.
+ * With prefixes of both families there are two protocols to keep open, of which
+ * the counters do not say which one was silent. */
 static int is_due(const struct maps *m, const struct peer *p, bool *due)
 {
 	struct tl_peer_stats stats;
@@ -45,7 +47,7 @@ static int is_due(const struct maps *m, const struct peer *p, bool *due)
 		return OK;
 	if (stats_read(m, p->id, &stats))
 		return FAILED;
-	*due = !stats.last_tx_ns ||
+	*due = peer_other_probe(p).family || !stats.last_tx_ns ||
 	       now_ns() - stats.last_tx_ns >= p->keepalive * 1000000000ull;
 	return OK;
 }

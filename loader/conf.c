@@ -71,6 +71,15 @@ static bool copy_peer(struct peer *to, const struct peer *from)
 	return to->allowed;
 }
 
+struct ip peer_other_probe(const struct peer *p)
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (p->allowed[i].ip.family != p->probe.family)
+			return prefix_first_host(&p->allowed[i]);
+	}
+	return (struct ip){0};
+}
+
 int conf_copy(struct conf *to, const struct conf *from)
 {
 	*to = *from;

@@ -85,6 +85,11 @@ struct peer *conf_peer(const struct conf *c, const char *name);
  * peers become invalid. */
 struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
+/* A second address to probe: the first host of the first allowed prefix whose
+ * family is not the probe's; family 0 if all are of one. Inner IPv4 and IPv6
+ * are two protocols outside, 4 and 41, and a stateful filter opens them apart.
+ */
+struct ip peer_other_probe(const struct peer *p);
 /* Deep copy. */
 int conf_copy(struct conf *to, const struct conf *from);
 

@@ -44,12 +44,16 @@ static void send_one(struct run *run, size_t i)
 {
 	struct trigger_result *r = &run->results[i];
 	const struct peer *p = r->peer;
+	struct ip other = peer_other_probe(p);
 
 	if (!p->probe.family) {
 		hint_no_probe(r);
 		return;
 	}
 	resolve_next_hop(run, p);
+	/* Best effort: the host may not have got that family. */
+	if (other.family)
+		echo_send(&run->echo, &other, i, now_s());
 	if (!echo_send(&run->echo, &p->probe, i, now_s()))
 		r->sent = true;
 	else if (!r->sent)

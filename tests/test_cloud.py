@@ -38,7 +38,6 @@ def test_attach_opens_the_path(cloud, outer, inner, mode):
     assert not cloud.dropped("spoofed") + cloud.dropped("options")
 
 
-@pytest.mark.xfail(strict=True, reason="the trigger sends one probe a peer, "
                    "which opens the path for one protocol number")
 @BOTH
 def test_attach_opens_both_protocols(cloud, outer):

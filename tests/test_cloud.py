@@ -38,7 +38,6 @@ def test_attach_opens_the_path(cloud, outer, inner, mode):
     assert not cloud.dropped("spoofed") + cloud.dropped("options")
 
 
-                   "which opens the path for one protocol number")
 @BOTH
 def test_attach_opens_both_protocols(cloud, outer):
     """A security group tells 4 from 41: a peer with IPv4 and IPv6 prefixes

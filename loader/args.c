@@ -50,10 +50,10 @@ const char *take_iface(int argc, char **argv)
 	}
 	name = argv[optind++];
 	if (*name && strlen(name) < IFNAMSIZ && strcmp(name, ".") &&
-	    strcmp(name, "..") && !strpbrk(name, "/ \t\n"))
+	    strcmp(name, "..") && !strpbrk(name, "/: \t\n"))
 		return name;
 	usage("%s: \"%s\" is no interface name: give 1 to %d characters "
-	      "without / and blanks",
+	      "without /, : and blanks",
 	      argv[0], name, IFNAMSIZ - 1);
 	return NULL;
 }

@@ -57,6 +57,11 @@ static int check_interface(const char *ifname)
 		return fail("%s is half attached: run `tunload attach %s` "
 			    "again, or `tunload detach %s`",
 			    ifname, ifname, ifname);
+	if (if_nametoindex(ifname) != iface.ifindex)
+		return fail("%s: the interface that was attached is gone: "
+			    "`tunload detach %s` removes what is left, "
+			    "`tunload attach %s` takes a new one",
+			    ifname, ifname, ifname);
 	return OK;
 }
 

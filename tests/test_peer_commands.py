@@ -216,3 +216,18 @@ def test_endpoint_by_name(lab, pair):
     assert reload("192.0.2.77") == 0
     assert tl_a.peer("b")["endpoint"] == "192.0.2.77"
     assert tl_a.peer("b")["tx"]["packets"] == 1
+
+
+def test_commands_on_an_interface_that_is_gone(pair):
+    (a, tl_a), _ = pair
+    a.ip("link", "del", "eth0")
+    for words in (["status", "eth0"], ["showconf", "eth0"],
+                  ["peer", "list", "eth0"], ["trigger", "eth0"]):
+        done = tl_a.run(*words)
+        assert done.returncode == 1 and done.stdout == "", words
+        assert done.stderr == (
+            "tunload: eth0: the interface that was attached is gone: "
+            "`tunload detach eth0` removes what is left, `tunload attach "
+            "eth0` takes a new one\n"), words
+    tl_a.ok("detach", "eth0")
+    assert not os.path.exists(tl_a.pins)

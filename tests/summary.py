@@ -28,6 +28,8 @@ def outcomes(report):
             continue
         elif skip is not None:
             results[name] = skip.get("message") or "no reason given"
+            if skip.get("type") == "pytest.xfail":
+                results[name] = "expected: to fail: " + results[name]
         else:
             results[name] = "passed"
     passed = sum(r == "passed" for r in results.values())

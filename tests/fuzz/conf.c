@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fuzz target: the configuration reader. The input is the file.
+ * Needs: loader/error.c loader/text.c loader/conf.c loader/conf_set.c
+ * Needs: loader/conf_set_peer.c loader/conf_line.c loader/conf_read.c
+ * Needs: loader/conf_check.c loader/conf_write.c
+ */
+#include "fuzz.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "conf.h"
+
+/* A file in memory, made anew; its name. */
+static const char *memory_file(const void *bytes, size_t n)
+{
+	static char name[32];
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = memfd_create("conf", 0);
+	CHECK(fd >= 0 && !ftruncate(fd, 0));
+	CHECK(pwrite(fd, bytes, n, 0) == (ssize_t)n);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return name;
+}
+
+/* Calls what reads or checks c; what it says on standard error fits what it
+ * returns: nothing when all is well, else one line of text. */
+static int heard(int (*run)(struct conf *c), struct conf *c)
+{
+	FILE *saved = stderr;
+	char *said = NULL;
+	size_t n = 0;
+	int ret;
+
+	stderr = open_memstream(&said, &n);
+	CHECK(stderr);
+	ret = run(c);
+	fclose(stderr);
+	stderr = saved;
+	CHECK(ret == OK || ret == USAGE);
+	CHECK((ret == OK) == (n == 0));
+	if (n) {
+		CHECK(!strncmp(said, "tunload: ", 9) && n > 10);
+		CHECK(strlen(said) == n && strchr(said, '\n') == said + n - 1);
+	}
+	free(said);
+	return ret;
+}
+
+static const char *file;
+
+static int read_it(struct conf *c)
+{
+	return conf_read(c, file);
+}
+
+static int check_it(struct conf *c)
+{
+	return conf_check(c);
+}
+
+/* Reads and checks; false if it is refused. */
+static bool good(struct conf *c, const void *bytes, size_t n)
+{
+	conf_init(c, "eth0");
+	file = memory_file(bytes, n);
+	return !heard(read_it, c) && !heard(check_it, c);
+}
+
+static char *written(const struct conf *c, size_t *n)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, n);
+
+	CHECK(out);
+	conf_write(out, c);
+	CHECK(!fclose(out));
+	return text;
+}
+
+/* What is written of c can be read, and is written again as it was. */
+static void check_round_trip(const struct conf *c)
+{
+	struct conf again;
+	size_t n, m;
+	char *text = written(c, &n), *twice;
+
+	CHECK(good(&again, text, n));
+	CHECK(again.n_peers == c->n_peers);
+	twice = written(&again, &m);
+	CHECK(m == n && !memcmp(text, twice, n));
+	free(twice);
+	free(text);
+	conf_free(&again);
+}
+
+static void check_copy(const struct conf *c)
+{
+	struct conf copy;
+	size_t n, m;
+	char *text = written(c, &n), *copied;
+
+	CHECK(!conf_copy(&copy, c));
+	copied = written(&copy, &m);
+	CHECK(m == n && !memcmp(text, copied, n));
+	free(copied);
+	free(text);
+	conf_free(&copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct conf c;
+
+	if (good(&c, data, n)) {
+		check_round_trip(&c);
+		check_copy(&c);
+	}
+	conf_free(&c);
+	return 0;
+}

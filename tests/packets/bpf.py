@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""bpf(2) through ctypes: just what the packet tests need.
+
+No libbpf and nothing of the loader, so that a mistake there cannot hide
+itself here.
+"""
+
+import ctypes
+import mmap
+import os
+import platform
+import struct
+
+NR_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+
+MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_GET_NEXT_KEY = 1, 2, 3, 4
+OBJ_GET, PROG_TEST_RUN, OBJ_GET_INFO_BY_FD = 7, 10, 15
+
+PERCPU_TYPES = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, _ARRAY, _LRU
+
+libc = ctypes.CDLL(None, use_errno=True)
+u32, u64 = ctypes.c_uint32, ctypes.c_uint64
+
+
+class ElemAttr(ctypes.Structure):
+    _fields_ = [("map_fd", u32), ("pad", u32), ("key", u64),
+                ("value", u64), ("flags", u64)]
+
+
+class ObjAttr(ctypes.Structure):
+    _fields_ = [("pathname", u64), ("bpf_fd", u32), ("file_flags", u32)]
+
+
+class InfoAttr(ctypes.Structure):
+    _fields_ = [("bpf_fd", u32), ("info_len", u32), ("info", u64)]
+
+
+class TestRunAttr(ctypes.Structure):
+    _fields_ = [("prog_fd", u32), ("retval", u32), ("data_size_in", u32),
+                ("data_size_out", u32), ("data_in", u64),
+                ("data_out", u64), ("repeat", u32), ("duration", u32),
+                ("ctx_size_in", u32), ("ctx_size_out", u32),
+                ("ctx_in", u64), ("ctx_out", u64), ("flags", u32),
+                ("cpu", u32), ("batch_size", u32)]
+
+
+class MapInfo(ctypes.Structure):
+    _fields_ = [("type", u32), ("id", u32), ("key_size", u32),
+                ("value_size", u32), ("max_entries", u32),
+                ("map_flags", u32), ("name", ctypes.c_char * 16)]
+
+
+class SkBuff(ctypes.Structure):
+    """struct __sk_buff; a test run lets us set the named fields."""
+    _fields_ = [("head", u32 * 2), ("mark", u32), ("middle", u32 * 37),
+                ("wire_len", u32), ("gso_segs", u32), ("sk", u64),
+                ("gso_size", u32), ("tail", u32)]
+
+
+assert SkBuff.gso_size.offset == 176  # as in linux/bpf.h
+
+
+def bpf(cmd, attr):
+    result = libc.syscall(NR_BPF, cmd, ctypes.byref(attr),
+                          ctypes.sizeof(attr))
+    if result < 0:
+        err = ctypes.get_errno()
+        raise OSError(err, f"bpf({cmd}): {os.strerror(err)}")
+    return result
+
+
+def obj_get(path):
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    return bpf(OBJ_GET, ObjAttr(ctypes.addressof(name)))
+
+
+def possible_cpus():
+    """What the kernel lays per-CPU values out for: "0-3" or "0,2-3"."""
+    with open("/sys/devices/system/cpu/possible", encoding="ascii") as f:
+        return int(f.read().strip().split(",")[-1].split("-")[-1]) + 1
+
+
+class Map:
+    """A map by its file descriptor; keys and values are bytes."""
+
+    def __init__(self, fd):
+        self.fd = fd
+        info = MapInfo()
+        bpf(OBJ_GET_INFO_BY_FD, InfoAttr(fd, ctypes.sizeof(info),
+                                         ctypes.addressof(info)))
+        self.key_size, self.value_size = info.key_size, info.value_size
+        self.max_entries = info.max_entries
+        self.cpus = possible_cpus() if info.type in PERCPU_TYPES else 1
+        self.stride = info.value_size
+        if info.type in PERCPU_TYPES:
+            self.stride = (info.value_size + 7) & ~7
+        self.buffer = ctypes.create_string_buffer(self.stride * self.cpus)
+
+    def lookup(self, key):
+        """A list of values, one for each CPU (one for a plain map)."""
+        key = ctypes.create_string_buffer(key, self.key_size)
+        bpf(MAP_LOOKUP, ElemAttr(self.fd, 0, ctypes.addressof(key),
+                                 ctypes.addressof(self.buffer), 0))
+        raw = self.buffer.raw
+        return [raw[i:i + self.value_size]
+                for i in range(0, len(raw), self.stride)]
+
+    def update(self, key, value):
+        assert len(key) == self.key_size, (len(key), self.key_size)
+        assert len(value) == self.value_size, (len(value), self.value_size)
+        key = ctypes.create_string_buffer(key, self.key_size)
+        every = value.ljust(self.stride, b"\0") * self.cpus
+        every = ctypes.create_string_buffer(every, len(every))
+        bpf(MAP_UPDATE, ElemAttr(self.fd, 0, ctypes.addressof(key),
+                                 ctypes.addressof(every), 0))
+
+    def delete(self, key):
+        key = ctypes.create_string_buffer(key, self.key_size)
+        bpf(MAP_DELETE, ElemAttr(self.fd, 0, ctypes.addressof(key), 0, 0))
+
+    def first_key(self):
+        """Some key, or None when the map is empty."""
+        key = ctypes.create_string_buffer(self.key_size)
+        try:
+            bpf(MAP_GET_NEXT_KEY, ElemAttr(self.fd, 0, 0,
+                                           ctypes.addressof(key), 0))
+        except FileNotFoundError:
+            return None
+        return key.raw
+
+    def clear(self):
+        while (key := self.first_key()) is not None:
+            self.delete(key)
+
+
+class Ring:
+    """Reader of a ring buffer map (Documentation/bpf/ringbuf.rst)."""
+
+    BUSY, DISCARD = 1 << 31, 1 << 30
+
+    def __init__(self, ring):
+        page = mmap.PAGESIZE
+        self.size = ring.max_entries
+        self.consumer = mmap.mmap(ring.fd, page, mmap.MAP_SHARED,
+                                  mmap.PROT_READ | mmap.PROT_WRITE)
+        # the producer's position, then the data twice in a row
+        self.producer = mmap.mmap(ring.fd, page + 2 * self.size,
+                                  mmap.MAP_SHARED, mmap.PROT_READ,
+                                  offset=page)
+
+    def read(self):
+        """The records since the last call, as bytes."""
+        records = []
+        at, = struct.unpack_from("Q", self.consumer)
+        end, = struct.unpack_from("Q", self.producer)
+        while at < end:
+            begin = mmap.PAGESIZE + (at & (self.size - 1))
+            head, = struct.unpack_from("I", self.producer, begin)
+            assert not head & self.BUSY
+            size = head & ~self.DISCARD
+            if not head & self.DISCARD:
+                records.append(self.producer[begin + 8:begin + 8 + size])
+            at += (8 + size + 7) & ~7
+        struct.pack_into("Q", self.consumer, 0, at)
+        return records
+
+    def close(self):
+        self.consumer.close()
+        self.producer.close()
+
+
+def test_run(fd, data, ctx=None):
+    """One run of a program: (return value, packet afterwards)."""
+    data_in = ctypes.create_string_buffer(data, len(data))
+    data_out = ctypes.create_string_buffer(len(data) + 512)
+    attr = TestRunAttr(prog_fd=fd, data_size_in=len(data),
+                       data_size_out=len(data_out),
+                       data_in=ctypes.addressof(data_in),
+                       data_out=ctypes.addressof(data_out), repeat=1)
+    if ctx is not None:
+        attr.ctx_in = ctypes.addressof(ctx)
+        attr.ctx_size_in = ctypes.sizeof(ctx)
+    bpf(PROG_TEST_RUN, attr)
+    retval = ctypes.c_int32(attr.retval).value
+    return retval, data_out.raw[:attr.data_size_out]
+
+
+test_run.__test__ = False  # not for pytest to collect

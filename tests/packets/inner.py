@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tunnel packets that are not decapsulated: the inner packet."""
+
+from .case import DEFAULT, NESTED, PEER, US, net, rx, table
+from .ingress import inner_packet
+from .refused import patched
+from .wire import COMBOS, PROTO, combo_name, eth, from_peer, ip, udp
+
+
+@table
+def inner_version():
+    for inner, outer in COMBOS:
+        good = inner_packet(outer, inner)
+        for nibble in range(16):
+            if nibble == inner:
+                continue
+            packet = patched(good, 0, bytes([nibble << 4 | good[0] & 15]))
+            data = from_peer(PEER[outer], packet, PROTO[inner])
+            yield rx(f"{combo_name(inner, outer)} inner version {nibble}",
+                     eth(data), "rx_bad_version", "RFC 4213 3.6",
+                     PEER[outer])
+        other = inner_packet(outer, 10 - inner)
+        yield rx(f"{combo_name(inner, outer)} holds the other version",
+                 eth(from_peer(PEER[outer], other, PROTO[inner])),
+                 "rx_bad_version", "RFC 4213 3.6", PEER[outer])
+
+
+@table
+def inner_lengths():
+    for outer in (4, 6):
+        good = inner_packet(outer, 4)
+        name, src = combo_name(4, outer), net(outer, 4)
+        for ihl in [*range(5), 15 + 1]:
+            packet = patched(good, 0, bytes([0x40 | min(ihl, 15)]))
+            if ihl > 15:  # the header is longer than the packet
+                packet = ip(4, src, US[4], 17, b"o" * 8, ihl=15)
+            yield rx(f"{name} inner IHL {ihl}", eth(from_peer(
+                PEER[outer], packet, 4)), "rx_bad_inner", "RFC 791 3.1",
+                PEER[outer])
+        for size in (0, 1, 19, len(good) + 1, len(good) + 20, 65535):
+            packet = udp(4, src, US[4], len=size)
+            for padding in (0, 100):  # of the frame: does not count
+                yield rx(f"{name} inner total length {size}, pad {padding}",
+                         eth(from_peer(PEER[outer], packet))
+                         + bytes(padding), "rx_bad_inner", "RFC 4213 3.6",
+                         PEER[outer])
+        good = inner_packet(outer, 6)
+        for more in (1, 20, 60000):
+            packet = udp(6, net(outer, 6), US[6], plen=len(good) - 40 + more)
+            for padding in (0, 100):
+                yield rx(f"{combo_name(6, outer)} inner {more} too long, "
+                         f"pad {padding}",
+                         eth(from_peer(PEER[outer], packet))
+                         + bytes(padding), "rx_bad_inner", "RFC 4213 3.6",
+                         PEER[outer])
+
+
+MARTIANS = {
+    4: ["0.0.0.0", "0.0.0.1", "0.255.255.255", "127.0.0.1",
+        "127.255.255.255", "224.0.0.1", "239.255.255.255",
+        "255.255.255.255"],
+    6: ["::", "::1", "ff00::", "ff02::1", "ffff::1", "::ffff:0.0.0.0",
+        "::ffff:10.1.0.9", "::ffff:255.255.255.255",
+        "::2", "::10.1.0.9"],  # IPv4-compatible
+}
+
+
+@table
+def martians():
+    """Also where the peer has a default route (RFC 4213 3.6)."""
+    for inner, outer in COMBOS:
+        world, default = DEFAULT[outer]
+        for src in MARTIANS[inner]:
+            packet = udp(inner, src, US[inner])
+            name = f"{combo_name(inner, outer)} from {src}"
+            yield rx(name, eth(from_peer(PEER[outer], packet)), "rx_martian",
+                     "RFC 4213 3.6", PEER[outer], packet)
+            yield rx(f"{name}, default route", eth(from_peer(
+                default, packet)), "rx_martian", "RFC 4213 3.6", default,
+                packet, world=world)
+
+
+@table
+def inner_sources():
+    for inner, outer in COMBOS:
+        k, other = (1, 2) if outer == 4 else (2, 1)
+        name = combo_name(inner, outer)
+        wide = {4: [f"10.{k - 1}.255.255", f"10.{k + 1}.0.0", "9.255.0.0",
+                    f"10.{other}.0.9", f"10.{k}.3.0", f"10.{k}.3.127",
+                    f"10.{k}.3.128", "172.22.2.2", "192.0.2.10",
+                    "10.99.0.1", "240.0.0.1"],
+                6: [f"fd00:{k - 1}:ffff::", f"fd00:{k + 1}::", "fd01::9",
+                    f"fd00:{other}::9", f"fd00:{k}:3::9",
+                    f"fd00:{k}:3:8000::", "fd00:22::2",
+                    "2001:db8:0:1::10", "fd00:99::1", "fe80::1"]}[inner]
+        narrow = {4: [f"10.{k}.3.128", f"10.{k}.3.255", f"10.{k}.2.255",
+                      f"10.{k}.4.0", f"10.{k}.0.9"],
+                  6: [f"fd00:{k}:3:8000::", f"fd00:{k}:3:ffff::",
+                      f"fd00:{k}:2:ffff::", f"fd00:{k}:4::",
+                      f"fd00:{k}::9"]}[inner]
+        for who, peer, sources in (("wide", PEER[outer], wide),
+                                   ("nested", NESTED[outer], narrow)):
+            for src in sources:
+                packet = udp(inner, src, US[inner])
+                yield rx(f"{name} {who} peer from {src}",
+                         eth(from_peer(peer, packet)), "rx_not_allowed",
+                         "RFC 4213 3.6", peer, packet)
+        for who, peer in (("its", PEER), ("another", NESTED)):
+            packet = udp(inner, net(outer, inner, "5"), US[inner])
+            yield rx(f"{name} our address in {who} prefix",
+                     eth(from_peer(peer[outer], packet)), "rx_own_source",
+                     "RFC 4213 3.6", peer[outer], packet)

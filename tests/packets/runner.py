@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Loads the BPF object, runs one packet, says what it did.
+
+The object is loaded by bpftool into a bpffs of its own that is gone again
+before the first test: only file descriptors stay.
+"""
+
+import os
+import subprocess
+import tempfile
+from array import array
+from pathlib import Path
+
+from . import bpf
+from .world import NAMES, TlEvent
+
+ROOT = Path(__file__).resolve().parents[2]
+OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
+
+PROGRAMS = ("xdp_ingress", "tc_ingress", "tc_egress")
+MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "peer_stats",
+        "verdicts", "interface", "events")
+
+XDP_DROP, XDP_PASS = 1, 2
+TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT = -1, 2, 7
+
+
+class Result:
+    """What one run did."""
+
+    def __init__(self, action, data, counted, peers):
+        self.action, self.data = action, data
+        self.counted = counted  # {verdict: (packets, bytes)}
+        self.peers = peers  # {peer id: the same}, those that changed
+
+
+def numbers(values):
+    """Per-CPU values of 64-bit numbers, summed field by field."""
+    return [sum(column) for column in zip(*(array("Q", v) for v in values))]
+
+
+def changes(before, after):
+    """{verdict: (packets, bytes)} between two struct tl_verdicts."""
+    return {name: (after[2 * i] - before[2 * i],
+                   after[2 * i + 1] - before[2 * i + 1])
+            for i, name in enumerate(NAMES)
+            if before[2 * i:2 * i + 2] != after[2 * i:2 * i + 2]}
+
+
+class Runner:
+    """The three programs and their maps."""
+
+    def __init__(self, obj=OBJECT):
+        self.progs, self.maps = {}, {}
+        self.world, self.listen = None, False
+        with tempfile.TemporaryDirectory(prefix="tunload-packets-") as top:
+            subprocess.run(["mount", "-t", "bpf", "-o", "mode=0700",
+                            "bpf", top], check=True)
+            try:
+                self._load(obj, top)
+            finally:
+                subprocess.run(["umount", top], check=True)
+        self.ring = bpf.Ring(self.maps["events"])
+        self.last = self._verdicts()
+
+    def _load(self, obj, top):
+        done = subprocess.run(
+            ["bpftool", "prog", "loadall", str(obj), f"{top}/progs",
+             "pinmaps", f"{top}/maps"], capture_output=True, text=True)
+        assert done.returncode == 0, \
+            f"{obj} does not load:\n{done.stderr[-3000:]}"
+        for name in PROGRAMS:
+            self.progs[name] = bpf.obj_get(f"{top}/progs/{name}")
+        for name in MAPS:
+            self.maps[name] = bpf.Map(bpf.obj_get(f"{top}/maps/{name}"))
+
+    def close(self):
+        self.ring.close()
+        for fd in self.progs.values():
+            os.close(fd)
+        for one in self.maps.values():
+            os.close(one.fd)
+
+    def enter(self, world, listen=False):
+        """Writes a world into the maps unless it is there already."""
+        if world is not self.world or listen != self.listen:
+            world.write(self.maps, listen)
+            self.world, self.listen = world, listen
+
+    def events(self):
+        """What a monitor would have got since the last call."""
+        return [TlEvent.from_buffer_copy(data) for data in self.ring.read()]
+
+    def _verdicts(self):
+        return numbers(self.maps["verdicts"].lookup(bytes(4)))
+
+    def stats(self):
+        """{peer id: numbers of struct tl_peer_stats}; the last_*_ns of the
+        CPUs are summed too: good enough to see one move."""
+        look = self.maps["peer_stats"].lookup
+        return {ident: numbers(look(ident.to_bytes(4, "little")))
+                for ident in self.world.peers}
+
+    def counted(self):
+        """Changes of the interface's verdicts since the last call."""
+        before, self.last = self.last, self._verdicts()
+        return changes(before, self.last)
+
+    def quick(self, prog, data, ctx=None):
+        """(action, packet, {verdict: (packets, bytes)}) of one run."""
+        action, out = bpf.test_run(self.progs[prog], data, ctx)
+        return action, out, self.counted()
+
+    def run(self, prog, data, gso_size=0):
+        """One run with everything that it changed."""
+        ctx = None
+        if gso_size:
+            ctx = bpf.SkBuff(gso_size=gso_size, wire_len=len(data),
+                             gso_segs=-(-len(data) // gso_size))
+        before = self.stats()
+        action, out, counted = self.quick(prog, data, ctx)
+        after = self.stats()
+        moved = {}
+        for ident, now in after.items():
+            if now != before[ident]:
+                moved[ident] = changes(before[ident][2:], now[2:])
+                # not "has moved": the clock may be a coarse one
+                moved[ident]["last rx"] = (before[ident][0], now[0])
+                moved[ident]["last tx"] = (before[ident][1], now[1])
+        return Result(action, out, counted, moved)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""make install and uninstall into a directory, and the shell completion."""
+import os
+import re
+
+import pytest
+
+from lab import REPO, run
+
+UNITS = "usr/lib/systemd/system"
+WANTED = {
+    "usr/sbin/tunload": 0o755,
+    "usr/share/man/man8/tunload.8": 0o644,
+    "usr/share/man/man5/tunload.conf.5": 0o644,
+    "usr/share/doc/tunload/README.md": 0o644,
+    "usr/share/doc/tunload/COPYING": 0o644,
+    "usr/share/doc/tunload/example.conf": 0o644,
+    "usr/share/bash-completion/completions/tunload": 0o644,
+    f"{UNITS}/tunload@.service": 0o644,
+    f"{UNITS}/tunload-trigger@.service": 0o644,
+    f"{UNITS}/tunload-trigger@.timer": 0o644,
+}
+
+
+def make(goal, root, build):
+    """make GOAL into root, from a build directory of this test's own."""
+    return run("make", "-s", "-j2", "-C", REPO, goal, f"B={build}",
+               f"DESTDIR={root}", "PREFIX=/usr", timeout=300)
+
+
+def files(root):
+    """Every file below root: relative path -> mode."""
+    return {os.path.relpath(os.path.join(d, f), root):
+            os.stat(os.path.join(d, f)).st_mode & 0o777
+            for d, _, names in os.walk(root) for f in names}
+
+
+@pytest.fixture(scope="module", name="installed")
+def install_once(tmp_path_factory):
+    """(root, build directory) after make install."""
+    root = tmp_path_factory.mktemp("root")
+    build = tmp_path_factory.mktemp("build")
+    make("install", root, build)
+    return root, build
+
+
+def test_install_puts_every_file(installed):
+    root, _ = installed
+    assert files(root) == WANTED
+    assert (root / "etc/tunload").is_dir()
+
+
+def test_what_is_installed_runs_and_knows_its_place(installed):
+    root, _ = installed
+    with open(os.path.join(REPO, "VERSION"), encoding="utf-8") as f:
+        version = f.read().strip()
+    assert version in run(root / "usr/sbin/tunload", "version").stdout
+    unit = (root / UNITS / "tunload@.service").read_text(encoding="utf-8")
+    assert "ExecStart=/usr/sbin/tunload attach %i" in unit
+    assert "@SBINDIR@" not in unit and "/etc/tunload/eth0.conf" in unit
+
+
+def test_uninstall_leaves_configurations_alone(installed, tmp_path):
+    _, build = installed
+    make("install", tmp_path, build)
+    conf = tmp_path / "etc/tunload/eth0.conf"
+    conf.write_text("", encoding="utf-8")
+    make("uninstall", tmp_path, build)
+    assert set(files(tmp_path)) == {"etc/tunload/eth0.conf"}
+    conf.unlink()
+    make("uninstall", tmp_path, build)
+    assert not (tmp_path / "etc/tunload").exists()
+
+
+def complete(*words):
+    """What bash offers for the last word."""
+    script = (f"source {REPO}/dist/completion/tunload\n"
+              "COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1))\n"
+              "_tunload; printf '%s\\n' \"${COMPREPLY[@]}\"")
+    return run("bash", "-c", script, "bash", *words).stdout.split()
+
+
+@pytest.mark.parametrize("words, wanted", [
+    (("tunload", "a"), ["attach"]),
+    (("tunload", "de"), ["detach"]),
+    (("tunload", "attach", "l"), ["lo"]),
+    (("tunload", "attach", "lo", "--mode", ""), ["auto", "native", "tc"]),
+    (("tunload", "--bpffs", "/tmp", "tr"), ["trigger"]),
+    (("tunload", "trigger", "eth0", "--w"), ["--wait"]),
+    (("tunload", "peer", ""), ["list", "add", "set", "del"]),
+    (("tunload", "peer", "add", "eth0", "x", "all"), ["allowed-ips"]),
+])
+def test_completion(words, wanted):
+    assert complete(*words) == wanted
+
+
+def test_completion_knows_every_command():
+    with open(os.path.join(REPO, "loader", "commands.h"),
+              encoding="utf-8") as f:
+        commands = re.findall(r"^int cmd_(\w+)\(", f.read(), re.M)
+    assert set(commands) <= set(complete("tunload", ""))

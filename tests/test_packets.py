@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every case of tests/packets through the BPF programs; see its README."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from packets import case, egress, model, wire
+from packets.case import HOOKS, PEERLESS, UNKNOWN
+from packets.runner import TC_ACT_REDIRECT, Runner
+from packets.tables import all_cases
+from packets.world import NAMES
+
+CASES = all_cases()
+
+RUNS = [pytest.param(one, prog, id=f"{prog}: {one.name}")
+        for one in CASES for prog in HOOKS[one.hook]]
+
+
+@pytest.fixture(name="runner", scope="module")
+def _runner():
+    runner = Runner()
+    yield runner
+    runner.close()
+
+
+def masked(data, loose):
+    """data with zeroes at those offsets."""
+    data = bytearray(data)
+    for offset in loose:
+        data[offset] = 0
+    return bytes(data)
+
+
+def compare(one, out):
+    """The whole packet afterwards."""
+    if one.fate == "DROP":
+        return
+    want = one.data if one.out is None else one.out
+    if one.verdict == "tx_encap" and want[12:14] == b"\x86\xdd":
+        out, label = wire.without_label(out)
+        assert label, "flow label is zero"
+    assert masked(out, one.loose).hex() == masked(want, one.loose).hex()
+
+
+def compare_counters(one, result):
+    """Exactly one verdict, at the interface and at the peer."""
+    assert list(result.counted) == [one.verdict]
+    packets, size = result.counted[one.verdict]
+    assert packets == 1
+    if one.size != UNKNOWN:
+        assert size == one.size, "bytes"
+    if one.peer == UNKNOWN:
+        return
+    assert list(result.peers) == ([one.peer] if one.peer else [])
+    if one.peer:
+        moved = dict(result.peers[one.peer])
+        for what, verdict in (("rx", "rx_decap"), ("tx", "tx_encap")):
+            before, after = moved.pop(f"last {what}")
+            assert after > 0 if one.verdict == verdict else after == before
+        assert moved == {one.verdict: (1, size)}
+
+
+@pytest.mark.parametrize("one,prog", RUNS)
+def test_case(runner, one, prog):
+    runner.enter(one.world)
+    result = runner.run(prog, one.data, one.gso)
+    compare_counters(one, result)
+    assert result.action in one.action(prog)
+    compare(one, result.data)
+    if one.answer and result.action == TC_ACT_REDIRECT:
+        wire.check_too_big(result.data, one.data[14:], one.answer)
+    if one.check:
+        one.check(result.data)
+
+
+def test_every_verdict_has_a_case():
+    assert {one.verdict for one in CASES} == set(NAMES)
+
+
+def test_cases_are_well_formed():
+    """Names are unique, each says why, and knows its peer."""
+    names = Counter(one.name for one in CASES)
+    assert [name for name, n in names.items() if n > 1] == []
+    for one in CASES:
+        assert one.rfc, one.name
+        assert (one.peer is None) == (one.verdict in PEERLESS), one.name
+    assert len(CASES) >= 300
+
+
+def label_of(runner, packet):
+    out = runner.quick("tc_egress", wire.eth(packet))[1]
+    return wire.without_label(out)[1]
+
+
+@pytest.mark.parametrize("inner", [4, 6])
+def test_flow_label_follows_the_flow(runner, inner):
+    """RFC 6438 3: one label for a flow, others for others. Of 64 flows two
+    may share one by chance (2^20 labels), not more."""
+    runner.enter(case.MAIN)
+    src, dst = case.US[inner], case.net(6, inner)
+    flows = [wire.udp(inner, src, dst, ports=(port, 53))
+             for port in range(2000, 2064)]
+    labels = [label_of(runner, packet) for packet in flows]
+    assert labels == [label_of(runner, packet) for packet in flows]
+    assert len(set(labels)) >= 62
+    longer = wire.udp(inner, src, dst, 500, ports=(2000, 53), tos=8)
+    assert label_of(runner, longer) == labels[0]
+    near = dst[:-1] + "8"
+    assert label_of(runner, wire.udp(inner, src, near,
+                                     ports=(2000, 53))) != labels[0]
+
+
+def test_flow_label_of_fragments(runner):
+    """All fragments of a datagram take one path (RFC 6438 3)."""
+    runner.enter(case.MAIN)
+    src, dst = case.US[4], case.net(6, 4)
+    first = wire.udp(4, src, dst, 40, id=7, flags="MF")
+    last = wire.ip(4, src, dst, 17, bytes(range(48)), id=7, frag=6)
+    assert label_of(runner, first) == label_of(runner, last)
+
+
+def test_fragmentable_ids_differ(runner):
+    """RFC 6864 4.3: unique for a source, destination and protocol."""
+    runner.enter(egress.VARIANTS)
+    peer, dst = egress.VARIANT_PEERS[4, 64, 576]
+    packet = wire.exactly(4, case.US[4], dst[4], peer.mtu + 100)
+    ids = {runner.quick("tc_egress", wire.eth(packet))[1][18:20]
+           for _ in range(32)}
+    assert len(ids) >= 30
+
+
+@pytest.mark.parametrize("inner,outer", wire.COMBOS)
+def test_too_big_is_answered(runner, inner, outer):
+    """Not only allowed: it happens, once the rate limit lets it."""
+    runner.enter(egress.VARIANTS)
+    peer, dst = egress.VARIANT_PEERS[outer, 64, 1280]
+    packet = wire.exactly(inner, case.US[inner], dst[inner], 1400,
+                          **({"flags": "DF"} if inner == 4 else {}))
+    time.sleep(0.25)
+    action, out, _ = runner.quick("tc_egress", wire.eth(packet))
+    assert action == TC_ACT_REDIRECT
+    wire.check_too_big(out, packet, peer.mtu)
+
+
+def one_of_each_drop():
+    """The first case of each verdict that drops (some are behind tags)."""
+    found = {}
+    for one in CASES:
+        for prog in HOOKS[one.hook]:
+            if one.fate == "DROP":
+                found.setdefault((one.verdict, prog), one)
+    return [pytest.param(one, prog, id=f"{prog}: {verdict}")
+            for (verdict, prog), one in found.items()]
+
+
+@pytest.mark.parametrize("one,prog", one_of_each_drop())
+def test_drops_are_events(runner, one, prog):
+    """While a monitor listens, and only then."""
+    runner.enter(one.world)
+    runner.run(prog, one.data, one.gso)
+    assert runner.events() == []
+    runner.enter(one.world, listen=True)
+    result = runner.run(prog, one.data, one.gso)
+    event, = runner.events()
+    packet = one.data[model.ip_at(one.data, model.MAX_TAGS):]
+    assert NAMES[event.verdict] == one.verdict
+    assert event.length == result.counted[one.verdict][1]
+    assert event.head_len == min(len(packet), 128)
+    assert bytes(event.head)[:event.head_len] == packet[:128]
+    if one.peer:
+        assert event.peer == one.peer

@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Packets that are too big, one by one: the ICMP errors that a tunnel believes
+and those it does not, the ones it sends, and the MSS that it lowers."""
+import os
+import socket
+import time
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from lab import wait_until
+from pmtu import (HEADER, HOST, LAN, OUTER, ROUTER, SITE, fixture_path,
+                  is_too_big, kernel_mtu, udp_packet)
+from traffic import packet_of, udp_socket
+
+INNERS = pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
+MTU = 1400
+LEAST = {4: 576, 6: 1280}  # what every path carries
+QUOTE = {4: 536, 6: 1232}  # bytes of the packet in an answer
+STRANGER = {4: "192.0.2.66", 6: "2001:db8:1::66"}
+BIG = 5000
+
+
+def outer_field(path, name4, name6):
+    """The name of a header field in the outer family."""
+    return name4 if path.outer == 4 else name6
+
+
+def quoting(fields=None, **addresses):
+    """ICMP about a packet with other outer fields or addresses. fields:
+    {scapy's name for IPv4: (its name for IPv6, value)}."""
+    def make(path):
+        changed = {outer_field(path, name, name6): value
+                   for name, (name6, value) in (fields or {}).items()}
+        changed |= {k: v[path.outer] for k, v in addresses.items()}
+        return path.icmp(path.quoted(**changed), MTU)
+    return make
+
+
+def about(length, mtu=MTU):
+    """ICMP about an outer packet of that many bytes."""
+    def make(path):
+        inner = udp_packet(LAN[4], SITE[4], length - HEADER[path.outer])
+        return path.icmp(path.quoted(inner), mtu)
+    return make
+
+
+def inside(src, dst):
+    """ICMP about an inner packet between these."""
+    return lambda path: path.icmp(path.quoted(udp_packet(src, dst, BIG)), MTU)
+
+
+def cut(length):
+    """ICMP that quotes that many bytes of the inner packet."""
+    def make(path):
+        quoted = bytes(path.quoted())[:HEADER[path.outer] + length]
+        return path.icmp(quoted, MTU)
+    return make
+
+
+def unreachable(path):
+    """Another error about a packet of ours, with an MTU all the same."""
+    packet = path.icmp(path.quoted(), MTU)
+    if path.outer == 4:
+        packet[ICMP].code = 1
+    else:
+        packet[ICMPv6PacketTooBig].type = 1
+    return packet
+
+
+# name: (packet, what it is counted as)
+FORGED = {
+    "about a packet to a stranger": (quoting(dst=STRANGER), "rx_plain"),
+    "about a packet from a stranger": (quoting(src=STRANGER), "rx_plain"),
+    "to another destination": (
+        lambda path: path.icmp(path.quoted(), MTU, dst=STRANGER[path.outer]),
+        "rx_plain"),
+    "about UDP": (quoting({"proto": ("nh", 17)}), "rx_plain"),
+    "another error": (unreachable, "rx_icmp_unreachable"),
+    "fits anyway": (about(MTU), "rx_icmp_too_big"),
+    "longer than we send": (about(9002), "rx_icmp_too_big"),
+    "outer length": (lambda path: quoting(
+        {"len": ("plen", BIG + HEADER[4] + 1 if path.outer == 4
+                 else BIG + 1)})(path), "rx_icmp_too_big"),
+    "inner version": (lambda path: path.icmp(path.quoted(
+        udp_packet(LAN[6], SITE[6], BIG),
+        **{outer_field(path, "proto", "nh"): 4}), MTU), "rx_icmp_too_big"),
+    "inner destination": (inside(LAN[4], "10.11.0.1"), "rx_icmp_too_big"),
+    "inner destination, IPv6": (inside(LAN[6], "fd00:11::1"),
+                                "rx_icmp_too_big"),
+    "inner destination is ours": (inside(SITE[4], LAN[4]),
+                                  "rx_icmp_too_big"),
+    "quotes too little": (cut(7), "rx_icmp_too_big"),
+    "MTU 0": (about(BIG, 0), "rx_icmp_too_big"),
+}
+
+
+def count_one(path, packet, verdict):
+    """Sends a packet to the host and waits until it is counted."""
+    before = path.tunload.verdict(verdict)
+    path.send_to_host(packet)
+    wait_until(lambda: path.tunload.verdict(verdict) > before,
+               f"{verdict} counted")
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_forged(path, name):
+    """Counted, and not believed."""
+    make, verdict = FORGED[name]
+    path.untouched()
+    count_one(path, make(path), verdict)
+    assert path.learned() is None
+
+
+@pytest.mark.parametrize("make", [
+    about(BIG), about(MTU + 1), about(9001), cut(8), cut(200),
+    inside(HOST[6], SITE[6]), about(BIG, LEAST[6])])
+def test_believed(path, make):
+    """So that the refusals above mean something. Eight bytes of what is
+    inside are all that some routers quote (RFC 792)."""
+    path.attach()
+    packet = make(path)
+    count_one(path, packet, "rx_icmp_too_big")
+    mtu = packet[ICMP].nexthopmtu if path.outer == 4 else \
+        packet[ICMPv6PacketTooBig].mtu
+    assert path.learned() == path.inner_mtu(mtu)
+
+
+def test_floor(path):
+    """No path carries less than its family's minimum. IPv4: that much is
+    learnt; IPv6: such a message is discarded (RFC 8201 4)."""
+    path.attach()
+    count_one(path, about(BIG, LEAST[path.outer] - 1)(path),
+              "rx_icmp_too_big")
+    expected = {4: LEAST[4] - HEADER[4], 6: None}
+    assert path.learned() == expected[path.outer]
+
+
+def test_never_upwards(path):
+    """An error that comes late, about a packet sent before: RFC 8201 4, "must
+    not increase its estimate in response"."""
+    path.attach()
+    path.learn(MTU)
+    count_one(path, about(BIG, 1454)(path), "rx_icmp_too_big")
+    assert path.learned() == path.inner_mtu(MTU)
+
+
+def hop(packet):
+    """A packet as a router forwards it."""
+    packet = packet.copy()
+    if IPv6 in packet:
+        packet.hlim -= 1
+    else:
+        packet.ttl -= 1
+        del packet.chksum
+    return packet
+
+
+def answer(sent, mtu, hops=0):
+    """What scapy makes of the answer to a packet, as it is when it has been
+    forwarded hops times: RFC 1191 4, RFC 1812 4.3.2, RFC 4443 3.2."""
+    if IPv6 in sent:
+        about_it = Raw(bytes(sent)[:QUOTE[6]])
+        return bytes(IPv6(src=sent.dst, dst=sent.src, hlim=64 - hops) /
+                     ICMPv6PacketTooBig(mtu=mtu) / about_it)
+    return bytes(IP(src=sent.dst, dst=sent.src, tos=sent.tos & 0xFC, id=0,
+                    flags="DF", ttl=64 - hops) /
+                 ICMP(type=3, code=4, nexthopmtu=mtu) /
+                 Raw(bytes(sent)[:QUOTE[4]]))
+
+
+def too_big_to(addresses):
+    """A filter for captures: ICMP "too big" to one of these."""
+    return lambda frame: is_too_big(packet_of(frame.data)) and packet_of(
+        frame.data).dst in addresses.values()
+
+
+def from_lan(path, *packets, times=1):
+    """Sends packets from the LAN by way of the host."""
+    ether = Ether(src=path.lan.mac("eth0"), dst=path.host.mac("lan"))
+    frames = [bytes(ether / p) for p in packets]
+    path.lab.sender(path.lan, "eth0").send(*frames * times)
+
+
+@INNERS
+def test_answer_to_the_lan(path, inner):
+    """Whole frame; the source of the error is where the packet was going."""
+    path.attach()
+    path.learn(MTU)
+    packet = udp_packet(LAN[inner], SITE[inner], BIG, **{
+        "tos" if inner == 4 else "tc": 0xB9})
+    answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
+    from_lan(path, packet)
+    got = answers.wait(1)[0].data
+    ether = Ether(src=path.host.mac("lan"), dst=path.lan.mac("eth0"),
+                  type=0x0800 if inner == 4 else 0x86DD)
+    assert got == bytes(ether) + answer(hop(packet), path.inner_mtu(MTU),
+                                        hops=1)
+    assert path.tunload.verdict("tx_too_big", "site") == 1
+
+
+@INNERS
+def test_answer_to_the_host(path, inner):
+    """The same for a packet of the host's own; its kernel understands."""
+    path.attach()
+    path.learn(MTU)
+    tap = path.lab.tap(path.host, "eth0", too_big_to(HOST))
+    packet = udp_packet(HOST[inner], SITE[inner], BIG)
+    if inner == 4:
+        packet.id = 77  # the kernel would choose one for 0
+    raw = path.host.socket(socket.AF_INET if inner == 4 else socket.AF_INET6,
+                           socket.SOCK_RAW, socket.IPPROTO_RAW)
+    with raw, udp_socket(path.host, HOST[inner], 7) as sock:
+        raw.sendto(bytes(packet), (SITE[inner], 0))
+        got = tap.received().wait(1)[0].data
+        assert got[14:] == answer(packet, path.inner_mtu(MTU))
+        assert got[:6] == Ether(dst=path.host.mac("eth0")).build()[:6]
+        sock.connect((SITE[inner], 9))
+        wait_until(lambda: kernel_mtu(sock) == path.inner_mtu(MTU),
+                   "the kernel knows")
+    tap.close()
+
+
+@INNERS
+def test_answer_has_no_mark(path, inner):
+    """Policy routing and filters see what any router's error looks like."""
+    path.attach()
+    path.learn(MTU)
+    path.nft(path.host, """table inet marks {
+	counter marked { }
+	chain c {
+		type filter hook prerouting priority raw;
+		meta mark != 0 counter name marked
+	}
+}""")
+    answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
+    from_lan(path, udp_packet(LAN[inner], SITE[inner], BIG))
+    answers.wait(1)
+    assert "packets 0 " in path.host.run("nft", "list", "ruleset").stdout
+
+
+@INNERS
+def test_unfinished_checksum(path, inner):
+    """The LAN's kernel leaves the UDP checksum to the hardware, as those of
+    containers and virtual machines do; whoever fills it in later, inside the
+    quotation, must not make the error's own checksum wrong."""
+    path.attach()
+    path.learn(MTU)
+    answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
+    with udp_socket(path.lan, LAN[inner], df=True) as sock:
+        sock.sendto(bytes(BIG), (SITE[inner], 9))
+    packet = Ether(answers.wait(1)[0].data).payload
+    again = packet.copy()
+    if inner == 4:
+        del again[ICMP].chksum
+    else:
+        del again[ICMPv6PacketTooBig].cksum
+    assert bytes(packet) == bytes(again)
+
+
+def errors(inner):
+    """An ICMP error, and a fragment that is not the first."""
+    if inner == 6:
+        return [IPv6(src=LAN[6], dst=SITE[6]) / ICMPv6PacketTooBig(
+            mtu=1280) / Raw(bytes(BIG))]
+    return [IP(src=LAN[4], dst=SITE[4], flags="DF") / ICMP(type=3, code=1) /
+            Raw(bytes(BIG)),
+            udp_packet(LAN[4], SITE[4], BIG, frag=3)]
+
+
+@INNERS
+def test_no_answer(path, inner):
+    """About errors, and about later fragments: RFC 1812 4.3.2.7, RFC 4443 2.4
+    e. The last packet is to be answered, so that nothing is waited for."""
+    path.attach()
+    path.learn(MTU)
+    answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
+    last = udp_packet(LAN[inner], SITE[inner], BIG)
+    quiet = errors(inner)
+    from_lan(path, *quiet, last)
+    wait_until(lambda: path.tunload.verdict("tx_too_big") == len(quiet) + 1,
+               "all counted")
+    got = [f.data[14:] for f in answers.wait(1)]
+    assert got == [answer(hop(last), path.inner_mtu(MTU), hops=1)]
+
+
+@INNERS
+def test_rate_limit(path, inner):
+    """100 in a tenth of a second and CPU, RFC 1812 4.3.2.8, RFC 4443 2.4 f;
+    how many tenths there are is the machine's affair."""
+    path.attach()
+    path.learn(MTU)
+    answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
+    start = time.monotonic()
+    from_lan(path, udp_packet(LAN[inner], SITE[inner], BIG), times=1000)
+    wait_until(lambda: path.tunload.verdict("tx_too_big") == 1000, "counted")
+    windows = (time.monotonic() - start) * 10 + 2
+    got = len(answers.frames())
+    assert 0 < got <= 100 * windows * os.cpu_count()
+
+
+def test_without_df(path):
+    """RFC 2003 3.1: over IPv4 the outer packet may be fragmented, by the
+    routers. Over IPv6 nobody can: the sender is told."""
+    path.attach()
+    path.learn(MTU)
+    packet = udp_packet(LAN[4], SITE[4], BIG, df=False, id=77)
+    answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
+    arrived = path.lab.capture(path.site, "tun0")
+    wire = path.to_site()
+    from_lan(path, packet)
+    if path.outer == 6:
+        assert answers.wait(1)[0].data[14:] == answer(
+            hop(packet), path.inner_mtu(MTU), hops=1)
+        return
+    assert arrived.wait(1)[0].data == bytes(hop(packet))
+    outer = packet_of(wire.wait(1)[0].data)
+    assert not outer.df and outer.id != b"\0\0"
+    assert not answers.frames()
+
+
+def test_smallest_ipv6_over_a_smaller_path(path):
+    """Nobody may tell an IPv6 host to send less than 1280: over IPv4 such
+    packets are fragmented outside, RFC 4213 3.2.2."""
+    if path.outer == 6:
+        pytest.skip("expected: an IPv6 path carries fragments of its "
+                    "source's own only")
+    path.attach()
+    path.widths(r2=1280)
+    path.learn(1280)
+    packet = udp_packet(LAN[6], SITE[6], 1280)
+    arrived = path.lab.capture(path.site, "tun0")
+    answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
+    from_lan(path, packet, udp_packet(LAN[6], SITE[6], 1281))
+    assert arrived.wait(1)[0].data == bytes(hop(packet))
+    assert Ether(answers.wait(1)[0].data)[ICMPv6PacketTooBig].mtu == 1280
+    assert len(arrived.packets(outgoing=False)) == 1
+
+
+def mss(value):
+    """The option in bytes."""
+    return b"\x02\x04" + value.to_bytes(2, "big")
+
+
+JUMBO_MSS = mss(8961)
+# name: (options before the value, the option asked for, options behind it)
+CLAMPED = {
+    "alone": (b"", b""),
+    "one NOP": (b"\x01", b"\x01\x01\x01"),
+    "two NOPs": (b"\x01\x01", b"\0\0"),
+    "unknown option": (b"\xfe\x06abcd\x01\x01", b""),
+    "unknown option, odd": (b"\xfe\x05abc", b"\x01\x01\x01"),
+    "usual ones": (b"\x04\x02\x08\x0a" + bytes(8), b"\x01\x03\x03\x07"),
+    "last of all": (b"\x01" * 36, b""),
+    "behind an end": (b"\x01\x01\x01\x01", b"\0" * 12),
+}
+# Not there, or not well-formed: as it is.
+LEFT_ALONE = {
+    "none": b"",
+    "500": mss(500),
+    "no MSS": b"\x01" * 8,
+    "unknown": b"\xfe\x04ab",
+    "behind the end": b"\0\0\0\0" + JUMBO_MSS,
+    "length 0": b"\xfe\0" + JUMBO_MSS + b"\0\0",
+    "length 1": b"\xfe\x01" + JUMBO_MSS + b"\0\0",
+    "wrong length": b"\x02\x03\x23\x01" + b"\0" * 4,
+    "beyond the end": b"\x01\x01\x02\x04",
+    "inside another": b"\xfe\x06" + JUMBO_MSS + b"\0\0",
+}
+
+
+def forwarded(path, inner, options, flags="S"):
+    """The options of a SYN from the LAN as they come out at the other end,
+    everything else being right, the checksum too."""
+    wire = path.to_site()
+    # sport..., data offset, flags: scapy would pad and check the options.
+    def syn(bytes_of_options):
+        layer = IPv6 if inner == 6 else IP
+        return layer(src=LAN[inner], dst=SITE[inner]) / TCP(
+            sport=1024, dport=9, flags=flags, seq=0x12345678,
+            dataofs=5 + len(bytes_of_options) // 4) / Raw(bytes_of_options)
+    from_lan(path, syn(options))
+    got = packet_of(wire.wait(1)[0].data).payload
+    out = got[HEADER[inner] + 20:]
+    assert got == bytes(hop(syn(out)))
+    return out
+
+
+def limited(path, inner):
+    """Attached to a path of MTU bytes; the largest MSS."""
+    path.untouched(f"path-mtu = {MTU}")
+    return path.inner_mtu(MTU) - HEADER[inner] - 20
+
+
+@INNERS
+@pytest.mark.parametrize("flags", ["S", "SA"])
+@pytest.mark.parametrize("name", CLAMPED)
+def test_mss_is_lowered(path, inner, name, flags):
+    """RFC 9293 3.7.1, in SYN and SYN-ACK, wherever the option is."""
+    before, behind = CLAMPED[name]
+    most = limited(path, inner)
+    assert forwarded(path, inner, before + JUMBO_MSS + behind, flags) == \
+        before + mss(most) + behind
+
+
+@INNERS
+@pytest.mark.parametrize("name", LEFT_ALONE)
+def test_mss_is_left_alone(path, inner, name):
+    """Never raised, never guessed."""
+    limited(path, inner)
+    assert forwarded(path, inner, LEFT_ALONE[name]) == LEFT_ALONE[name]
+
+
+@INNERS
+def test_mss_at_the_limit(path, inner):
+    """One more is too many; and only SYN has an MSS."""
+    most = limited(path, inner)
+    assert forwarded(path, inner, mss(most)) == mss(most)
+    assert forwarded(path, inner, mss(most + 1)) == mss(most)
+    assert forwarded(path, inner, JUMBO_MSS, "A") == JUMBO_MSS
+
+
+@INNERS
+def test_mss_follows_what_was_learnt(path, inner):
+    """A SYN sent after the path has become narrower."""
+    path.attach()
+    path.learn(MTU)
+    assert forwarded(path, inner, JUMBO_MSS) == mss(
+        path.inner_mtu(MTU) - HEADER[inner] - 20)

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps and the clock of the data plane in user space, so that ingress.h and
+ * egress.h run under the sanitizers, and with what no test run can make:
+ * super-packets, and a clock that is set. Include before those. */
+#ifndef TUNLOAD_FAKE_MAPS_H
+#define TUNLOAD_FAKE_MAPS_H
+
+#include <linux/bpf.h>
+
+#include "core.h"
+
+#define SEC(name)
+#define __uint(name, value)		      int(*name)[value]
+#define __type(name, value)		      typeof(value) *name
+#define bpf_map_lookup_elem(map, key)	      fake_lookup(map, key)
+#define bpf_ktime_get_ns()		      fake_now
+#define bpf_ktime_get_coarse_ns()	      fake_now
+#define bpf_ringbuf_reserve(map, size, flags) ((void)(map), NULL)
+
+#include "../../bpf/maps.h"
+
+struct fake_prefix {
+	uint8_t family;
+	uint8_t addr[16];
+	uint32_t len;
+	struct tl_prefix value;
+};
+
+#define FAKE_PEERS    4
+#define FAKE_PREFIXES 8
+
+static uint64_t fake_now;
+static struct tl_peer fake_peers[FAKE_PEERS]; /* by id; family 0: none */
+static struct fake_prefix fake_prefixes[FAKE_PREFIXES]; /* family 0: none */
+static struct tl_interface fake_interface;
+static struct tl_limit fake_limits[TL_LIMITS];
+
+static inline struct tl_peer *fake_peer(uint32_t id)
+{
+	return id < FAKE_PEERS && fake_peers[id].family ? &fake_peers[id]
+							: NULL;
+}
+
+static inline struct tl_peer_id *fake_endpoint(const struct tl_endpoint *key)
+{
+	static struct tl_peer_id found;
+
+	for (found.peer = 1; found.peer < FAKE_PEERS; found.peer++) {
+		const struct tl_peer *p = &fake_peers[found.peer];
+		struct tl_endpoint want = {.family = p->family};
+
+		memcpy(want.endpoint, p->endpoint, 16);
+		memcpy(want.local, p->local, 16);
+		if (p->family && !memcmp(&want, key, sizeof(want)))
+			return &found;
+	}
+	return NULL;
+}
+
+static inline bool same_bits(const uint8_t *a, const uint8_t *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if ((a[i / 8] ^ b[i / 8]) >> (7 - i % 8) & 1)
+			return false;
+	return true;
+}
+
+/* The longest match of no more than most bits. */
+static inline struct tl_prefix *fake_prefix(uint8_t family, const uint8_t *addr,
+					    uint32_t most)
+{
+	struct fake_prefix *best = NULL;
+
+	for (size_t i = 0; i < FAKE_PREFIXES; i++) {
+		struct fake_prefix *p = &fake_prefixes[i];
+
+		if (p->family == family && p->len <= most &&
+		    (!best || p->len > best->len) &&
+		    same_bits(p->addr, addr, p->len))
+			best = p;
+	}
+	return best ? &best->value : NULL;
+}
+
+static inline void *fake_lookup(const void *map, const void *key)
+{
+	const struct tl_prefix4 *four = key;
+	const struct tl_prefix6 *six = key;
+
+	if (map == &peers)
+		return fake_peer(*(const uint32_t *)key);
+	if (map == &endpoints)
+		return fake_endpoint(key);
+	if (map == &prefixes4)
+		return fake_prefix(4, four->addr, four->prefixlen);
+	if (map == &prefixes6)
+		return fake_prefix(6, six->addr, six->prefixlen);
+	if (map == &interface)
+		return &fake_interface;
+	return map == &limits ? &fake_limits[*(const uint32_t *)key] : NULL;
+}
+
+static inline void fake_address(uint8_t to[16], const char *text)
+{
+	memset(to, 0, 16);
+	assert_int_equal(
+		inet_pton(strchr(text, ':') ? AF_INET6 : AF_INET, text, to), 1);
+}
+
+/* Peer id with two prefixes, one a family: 10.ID.0.0/16 and fd00:ID::/32. */
+static inline struct tl_peer *fake_add(uint32_t id, const char *endpoint,
+				       const char *local, uint32_t mtu)
+{
+	struct fake_prefix *p = &fake_prefixes[2 * id];
+	struct tl_peer *peer = &fake_peers[id];
+
+	*peer = (struct tl_peer){.family = strchr(local, ':') ? 6 : 4,
+				 .ttl = 64,
+				 .dscp = TL_DSCP_COPY,
+				 .mtu = mtu};
+	fake_address(peer->endpoint, endpoint);
+	fake_address(peer->local, local);
+	p[0] = (struct fake_prefix){4, {10, id}, 16, {id, TL_PREFIX_F_GUARD}};
+	p[1] = (struct fake_prefix){
+		6, {0xfd, 0, 0, id}, 32, {id, TL_PREFIX_F_GUARD}};
+	return peer;
+}
+
+/* Packets: an IP header with addresses from text, and what follows is the
+ * caller's. Return the bytes of header. */
+static inline size_t put_ip4(uint8_t *at, uint8_t proto, const char *src,
+			     const char *dst, uint16_t tot_len)
+{
+	const uint8_t header[20] = {0x45, 0, tot_len >> 8, tot_len, 0, 1,
+				    0,	  0, 64,	   proto};
+
+	memcpy(at, header, sizeof(header));
+	inet_pton(AF_INET, src, at + 12);
+	inet_pton(AF_INET, dst, at + 16);
+	return 20;
+}
+
+static inline size_t put_ip6(uint8_t *at, uint8_t proto, const char *src,
+			     const char *dst, uint16_t tot_len)
+{
+	const uint16_t payload = tot_len - 40;
+	const uint8_t header[8] = {0x60,	 0,	  0,	 0,
+				   payload >> 8, payload, proto, 64};
+
+	memcpy(at, header, sizeof(header));
+	inet_pton(AF_INET6, src, at + 8);
+	inet_pton(AF_INET6, dst, at + 24);
+	return 40;
+}
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* bpf/egress.h: sizes, super-packets, learnt MTUs, the MSS's place. */
+#include <stdio.h>
+
+#include "fake_maps.h"
+#include "../../bpf/egress.h"
+
+#define FOUR 1 /* peers' ids by their outer family */
+#define SIX  2
+
+#define SYN 0x02
+#define ACK 0x10
+
+static int peers_up(void **state)
+{
+	(void)state;
+	fake_now = 1000;
+	fake_add(FOUR, "198.51.100.1", "192.0.2.10", 1480);
+	fake_add(SIX, "2001:db8:2::1", "2001:db8:1::10", 1460);
+	return 0;
+}
+
+/* The first bytes of a TCP segment to that peer: 32 bytes of TCP header. */
+static size_t tcp_segment(uint8_t *at, uint8_t family, int peer, uint32_t len,
+			  uint8_t flags)
+{
+	char dst[32];
+	size_t n;
+
+	snprintf(dst, sizeof(dst), family == 4 ? "10.%d.0.9" : "fd00:%d::9",
+		 peer);
+	n = family == 4 ? put_ip4(at, 6, "172.22.2.2", dst, len)
+			: put_ip6(at, 6, "fd00:22::2", dst, len);
+	memset(at + n, 0, 32);
+	at[n + 12] = 0x80;
+	at[n + 13] = flags;
+	return n + 32;
+}
+
+/* What becomes of n readable bytes of a packet of len. */
+static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
+			     uint32_t gso_size, struct tx *tx)
+{
+	uint8_t *at = exact(bytes, n);
+	struct view view = {.at = at, .end = at + n, .len = len};
+	enum tl_verdict verdict;
+
+	memset(tx, 0, sizeof(*tx));
+	verdict = egress(&view, htons(at[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6),
+			 gso_size, tx);
+	free(at);
+	return verdict;
+}
+
+static enum tl_verdict send_size(uint8_t family, int peer, uint32_t len,
+				 bool df, struct tx *tx)
+{
+	uint8_t bytes[128];
+	size_t n = tcp_segment(bytes, family, peer, len, ACK);
+
+	if (df)
+		bytes[6] = 0x40;
+	return leave(bytes, n, len, 0, tx);
+}
+
+static void sizes_around_the_mtu(void **state)
+{
+	struct tx tx;
+
+	(void)state;
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_encap);
+	assert_true(tx.inner.df);
+	assert_int_equal(tx.inner.len, 1480);
+	assert_int_equal(send_size(4, FOUR, 1481, true, &tx), TL_tx_too_big);
+	assert_int_equal(tx.mtu, 1480);
+	assert_int_equal(send_size(6, FOUR, 1480, false, &tx), TL_tx_encap);
+	assert_true(tx.inner.df);
+	assert_int_equal(send_size(6, FOUR, 1481, false, &tx), TL_tx_too_big);
+	assert_int_equal(send_size(6, SIX, 1460, false, &tx), TL_tx_encap);
+	assert_int_equal(send_size(6, SIX, 1461, false, &tx), TL_tx_too_big);
+}
+
+/* RFC 2003 5.1: may be fragmented outside, by routers only in IPv4. */
+static void too_large_without_df(void **state)
+{
+	struct tx tx;
+
+	(void)state;
+	assert_int_equal(send_size(4, FOUR, 1480, false, &tx), TL_tx_encap);
+	assert_true(tx.inner.df);
+	assert_int_equal(send_size(4, FOUR, 1481, false, &tx), TL_tx_encap);
+	assert_false(tx.inner.df);
+	assert_int_equal(send_size(4, SIX, 1461, false, &tx), TL_tx_too_big);
+}
+
+/* RFC 2473 7.1, RFC 4213 3.2.2: nobody may say "too big" of 1280 bytes. */
+static void ipv6_of_its_least_mtu(void **state)
+{
+	struct tx tx;
+
+	(void)state;
+	fake_peers[FOUR].mtu = 1000;
+	assert_int_equal(send_size(6, FOUR, 1280, false, &tx), TL_tx_encap);
+	assert_false(tx.inner.df);
+	assert_int_equal(send_size(6, FOUR, 1281, false, &tx), TL_tx_too_big);
+	assert_int_equal(send_size(6, FOUR, 1000, false, &tx), TL_tx_encap);
+	assert_true(tx.inner.df);
+}
+
+static void learnt_mtu(void **state)
+{
+	struct tl_peer *peer = &fake_peers[FOUR];
+	struct tx tx;
+
+	(void)state;
+	peer->learned_mtu = 1400;
+	peer->learned_until_ns = 1001;
+	assert_int_equal(send_size(4, FOUR, 1401, true, &tx), TL_tx_too_big);
+	assert_int_equal(tx.mtu, 1400);
+	assert_int_equal(send_size(4, FOUR, 1400, true, &tx), TL_tx_encap);
+	fake_now = 1001; /* forgotten */
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_encap);
+	fake_now = 5000;
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_encap);
+	fake_now = 1000;
+	peer->learned_mtu = 1490; /* configured smaller since */
+	assert_int_equal(send_size(4, FOUR, 1481, true, &tx), TL_tx_too_big);
+	assert_int_equal(tx.mtu, 1480);
+}
+
+/* A super-packet whose segments have gso_size bytes behind the headers. */
+static enum tl_verdict send_super(uint8_t family, int peer, uint8_t proto,
+				  uint32_t gso_size, struct tx *tx)
+{
+	uint8_t bytes[128];
+	size_t n = tcp_segment(bytes, family, peer, 60000, ACK);
+
+	bytes[family == 4 ? 9 : 6] = proto;
+	bytes[6] |= family == 4 ? 0x40 : 0;
+	return leave(bytes, n, 60000, gso_size, tx);
+}
+
+static void super_packets_that_fit(void **state)
+{
+	struct tx tx;
+
+	(void)state;
+	assert_int_equal(send_super(4, FOUR, 6, 1428, &tx), TL_tx_encap);
+	assert_int_equal(tx.excess, 0);
+	assert_int_equal(tx.outcome.bytes, 60000);
+	assert_int_equal(send_super(6, SIX, 6, 1388, &tx), TL_tx_encap);
+	assert_int_equal(tx.excess, 0);
+	assert_int_equal(send_super(4, FOUR, 17, 1452, &tx), TL_tx_encap);
+}
+
+static void super_packets_that_do_not(void **state)
+{
+	struct tx tx;
+
+	(void)state;
+	assert_int_equal(send_super(4, FOUR, 6, 1429, &tx), TL_tx_encap);
+	assert_int_equal(tx.excess, 1);
+	assert_int_equal(send_super(6, SIX, 6, 8928, &tx), TL_tx_encap);
+	assert_int_equal(tx.excess, 7540);
+	/* datagrams cannot be cut in another way */
+	assert_int_equal(send_super(4, FOUR, 17, 1453, &tx), TL_tx_too_big);
+	/* and no segment has less than a byte */
+	fake_peers[FOUR].mtu = 53;
+	assert_int_equal(send_super(4, FOUR, 6, 1429, &tx), TL_tx_encap);
+	assert_int_equal(tx.excess, 1428);
+	fake_peers[FOUR].mtu = 52;
+	assert_int_equal(send_super(4, FOUR, 6, 1429, &tx), TL_tx_too_big);
+}
+
+/* Over 64 KiB the header's length says nothing. */
+static void super_packets_over_64k(void **state)
+{
+	uint8_t bytes[128];
+	struct tx tx;
+	size_t n = tcp_segment(bytes, 4, FOUR, 0, ACK);
+
+	(void)state;
+	assert_int_equal(leave(bytes, n, 150000, 1400, &tx), TL_tx_encap);
+	assert_int_equal(tx.outcome.bytes, 150000);
+	assert_int_equal(tx.inner.len, 150000);
+	assert_int_equal(leave(bytes, n, 150000, 0, &tx), TL_tx_bad_inner);
+}
+
+static uint32_t syn_place(uint8_t family, uint8_t flags, uint8_t frag, size_t n)
+{
+	uint8_t bytes[128];
+	struct tx tx;
+
+	tcp_segment(bytes, family, FOUR, n, flags);
+	if (family == 4)
+		bytes[7] = frag;
+	assert_int_equal(leave(bytes, n, n, 0, &tx), TL_tx_encap);
+	return tx.syn_at;
+}
+
+static void places_of_syn(void **state)
+{
+	(void)state;
+	assert_int_equal(syn_place(4, SYN, 0, 52), 20);
+	assert_int_equal(syn_place(4, SYN | ACK, 0, 52), 20);
+	assert_int_equal(syn_place(6, SYN | 0xc0, 0, 72), 40);
+	assert_int_equal(syn_place(4, ACK, 0, 52), 0);
+	assert_int_equal(syn_place(4, 0xfd, 0, 52), 0);
+	assert_int_equal(syn_place(4, SYN, 1, 52), 0);
+	assert_int_equal(syn_place(4, SYN, 0, 40), 20);
+	assert_int_equal(syn_place(4, SYN, 0, 39), 0);
+}
+
+static uint32_t flow_of(uint8_t port, uint8_t frag)
+{
+	uint8_t bytes[128];
+	struct tx tx;
+	size_t n = tcp_segment(bytes, 4, FOUR, 52, ACK);
+
+	bytes[21] = port;
+	bytes[7] = frag;
+	assert_int_equal(leave(bytes, n, n, 0, &tx), TL_tx_encap);
+	return tx.inner.flow;
+}
+
+static void fragments_are_one_flow(void **state)
+{
+	(void)state;
+	assert_int_not_equal(flow_of(1, 0), flow_of(2, 0));
+	assert_int_equal(flow_of(1, 9), flow_of(2, 9));
+}
+
+static enum tl_verdict send_from_to(uint8_t proto, const char *src,
+				    const char *dst)
+{
+	uint8_t bytes[20];
+	struct tx tx;
+
+	put_ip4(bytes, proto, src, dst, 20);
+	return leave(bytes, 20, 20, 0, &tx);
+}
+
+static void loops(void **state)
+{
+	struct fake_prefix *all = &fake_prefixes[0];
+
+	(void)state;
+	*all = (struct fake_prefix){4, {0}, 0, {FOUR, 0}};
+	assert_int_equal(send_from_to(4, "192.0.2.10", "198.51.100.1"),
+			 TL_tx_tunnelled);
+	assert_int_equal(send_from_to(41, "10.0.0.1", "198.51.100.1"),
+			 TL_tx_tunnelled);
+	assert_int_equal(send_from_to(17, "192.0.2.10", "198.51.100.1"),
+			 TL_tx_encap);
+	assert_int_equal(send_from_to(4, "192.0.2.10", "198.51.100.2"),
+			 TL_tx_encap);
+	assert_int_equal(send_from_to(17, "198.51.100.1", "10.1.0.9"),
+			 TL_tx_loop);
+	assert_int_equal(send_from_to(17, "198.51.100.2", "10.1.0.9"),
+			 TL_tx_encap);
+	all->value.peer = TL_PEER_NONE; /* an exception */
+	assert_int_equal(send_from_to(17, "10.0.0.1", "8.8.8.8"), TL_tx_plain);
+	all->family = 0;
+}
+
+/* The bytes of an IPv6 address may begin like those of an IPv4 endpoint. */
+static void families_are_compared(void **state)
+{
+	uint8_t bytes[40];
+	struct tx tx;
+
+	(void)state;
+	put_ip6(bytes, 17, "c633:6401::", "fd00:1::9", 40);
+	assert_int_equal(leave(bytes, 40, 40, 0, &tx), TL_tx_encap);
+	put_ip6(bytes, 17, "2001:db8:2::2", "fd00:2::9", 40);
+	assert_int_equal(leave(bytes, 40, 40, 0, &tx), TL_tx_encap);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(sizes_around_the_mtu, peers_up),
+		cmocka_unit_test_setup(too_large_without_df, peers_up),
+		cmocka_unit_test_setup(ipv6_of_its_least_mtu, peers_up),
+		cmocka_unit_test_setup(learnt_mtu, peers_up),
+		cmocka_unit_test_setup(super_packets_that_fit, peers_up),
+		cmocka_unit_test_setup(super_packets_that_do_not, peers_up),
+		cmocka_unit_test_setup(super_packets_over_64k, peers_up),
+		cmocka_unit_test_setup(places_of_syn, peers_up),
+		cmocka_unit_test_setup(fragments_are_one_flow, peers_up),
+		cmocka_unit_test_setup(loops, peers_up),
+		cmocka_unit_test_setup(families_are_compared, peers_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* bpf/mss.h. */
+#include "core.h"
+#include "../../bpf/mss.h"
+
+static uint32_t find(const void *bytes, uint32_t len)
+{
+	uint8_t options[64] = {0};
+	uint32_t at;
+	uint8_t *copy;
+
+	memcpy(options, bytes, len);
+	copy = exact(options, sizeof(options));
+	at = mss_find(copy, len);
+	free(copy);
+	return at;
+}
+
+static void found(void **state)
+{
+	(void)state;
+	assert_int_equal(find("\2\4\5\xb4", 4), 2);
+	assert_int_equal(find("\2\4\5\xb4\1", 5), 2);
+	assert_int_equal(find("\1\2\4\5\xb4", 5), 3);
+	assert_int_equal(find("\1\1\4\2\2\4\5\xb4", 8), 6);
+	assert_int_equal(find("\3\3\7\2\4\5\xb4\1", 8), 5);
+	assert_int_equal(find("\2\3\1\2\4\5\xb4\1", 8), 5); /* a short one */
+}
+
+static void found_at_every_offset(void **state)
+{
+	uint8_t options[40];
+
+	(void)state;
+	for (uint32_t at = 0; at <= 36; at++) {
+		memset(options, TCP_OPTION_NOP, sizeof(options));
+		memcpy(options + at, "\2\4\5\xb4", 4);
+		assert_int_equal(find(options, 40), at + 2);
+		assert_int_equal(find(options, at + 4), at + 2);
+		assert_int_equal(find(options, at + 3), 0);
+	}
+}
+
+static void not_found(void **state)
+{
+	(void)state;
+	assert_int_equal(find("", 0), 0);
+	assert_int_equal(find("\2\4\5", 3), 0);
+	assert_int_equal(find("\0\2\4\5\xb4", 5), 0);
+	assert_int_equal(find("\0\2\2\4\5\xb4\1\1", 8), 0);
+	assert_int_equal(find("\4\2\1\1\1\1\1\1", 8), 0);
+	assert_int_equal(find("\x8\0\2\4\5\xb4\1\1", 8), 0); /* length 0 */
+	assert_int_equal(find("\x8\1\2\4\5\xb4\1\1", 8), 0); /* length 1 */
+	assert_int_equal(find("\2\2\5\xb4\1\1\1\1", 8), 0);
+}
+
+/* A length that points behind the options ends them: 32 + 255 = 287, of which
+ * eight bits would be 31. */
+static void lengths_do_not_wrap(void **state)
+{
+	uint8_t options[40];
+
+	(void)state;
+	memset(options, TCP_OPTION_NOP, sizeof(options));
+	memcpy(options, "\x45\x20", 2);
+	memcpy(options + 32, "\xff\xff", 2);
+	memcpy(options + 34, "\2\4\5\xb4", 4);
+	assert_int_equal(find(options, 40), 0);
+	options[33] = 224; /* to 0 of 256 */
+	assert_int_equal(find(options, 40), 0);
+}
+
+static void of_mtu(void **state)
+{
+	(void)state;
+	assert_int_equal(mss_of_mtu(1480, 4), 1440);
+	assert_int_equal(mss_of_mtu(1460, 6), 1400);
+	assert_int_equal(mss_of_mtu(60, 6), 1);
+	assert_int_equal(mss_of_mtu(0, 4), 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(found),
+		cmocka_unit_test(found_at_every_offset),
+		cmocka_unit_test(not_found),
+		cmocka_unit_test(lengths_do_not_wrap),
+		cmocka_unit_test(of_mtu),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -78,8 +78,10 @@ static int make_clsact(struct job *j)
 		return FAILED;
 	if (err == -EEXIST)
 		return OK;
-	return fail("%s: cannot make a clsact qdisc: %s", j->p->ifname,
-		    strerror(-err));
+	return fail("%s: cannot make a clsact qdisc: %s%s", j->p->ifname,
+		    strerror(-err),
+		    err == -ENOENT ? ": try `modprobe sch_ingress cls_bpf`"
+				   : "");
 }
 
 static int need_clsact(struct job *j)

@@ -23,11 +23,12 @@ struct rx {
 	__u32 outer_len; /* bytes to take off */
 };
 
-/* Bytes readable, and the whole length, from the outer header on. */
+/* A packet from its first IP header on. */
 struct view {
 	const void *at;
-	const void *end;
-	__u32 len;
+	const void *end; /* of what is readable */
+	__u32 len;	 /* of the packet, bytes */
+	bool whole;	 /* all of it is readable */
 };
 
 static __always_inline enum tl_verdict need_more(const struct view *v,
@@ -35,7 +36,7 @@ static __always_inline enum tl_verdict need_more(const struct view *v,
 						 enum tl_verdict truncated,
 						 enum tl_verdict fallback)
 {
-	if (v->at + v->len <= v->end)
+	if (v->whole)
 		return truncated;
 	rx->fallback = fallback;
 	return NEED_MORE;
@@ -352,7 +353,7 @@ static __always_inline enum tl_verdict classify(const struct view *v,
 						struct ip_info *ip,
 						struct rx *rx)
 {
-	if (result == PARSE_SHORT && v->at + v->len > v->end) {
+	if (result == PARSE_SHORT && !v->whole) {
 		rx->fallback = TL_rx_error;
 		return NEED_MORE;
 	}

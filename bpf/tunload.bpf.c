@@ -119,6 +119,7 @@ int xdp_ingress(struct xdp_md *ctx)
 	link_len = link_header(view.at, view.end, &proto);
 	view.at += link_len;
 	view.len = bpf_xdp_get_buff_len(ctx) - link_len;
+	view.whole = view.len <= view.end - view.at;
 	if (link_len)
 		rx.outcome.verdict = ingress(&view, proto, &rx);
 	else
@@ -143,6 +144,7 @@ static __always_inline struct view skb_view(const struct __sk_buff *skb)
 			    .end = (void *)(long)skb->data_end,
 			    .len = skb->len - ETH_HLEN};
 
+	view.whole = view.len <= view.end - view.at;
 	return view;
 }
 

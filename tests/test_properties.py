@@ -42,7 +42,11 @@ ACTIONS = {
 @pytest.fixture(name="runner", scope="module")
 def _runner():
     runner = Runner()
+    begin = time.monotonic()
     yield runner
+    # Seen with pytest -s.
+    print(f"\n{runner.runs} packets in {time.monotonic() - begin:.0f} s, "
+          f"seed {SEED}")
     runner.close()
 
 

@@ -207,6 +207,12 @@ def unanswered():
             ("loopback", packet(4, "127.0.0.1", 17, b""))]:
         yield tx(f"no answer to a too big {name}", one, "tx_too_big",
                  "RFC 1122 3.2.2, 4443 2.4", peer, world=VARIANTS)
+    for inner, proto, kinds_of in ((4, 1, (0, 8, 13)), (6, 58, (128, 129))):
+        for kind in kinds_of:  # no errors: as good as any other packet
+            one = packet(inner, US[inner], proto, bytes([kind]) + bytes(7))
+            yield tx(f"too big ICMP {kind} of IPv{inner}", one, "tx_too_big",
+                     "RFC 1122 3.2.2, 4443 2.4", peer, world=VARIANTS,
+                     answer=1280)
 
 
 def check_fragmentable(out):

@@ -19,7 +19,7 @@ OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
 
 PROGRAMS = ("xdp_ingress", "tc_ingress", "tc_egress")
 MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "peer_stats",
-        "verdicts", "interface", "events")
+        "verdicts", "interface", "events", "limits")
 
 XDP_DROP, XDP_PASS = 1, 2
 TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT = -1, 2, 7
@@ -60,6 +60,7 @@ class Runner:
                 self._load(obj, top)
             finally:
                 subprocess.run(["umount", top], check=True)
+        self.runs = 0
         self.ring = bpf.Ring(self.maps["events"])
         self.last = self._verdicts()
 
@@ -109,6 +110,7 @@ class Runner:
     def quick(self, prog, data, ctx=None):
         """(action, packet, {verdict: (packets, bytes)}) of one run."""
         action, out = bpf.test_run(self.progs[prog], data, ctx)
+        self.runs += 1
         return action, out, self.counted()
 
     def run(self, prog, data, gso_size=0):

@@ -136,6 +136,7 @@ def check_too_big(answer, inner, mtu):
     family, packet = version(inner), answer[14:]
     assert answer[:14] == ETH[6:] + ETH[:6] + ETH_IP[family].to_bytes(
         2, "big"), "link layer header"
+    assert version(packet) == family and packet[{4: 8, 6: 7}[family]]
     parsed = (IP if family == 4 else IPv6)(packet)
     original = (IP if family == 4 else IPv6)(inner)
     assert parsed.dst == original.src and length(packet) == len(packet)

@@ -28,7 +28,10 @@ static int override(const struct args *a, struct conf *c)
 
 	if (a->no_routes)
 		c->routes = false;
-	return a->mode ? mode->set(c, &line, a->mode) : OK;
+	if (!a->mode)
+		return OK;
+	c->lines[KEY_MODE] = 0;
+	return mode->set(c, &line, a->mode);
 }
 
 static int want_conf(const struct args *a, struct conf *c)

@@ -10,18 +10,18 @@
  * pins went with an unmounted bpffs. */
 static int detach_routes(const char *ifname)
 {
-	uint32_t ifindex = if_nametoindex(ifname);
 	struct route *routes = NULL;
+	struct link_info link;
 	size_t n = 0;
-	int ret = OK;
+	int ret = link_info(ifname, &link);
 
-	if (ifindex)
-		ret = route_list(ifindex, RTPROT_TUNLOAD, &routes, &n);
+	if (!ret)
+		ret = route_list(link.ifindex, RTPROT_TUNLOAD, &routes, &n);
 	free(routes);
 	if (!ret && !n)
 		return fail("%s is not attached: nothing to detach", ifname);
 	if (!ret)
-		ret = routes_clear(ifindex);
+		ret = routes_clear(link.ifindex);
 	if (!ret)
 		printf("%s: was not attached; %zu routes removed that were "
 		       "left behind\n",

@@ -17,7 +17,8 @@ struct change {
 	int (*edit)(const struct change *change, struct conf *c);
 };
 
-static const struct origin command_line;
+/* Later than what runs, which is of line 0. */
+static const struct origin command_line = {.line = 1};
 
 /* Each key once. Values that add up (allowed-ips) replace what was there. */
 static int set_words(const struct change *change, struct peer *p)
@@ -25,6 +26,7 @@ static int set_words(const struct change *change, struct peer *p)
 	char section[TL_NAME_LEN + 8];
 	uint32_t seen = 0;
 
+	p->origin = command_line;
 	snprintf(section, sizeof(section), "peer %s", p->name);
 	for (char **word = change->words; *word; word += 2) {
 		const struct key *k =

@@ -67,8 +67,7 @@ static int reload(const char *ifname, const char *file)
 	int ret;
 
 	if (!pins_exist(ifname))
-		return fail("%s is not attached: run `tunload attach %s`",
-			    ifname, ifname);
+		return fail_not_attached(ifname);
 	ret = want_conf(&want, ifname, file);
 	if (ret)
 		return ret;

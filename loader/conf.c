@@ -15,10 +15,16 @@ void conf_init(struct conf *c, const char *ifname)
 	strncpy(c->ifname, ifname, sizeof(c->ifname) - 1);
 }
 
+static void free_peer(struct peer *p)
+{
+	free(p->allowed);
+	free(p->allowed_lines);
+}
+
 void conf_free(struct conf *c)
 {
 	for (size_t i = 0; i < c->n_peers; i++)
-		free(c->peers[i].allowed);
+		free_peer(&c->peers[i]);
 	free(c->peers);
 	c->peers = NULL;
 	c->n_peers = 0;
@@ -56,19 +62,52 @@ void conf_del_peer(struct conf *c, struct peer *p)
 {
 	struct peer *end = c->peers + c->n_peers--;
 
-	free(p->allowed);
+	free_peer(p);
 	memmove(p, p + 1, (char *)end - (char *)(p + 1));
+}
+
+/* from may be NULL when there is nothing to copy. */
+static void *copy_array(const void *from, size_t n, size_t size)
+{
+	void *to = calloc(n ?: 1, size);
+
+	if (to && n)
+		memcpy(to, from, n * size);
+	return to;
 }
 
 static bool copy_peer(struct peer *to, const struct peer *from)
 {
-	size_t size = from->n_allowed * sizeof(*from->allowed);
+	size_t n = from->n_allowed;
 
 	*to = *from;
-	to->allowed = malloc(size ?: 1);
-	if (to->allowed && size)
-		memcpy(to->allowed, from->allowed, size);
-	return to->allowed;
+	to->allowed = copy_array(from->allowed, n, sizeof(*to->allowed));
+	if (from->allowed_lines)
+		to->allowed_lines = copy_array(from->allowed_lines, n,
+					       sizeof(*to->allowed_lines));
+	if (to->allowed && !from->allowed_lines == !to->allowed_lines)
+		return true;
+	free_peer(to);
+	return false;
+}
+
+struct origin interface_origin(const struct conf *c, enum interface_key key)
+{
+	return (struct origin){c->lines[key] ? c->file : NULL, c->lines[key]};
+}
+
+struct origin peer_origin(const struct peer *p, enum peer_key key)
+{
+	return (struct origin){p->origin.file, p->lines[key] ?: p->origin.line};
+}
+
+struct origin allowed_origin(const struct peer *p, const struct prefix *allowed)
+{
+	struct origin from = {p->origin.file, 0};
+
+	if (p->allowed_lines)
+		from.line = p->allowed_lines[allowed - p->allowed];
+	return from;
 }
 
 struct ip peer_other_probe(const struct peer *p)

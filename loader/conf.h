@@ -30,23 +30,53 @@ enum guard { GUARD_DEFAULT, GUARD_NO, GUARD_YES };
 
 /* Where a setting came from, for errors: "FILE:LINE" or an argument. */
 struct origin {
-	const char *file; /* NULL: the command line */
+	const char *file; /* NULL: the command line, or what runs already */
 	unsigned int line;
 };
 
 /* usage() behind "FILE:LINE: " where there is a file. */
 int conf_error(const struct origin *from, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The same with fail(): the host refuses what stands there. */
+int conf_fail(const struct origin *from, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The keys of [interface] and of [peer NAME], in the order of their tables. */
+enum interface_key {
+	KEY_LOCAL4,
+	KEY_LOCAL6,
+	KEY_MODE,
+	KEY_SOURCE,
+	KEY_PATH_MTU,
+	KEY_PMTU_EXPIRY,
+	KEY_ROUTES,
+	N_INTERFACE_KEYS
+};
+
+enum peer_key {
+	KEY_ENDPOINT,
+	KEY_ALLOWED_IPS,
+	KEY_LOCAL,
+	KEY_PROBE,
+	KEY_KEEPALIVE,
+	KEY_MTU,
+	KEY_TTL,
+	KEY_DSCP,
+	KEY_GUARD,
+	N_PEER_KEYS
+};
 
 struct peer {
 	uint32_t id; /* in the maps; TL_PEER_NONE before it is there */
 	char name[TL_NAME_LEN];
-	struct origin origin;
-	char host[TL_HOST_LEN]; /* endpoint as a DNS name, or "" */
-	struct ip endpoint;	/* family 0 until resolved */
-	struct ip local;	/* family 0 until resolved */
+	struct origin origin;		 /* of the section */
+	unsigned int lines[N_PEER_KEYS]; /* of the keys in it, 0: not there */
+	char host[TL_HOST_LEN];		 /* endpoint as a DNS name, or "" */
+	struct ip endpoint;		 /* family 0 until resolved */
+	struct ip local;		 /* family 0 until resolved */
 	bool local_fixed;
-	struct prefix *allowed; /* n_allowed of them, in the order given */
+	struct prefix *allowed;	     /* n_allowed of them, in the order given */
+	unsigned int *allowed_lines; /* of each; NULL: from no file */
 	size_t n_allowed;
 	struct ip probe; /* family 0: none possible */
 	bool probe_fixed;
@@ -64,8 +94,9 @@ struct peer {
 
 struct conf {
 	char ifname[IFNAMSIZ];
-	uint32_t ifindex;	  /* 0 until resolved */
-	char file[4096];	  /* "" if from none */
+	uint32_t ifindex;		      /* 0 until resolved */
+	char file[4096];		      /* "" if from none */
+	unsigned int lines[N_INTERFACE_KEYS]; /* 0: not in the file */
 	struct ip local4, local6; /* family 0: none, or not yet resolved */
 	bool local4_fixed, local6_fixed;
 	struct ip source4, source6; /* family 0: none */
@@ -92,6 +123,14 @@ void conf_del_peer(struct conf *c, struct peer *p);
 struct ip peer_other_probe(const struct peer *p);
 /* Deep copy. */
 int conf_copy(struct conf *to, const struct conf *from);
+
+/* Where a key stands; of one that stands nowhere, no file for the interface's
+ * and the line of the section for a peer's. */
+struct origin interface_origin(const struct conf *c, enum interface_key key);
+struct origin peer_origin(const struct peer *p, enum peer_key key);
+/* Where that one of p->allowed stands. */
+struct origin allowed_origin(const struct peer *p,
+			     const struct prefix *allowed);
 
 /* Sets one key of a peer from text ("endpoint", "allowed-ips", ...; as in the
  * file and as in `peer add`). Errors name the origin and quote the value. */

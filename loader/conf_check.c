@@ -11,17 +11,18 @@ struct owned {
 	const struct peer *peer;
 };
 
-/* " (FILE:LINE)", or "" for a peer that no file told of. */
-static const char *place(const struct peer *p, char *buf, size_t size)
+/* " (line N)", or "" for what no file told of. */
+static const char *place(struct origin from, char buf[static 32])
 {
 	buf[0] = '\0';
-	if (p->origin.file)
-		snprintf(buf, size, " (line %u)", p->origin.line);
+	if (from.file)
+		snprintf(buf, 32, " (line %u)", from.line);
 	return buf;
 }
 
 static int check_probe(const struct peer *p)
 {
+	struct origin from = peer_origin(p, KEY_PROBE);
 	char probe[IP_STRLEN];
 
 	if (!p->probe_fixed)
@@ -30,53 +31,57 @@ static int check_probe(const struct peer *p)
 		if (prefix_contains(&p->allowed[i], &p->probe))
 			return OK;
 	}
-	return conf_error(&p->origin,
+	return conf_error(&from,
 			  "peer %s: probe \"%s\" is in none of its "
-			  "allowed-ips: give an inner address behind the peer",
+			  "allowed-ips: give an inner address behind the "
+			  "peer, or auto",
 			  p->name, ip_str(&p->probe, probe));
 }
 
 static int check_endpoint(const struct peer *p)
 {
+	struct origin from = peer_origin(p, KEY_ENDPOINT);
 	const char *fault = address_fault(&p->endpoint);
-	char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
+	char endpoint[ENDPOINT_STRLEN], prefix[PREFIX_STRLEN];
 
-	ip_str(&p->endpoint, ip);
+	endpoint_str(p, endpoint);
 	if (fault)
-		return conf_error(&p->origin, "peer %s: endpoint \"%s\"%s%s %s",
-				  p->name, ip, p->host[0] ? " of " : "",
-				  p->host, fault);
+		return conf_error(&from, "peer %s: endpoint %s %s", p->name,
+				  endpoint, fault);
 	for (size_t i = 0; i < p->n_allowed; i++) {
 		const struct prefix *a = &p->allowed[i];
 
 		if (!a->len || !prefix_contains(a, &p->endpoint))
 			continue;
-		return conf_error(&p->origin,
-				  "peer %s: endpoint \"%s\" is inside its own "
-				  "allowed-ips %s: tunnel packets would be "
-				  "tunnelled again; take it out",
-				  p->name, ip, prefix_str(a, prefix));
+		from = allowed_origin(p, a);
+		return conf_error(&from,
+				  "peer %s: endpoint %s is inside its own "
+				  "allowed-ips \"%s\": tunnel packets would be "
+				  "tunnelled again; take the prefix out",
+				  p->name, endpoint, prefix_str(a, prefix));
 	}
 	return OK;
 }
 
 static int check_local(const struct peer *p)
 {
-	char local[IP_STRLEN], endpoint[IP_STRLEN];
+	struct origin from = peer_origin(p, KEY_LOCAL);
+	char local[IP_STRLEN], endpoint[ENDPOINT_STRLEN];
 
 	if (!p->local.family || !p->endpoint.family)
 		return OK;
 	ip_str(&p->local, local);
-	ip_str(&p->endpoint, endpoint);
+	endpoint_str(p, endpoint);
 	if (p->local.family != p->endpoint.family)
-		return conf_error(&p->origin,
+		return conf_error(&from,
 				  "peer %s: local \"%s\" is IPv%u but the "
 				  "endpoint %s is IPv%u: use one family",
 				  p->name, local, p->local.family, endpoint,
 				  p->endpoint.family);
+	from = peer_origin(p, KEY_ENDPOINT);
 	if (ip_equal(&p->local, &p->endpoint))
-		return conf_error(&p->origin,
-				  "peer %s: endpoint \"%s\" is its own local "
+		return conf_error(&from,
+				  "peer %s: endpoint %s is its own local "
 				  "address: give the other end's",
 				  p->name, endpoint);
 	return OK;
@@ -85,12 +90,14 @@ static int check_local(const struct peer *p)
 /* RFC 8200 5: no IPv6 path carries less than 1280 bytes. */
 static int check_path_mtu(const struct conf *c, const struct peer *p)
 {
+	struct origin from = interface_origin(c, KEY_PATH_MTU);
+
 	if (p->endpoint.family != 6 || c->path_mtu >= IPV6_MTU_MIN)
 		return OK;
-	return conf_error(&p->origin,
-			  "peer %s: path-mtu \"%u\" is less than the %u bytes "
-			  "of an IPv6 endpoint: raise it",
-			  p->name, c->path_mtu, IPV6_MTU_MIN);
+	return conf_error(&from,
+			  "path-mtu \"%u\" is too small for the IPv6 endpoint "
+			  "of peer %s (RFC 8200 5): raise it to %u or more",
+			  c->path_mtu, p->name, IPV6_MTU_MIN);
 }
 
 static int check_peer(const struct conf *c, const struct peer *p)
@@ -117,10 +124,12 @@ static int check_peer(const struct conf *c, const struct peer *p)
 	return ret;
 }
 
-/* Peers in the order of the file, those of the command line last: the later one
- * gets the blame. */
+/* Peers in the order of the file, one that the command line is about last: the
+ * later one gets the blame. */
 static int compare_peers(const struct peer *a, const struct peer *b)
 {
+	if (a->origin.line != b->origin.line)
+		return a->origin.line < b->origin.line ? -1 : 1;
 	return a < b ? -1 : a > b;
 }
 
@@ -133,24 +142,34 @@ static int compare_owned(const void *a, const void *b)
 		return order;
 	if (x->prefix->len != y->prefix->len)
 		return x->prefix->len < y->prefix->len ? -1 : 1;
-	return compare_peers(x->peer, y->peer);
+	if (x->peer != y->peer)
+		return compare_peers(x->peer, y->peer);
+	return x->prefix < y->prefix ? -1 : x->prefix > y->prefix;
 }
 
 static int report_same_prefix(const struct owned *a, const struct owned *b)
 {
+	struct origin first = allowed_origin(a->peer, a->prefix);
+	struct origin from = allowed_origin(b->peer, b->prefix);
 	char prefix[PREFIX_STRLEN], line[32];
 
 	prefix_str(b->prefix, prefix);
-	if (a->peer == b->peer)
-		return conf_error(&b->peer->origin,
-				  "peer %s: allowed-ips \"%s\" is given twice: "
-				  "remove one",
-				  b->peer->name, prefix);
-	return conf_error(&b->peer->origin,
-			  "peer %s: allowed-ips \"%s\" belongs to peer %s%s "
-			  "already: remove one",
-			  b->peer->name, prefix, a->peer->name,
-			  place(a->peer, line, sizeof(line)));
+	if (a->peer != b->peer)
+		return conf_error(&from,
+				  "peer %s: allowed-ips \"%s\" belongs to peer "
+				  "%s%s already: leave it out, or take it from "
+				  "%s",
+				  b->peer->name, prefix, a->peer->name,
+				  place(first, line), a->peer->name);
+	if (first.line != from.line)
+		return conf_error(&from,
+				  "peer %s: allowed-ips \"%s\" again, first in "
+				  "line %u: remove one",
+				  b->peer->name, prefix, first.line);
+	return conf_error(&from,
+			  "peer %s: allowed-ips \"%s\" is given twice: remove "
+			  "one",
+			  b->peer->name, prefix);
 }
 
 static int check_prefixes(const struct conf *c)
@@ -198,14 +217,15 @@ static int compare_endpoints(const void *a, const void *b)
 
 static int report_same_endpoint(const struct peer *a, const struct peer *b)
 {
-	char endpoint[IP_STRLEN], line[32];
+	struct origin from = peer_origin(b, KEY_ENDPOINT);
+	char endpoint[ENDPOINT_STRLEN], line[32];
 
-	return conf_error(&b->origin,
-			  "peer %s: endpoint \"%s\" with this local address "
-			  "belongs to peer %s%s already: give another local, "
-			  "or make them one peer",
-			  b->name, ip_str(&b->endpoint, endpoint), a->name,
-			  place(a, line, sizeof(line)));
+	return conf_error(&from,
+			  "peer %s: endpoint %s belongs to peer %s%s already, "
+			  "with the same local address: give one of them "
+			  "another local, or make them one peer",
+			  b->name, endpoint_str(b, endpoint), a->name,
+			  place(peer_origin(a, KEY_ENDPOINT), line));
 }
 
 /* What arrives is told apart by its outer addresses alone. */

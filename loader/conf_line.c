@@ -5,12 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX 49 /* inih's limit for names and sections */
+#define KEY_MAX	  49  /* inih's limit for names and sections */
+#define QUOTE_MAX 250 /* characters of a line that an error quotes */
 
 static char *give_up(struct conf_lines *l, int status)
 {
 	l->status = status;
 	return NULL;
+}
+
+/* Behind a value that is too long, an error still has to say what to do. */
+static char *cut(char *text)
+{
+	if (strlen(text) > QUOTE_MAX)
+		strcpy(text + QUOTE_MAX - 3, "...");
+	return text;
 }
 
 static struct origin here(const struct conf_lines *l)
@@ -31,7 +40,8 @@ static ssize_t read_raw(struct conf_lines *l)
 	while ((c = getc_unlocked(l->file)) != EOF && c != '\n') {
 		if (!c)
 			l->status = conf_error(&from, "NUL byte: this is no "
-						      "text file");
+						      "text file; save it as "
+						      "UTF-8");
 		else if (n == CONF_LINE_MAX)
 			l->status = conf_error(&from,
 					       "line longer than %u "
@@ -43,7 +53,8 @@ static ssize_t read_raw(struct conf_lines *l)
 		l->line[n++] = c;
 	}
 	if (ferror(l->file))
-		l->status = usage("%s: cannot read the configuration: %s",
+		l->status = usage("%s: cannot read the configuration: %s; name "
+				  "another with -c",
 				  l->name, strerror(errno));
 	l->line[n] = '\0';
 	return l->status || (c == EOF && !n) ? -1 : (ssize_t)n;
@@ -82,10 +93,10 @@ static char *take_section(struct conf_lines *l, char *line, char *buf, int size)
 		return give_up(l, conf_error(&from,
 					     "section \"%s\" is not of the "
 					     "form [interface] or [peer NAME]",
-					     line));
+					     cut(line)));
 	line[n - 1] = '\0';
-	l->section = text = strip(text);
-	/* inih cuts longer ones, and a name this long is refused anyway. */
+	/* Names as long as this are refused, cut or not. */
+	l->section = text = cut(strip(text));
 	snprintf(buf, size, "[%.*s]\n", KEY_MAX, text);
 	return buf;
 }
@@ -121,7 +132,10 @@ static char *take_list(struct conf_lines *l, const char *key, char *value,
 						     "%s \"%.*s\" is not a "
 						     "prefix: write "
 						     "ADDRESS/LENGTH",
-						     key, (int)n, word));
+						     key,
+						     n < QUOTE_MAX ? (int)n
+								   : QUOTE_MAX,
+						     word));
 	}
 	memmove(l->line, key, strlen(key) + 1);
 	l->rest = value;
@@ -139,7 +153,7 @@ static char *take_key(struct conf_lines *l, char *line, char *buf, int size)
 		return give_up(l, conf_error(&from,
 					     "line \"%s\" is not of the form "
 					     "KEY = VALUE",
-					     line));
+					     cut(line)));
 	line[n] = '\0';
 	key = strip(line);
 	value = strip(line + n + 1);
@@ -151,7 +165,10 @@ static char *take_key(struct conf_lines *l, char *line, char *buf, int size)
 					  key));
 	n = strlen(key) + strlen(value) + 5;
 	if (strlen(key) > KEY_MAX)
-		return give_up(l, conf_error(&from, "unknown key \"%s\"", key));
+		return give_up(l, conf_error(&from,
+					     "unknown key \"%s\": remove it, "
+					     "or see tunload.conf(5)",
+					     cut(key)));
 	if (n <= (size_t)size) {
 		snprintf(buf, size, "%s = %s\n", key, value);
 		return buf;
@@ -159,9 +176,10 @@ static char *take_key(struct conf_lines *l, char *line, char *buf, int size)
 	if (!strcmp(key, "allowed-ips"))
 		return take_list(l, key, value, buf, size);
 	return give_up(l, conf_error(&from,
-				     "value of \"%s\" is too long: "
+				     "value of \"%s\" is too long: write at "
+				     "most %zu characters instead of "
 				     "\"%s\"",
-				     key, value));
+				     key, size - strlen(key) - 5, cut(value)));
 }
 
 char *conf_line(struct conf_lines *l, char *buf, int size)

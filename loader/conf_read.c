@@ -20,8 +20,6 @@ struct parser {
 	struct peer *peer;	/* of the current section; NULL: [interface] */
 	const struct key *keys; /* of the current section; NULL: none yet */
 	bool interface_seen;
-	uint32_t keys_seen;	   /* of the section, bits by index */
-	struct origin keys_at[16]; /* where they were, by index */
 	int status;
 };
 
@@ -60,31 +58,51 @@ static int begin_peer(struct parser *parser, const char *name)
 	return OK;
 }
 
+/* [Interface], [Peer], [peers x]: the habits of other tools. */
+static int unknown_section(const struct origin *from, const char *section)
+{
+	size_t n = strcspn(section, " \t");
+	const char *name = section + n + strspn(section + n, " \t");
+	char word[16];
+
+	snprintf(word, sizeof(word), "%.*s", (int)n, section);
+	if (word_close(word, "interface"))
+		return conf_error(from,
+				  "unknown section [%s]: did you mean "
+				  "[interface]?",
+				  section);
+	if (word_close(word, "peer"))
+		return conf_error(from,
+				  "unknown section [%s]: did you mean "
+				  "[peer %s]?",
+				  section, *name ? name : "NAME");
+	return conf_error(from,
+			  "unknown section [%s]: write [interface] or "
+			  "[peer NAME]",
+			  section);
+}
+
 /* A section with no keys in it reaches inih's handler never, so this is called
  * by the reader. */
 static int begin_section(struct parser *parser, const char *section)
 {
 	struct origin from = here(parser);
 
-	parser->keys_seen = 0;
 	if (!strcmp(section, "interface"))
 		return begin_interface(parser);
 	if (!strncmp(section, "peer", 4) && strchr(" \t", section[4])) {
 		section += 4;
 		return begin_peer(parser, section + strspn(section, " \t"));
 	}
-	return conf_error(&from,
-			  "unknown section [%s]: write [interface] or "
-			  "[peer NAME]",
-			  section);
+	return unknown_section(&from, section);
 }
 
 static int set_key(struct parser *parser, const char *name, const char *value)
 {
 	struct origin from = here(parser);
 	char section[TL_NAME_LEN + 8] = "[interface]";
+	unsigned int *line;
 	const struct key *k;
-	size_t i;
 
 	if (!parser->keys)
 		return conf_error(&from,
@@ -97,14 +115,14 @@ static int set_key(struct parser *parser, const char *name, const char *value)
 	k = key_find(parser->keys, &from, section, name);
 	if (!k)
 		return USAGE;
-	i = k - parser->keys;
-	if (parser->keys_seen & (1u << i) && !k->again)
+	line = parser->peer ? parser->peer->lines : parser->conf->lines;
+	line += k - parser->keys;
+	if (*line && !k->again)
 		return conf_error(&from,
 				  "%s: key \"%s\" again, first in line %u: "
 				  "remove one",
-				  section, name, parser->keys_at[i].line);
-	parser->keys_seen |= 1u << i;
-	parser->keys_at[i] = from;
+				  section, name, *line);
+	*line = from.line;
 	return k->set(parser->peer ?: (void *)parser->conf, &from, value);
 }
 
@@ -171,12 +189,15 @@ static int open_file(const char *file, FILE **out)
 
 	*out = fopen(file, "re");
 	if (!*out)
-		return usage("%s: cannot read the configuration: %s", file,
-			     strerror(errno));
+		return usage("%s: cannot read the configuration: %s; name "
+			     "another with -c",
+			     file, strerror(errno));
 	if (!fstat(fileno(*out), &st) && !S_ISDIR(st.st_mode))
 		return OK;
 	fclose(*out);
-	return usage("%s: is a directory, not a configuration file", file);
+	return usage("%s: is a directory, not a configuration file: name a "
+		     "file with -c",
+		     file);
 }
 
 int conf_read(struct conf *c, const char *file)
@@ -185,7 +206,8 @@ int conf_read(struct conf *c, const char *file)
 	int ret;
 
 	if (strlen(file) >= sizeof(c->file))
-		return usage("%s: file name too long", file);
+		return usage("%s: file name too long: name another with -c",
+			     file);
 	ret = open_file(file, &parser.lines.file);
 	if (ret)
 		return ret;

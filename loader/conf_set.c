@@ -6,17 +6,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-int conf_error(const struct origin *from, const char *fmt, ...)
+/* How the error is printed: usage() or fail(). */
+typedef int printer(const char *fmt, ...);
+
+static int report(printer *print, const struct origin *from, const char *fmt,
+		  va_list args)
 {
 	char text[1024];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	if (!from->file)
+		return print("%s", text);
+	return print("%s:%u: %s", from->file, from->line, text);
+}
+
+int conf_error(const struct origin *from, const char *fmt, ...)
+{
 	va_list args;
+	int ret;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	ret = report(usage, from, fmt, args);
 	va_end(args);
-	if (!from->file)
-		return usage("%s", text);
-	return usage("%s:%u: %s", from->file, from->line, text);
+	return ret;
+}
+
+int conf_fail(const struct origin *from, const char *fmt, ...)
+{
+	va_list args;
+	int ret;
+
+	va_start(args, fmt);
+	ret = report(fail, from, fmt, args);
+	va_end(args);
+	return ret;
 }
 
 const struct key *key_find(const struct key *keys, const struct origin *from,
@@ -201,12 +224,12 @@ static int set_routes(void *target, const struct origin *from,
 }
 
 const struct key interface_keys[] = {
-	{.name = "local4", .set = set_local4},
-	{.name = "local6", .set = set_local6},
-	{.name = "mode", .set = set_mode},
-	{.name = "source", .set = set_source},
-	{.name = "path-mtu", .set = set_path_mtu},
-	{.name = "pmtu-expiry", .set = set_pmtu_expiry},
-	{.name = "routes", .set = set_routes},
-	{.name = NULL},
+	[KEY_LOCAL4] = {.name = "local4", .set = set_local4},
+	[KEY_LOCAL6] = {.name = "local6", .set = set_local6},
+	[KEY_MODE] = {.name = "mode", .set = set_mode},
+	[KEY_SOURCE] = {.name = "source", .set = set_source},
+	[KEY_PATH_MTU] = {.name = "path-mtu", .set = set_path_mtu},
+	[KEY_PMTU_EXPIRY] = {.name = "pmtu-expiry", .set = set_pmtu_expiry},
+	[KEY_ROUTES] = {.name = "routes", .set = set_routes},
+	[N_INTERFACE_KEYS] = {.name = NULL},
 };

@@ -13,9 +13,7 @@ struct key {
 	bool again;
 };
 
-#define N_INTERFACE_KEYS 7
-#define N_PEER_KEYS	 9
-
+/* Indexed by enum interface_key and enum peer_key. */
 extern const struct key interface_keys[N_INTERFACE_KEYS + 1];
 extern const struct key peer_keys[N_PEER_KEYS + 1];
 
@@ -30,6 +28,12 @@ int peer_name_check(const struct origin *from, const char *name);
 /* Why ip can be nobody's tunnel endpoint, local or source address: a text that
  * reads behind the quoted address; NULL if it can. */
 const char *address_fault(const struct ip *ip);
+
+/* The peer's endpoint in quotes as it was given, behind a name what that came
+ * to: "host.example" (192.0.2.1). */
+#define ENDPOINT_STRLEN (TL_HOST_LEN + IP_STRLEN + 6)
+const char *endpoint_str(const struct peer *p,
+			 char buf[static ENDPOINT_STRLEN]);
 
 /* Takes the next of the words of list, which commas and blanks separate: its
  * start, with the length in *n, and *list behind it. NULL at the end. */

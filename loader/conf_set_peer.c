@@ -12,8 +12,8 @@ int peer_name_check(const struct origin *from, const char *name)
 	if (name_valid(name))
 		return OK;
 	return conf_error(from,
-			  "peer name \"%s\" is not 1 to %u of the characters "
-			  "A-Z a-z 0-9 . _ -",
+			  "peer name \"%s\" is no name: give 1 to %u of the "
+			  "characters A-Z a-z 0-9 . _ -",
 			  name, TL_NAME_LEN - 1);
 }
 
@@ -41,10 +41,13 @@ static const char *endpoint_mistake(const char *s)
 		return "has a zone: write a global address";
 	if (strchr(s, ':') == strrchr(s, ':') && strchr(s, ':'))
 		return "has a port: IP-in-IP has none, write the address alone";
+	if (strpbrk(s, ", \t"))
+		return "is more than one word: give one address or DNS name";
 	if (strspn(s, "0123456789.") == strlen(s) && strchr(s, '.'))
 		return "is not an IPv4 address: write four numbers from 0 to "
 		       "255 without leading zeros";
-	return "is not an IPv4 address, IPv6 address or DNS name";
+	return "is not an IPv4 address, IPv6 address or DNS name: give one of "
+	       "them";
 }
 
 static int set_endpoint(void *target, const struct origin *from,
@@ -70,6 +73,18 @@ static int set_endpoint(void *target, const struct origin *from,
 	if (!p->local_fixed)
 		p->local = (struct ip){0};
 	return OK;
+}
+
+const char *endpoint_str(const struct peer *p, char buf[static ENDPOINT_STRLEN])
+{
+	char ip[IP_STRLEN];
+
+	ip_str(&p->endpoint, ip);
+	if (p->host[0])
+		snprintf(buf, ENDPOINT_STRLEN, "\"%s\" (%s)", p->host, ip);
+	else
+		snprintf(buf, ENDPOINT_STRLEN, "\"%s\"", ip);
+	return buf;
 }
 
 /* What can be no inner prefix; shorter ones that hold these are fine. */
@@ -130,12 +145,25 @@ static size_t count_words(const char *list)
 	return words;
 }
 
+/* Room for that many more, with their lines. */
+static bool grow_allowed(struct peer *p, size_t more)
+{
+	size_t n = p->n_allowed + more;
+	unsigned int *lines = reallocarray(p->allowed_lines, n, sizeof(*lines));
+	struct prefix *allowed = reallocarray(p->allowed, n, sizeof(*allowed));
+
+	if (lines && !p->allowed_lines)
+		memset(lines, 0, p->n_allowed * sizeof(*lines));
+	p->allowed_lines = lines ?: p->allowed_lines;
+	p->allowed = allowed ?: p->allowed;
+	return lines && allowed;
+}
+
 static int add_allowed(void *target, const struct origin *from,
 		       const char *value)
 {
 	struct peer *p = target;
 	size_t n, words = count_words(value);
-	struct prefix *allowed;
 	const char *word;
 
 	if (!words)
@@ -143,18 +171,15 @@ static int add_allowed(void *target, const struct origin *from,
 				  "peer %s: allowed-ips \"%s\" has no prefix "
 				  "in it: write ADDRESS/LENGTH",
 				  p->name, value);
-	allowed = realloc(p->allowed,
-			  (p->n_allowed + words + 1) * sizeof(*allowed));
-	if (!allowed)
+	if (!grow_allowed(p, words))
 		return fail("out of memory");
-	p->allowed = allowed;
 	while ((word = list_next(&value, &n))) {
-		struct prefix *to = &allowed[p->n_allowed];
+		struct prefix *to = &p->allowed[p->n_allowed];
 		int ret = parse_allowed(p, from, word, n, to);
 
 		if (ret)
 			return ret;
-		p->n_allowed++;
+		p->allowed_lines[p->n_allowed++] = from->line;
 	}
 	if (!p->probe_fixed)
 		p->probe = (struct ip){0};
@@ -273,16 +298,18 @@ static int set_guard(void *target, const struct origin *from, const char *value)
 }
 
 const struct key peer_keys[] = {
-	{.name = "endpoint", .set = set_endpoint},
-	{.name = "allowed-ips", .set = add_allowed, .again = true},
-	{.name = "local", .set = set_local},
-	{.name = "probe", .set = set_probe},
-	{.name = "keepalive", .set = set_keepalive},
-	{.name = "mtu", .set = set_mtu},
-	{.name = "ttl", .set = set_ttl},
-	{.name = "dscp", .set = set_dscp},
-	{.name = "guard", .set = set_guard},
-	{.name = NULL},
+	[KEY_ENDPOINT] = {.name = "endpoint", .set = set_endpoint},
+	[KEY_ALLOWED_IPS] = {.name = "allowed-ips",
+			     .set = add_allowed,
+			     .again = true},
+	[KEY_LOCAL] = {.name = "local", .set = set_local},
+	[KEY_PROBE] = {.name = "probe", .set = set_probe},
+	[KEY_KEEPALIVE] = {.name = "keepalive", .set = set_keepalive},
+	[KEY_MTU] = {.name = "mtu", .set = set_mtu},
+	[KEY_TTL] = {.name = "ttl", .set = set_ttl},
+	[KEY_DSCP] = {.name = "dscp", .set = set_dscp},
+	[KEY_GUARD] = {.name = "guard", .set = set_guard},
+	[N_PEER_KEYS] = {.name = NULL},
 };
 
 int peer_set(struct peer *p, const struct origin *from, const char *key,

@@ -19,7 +19,7 @@ static const char *bpffs_option(int argc, char **argv, int *i, int *ret)
 	else if (*i + 1 < argc)
 		dir = argv[++*i];
 	if (!dir || !*dir)
-		*ret = usage("--bpffs: no directory behind it");
+		*ret = usage("--bpffs: no directory behind it: give one");
 	return dir;
 }
 

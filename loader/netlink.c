@@ -36,7 +36,7 @@ int link_info(const char *ifname, struct link_info *out)
 	if (!nl_talk(&r, on_link, out))
 		return OK;
 	if (errno == ENODEV)
-		return fail("no such interface \"%s\": 'ip link' lists those "
+		return fail("no such interface \"%s\": `ip link` lists those "
 			    "of this host",
 			    ifname);
 	return fail("cannot read interface \"%s\": %s", ifname, nl_error());

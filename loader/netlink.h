@@ -45,6 +45,7 @@ struct route {
 	uint32_t mtu; /* RTAX_MTU, 0: none */
 	uint32_t metric;
 	uint8_t protocol;
+	struct origin origin; /* of the prefix, for errors */
 };
 
 /* The routes through oif (0: any interface), of both families; protocol 0: of

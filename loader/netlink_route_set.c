@@ -78,14 +78,17 @@ static int fail_exists(const struct route *route)
 		    routes[i].metric == route->metric)
 			found = &routes[i];
 	if (found && if_indextoname(found->oif, ifname))
-		ret = fail("route %s already exists on %s (proto %s): remove "
-			   "it, or attach with --no-routes",
-			   prefix, ifname,
-			   protocol_name(found->protocol, proto));
+		ret = conf_fail(&route->origin,
+				"route \"%s\" already exists on %s (proto %s): "
+				"remove it, or attach with --no-routes",
+				prefix, ifname,
+				protocol_name(found->protocol, proto));
 	else
-		ret = fail("route %s already exists (blackhole or without an "
-			   "interface): remove it, or attach with --no-routes",
-			   prefix);
+		ret = conf_fail(&route->origin,
+				"route \"%s\" already exists (blackhole or "
+				"without an interface): remove it, or attach "
+				"with --no-routes",
+				prefix);
 	free(routes);
 	return ret;
 }
@@ -121,8 +124,8 @@ int route_add(const struct route *route, bool replace)
 	if (errno == EEXIST)
 		return fail_exists(route);
 	if_indextoname(route->oif, ifname);
-	return fail("cannot add route %s on %s: %s",
-		    prefix_str(&route->dst, prefix), ifname, nl_error());
+	return conf_fail(&route->origin, "cannot add route \"%s\" on %s: %s",
+			 prefix_str(&route->dst, prefix), ifname, nl_error());
 }
 
 int route_del(const struct route *route)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "netlink.h"
 #include "pins.h"
 
 #ifndef SO_NETNS_COOKIE
@@ -28,6 +29,16 @@ int netns_cookie(uint64_t *cookie)
 			    "cookie: %s; tunload needs Linux 6.1",
 			    strerror(errno));
 	return OK;
+}
+
+int fail_not_attached(const char *ifname)
+{
+	struct link_info link;
+
+	if (link_info(ifname, &link))
+		return FAILED;
+	return fail("%s is not attached: run `tunload attach %s`", ifname,
+		    ifname);
 }
 
 /* The value of the pinned map `interface`, malloc()ed, of whatever size; NULL
@@ -94,7 +105,7 @@ void pins_unready(const char *ifname)
 
 int pins_check_netns(const char *ifname, const struct tl_interface *iface)
 {
-	uint64_t cookie;
+	uint64_t cookie = 0;
 	char dir[PATH_MAX];
 
 	if (netns_cookie(&cookie) || pins_path(dir, ifname, NULL))

@@ -96,8 +96,9 @@ static int mount_bpffs(struct pins *p)
 	struct statfs fs;
 
 	if (statfs(dir, &fs))
-		return fail("cannot use \"%s\" as bpffs: %s", dir,
-			    strerror(errno));
+		return fail("cannot use \"%s\" as bpffs: %s; make it, or name "
+			    "another with --bpffs",
+			    dir, strerror(errno));
 	if (fs.f_type == BPF_FS_MAGIC)
 		return OK;
 	if (!dir_empty(dir))
@@ -130,8 +131,7 @@ static int make_dirs(const struct pins *p)
 static int not_attached(const struct pins *p)
 {
 	if (errno == ENOENT || errno == ENOTDIR)
-		return fail("%s is not attached: run `tunload attach %s`",
-			    p->ifname, p->ifname);
+		return fail_not_attached(p->ifname);
 	return fail("cannot open \"%s\": %s", p->dir, strerror(errno));
 }
 

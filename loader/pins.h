@@ -51,6 +51,9 @@ void pins_unready(const char *ifname);
 /* FAILED, with what to do, unless these pins are of this network namespace. */
 int pins_check_netns(const char *ifname, const struct tl_interface *iface);
 
+/* FAILED: not attached, or no such interface at all. */
+int fail_not_attached(const char *ifname);
+
 /* SO_NETNS_COOKIE of the calling process. */
 int netns_cookie(uint64_t *cookie);
 

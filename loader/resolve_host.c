@@ -35,13 +35,12 @@ static bool pick(const struct addrinfo *list, uint8_t family, struct ip *out)
 
 static int fail_lookup(const struct peer *p, const char *why)
 {
-	char place[sizeof(((struct conf *)0)->file) + 16] = "";
+	struct origin from = peer_origin(p, KEY_ENDPOINT);
 
-	if (p->origin.file)
-		snprintf(place, sizeof(place), "%s:%u: ", p->origin.file,
-			 p->origin.line);
-	return fail("%speer %s: endpoint \"%s\" does not resolve: %s", place,
-		    p->name, p->host, why);
+	return conf_fail(&from,
+			 "peer %s: endpoint \"%s\" does not resolve (%s): "
+			 "check the name, or give an address",
+			 p->name, p->host, why);
 }
 
 int resolve_host(struct peer *p, uint8_t preferred)

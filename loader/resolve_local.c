@@ -31,7 +31,7 @@ static bool is_tentative(const struct if_addr *a)
 
 const struct if_addr *first_usable(const struct host *h, uint8_t family)
 {
-	for (size_t i = 0; i < h->n; i++)
+	for (size_t i = 0; h->addrs && i < h->n; i++)
 		if (h->addrs[i].usable && h->addrs[i].ip.family == family)
 			return &h->addrs[i];
 	return NULL;

@@ -5,6 +5,7 @@
 
 #include "routes_want.h"
 
+#include "conf_set.h"
 #include "nl.h"
 
 /* Of IPv6 routes; the kernel's own default (IP6_RT_PRIO_USER). */
@@ -42,6 +43,7 @@ static int want_prefix(struct list *l, const struct peer *peer,
 		.mtu = peer->mtu,
 		.metric = six ? METRIC6 : 0,
 		.protocol = RTPROT_TUNLOAD,
+		.origin = allowed_origin(peer, prefix),
 	};
 	int ret;
 
@@ -76,6 +78,7 @@ static int want_endpoint(struct list *l, const struct peer *peer,
 		.oif = l->c->ifindex,
 		.metric = peer->endpoint.family == 6 ? METRIC6 : 0,
 		.protocol = RTPROT_TUNLOAD,
+		.origin = peer_origin(peer, KEY_ENDPOINT),
 	};
 
 	if (!hop->gateway.family && hop->dst.len)
@@ -87,15 +90,17 @@ static int want_endpoint(struct list *l, const struct peer *peer,
 
 static int fail_no_route(const struct list *l, const struct peer *peer)
 {
-	char ip[IP_STRLEN];
+	struct origin from = peer_origin(peer, KEY_ENDPOINT);
+	char endpoint[ENDPOINT_STRLEN];
 	struct link_info link;
 
 	if (link_info(l->c->ifname, &link))
 		return FAILED;
-	return fail("peer %s: no route to its endpoint %s through %s: %s, or "
-		    "attach with --no-routes",
-		    peer->name, ip_str(&peer->endpoint, ip), l->c->ifname,
-		    link.up ? "add one" : "it is down, set it up");
+	return conf_fail(&from,
+			 "peer %s: no route to its endpoint %s through %s: %s, "
+			 "or attach with --no-routes",
+			 peer->name, endpoint_str(peer, endpoint), l->c->ifname,
+			 link.up ? "add one" : "it is down, set it up");
 }
 
 static int want_peer(struct list *l, const struct peer *peer, bool defaults)
@@ -149,22 +154,23 @@ static void sort_wanted(struct list *l)
 	l->n_want = n;
 }
 
-static bool is_ipv6(const struct list *l)
+static const struct route *first_ipv6(const struct list *l)
 {
 	for (size_t i = 0; i < l->n_want; i++)
 		if (l->want[i].route.dst.ip.family == 6)
-			return true;
-	return false;
+			return &l->want[i].route;
+	return NULL;
 }
 
 /* The kernel would refuse the route with no word about the reason. */
 static int check_ipv6(const struct list *l)
 {
-	char path[64 + IFNAMSIZ];
+	const struct route *six = first_ipv6(l);
+	char path[64 + IFNAMSIZ], prefix[PREFIX_STRLEN];
 	int disabled = '1';
 	FILE *f;
 
-	if (!is_ipv6(l))
+	if (!six)
 		return OK;
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6",
 		 l->c->ifname);
@@ -175,9 +181,11 @@ static int check_ipv6(const struct list *l)
 	}
 	if (disabled != '1')
 		return OK;
-	return fail("IPv6 is disabled on %s, but there is an IPv6 prefix in "
-		    "allowed-ips: write 0 to %s",
-		    l->c->ifname, path);
+	return conf_fail(
+		&six->origin,
+		"IPv6 is disabled on %s, but \"%s\" is in allowed-ips: "
+		"write 0 to %s",
+		l->c->ifname, prefix_str(&six->dst, prefix), path);
 }
 
 int routes_wanted(const struct conf *c, struct wanted **out, size_t *n)

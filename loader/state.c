@@ -34,8 +34,7 @@ static int open_one(const char *ifname, const struct map_pin *pin, int *fd)
 	if (*fd >= 0)
 		return OK;
 	if (errno == ENOENT)
-		return fail("%s is not attached: run `tunload attach %s`",
-			    ifname, ifname);
+		return fail_not_attached(ifname);
 	return fail("cannot open \"%s\": %s", path, strerror(errno));
 }
 
@@ -44,8 +43,7 @@ static int check_interface(const char *ifname)
 	struct tl_interface iface;
 
 	if (!pins_interface(ifname, &iface))
-		return fail("%s is not attached: run `tunload attach %s`",
-			    ifname, ifname);
+		return fail_not_attached(ifname);
 	if (iface.netns_cookie && pins_check_netns(ifname, &iface))
 		return FAILED;
 	if (iface.layout && iface.layout != TL_LAYOUT)

@@ -47,7 +47,8 @@ table inet blackhole {
 class Path:
     """The namespaces .lan, .host, .r1, .r2, .r3, .site, and a tunnel over
     `outer` (4 or 6) between .tunload on the host and the site. attach() puts
-    everything back to the beginning, so one Path serves many tests."""
+    everything back to the beginning, so one Path serves many tests; counters
+    of the peer start again, those of the interface do not."""
 
     def __init__(self, lab, outer, mode):
         self.lab, self.outer, self.mode = lab, outer, mode
@@ -58,7 +59,13 @@ class Path:
         self._wire()
         self._inner()
         self._outer()
+        self.from_r1 = lab.sender(self.r1, "host")
+        self.from_lan = lab.sender(self.lan, "eth0")
+        self.mac = {"r1": self.r1.mac("host"), "eth0": self.host.mac("eth0"),
+                    "lan": self.host.mac("lan"),
+                    "lan-host": self.lan.mac("eth0")}
         self.tunload = lab.tunload(self.host)
+        self.attached = False
         self.running = None  # the configuration, while nothing else changed
         self.links = dict(LINKS)
         self.filtered = []
@@ -126,6 +133,7 @@ class Path:
         with other lines."""
         return f"""
 [interface]
+mode = {self.mode}
 source = {HOST[4]}, {HOST[6]}
 {interface}
 [peer site]
@@ -135,10 +143,8 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
 """
 
     def attach(self, *args, **kwargs):
-        """Everything as at the beginning, with conf(*args, **kwargs);
-        returns self."""
-        self.tunload.detach(check=False)
-        for ns in self.lan, self.host, self.site:
+        """Everything as at the beginning, with conf(*args, **kwargs)."""
+        for ns in self.host, self.lan:
             ns.ip("route", "flush", "cache")
             ns.ip("-6", "route", "flush", "cache")
         for ns in self.filtered:
@@ -146,17 +152,21 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
         self.filtered = []
         self.widths(**LINKS)
         conf = self.conf(*args, **kwargs)
-        self.tunload.attach(conf, "--mode", self.mode, "--no-trigger")
+        if self.attached:
+            # A peer that is new has learnt and counted nothing.
+            self.tunload.reload(conf.partition("[peer")[0])
+            self.tunload.reload(conf)
+        else:
+            self.tunload.attach(conf, "--no-trigger")
+        self.attached = True
+        self.running = conf
         assert self.learned() is None
         assert self.tunload.status()["mode"] == self.mode
-        self.running = conf
-        return self
 
     def untouched(self, *args, **kwargs):
         """attach(), but only if something else is running or learnt."""
         if self.running != self.conf(*args, **kwargs) or self.learned():
             self.attach(*args, **kwargs)
-        return self
 
     def widths(self, **links):
         """Sets the MTU of links: of both ends of the one behind r1, r2..."""
@@ -198,9 +208,18 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
 
     def send_to_host(self, packet):
         """A packet that arrives at the host's eth0 by way of r1."""
-        ether = Ether(src=self.r1.mac("host"), dst=self.host.mac("eth0"))
-        sender = self.lab.sender(self.r1, "host")
-        sender.send(ether / packet)
+        self.from_r1.send(Ether(src=self.mac["r1"], dst=self.mac["eth0"])
+                          / packet)
+
+    def send_from_lan(self, *packets, times=1):
+        """Packets from the LAN, to be forwarded by the host."""
+        ether = Ether(src=self.mac["lan-host"], dst=self.mac["lan"])
+        frames = [bytes(ether / p) for p in packets]
+        self.from_lan.send(*frames * times)
+
+    def count(self, verdict):
+        """Packets with that verdict, of the peer since attach()."""
+        return self.tunload.verdict(verdict, "site")
 
     def quoted(self, inner=None, **fields):
         """An outer packet that tunload can have sent, of 5000 inner bytes
@@ -242,6 +261,17 @@ def fixture_path(request):
     """One path for all tests of a file over one outer family in one mode."""
     with Lab() as lab:
         yield Path(lab, *request.param)
+
+
+def hop(packet):
+    """A packet as a router forwards it."""
+    packet = packet.copy()
+    if IPv6 in packet:
+        packet.hlim -= 1
+    else:
+        packet.ttl -= 1
+        del packet.chksum
+    return packet
 
 
 def udp_packet(src, dst, length, df=True, **fields):

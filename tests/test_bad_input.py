@@ -17,6 +17,14 @@ PEER = """\
 endpoint = 192.0.2.2
 allowed-ips = 10.10.0.0/24
 """
+OTHERS = """\
+[peer kyoto]
+endpoint = 192.0.2.5
+allowed-ips = 10.50.0.0/24
+[peer kobe]
+endpoint = 192.0.2.6
+allowed-ips = 10.60.0.0/24
+"""
 
 
 class Case:
@@ -83,7 +91,7 @@ def running_host():
     """A host with eth0 attached, and a route of somebody else."""
     with Lab() as lab:
         host = Host(lab)
-        host.tunload.attach(PEER, "--no-trigger")
+        host.tunload.attach(PEER + OTHERS, "--no-trigger")
         host.ns.ip("route", "add", "10.99.0.0/24", "via", "192.0.2.9",
                    "dev", "eth0", "proto", "static")
         yield host
@@ -113,9 +121,11 @@ def test_command(running, case):
 def test_none_of_them_left_anything(fresh, running):
     assert not os.path.exists(f"{fresh.bpffs}/tunload/eth0")
     assert "proto 94" not in fresh.ns.ip("-N", "route").stdout
-    peer, = running.tunload.status()["peers"]
-    assert (peer["name"], peer["endpoint"]) == ("tokyo", "192.0.2.2")
-    assert peer["allowed_ips"] == ["10.10.0.0/24"]
+    assert [(p["name"], p["endpoint"], p["allowed_ips"])
+            for p in running.tunload.status()["peers"]] == [
+                ("tokyo", "192.0.2.2", ["10.10.0.0/24"]),
+                ("kyoto", "192.0.2.5", ["10.50.0.0/24"]),
+                ("kobe", "192.0.2.6", ["10.60.0.0/24"])]
 
 
 @pytest.mark.parametrize("text", [
@@ -146,7 +156,8 @@ def test_a_file_that_may_not_be_read(fresh):
                         "attach", "eth0", "-c", path, check=False)
     os.chmod(path, 0o600)
     check(done, 2,
-          f"{path}: cannot read the configuration: Permission denied")
+          f"{path}: cannot read the configuration: Permission denied; name "
+          "another with -c")
 
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
@@ -215,7 +226,8 @@ def test_a_failed_attach_leaves_the_host_as_it_was(fresh):
                 "static")
     before = fresh.state()
     done = fresh.run("attach", "eth0", "-c", fresh.tunload.write(PEER))
-    check(done, 1, "route 10.10.0.0/24 already exists on eth0 (proto static): "
-          "remove it, or attach with --no-routes")
+    check(done, 1, f'{fresh.tunload.conf}:3: route "10.10.0.0/24" already '
+          "exists on eth0 (proto static): remove it, or attach with "
+          "--no-routes")
     assert fresh.state() == before
     fresh.ns.ip("route", "del", "10.10.0.0/24")

@@ -105,4 +105,11 @@ static inline void read_bad(const char *text, const char *line)
 	assert_int_equal(ret, USAGE);
 }
 
+static inline void expect_prefix(const struct prefix *p, const char *text)
+{
+	char buf[PREFIX_STRLEN];
+
+	assert_string_equal(prefix_str(p, buf), text);
+}
+
 #endif

@@ -4,6 +4,7 @@
 #define TUNLOAD_ANSWER_H
 
 #include "count.h"
+#include "mss.h"
 #include "tc.h"
 #include "too_big.h"
 
@@ -11,8 +12,8 @@
  * pieces that the helper takes. */
 static __always_inline __s64 csum_quote(struct __sk_buff *skb, const __u32 n)
 {
-	const __u32 piece = 8 * 8;
-	__be32 words[16];
+	const __u32 piece = 32;
+	__be32 words[8];
 	__s64 sum = 0;
 
 	for (__u32 at = 0; at < n; at += piece) {
@@ -28,22 +29,83 @@ static __always_inline __s64 csum_quote(struct __sk_buff *skb, const __u32 n)
 	return sum;
 }
 
+/*
+ * Is the checksum of the transport header at `at` left to the network card
+ * (CHECKSUM_PARTIAL: packets of containers and virtual machines)? Its field
+ * then holds the sum of the pseudo-header, and whoever fills it in later, in
+ * what we quote, makes everything from the transport header on sum up to the
+ * complement of it. The ICMP checksum has to be right behind that.
+ */
+static __always_inline bool csum_pending(struct __sk_buff *skb, __u32 at,
+					 __u8 proto, __u32 pseudo,
+					 __sum16 *field)
+{
+	if (proto == NEXT_TCP)
+		at += TCP_CHECK_OFFSET;
+	else if (proto == NEXT_UDP)
+		at += UDP_CHECK_OFFSET;
+	else
+		return false;
+	return !bpf_skb_load_bytes(skb, at, field, sizeof(*field)) &&
+	       csum_fold(csum_fold(pseudo)) == *field;
+}
+
+/* The sum of what is quoted of an IPv4 packet. A header with its checksum sums
+ * up to nothing. */
+static __always_inline __s64 csum_quote4(struct __sk_buff *skb,
+					 const struct iphdr *about)
+{
+	__u32 hlen = about->ihl * 4;
+	__u32 pseudo = csum_bytes(0, &about->saddr, 8) +
+		       bpf_htons(about->protocol) +
+		       bpf_htons(bpf_ntohs(about->tot_len) - hlen);
+	__sum16 field;
+
+	if (!ip4_is_fragment(about) &&
+	    csum_pending(skb, ETH_HLEN + hlen, about->protocol, pseudo, &field))
+		return (__u16)~field;
+	return csum_quote(skb, QUOTE4);
+}
+
+/* The same of an IPv6 packet. */
+static __always_inline __s64 csum_quote6(struct __sk_buff *skb,
+					 const struct ipv6hdr *about)
+{
+	__u32 pseudo = csum_bytes(0, &about->saddr, 32) +
+		       bpf_htons(about->nexthdr) + about->payload_len;
+	__sum16 field;
+
+	if (csum_pending(skb, ETH_HLEN + IP6_HLEN, about->nexthdr, pseudo,
+			 &field))
+		return csum_bytes((__u16)~field, about, sizeof(*about));
+	return csum_quote(skb, QUOTE6);
+}
+
+/* tc_ingress is where the answer comes in. */
+static __always_inline bool tc_ingress_attached(void)
+{
+	const __u32 zero = 0;
+	const struct tl_interface *iface =
+		bpf_map_lookup_elem(&interface, &zero);
+
+	return iface && iface->mode == TL_MODE_TC;
+}
+
 /* Puts len bytes of IP and ICMP header in front of the quoted bytes, turns the
  * frame around and lets it arrive here. */
 static __always_inline int answer(struct __sk_buff *skb, const void *header,
 				  const __u32 len)
 {
-	__u8 macs[2 * ETH_ALEN], turned[2 * ETH_ALEN];
+	__u8 macs[2 * ETH_ALEN];
 
 	if (bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, 0) ||
 	    bpf_skb_store_bytes(skb, ETH_HLEN, header, len, 0) ||
-	    bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)))
+	    bpf_skb_load_bytes(skb, 0, macs, sizeof(macs)) ||
+	    bpf_skb_store_bytes(skb, 0, macs + ETH_ALEN, ETH_ALEN, 0) ||
+	    bpf_skb_store_bytes(skb, ETH_ALEN, macs, ETH_ALEN, 0))
 		return TC_ACT_SHOT;
-	__builtin_memcpy(turned, macs + ETH_ALEN, ETH_ALEN);
-	__builtin_memcpy(turned + ETH_ALEN, macs, ETH_ALEN);
-	if (bpf_skb_store_bytes(skb, 0, turned, sizeof(turned), 0))
-		return TC_ACT_SHOT;
-	skb->mark = MARK_ANSWER;
+	/* The kernel's rules for marks are not meant for it. */
+	skb->mark = tc_ingress_attached() ? MARK_ANSWER : 0;
 	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 
@@ -58,53 +120,57 @@ static __always_inline bool is_icmp_error(struct __sk_buff *skb, __u8 family,
 		icmp_is_error(family, type));
 }
 
-static __always_inline int answer4(struct __sk_buff *skb, __u32 mtu)
+/* May this CPU send one more, about a packet that is long enough? */
+static __always_inline bool may_answer(const struct __sk_buff *skb, __u32 quote)
+{
+	return skb->len >= ETH_HLEN + quote &&
+	       within_limit(TL_LIMIT_ICMP, bpf_ktime_get_ns());
+}
+
+/*
+ * Tells the inner source that its packet is larger than mtu bytes (RFC
+ * 2003 5.1, 4213 3.2), not too often. Returns the action for the packet. A
+ * global function for each family, since each needs its own stack.
+ */
+__attribute__((noinline)) int answer4(struct __sk_buff *skb, __u32 mtu)
 {
 	struct too_big4 header;
 	struct iphdr about;
 	__s64 sum;
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &about, sizeof(about)) ||
+	if (!may_answer(skb, QUOTE4) ||
+	    bpf_skb_load_bytes(skb, ETH_HLEN, &about, sizeof(about)) ||
 	    !may_be_answered4(&about) ||
 	    is_icmp_error(skb, 4, about.protocol,
 			  ETH_HLEN + ip4_hlen(&about)) ||
 	    bpf_skb_change_tail(skb, ETH_HLEN + QUOTE4, 0))
 		return TC_ACT_SHOT;
-	sum = csum_quote(skb, QUOTE4);
+	sum = csum_quote4(skb, &about);
 	if (sum < 0)
 		return TC_ACT_SHOT;
 	build_too_big4(&header, &about, mtu, sum);
 	return answer(skb, &header, sizeof(header));
 }
 
-static __always_inline int answer6(struct __sk_buff *skb, __u32 mtu)
+/* The same for IPv6, never with less than 1280 (RFC 2473 7.1, RFC 4443 3.2). */
+__attribute__((noinline)) int answer6(struct __sk_buff *skb, __u32 mtu)
 {
 	struct too_big6 header;
 	struct ipv6hdr about;
 	__s64 sum;
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &about, sizeof(about)) ||
+	if (!may_answer(skb, QUOTE6) ||
+	    bpf_skb_load_bytes(skb, ETH_HLEN, &about, sizeof(about)) ||
 	    !may_be_answered6(&about) ||
 	    is_icmp_error(skb, 6, about.nexthdr, ETH_HLEN + IP6_HLEN) ||
 	    bpf_skb_change_tail(skb, ETH_HLEN + QUOTE6, 0))
 		return TC_ACT_SHOT;
-	sum = csum_quote(skb, QUOTE6);
+	sum = csum_quote6(skb, &about);
 	if (sum < 0)
 		return TC_ACT_SHOT;
 	build_too_big6(&header, &about, mtu < IP6_MIN_MTU ? IP6_MIN_MTU : mtu,
 		       sum);
 	return answer(skb, &header, sizeof(header));
-}
-
-/* Tells the inner source that its packet is too big (RFC 2003 5.1, 2473 7.1,
- * 4213 3.2), not too often. Returns the action for the packet. */
-__attribute__((noinline)) int answer_too_big(struct __sk_buff *skb,
-					     __u32 family, __u32 mtu)
-{
-	if (skb->len < ETH_HLEN + (family == 4 ? QUOTE4 : QUOTE6) ||
-	    !within_limit(TL_LIMIT_ICMP, bpf_ktime_get_ns()))
-		return TC_ACT_SHOT;
-	return family == 4 ? answer4(skb, mtu) : answer6(skb, mtu);
 }
 
 #endif

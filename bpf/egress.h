@@ -59,17 +59,6 @@ static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
 	return TL_tx_encap;
 }
 
-/* The peer's MTU: what was learnt from ICMP, while that holds. */
-static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
-{
-	__u32 learned = peer->learned_mtu;
-
-	if (learned && learned < peer->mtu &&
-	    bpf_ktime_get_coarse_ns() < peer->learned_until_ns)
-		return learned;
-	return peer->mtu;
-}
-
 /* Size against the peer's MTU. gso_size: bytes of payload in each segment of a
  * super-packet, else 0. */
 static __always_inline enum tl_verdict check_size(const struct view *v,

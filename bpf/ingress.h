@@ -172,12 +172,23 @@ static __always_inline bool is_ours(const struct view *v, const void *at,
 	return prefix && prefix->peer == peer;
 }
 
+/* The peer's MTU: what was learnt from ICMP, while that holds. */
+static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
+{
+	__u32 learned = peer->learned_mtu;
+
+	if (learned && learned < peer->mtu &&
+	    bpf_ktime_get_coarse_ns() < peer->learned_until_ns)
+		return learned;
+	return peer->mtu;
+}
+
 /*
  * Learns the path MTU of a peer from an ICMP error that passes all checks: it
  * was sent to us, about a packet that we can have sent, which was larger than
- * the MTU that it announces. Never below what the outer family guarantees (RFC
- * 791 3.1, RFC 8200 5), never upwards; forgotten after a while (RFC 1191 6.3,
- * RFC 8201 4).
+ * the MTU that it announces. Never below what the outer family guarantees: for
+ * IPv4 that much is learnt (RFC 791 3.1), for IPv6 the error is discarded (RFC
+ * 8201 4). Never upwards; forgotten after a while (RFC 1191 6.3, RFC 8201 4).
  */
 static __always_inline void learn_mtu(const struct view *v,
 				      const struct ip_info *quoted,
@@ -194,10 +205,12 @@ static __always_inline void learn_mtu(const struct view *v,
 	    quoted->tot_len > p->mtu + header ||
 	    !is_ours(v, inner, quoted, peer))
 		return;
+	if (mtu < least && quoted->family == 6)
+		return;
 	if (mtu < least)
 		mtu = least;
 	mtu -= header;
-	if (mtu >= p->mtu)
+	if (mtu >= peer_mtu(p))
 		return;
 	p->learned_until_ns =
 		bpf_ktime_get_coarse_ns() + iface->pmtu_expiry * 1000000000ULL;

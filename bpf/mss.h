@@ -10,6 +10,7 @@
 #define TCP_FLAGS_OFFSET   13
 #define TCP_FLAG_SYN	   0x02
 #define TCP_CHECK_OFFSET   16
+#define UDP_CHECK_OFFSET   6
 #define TCP_OPTION_END	   0
 #define TCP_OPTION_NOP	   1
 #define TCP_OPTION_MSS	   2

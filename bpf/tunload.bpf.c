@@ -325,7 +325,8 @@ int tc_egress(struct __sk_buff *skb)
 			   tx.outcome.bytes);
 	count(&tx.outcome);
 	if (tx.outcome.verdict == TL_tx_too_big)
-		return answer_too_big(skb, tx.inner.family, tx.mtu);
+		return tx.inner.family == 4 ? answer4(skb, tx.mtu)
+					    : answer6(skb, tx.mtu);
 	if (is_drop(tx.outcome.verdict))
 		return TC_ACT_SHOT;
 	return tx.outcome.verdict == TL_tx_encap ? tc_send(skb, &tx)

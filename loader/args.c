@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "commands.h"
+#include "pins.h"
 
 #include <getopt.h>
 #include <net/if.h>
@@ -64,4 +65,15 @@ int no_more_args(int argc, char **argv)
 		return OK;
 	see_help(argv[0], "one argument too many", argv[optind]);
 	return USAGE;
+}
+
+int only_iface(int argc, char **argv, const char **ifname)
+{
+	int ret;
+
+	*ifname = take_iface(argc, argv);
+	if (!*ifname)
+		return USAGE;
+	ret = no_more_args(argc, argv);
+	return ret ?: require_bpf();
 }

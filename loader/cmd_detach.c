@@ -54,11 +54,6 @@ int cmd_detach(int argc, char **argv)
 
 	if (next_option(argc, argv, "", none) != -1)
 		return USAGE;
-	ifname = take_iface(argc, argv);
-	if (!ifname)
-		return USAGE;
-	ret = no_more_args(argc, argv);
-	if (!ret)
-		ret = require_bpf();
+	ret = only_iface(argc, argv, &ifname);
 	return ret ?: detach(ifname);
 }

@@ -178,13 +178,8 @@ static int do_change(int argc, char **argv, struct change *change)
 static int show_list(const char *ifname, bool json)
 {
 	struct conf c;
-	struct maps m;
-	int ret = maps_open(&m, ifname);
+	int ret = state_running(ifname, &c);
 
-	if (ret)
-		return ret;
-	ret = state_read(&m, ifname, &c);
-	maps_close(&m);
 	if (ret)
 		return ret;
 	if (json)
@@ -211,12 +206,7 @@ static int do_list(int argc, char **argv)
 		json = true;
 	}
 	optind++; /* "list" */
-	ifname = take_iface(argc, argv);
-	if (!ifname)
-		return USAGE;
-	ret = no_more_args(argc, argv);
-	if (!ret)
-		ret = require_bpf();
+	ret = only_iface(argc, argv, &ifname);
 	return ret ?: show_list(ifname, json);
 }
 

@@ -94,11 +94,6 @@ int cmd_reload(int argc, char **argv)
 			return USAGE;
 		file = optarg;
 	}
-	ifname = take_iface(argc, argv);
-	if (!ifname)
-		return USAGE;
-	ret = no_more_args(argc, argv);
-	if (!ret)
-		ret = require_bpf();
+	ret = only_iface(argc, argv, &ifname);
 	return ret ?: reload(ifname, file);
 }

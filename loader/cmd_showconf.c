@@ -8,13 +8,8 @@
 static int show(const char *ifname)
 {
 	struct conf c;
-	struct maps m;
-	int ret = maps_open(&m, ifname);
+	int ret = state_running(ifname, &c);
 
-	if (ret)
-		return ret;
-	ret = state_read(&m, ifname, &c);
-	maps_close(&m);
 	if (ret)
 		return ret;
 	conf_write(stdout, &c);
@@ -30,11 +25,6 @@ int cmd_showconf(int argc, char **argv)
 
 	if (next_option(argc, argv, "", none) != -1)
 		return USAGE;
-	ifname = take_iface(argc, argv);
-	if (!ifname)
-		return USAGE;
-	ret = no_more_args(argc, argv);
-	if (!ret)
-		ret = require_bpf();
+	ret = only_iface(argc, argv, &ifname);
 	return ret ?: show(ifname);
 }

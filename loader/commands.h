@@ -31,6 +31,9 @@ int next_option(int argc, char **argv, const char *shorts,
 /* Takes the IFACE argument at *optind: checks the length and that it is no
  * path; NULL after an error that has been printed. */
 const char *take_iface(int argc, char **argv);
+/* For commands whose one argument is IFACE: takes it, and checks that nothing
+ * follows and that this process can work with BPF. */
+int only_iface(int argc, char **argv, const char **ifname);
 /* USAGE if arguments are left over. */
 int no_more_args(int argc, char **argv);
 

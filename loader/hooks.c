@@ -142,7 +142,8 @@ static int put_xdp(struct job *j, int prog, enum tl_mode asked, bool *native)
 		xdp_refusal(j->p->ifname, iface->ifindex, prog, err,
 			    iface->mode_reason);
 		if (asked == TL_MODE_NATIVE)
-			return fail("%s: mode native is not possible: %s",
+			return fail("%s: mode \"native\" is not possible: %s: "
+				    "use auto or tc",
 				    j->p->ifname, iface->mode_reason);
 		return OK;
 	}

@@ -35,6 +35,9 @@ int interface_write(const struct maps *m, const struct tl_interface *in);
  * with a warning and left out. */
 int state_read(const struct maps *m, const char *ifname, struct conf *out);
 
+/* The same with maps_open() before and maps_close() after it. */
+int state_running(const char *ifname, struct conf *out);
+
 /*
  * Makes the maps equal to c, differences only, in an order that never shows the
  * data plane a peer without its settings: new peers and counters, endpoints,

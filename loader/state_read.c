@@ -239,3 +239,15 @@ int state_read(const struct maps *m, const char *ifname, struct conf *out)
 		conf_free(out);
 	return ret;
 }
+
+int state_running(const char *ifname, struct conf *out)
+{
+	struct maps m;
+	int ret = maps_open(&m, ifname);
+
+	if (ret)
+		return ret;
+	ret = state_read(&m, ifname, out);
+	maps_close(&m);
+	return ret;
+}

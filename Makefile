@@ -106,7 +106,7 @@ $(B)/unit/%.o: %.c $(B)/unit.flags
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Fuzz targets, with "Needs:" lines like the unit tests. They want libFuzzer,
-# which a clang brings along (Debian: libclang-rt-14-dev for clang 14).
+# which a clang brings along (Debian: libclang-rt-dev).
 FUZZ_CC ?= clang
 FUZZ_CFLAGS = $(COMMON_CFLAGS) -O1 -g -I. -fno-sanitize-recover=all \
 	-fsanitize=fuzzer,address,undefined
@@ -140,7 +140,7 @@ $(FUZZ_BIN): $(B)/fuzz/%: $$(call fuzz_objects,$$*)
 .SECONDARY:
 
 .PHONY: check
-check: all unit-tests
+check: all unit-tests fuzzers
 	$(PYTHON) -m pytest -q tests
 
 .PHONY: check-unit

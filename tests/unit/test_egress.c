@@ -107,6 +107,21 @@ static void ipv6_of_its_least_mtu(void **state)
 	assert_true(tx.inner.df);
 }
 
+/* What lies behind the inner packet is not part of it. */
+static void trailers(void **state)
+{
+	uint8_t bytes[128];
+	struct tx tx;
+	size_t n = tcp_segment(bytes, 6, FOUR, 1480, ACK);
+
+	(void)state;
+	assert_int_equal(leave(bytes, n, 1500, 0, &tx), TL_tx_encap);
+	assert_int_equal(tx.inner.len, 1480);
+	assert_int_equal(tx.outcome.bytes, 1480);
+	assert_true(tx.inner.df);
+	assert_int_equal(leave(bytes, n, 1479, 0, &tx), TL_tx_bad_inner);
+}
+
 static void learnt_mtu(void **state)
 {
 	struct tl_peer *peer = &fake_peers[FOUR];
@@ -282,6 +297,7 @@ int main(void)
 		cmocka_unit_test_setup(sizes_around_the_mtu, peers_up),
 		cmocka_unit_test_setup(too_large_without_df, peers_up),
 		cmocka_unit_test_setup(ipv6_of_its_least_mtu, peers_up),
+		cmocka_unit_test_setup(trailers, peers_up),
 		cmocka_unit_test_setup(learnt_mtu, peers_up),
 		cmocka_unit_test_setup(super_packets_that_fit, peers_up),
 		cmocka_unit_test_setup(super_packets_that_do_not, peers_up),

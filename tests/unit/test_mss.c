@@ -55,7 +55,7 @@ static void not_found(void **state)
 }
 
 /* A length that points behind the options ends them: 32 + 255 = 287, of which
- * eight bits would be 31. */
+ * eight bits would be 31, where a 2 and a 4 wait. */
 static void lengths_do_not_wrap(void **state)
 {
 	uint8_t options[40];
@@ -63,10 +63,7 @@ static void lengths_do_not_wrap(void **state)
 	(void)state;
 	memset(options, TCP_OPTION_NOP, sizeof(options));
 	memcpy(options, "\x45\x20", 2);
-	memcpy(options + 32, "\xff\xff", 2);
-	memcpy(options + 34, "\2\4\5\xb4", 4);
-	assert_int_equal(find(options, 40), 0);
-	options[33] = 224; /* to 0 of 256 */
+	memcpy(options + 31, "\2\4\xff", 3);
 	assert_int_equal(find(options, 40), 0);
 }
 

@@ -171,6 +171,24 @@ static void ip6_fragment(void **state)
 	}
 }
 
+/* Only version 6, whatever the EtherType said. */
+static void ip6_malformed(void **state)
+{
+	static uint8_t bytes[40 + 2048];
+	struct ip_info ip;
+	size_t len;
+
+	(void)state;
+	len = ip6(bytes, NULL, 0, 4);
+	for (int version = 0; version < 16; version++) {
+		memset(&ip, 0, sizeof(ip));
+		bytes[0] = version << 4 | 0xb;
+		assert_int_equal(parse_ip6(bytes, bytes + len, &ip),
+				 version == 6 ? PARSE_OK : PARSE_MALFORMED);
+		assert_int_equal(ip.family, version == 6 ? 6 : 0);
+	}
+}
+
 static enum tl_verdict inner4(uint8_t first, uint16_t tot_len, size_t n,
 			      uint32_t len)
 {
@@ -238,6 +256,7 @@ int main(void)
 		cmocka_unit_test(ip6_too_many_options),
 		cmocka_unit_test(ip6_cut_at_every_byte),
 		cmocka_unit_test(ip6_fragment),
+		cmocka_unit_test(ip6_malformed),
 		cmocka_unit_test(inner4_lengths),
 		cmocka_unit_test(inner6_lengths),
 	};

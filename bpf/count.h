@@ -30,8 +30,9 @@ static __always_inline bool is_reported(enum tl_verdict verdict)
 /* A packet, its verdict, and for whom it is counted. */
 struct outcome {
 	enum tl_verdict verdict;
-	__u32 peer;  /* id, or TL_PEER_NONE */
-	__u32 bytes; /* of the inner packet, or of the packet */
+	__u32 peer;		     /* id, or TL_PEER_NONE */
+	__u32 bytes;		     /* of the inner packet, or of the packet */
+	struct tl_peer_stats *stats; /* of the peer, once looked up */
 };
 
 static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
@@ -47,11 +48,12 @@ static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
 
 static __always_inline void count_peer(const struct outcome *o)
 {
-	struct tl_peer_stats *stats;
+	struct tl_peer_stats *stats = o->stats;
 
 	if (o->peer == TL_PEER_NONE)
 		return;
-	stats = bpf_map_lookup_elem(&peer_stats, &o->peer);
+	if (!stats)
+		stats = bpf_map_lookup_elem(&peer_stats, &o->peer);
 	if (!stats)
 		return;
 	add(&stats->verdicts, o);

@@ -103,8 +103,10 @@ static __always_inline void fill_inner(const struct view *v,
 	tx->inner.tos = ip->tos;
 	tx->inner.len = tx->outcome.bytes;
 	tx->inner.df = is_atomic(v, ip->family, tx);
-	tx->inner.flow = flow_hash(ip->src, ip->dst, ip->family, ip->proto,
-				   ports(v, ip));
+	/* IPv4 has no flow label. */
+	if (tx->peer->family == 6)
+		tx->inner.flow = flow_hash(ip->src, ip->dst, ip->family,
+					   ip->proto, ports(v, ip));
 }
 
 /* Where the TCP header of a SYN or SYN-ACK is, or 0. */

@@ -120,8 +120,10 @@ struct tl_interface {
 	__u8 source4[4]; /* inner source of the host's own packets, or zero */
 	__u8 source6[16];
 	char mode_reason[TL_REASON_LEN];
-	__u64 monitor_until_ns; /* CLOCK_MONOTONIC until which events are sent
-				 */
+	__u64 monitor_until_ns;	 /* CLOCK_MONOTONIC until which events are sent
+				  */
+	__u64 no_guard_until_ns; /* CLOCK_MONOTONIC until which the guard is
+				  * suspended, while modes change */
 };
 
 enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
@@ -131,7 +133,7 @@ enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
 #define TL_IF_F_LOCAL4_FIXED 0x04 /* `local4` was configured */
 #define TL_IF_F_LOCAL6_FIXED 0x08
 #define TL_IF_F_NO_ROUTES    0x10 /* routes = no */
-#define TL_IF_F_NO_GUARD     0x20 /* guard suspended while modes change */
+#define TL_IF_F_NO_GUARD 0x20
 
 /* hostnames: peer id -> this, for endpoints that were given as a DNS name. */
 struct tl_hostname {

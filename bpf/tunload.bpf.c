@@ -3,6 +3,7 @@
 #include "answer.h"
 #include "clamp.h"
 #include "egress.h"
+#include "report.h"
 #include "resize.h"
 
 /* IPv6 with four options headers of usual length, and an inner header. */
@@ -92,21 +93,6 @@ static __always_inline bool xdp_decap(struct xdp_md *ctx, __u32 link_len,
 	return done && xdp_set_ecn(ctx, link_len, rx);
 }
 
-/* Global functions, which the verifier looks at once, and apart. */
-__attribute__((noinline)) int report_xdp(struct xdp_md *ctx, __u32 offset,
-					 __u32 verdict, __u32 peer, __u32 bytes)
-{
-	__u32 len = event_head_len(bpf_xdp_get_buff_len(ctx) - offset);
-	struct tl_event *event = event_reserve(verdict, peer, bytes);
-
-	if (!event)
-		return 0;
-	event->head_len =
-		bpf_xdp_load_bytes(ctx, offset, event->head, len) ? 0 : len;
-	bpf_ringbuf_submit(event, 0);
-	return 0;
-}
-
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
@@ -182,23 +168,10 @@ static __always_inline bool tc_decap(struct __sk_buff *skb, const struct rx *rx)
 	if (skb->gso_size)
 		skb->tc_index = rx->outer_family;
 	return shrink(skb, rx->outer_len, rx->outer_family, rx->inner_family) &&
-	       !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
-				    sizeof(proto), 0) &&
+	       (rx->outer_family == rx->inner_family ||
+		!bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
+				     sizeof(proto), 0)) &&
 	       tc_set_ecn(skb, rx);
-}
-
-__attribute__((noinline)) int report_skb(struct __sk_buff *skb, __u32 verdict,
-					 __u32 peer, __u32 bytes)
-{
-	__u32 len = event_head_len(skb->len - ETH_HLEN);
-	struct tl_event *event = event_reserve(verdict, peer, bytes);
-
-	if (!event)
-		return 0;
-	event->head_len =
-		bpf_skb_load_bytes(skb, ETH_HLEN, event->head, len) ? 0 : len;
-	bpf_ringbuf_submit(event, 0);
-	return 0;
 }
 
 SEC("tc")
@@ -283,7 +256,7 @@ static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx)
 	outer.ethertype = ethertype(family);
 	if (family == 4)
 		build_ip4(&outer.ip4, tx->peer, &tx->inner,
-			  bpf_get_prandom_u32() | 1);
+			  tx->inner.df ? 0 : bpf_get_prandom_u32() | 1);
 	else
 		build_ip6(&outer.ip6, tx->peer, &tx->inner);
 	return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &outer.ethertype,
@@ -304,6 +277,18 @@ static __always_inline int tc_send(struct __sk_buff *skb, const struct tx *tx)
 	return TC_ACT_UNSPEC;
 }
 
+/* What may be fragmented on its way has to get out of this interface first, and
+ * nobody fragments behind this hook. */
+static __always_inline bool exceeds_device(struct __sk_buff *skb,
+					   const struct tx *tx)
+{
+	__u32 mtu = 0;
+
+	return !tx->inner.df && !skb->gso_size &&
+	       bpf_check_mtu(skb, 0, &mtu, outer_header_len(tx->peer->family),
+			     0);
+}
+
 SEC("tc")
 int tc_egress(struct __sk_buff *skb)
 {
@@ -318,6 +303,8 @@ int tc_egress(struct __sk_buff *skb)
 	view = skb_view(skb);
 	tx.outcome.verdict = egress(&view, skb->protocol, skb->gso_size, &tx);
 
+	if (tx.outcome.verdict == TL_tx_encap && exceeds_device(skb, &tx))
+		tx.outcome.verdict = TL_tx_too_big;
 	if (tx.outcome.verdict == TL_tx_encap && !tc_encap(skb, &tx))
 		tx.outcome.verdict = TL_tx_error;
 	if (is_reported(tx.outcome.verdict))

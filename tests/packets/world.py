@@ -16,7 +16,7 @@ u8, u32, u64 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64
 
 DSCP_COPY = 0xff
 GUARD, OWN = 1, 2  # TL_PREFIX_F_*
-NO_GUARD = 0x20  # TL_IF_F_NO_GUARD
+NO_GUARD = 1 << 31  # no flag, but no_guard_until_ns in the future
 READY = 0x01  # TL_IF_F_READY
 NO_PEER = 0
 FIB_NEXTHOP = 0x10  # TL_PEER_F_FIB_NEXTHOP
@@ -62,7 +62,7 @@ class TlInterface(ctypes.Structure):
                 ("local4", u8 * 4), ("local6", u8 * 16),
                 ("source4", u8 * 4), ("source6", u8 * 16),
                 ("mode_reason", ctypes.c_char * 128),
-                ("monitor_until_ns", u64)]
+                ("monitor_until_ns", u64), ("no_guard_until_ns", u64)]
 
 
 def addr16(text):
@@ -146,6 +146,8 @@ class World:
             maps[f"prefixes{net.version}"].update(
                 bytes(key), bytes(TlPrefix(ident, flags)))
         iface = TlInterface(layout=1, ifindex=1, name=b"test0",
-                            flags=self.flags, mode=1, path_mtu=1500,
-                            monitor_until_ns=2 ** 63 if listen else 0)
+                            flags=self.flags & ~NO_GUARD, mode=1, path_mtu=1500,
+                            monitor_until_ns=2 ** 63 if listen else 0,
+                            no_guard_until_ns=2 ** 63
+                            if self.flags & NO_GUARD else 0)
         maps["interface"].update(bytes(4), bytes(iface))

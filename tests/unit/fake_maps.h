@@ -34,6 +34,7 @@ static struct tl_peer fake_peers[FAKE_PEERS]; /* by id; family 0: none */
 static struct fake_prefix fake_prefixes[FAKE_PREFIXES]; /* family 0: none */
 static struct tl_interface fake_interface;
 static struct tl_limit fake_limits[TL_LIMITS];
+static struct tl_peer_stats fake_stats;
 
 static inline struct tl_peer *fake_peer(uint32_t id)
 {
@@ -89,6 +90,8 @@ static inline void *fake_lookup(const void *map, const void *key)
 
 	if (map == &peers)
 		return fake_peer(*(const uint32_t *)key);
+	if (map == &peer_stats)
+		return fake_peer(*(const uint32_t *)key) ? &fake_stats : NULL;
 	if (map == &endpoints)
 		return fake_endpoint(key);
 	if (map == &prefixes4)

@@ -230,7 +230,7 @@ static uint32_t flow_of(uint8_t port, uint8_t frag)
 {
 	uint8_t bytes[128];
 	struct tx tx;
-	size_t n = tcp_segment(bytes, 4, FOUR, 52, ACK);
+	size_t n = tcp_segment(bytes, 4, SIX, 52, ACK);
 
 	bytes[21] = port;
 	bytes[7] = frag;

@@ -19,6 +19,8 @@ struct error {
 	const char *inner_dst; /* of the inner packet */
 	int16_t inner_len;     /* what it says beyond what fits */
 	size_t quoted;	       /* bytes of the inner packet in the quotation */
+	bool no_df;	       /* the quoted outer IPv4 header is without DF */
+	uint16_t id;	       /* of that */
 };
 
 static int peers_up(void **state)
@@ -79,7 +81,13 @@ static size_t put_error(uint8_t *at, const struct error *e)
 	at[n++] = 0;
 	for (int shift = 24; shift >= 0; shift -= 8)
 		at[n++] = e->mtu >> shift;
-	n += put_header(at + n, e->family, e->proto, e->src, e->dst, e->len);
+	put_header(at + n, e->family, e->proto, e->src, e->dst, e->len);
+	if (e->family == 4) {
+		at[n + 4] = e->id >> 8;
+		at[n + 5] = e->id;
+		at[n + 6] = e->no_df ? 0 : 0x40;
+	}
+	n += outer;
 	put_header(at + n, inner, 17, inner == 4 ? "172.22.2.2" : "fd00:22::2",
 		   e->inner_dst, e->len - outer + e->inner_len);
 	n += e->quoted;
@@ -243,13 +251,13 @@ static void inner_packet(void **state)
 	e6.inner_dst = "2001:db8::8";
 	assert_int_equal(learnt(&e4), 0);
 	assert_int_equal(learnt(&e6), 0);
-	e4.quoted = 19; /* cannot be seen */
+	e4.quoted = 19; /* cannot be seen: RFC 792 allows that, RFC 4443 not */
 	e6.quoted = 39;
 	assert_int_equal(learnt(&e4), 1380);
-	assert_int_equal(learnt(&e6), 1360);
+	assert_int_equal(learnt(&e6), 0);
 	e4.quoted = e6.quoted = 8;
 	assert_int_equal(learnt(&e4), 1380);
-	assert_int_equal(learnt(&e6), 1360);
+	assert_int_equal(learnt(&e6), 0);
 	e4.quoted = e6.quoted = 7; /* less than RFC 792 asks for */
 	assert_int_equal(learnt(&e4), 0);
 	assert_int_equal(learnt(&e6), 0);
@@ -317,9 +325,42 @@ static void not_about_us(void **state)
 	assert_int_equal(fake_peers[SIX].learned_mtu, 0);
 }
 
+/* We send with DF, and IDs that count segments from 0 (RFC 6864 4.1). */
+static void quoted_ip4_header_is_ours(void **state)
+{
+	struct error e = good4();
+
+	(void)state;
+	e.id = 44;
+	assert_int_equal(learnt(&e), 1380);
+	e.id = 255;
+	assert_int_equal(learnt(&e), 1380);
+	e.id = 256;
+	assert_int_equal(learnt(&e), 0);
+	e.id = 0;
+	e.no_df = true;
+	assert_int_equal(learnt(&e), 0);
+}
+
+/* ICMPv6 quotes all that fits (RFC 4443 2.4 c), so the inner header is there;
+ * ICMP may stop after eight bytes of it (RFC 792). */
+static void short_quotes(void **state)
+{
+	struct error e = good4();
+
+	(void)state;
+	e.quoted = 8;
+	assert_int_equal(learnt(&e), 1380);
+	e = good6();
+	e.quoted = 39;
+	assert_int_equal(learnt(&e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(quoted_ip4_header_is_ours, peers_up),
+		cmocka_unit_test_setup(short_quotes, peers_up),
 		cmocka_unit_test_setup(good_errors, peers_up),
 		cmocka_unit_test_setup(floors, peers_up),
 		cmocka_unit_test_setup(announced, peers_up),

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ICMP errors about our outer packets: counted for their peer, and believed
+ * about the path's MTU if they can be (RFC 2003 4, 5.1; RFC 2473 8; RFC 8201).
+ */
+#ifndef TUNLOAD_ICMP_H
+#define TUNLOAD_ICMP_H
+
+#include "rx.h"
+
+/* The segments of a super-packet of 64 KiB, at the least: their outer IDs count
+ * up from ours, which is 0. */
+#define MAX_SEGMENTS 255
+
+/* The verdict for an ICMP type about one of our outer packets (RFC 792; RFC
+ * 4443 3), or rx_plain for what is no error. */
+static __always_inline enum tl_verdict icmp_verdict(__u8 family, __u8 type,
+						    __u8 code)
+{
+	if (family == 4) {
+		switch (type) {
+		case 3:
+			return code == 4 ? TL_rx_icmp_too_big
+					 : TL_rx_icmp_unreachable;
+		case 11:
+			return TL_rx_icmp_time_exceeded;
+		case 4:
+		case 12:
+			return TL_rx_icmp_other;
+		}
+		return TL_rx_plain;
+	}
+	switch (type) {
+	case 1:
+		return TL_rx_icmp_unreachable;
+	case 2:
+		return TL_rx_icmp_too_big;
+	case 3:
+		return TL_rx_icmp_time_exceeded;
+	case 4:
+		return TL_rx_icmp_other;
+	}
+	return TL_rx_plain;
+}
+
+/* A quoted outer IPv4 header as build_ip4() and segmentation make them: with
+ * DF, and an ID that counts the segments of one super-packet. */
+static __always_inline bool is_our_ip4(const struct iphdr *outer)
+{
+	return outer->frag_off == bpf_htons(IP4_DF) &&
+	       bpf_ntohs(outer->id) <= MAX_SEGMENTS;
+}
+
+/*
+ * The quoted outer packet is what we would have sent to that peer: by its
+ * outer header, which has no options, and by the inner version, length, and
+ * destination. Over IPv4 a router may quote no more than eight inner bytes (RFC
+ * 792), without the destination.
+ */
+static __always_inline bool is_ours(const struct view *v, const void *outer,
+				    const struct ip_info *quoted, __u32 peer)
+{
+	const void *at = outer + outer_header_len(quoted->family);
+	bool may_be_short = quoted->family == 4;
+	const struct tl_prefix *prefix;
+	const struct ipv6hdr *ip6 = at;
+	const struct iphdr *ip4 = at;
+	__u32 len = quoted->tot_len - quoted->hlen;
+
+	if (at + 8 > v->end ||
+	    quoted->hlen != outer_header_len(quoted->family) ||
+	    (quoted->family == 4 && !is_our_ip4(outer)))
+		return false;
+	if (quoted->proto == NEXT_IPV4) {
+		if (ip4->version != 4 || bpf_ntohs(ip4->tot_len) != len)
+			return false;
+		if ((const void *)(ip4 + 1) > v->end)
+			return may_be_short;
+		prefix = find_prefix(4, &ip4->daddr);
+	} else {
+		if (ip6->version != 6 ||
+		    IP6_HLEN + bpf_ntohs(ip6->payload_len) != len)
+			return false;
+		if ((const void *)(ip6 + 1) > v->end)
+			return may_be_short;
+		prefix = find_prefix(6, &ip6->daddr);
+	}
+	return prefix && prefix->peer == peer;
+}
+
+/* The peer's MTU: what was learnt from ICMP, while that holds. */
+static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
+{
+	__u32 learned = peer->learned_mtu;
+
+	if (learned && learned < peer->mtu &&
+	    bpf_ktime_get_coarse_ns() < peer->learned_until_ns)
+		return learned;
+	return peer->mtu;
+}
+
+/*
+ * Learns the path MTU of a peer from an ICMP error that passes all checks: it
+ * was sent to us, about a packet that we can have sent, which was larger than
+ * the MTU that it announces. Never below what the outer family guarantees: for
+ * IPv4 that much is learnt (RFC 791 3.1), for IPv6 the error is discarded (RFC
+ * 8201 4). Never upwards; forgotten after a while (RFC 1191 6.3, RFC 8201 4).
+ */
+static __always_inline void learn_mtu(const struct view *v,
+				      const struct ip_info *quoted,
+				      const void *outer, __u32 mtu, __u32 peer)
+{
+	const __u32 least = quoted->family == 4 ? 576 : 1280;
+	const __u32 zero = 0;
+	const struct tl_interface *iface =
+		bpf_map_lookup_elem(&interface, &zero);
+	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
+	__u32 header = outer_header_len(quoted->family);
+
+	if (!p || !iface || !mtu || quoted->tot_len <= mtu ||
+	    quoted->tot_len > p->mtu + header ||
+	    !is_ours(v, outer, quoted, peer))
+		return;
+	if (mtu < least && quoted->family == 6)
+		return;
+	if (mtu < least)
+		mtu = least;
+	mtu -= header;
+	if (mtu >= peer_mtu(p))
+		return;
+	p->learned_until_ns =
+		bpf_ktime_get_coarse_ns() + iface->pmtu_expiry * 1000000000ULL;
+	p->learned_mtu = mtu;
+}
+
+/* The next-hop MTU of an ICMP error that has one (RFC 1191 4, RFC 4443 3.2). */
+static __always_inline __u32 icmp_mtu(__u8 family, const struct icmphdr *icmp)
+{
+	__u32 field = bpf_ntohl(icmp->un.gateway);
+
+	return family == 4 ? field & 0xffff : field;
+}
+
+/* An ICMP packet: an error that quotes an outer packet of ours to a peer is
+ * counted for that peer; the kernel gets it all the same. */
+static __always_inline enum tl_verdict
+icmp(const struct view *v, const struct ip_info *ip, struct rx *rx)
+{
+	const struct icmphdr *icmp = v->at + ip->hlen;
+	const void *quoted_at = icmp + 1;
+	struct ip_info quoted = {};
+	enum parse_result result;
+	enum tl_verdict verdict;
+	__u32 peer;
+
+	if (quoted_at > v->end)
+		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
+	verdict = icmp_verdict(ip->family, icmp->type, icmp->code);
+	if (verdict == TL_rx_plain)
+		return verdict;
+	if (ip->family == 4)
+		result = parse_ip4(quoted_at, v->end, &quoted);
+	else
+		result = parse_ip6_header(quoted_at, v->end, &quoted);
+	if (result == PARSE_SHORT)
+		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
+	if (result != PARSE_OK || !is_tunnel(quoted.proto) ||
+	    !same_addr(ip->family, ip->dst, quoted.src))
+		return TL_rx_plain;
+	peer = find_peer(ip->family, quoted.dst, quoted.src);
+	if (peer == TL_PEER_NONE)
+		return TL_rx_plain;
+	rx->outcome.peer = peer;
+	if (verdict == TL_rx_icmp_too_big)
+		learn_mtu(v, &quoted, quoted_at, icmp_mtu(ip->family, icmp),
+			  peer);
+	return verdict;
+}
+
+#endif

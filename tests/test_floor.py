@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The oldest kernel we promise, for real: Debian's Linux 6.1 in a VM. It has no
+TCX and none of the flags that newer kernels have for decapsulation."""
+import shutil
+
+import pytest
+
+import vm
+from lab import REPO, TUNLOAD, run
+
+SCRIPT = r"""
+uname -r
+mount -t bpf none /sys/fs/bpf
+for clang in clang-14 clang-16 clang-19; do
+    bpftool prog loadall /$clang.o /sys/fs/bpf/$clang >/tmp/log 2>&1 &&
+        echo "$clang loads" || { echo "$clang: $(tail -c 2000 /tmp/log)"; }
+done
+ip netns add b
+b="nsenter --net=/run/netns/b"
+ip link add eth0 type veth peer name eth0 netns b
+ip addr add 192.0.2.1/24 dev eth0; ip addr add 172.22.2.2/32 dev lo
+ip addr add 2001:db8::1/64 dev eth0 nodad; ip addr add fd00:22::2/128 dev lo
+$b ip addr add 192.0.2.2/24 dev eth0; $b ip addr add 10.10.0.1/32 dev lo
+$b ip addr add 2001:db8::2/64 dev eth0 nodad; $b ip addr add fd00:10::1/128 dev lo
+for dev in eth0 lo; do ip link set $dev up; $b ip link set $dev up; done
+for n in 1 2 3 4 5 6 7 8 9; do ping -c 1 -W 1 2001:db8::2 >/tmp/log 2>&1 && break; done
+mkdir /tmp/b; mount -t bpf none /tmp/b
+conf() {
+    printf "[interface]\nsource = %s, %s\n[peer x]\nendpoint = %s\n" $1 $2 $3
+    printf "allowed-ips = %s, %s\n" $4 $5
+}
+for outer in 192.0.2. 2001:db8::; do for mode in tc native; do
+    conf 172.22.2.2 fd00:22::2 ${outer}2 10.10.0.0/24 fd00:10::/64 >/tmp/1
+    conf 10.10.0.1 fd00:10::1 ${outer}1 172.22.2.0/24 fd00:22::/64 >/tmp/2
+    /tunload attach eth0 -c /tmp/1 --mode $mode --no-trigger
+    $b /tunload --bpffs /tmp/b attach eth0 -c /tmp/2 --mode $mode --no-trigger
+    for to in 10.10.0.1 fd00:10::1; do for size in 56 4000; do
+        ping -q -c 2 -i 0.2 -W 5 -s $size $to >/tmp/log &&
+            echo "$outer $mode $to $size passes" || cat /tmp/log
+    done; done
+    /tunload status eth0
+    tc qdisc show dev eth0
+    /tunload detach eth0
+    $b /tunload --bpffs /tmp/b detach eth0
+    echo "left: $(tc qdisc show dev eth0 | grep clsact) $(ls /sys/fs/bpf | grep tunload)"
+done; done
+"""
+
+
+@pytest.fixture(name="console", scope="module")
+def fixture_console(tmp_path_factory):
+    """What the machine printed."""
+    try:
+        image = vm.kernel("linux-image-cloud-amd64")
+    except vm.NoKernel as reason:
+        pytest.skip(f"expected: no kernel to boot: {reason}")
+    work = tmp_path_factory.mktemp("floor")
+    files = [(TUNLOAD, "/tunload")]
+    for clang in "clang-14", "clang-16", "clang-19":
+        build = work / clang
+        run("make", "-s", "-C", REPO, f"B={build}", f"CLANG={clang}",
+            f"{build}/tunload.bpf.o")
+        files.append((f"{build}/tunload.bpf.o", f"/{clang}.o"))
+    programs = [shutil.which(p) for p in ("bpftool", "ip", "tc", "ping",
+                                          "nsenter")]
+    # The loader's libraries; itself it goes to the root.
+    return vm.boot(image, SCRIPT, [*programs, TUNLOAD], files,
+                   ["veth", "sch_ingress", "cls_bpf"])
+
+
+def test_it_is_the_floor(console):
+    assert "\n6.1." in "\n" + console, console
+
+
+@pytest.mark.parametrize("clang", ["clang-14", "clang-16", "clang-19"])
+def test_object_loads(console, clang):
+    assert f"{clang} loads" in console, console
+
+
+@pytest.mark.parametrize("outer", ["192.0.2.", "2001:db8::"])
+@pytest.mark.parametrize("mode", ["tc", "native"])
+def test_tunnels(console, outer, mode):
+    for to in "10.10.0.1", "fd00:10::1":
+        for size in 56, 4000:
+            assert f"{outer} {mode} {to} {size} passes" in console, console
+
+
+def test_by_clsact_and_nothing_is_left(console):
+    assert console.count("qdisc clsact") == 4, console
+    assert console.count("eth0: detached") == 8, console
+    assert console.count("left:  \n") == 4, console
+    assert "native XDP (driver veth takes native XDP)" in console

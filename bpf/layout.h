@@ -133,7 +133,6 @@ enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
 #define TL_IF_F_LOCAL4_FIXED 0x04 /* `local4` was configured */
 #define TL_IF_F_LOCAL6_FIXED 0x08
 #define TL_IF_F_NO_ROUTES    0x10 /* routes = no */
-#define TL_IF_F_NO_GUARD 0x20
 
 /* hostnames: peer id -> this, for endpoints that were given as a DNS name. */
 struct tl_hostname {

@@ -34,8 +34,10 @@ int apply(const struct maps *m, const struct conf *now, struct conf *want)
 {
 	int ret = routes_prune(want);
 
-	if (!ret)
-		ret = apply_maps(m, want);
+	/* It put back what it had removed. */
+	if (ret)
+		return ret;
+	ret = apply_maps(m, want);
 	if (!ret)
 		ret = routes_sync(want);
 	if (ret)

@@ -91,6 +91,8 @@ int take_down(struct pins *p)
 	pins_unready(p->ifname);
 	if (ifindex && if_indextoname(ifindex, name))
 		ret = routes_clear(ifindex);
-	hooks_detach(p, ifindex, flags & TL_IF_F_CLSACT_OURS);
+	/* The pins say whose a filter is: they stay as long as it does. */
+	if (hooks_detach(p, ifindex, flags & TL_IF_F_CLSACT_OURS))
+		return FAILED;
 	return pins_remove(p) ?: ret;
 }

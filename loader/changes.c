@@ -99,5 +99,10 @@ void print_changes(const struct conf *now, const struct conf *want)
 		printf("%s settings of the interface changed", any ? ";" : ":");
 		any = true;
 	}
+	if (want->exceptions_changed) {
+		printf("%s exceptions from allowed prefixes changed",
+		       any ? ";" : ":");
+		any = true;
+	}
 	puts(any ? "" : ", nothing changed");
 }

@@ -130,7 +130,7 @@ static int start(const struct args *a, const struct programs *g,
 	empty.routes = c->routes;
 	mode_reason_asked(&iface, c->mode, mode_how(a));
 	if (!ret)
-		ret = programs_pin(g, p);
+		ret = programs_stage(g, p, c->ifindex) ?: programs_commit(p);
 	if (!ret)
 		ret = hooks_attach(g, p, &g->maps, &iface, c->mode);
 	if (!ret)
@@ -160,6 +160,19 @@ static int attach_fresh(const struct args *a, struct pins *p, struct conf *c)
 	return ret;
 }
 
+/* On failure what runs is as it was. */
+static int exchange(const struct programs *g, const struct pins *p,
+		    const struct conf *now, struct conf *want, const char *how)
+{
+	int ret = programs_stage(g, p, now->ifindex);
+
+	if (!ret)
+		ret = change_attached(g, p, &g->maps, now, want, how);
+	if (ret)
+		programs_unstage(p);
+	return ret ?: programs_commit(p);
+}
+
 /* want is the file's configuration, or NULL: what runs stays. */
 static int upgrade_to(const struct args *a, const struct programs *g,
 		      const struct pins *p, struct conf *want)
@@ -174,10 +187,8 @@ static int upgrade_to(const struct args *a, const struct programs *g,
 	if (!ret && !want)
 		ret = override(a, &same);
 	if (!ret)
-		ret = change_attached(g, p, &g->maps, &now, want ?: &same,
-				      want || a->mode ? mode_how(a) : NULL);
-	if (!ret)
-		ret = programs_pin(g, p);
+		ret = exchange(g, p, &now, want ?: &same,
+			       want || a->mode ? mode_how(a) : NULL);
 	if (!ret)
 		ret = interface_read(&g->maps, &iface);
 	if (!ret)
@@ -229,27 +240,41 @@ static int attach_locked(const struct args *a, struct pins *p, struct conf *c,
 		       a->ifname);
 		ret = take_down(p);
 	}
+	if (!ret)
+		ret = hooks_free(a->ifname, c->ifindex);
 	return ret ?: attach_fresh(a, p, c);
+}
+
+/* What an upgrade or a first attach would come to. */
+static int dry_run(const struct args *a)
+{
+	bool keep = !a->file && runs(a->ifname);
+	struct conf c;
+	int ret = keep ? state_running(a->ifname, &c) : want_conf(a, &c);
+
+	if (ret)
+		return ret;
+	if (keep)
+		ret = override(a, &c);
+	if (!ret)
+		ret = print_plan(&c);
+	if (!ret && !keep && !*c.file)
+		report_no_file(&c);
+	conf_free(&c);
+	return ret;
 }
 
 /* An upgrade without -c does not look at the default file: the peers that run
  * stay. The file is read before anything is touched. */
 static int attach(const struct args *a)
 {
-	bool have = a->file || a->dry_run || !runs(a->ifname);
+	bool have = a->file || !runs(a->ifname);
 	struct conf c;
 	struct pins p;
 	int ret = have ? want_conf(a, &c) : OK;
 
 	if (ret)
 		return ret;
-	if (a->dry_run) {
-		ret = print_plan(&c);
-		if (!ret && !*c.file)
-			report_no_file(&c);
-		conf_free(&c);
-		return ret;
-	}
 	ret = pins_open(&p, a->ifname, true);
 	if (!ret) {
 		ret = attach_locked(a, &p, &c, &have);
@@ -302,5 +327,9 @@ int cmd_attach(int argc, char **argv)
 {
 	struct args a = {0};
 
-	return parse_args(&a, argc, argv) ?: require_bpf() ?: attach(&a);
+	int ret = parse_args(&a, argc, argv) ?: require_bpf();
+
+	if (ret)
+		return ret;
+	return a.dry_run ? dry_run(&a) : attach(&a);
 }

@@ -5,6 +5,7 @@
 
 #include "attach.h"
 #include "commands.h"
+#include "programs.h"
 
 /* Without pins there may be routes of ours all the same: of an interface whose
  * pins went with an unmounted bpffs. */
@@ -18,6 +19,8 @@ static int detach_routes(const char *ifname)
 	if (!ret)
 		ret = route_list(link.ifindex, RTPROT_TUNLOAD, &routes, &n);
 	free(routes);
+	if (!ret)
+		ret = hooks_free(ifname, link.ifindex);
 	if (!ret && !n)
 		return fail("%s is not attached: nothing to detach", ifname);
 	if (!ret)

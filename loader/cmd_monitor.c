@@ -86,6 +86,32 @@ static int set_until(struct monitor *mon, int dir_fd, uint64_t until_ns)
 	return ret;
 }
 
+static uint32_t map_id(int fd)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
+}
+
+/* What is pinned is what we listen to: nobody detached it, not even to attach
+ * again. */
+static bool is_pinned(const struct monitor *mon)
+{
+	char path[PATH_MAX];
+	uint32_t id;
+	int fd;
+
+	if (pins_path(path, mon->ifname, "events"))
+		return false;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	id = map_id(fd);
+	close(fd);
+	return id == map_id(mon->maps.events);
+}
+
 /* Asks for events for a while; FAILED when the interface is detached. */
 static int listen_until(struct monitor *mon, uint64_t until_ns)
 {
@@ -95,8 +121,11 @@ static int listen_until(struct monitor *mon, uint64_t until_ns)
 	if (ret)
 		return ret;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0 || !is_pinned(mon)) {
+		if (fd >= 0)
+			close(fd);
 		return fail("%s was detached", mon->ifname);
+	}
 	ret = set_until(mon, fd, until_ns);
 	close(fd);
 	return ret;

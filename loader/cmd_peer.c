@@ -205,7 +205,11 @@ static int do_list(int argc, char **argv)
 			return USAGE;
 		json = true;
 	}
-	optind++; /* "list" */
+	/* Options may stand in front of it; getopt_long() has sorted. */
+	if (optind == argc || strcmp(argv[optind], "list"))
+		return usage("peer: --json goes with list only: write `tunload "
+			     "peer list IFACE --json`");
+	optind++;
 	ret = only_iface(argc, argv, &ifname);
 	return ret ?: show_list(ifname, json);
 }

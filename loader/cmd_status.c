@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "json.h"
 #include "pins.h"
+#include "routes_missing.h"
 #include "status.h"
 
 static uint64_t now_ns(void)
@@ -36,6 +37,18 @@ static int read_stats(const struct maps *m, struct snapshot *s)
 	return ret;
 }
 
+static int read_routes(struct snapshot *s)
+{
+	struct routes_there there;
+	int ret = routes_there_read(&s->conf, &there);
+
+	if (ret)
+		return ret;
+	s->routes_missing = routes_missing(&there, &s->conf);
+	routes_there_free(&there);
+	return OK;
+}
+
 static int snapshot_read(struct snapshot *s, const char *ifname)
 {
 	struct maps m;
@@ -45,10 +58,14 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 		return ret;
 	*s = (struct snapshot){.now_ns = now_ns()};
 	ret = interface_read(&m, &s->iface);
+	/* Somebody may have edited it by hand. */
+	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';
 	if (!ret)
 		ret = state_read(&m, ifname, &s->conf);
 	if (!ret) {
 		ret = read_stats(&m, s);
+		if (!ret)
+			ret = read_routes(s);
 		if (ret)
 			snapshot_free(s);
 	}

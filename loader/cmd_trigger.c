@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "json.h"
 #include "pins.h"
+#include "routes_missing.h"
 #include "trigger.h"
 
 #define WAIT_MAX 3600
@@ -35,15 +36,15 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
-/* It keeps its path open, and has had no traffic for as long as that takes.
- * With prefixes of both families there are two protocols to keep open, of which
- * the counters do not say which one was silent. */
+/* It keeps its path open, has something to send to, and has had no traffic for
+ * as long as that takes. With prefixes of both families there are two protocols
+ * to keep open, of which the counters do not say which one was silent. */
 static int is_due(const struct maps *m, const struct peer *p, bool *due)
 {
 	struct tl_peer_stats stats;
 
 	*due = false;
-	if (!p->keepalive)
+	if (!p->keepalive || !p->probe.family)
 		return OK;
 	if (stats_read(m, p->id, &stats))
 		return FAILED;
@@ -162,6 +163,49 @@ static int run(struct selection *s, const struct maps *m, const struct args *a)
 	return ret ? ret : report(s, a);
 }
 
+static int any_missing(const struct conf *c, bool *any)
+{
+	struct routes_there there;
+	int ret = routes_there_read(c, &there);
+
+	if (ret)
+		return ret;
+	*any = routes_missing(&there, c);
+	routes_there_free(&there);
+	return OK;
+}
+
+/* The state is read again: it may have changed before the lock was ours. */
+static int sync_locked(const char *ifname)
+{
+	struct conf c;
+	int ret = state_running(ifname, &c);
+
+	if (ret)
+		return ret;
+	ret = routes_sync(&c);
+	conf_free(&c);
+	return ret;
+}
+
+/* What runs by a timer puts right what others, the kernel included, did to our
+ * routes meanwhile. */
+static int mend_routes(const struct conf *c)
+{
+	struct pins pins;
+	bool any;
+	int ret = any_missing(c, &any);
+
+	if (ret || !any)
+		return ret;
+	ret = pins_open(&pins, c->ifname, false);
+	if (ret)
+		return ret;
+	ret = sync_locked(c->ifname);
+	pins_close(&pins);
+	return ret;
+}
+
 static int trigger(const struct args *a)
 {
 	struct selection s = {0};
@@ -172,7 +216,10 @@ static int trigger(const struct args *a)
 		return ret;
 	ret = state_read(&m, a->ifname, &s.conf);
 	if (!ret) {
-		ret = run(&s, &m, a);
+		if (a->due)
+			ret = mend_routes(&s.conf);
+		if (!ret)
+			ret = run(&s, &m, a);
 		conf_free(&s.conf);
 	}
 	free(s.peers);

@@ -113,7 +113,9 @@ struct origin allowed_origin(const struct peer *p, const struct prefix *allowed)
 struct ip peer_other_probe(const struct peer *p)
 {
 	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (p->allowed[i].ip.family != p->probe.family)
+		/* A default route has no first host. */
+		if (p->allowed[i].len &&
+		    p->allowed[i].ip.family != p->probe.family)
 			return prefix_first_host(&p->allowed[i]);
 	}
 	return (struct ip){0};

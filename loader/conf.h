@@ -104,6 +104,7 @@ struct conf {
 	uint32_t path_mtu;
 	uint32_t pmtu_expiry; /* s for which a learnt path MTU holds */
 	bool routes;
+	bool exceptions_changed; /* by state_apply(), which sees to them */
 	struct peer *peers;
 	size_t n_peers;
 };
@@ -116,9 +117,10 @@ struct peer *conf_peer(const struct conf *c, const char *name);
  * peers become invalid. */
 struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
-/* A second address to probe: the first host of the first allowed prefix whose
- * family is not the probe's; family 0 if all are of one. Inner IPv4 and IPv6
- * are two protocols outside, 4 and 41, and a stateful filter opens them apart.
+/* A second address to probe: the first host of the first allowed prefix, no
+ * default route, whose family is not the probe's; family 0 if there is none.
+ * Inner IPv4 and IPv6 are two protocols outside, 4 and 41, and a stateful
+ * filter opens them apart.
  */
 struct ip peer_other_probe(const struct peer *p);
 /* Deep copy. */

@@ -5,11 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An allowed prefix and whose it is, for sorting. */
-struct owned {
-	const struct prefix *prefix;
-	const struct peer *peer;
-};
+#include "conf_owner.h"
 
 /* " (line N)", or "" for what no file told of. */
 static const char *place(struct origin from, char buf[static 32])
@@ -124,29 +120,6 @@ static int check_peer(const struct conf *c, const struct peer *p)
 	return ret;
 }
 
-/* Peers in the order of the file, one that the command line is about last: the
- * later one gets the blame. */
-static int compare_peers(const struct peer *a, const struct peer *b)
-{
-	if (a->origin.line != b->origin.line)
-		return a->origin.line < b->origin.line ? -1 : 1;
-	return a < b ? -1 : a > b;
-}
-
-static int compare_owned(const void *a, const void *b)
-{
-	const struct owned *x = a, *y = b;
-	int order = memcmp(&x->prefix->ip, &y->prefix->ip, sizeof(struct ip));
-
-	if (order)
-		return order;
-	if (x->prefix->len != y->prefix->len)
-		return x->prefix->len < y->prefix->len ? -1 : 1;
-	if (x->peer != y->peer)
-		return compare_peers(x->peer, y->peer);
-	return x->prefix < y->prefix ? -1 : x->prefix > y->prefix;
-}
-
 static int report_same_prefix(const struct owned *a, const struct owned *b)
 {
 	struct origin first = allowed_origin(a->peer, a->prefix);
@@ -172,32 +145,35 @@ static int report_same_prefix(const struct owned *a, const struct owned *b)
 			  b->peer->name, prefix);
 }
 
+/* A longer prefix of another peer would take the trigger's packets. */
+static int check_probe_owner(const struct owners *o, const struct peer *p)
+{
+	struct origin from = peer_origin(p, KEY_PROBE);
+	const struct owned *owned = owner_of(o, &p->probe);
+	char probe[IP_STRLEN], prefix[PREFIX_STRLEN];
+
+	if (!p->probe_fixed || !owned || owned->peer == p)
+		return OK;
+	return conf_error(&from,
+			  "peer %s: probe \"%s\" is behind peer %s, whose "
+			  "allowed-ips \"%s\" is longer: give an address "
+			  "behind %s, or auto",
+			  p->name, ip_str(&p->probe, probe), owned->peer->name,
+			  prefix_str(owned->prefix, prefix), p->name);
+}
+
 static int check_prefixes(const struct conf *c)
 {
-	size_t n = 0, total = 0;
-	struct owned *all;
-	int ret = OK;
+	struct owners o;
+	int ret = owners_init(&o, c);
 
-	for (size_t i = 0; i < c->n_peers; i++)
-		total += c->peers[i].n_allowed;
-	if (total > TL_MAX_PREFIXES)
-		return usage(
-			"%s: %zu allowed-ips are more than the %u that fit",
-			c->ifname, total, TL_MAX_PREFIXES);
-	all = malloc((total + 1) * sizeof(*all));
-	if (!all)
-		return fail("out of memory");
-	for (size_t i = 0; i < c->n_peers; i++) {
-		for (size_t j = 0; j < c->peers[i].n_allowed; j++)
-			all[n++] = (struct owned){&c->peers[i].allowed[j],
-						  &c->peers[i]};
+	for (size_t i = 1; !ret && i < o.n; i++) {
+		if (prefix_equal(o.all[i - 1].prefix, o.all[i].prefix))
+			ret = report_same_prefix(&o.all[i - 1], &o.all[i]);
 	}
-	qsort(all, n, sizeof(*all), compare_owned);
-	for (size_t i = 1; !ret && i < n; i++) {
-		if (prefix_equal(all[i - 1].prefix, all[i].prefix))
-			ret = report_same_prefix(&all[i - 1], &all[i]);
-	}
-	free(all);
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		ret = check_probe_owner(&o, &c->peers[i]);
+	owners_free(&o);
 	return ret;
 }
 
@@ -212,7 +188,7 @@ static int compare_endpoints(const void *a, const void *b)
 {
 	const struct peer *const *x = a, *const *y = b;
 
-	return compare_outer(*x, *y) ?: compare_peers(*x, *y);
+	return compare_outer(*x, *y) ?: owner_compare_peers(*x, *y);
 }
 
 static int report_same_endpoint(const struct peer *a, const struct peer *b)

@@ -8,6 +8,10 @@
 
 #include "bpf_log.h"
 
+/* How long a change of modes may last; a command that is killed in it leaves
+ * the guard suspended no longer. */
+#define SWITCH_NS 1000000000ull
+
 /* How long a packet may be on its way from XDP to tc: a softirq's backlog. */
 #define IN_FLIGHT_NS 50000000
 
@@ -157,7 +161,11 @@ static int put_xdp(struct job *j, int prog, enum tl_mode asked, bool *native)
  * first has decapsulated. */
 static int suspend_guard(struct job *j)
 {
-	j->iface->flags |= TL_IF_F_NO_GUARD;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	j->iface->no_guard_until_ns =
+		now.tv_sec * 1000000000ull + now.tv_nsec + SWITCH_NS;
 	return interface_write(j->m, j->iface);
 }
 
@@ -170,7 +178,7 @@ static int finish(struct job *j, bool native, const struct hooks *was)
 	if (was->on[old])
 		nanosleep(&in_flight, NULL);
 	j->iface->mode = native ? TL_MODE_NATIVE : TL_MODE_TC;
-	j->iface->flags &= ~TL_IF_F_NO_GUARD;
+	j->iface->no_guard_until_ns = 0;
 	return interface_write(j->m, j->iface);
 }
 
@@ -221,15 +229,25 @@ static void undo(struct job *j, const struct hooks *was,
 	interface_write(j->m, before);
 }
 
+static int fail_stray(const char *dev, enum hook h)
+{
+	return fail(
+		"%s: the filter of tunload at tc %s is not the one of these "
+		"pins: `tc filter del dev %s %s pref 94`, then detach again",
+		dev, hook_text(h), dev, hook_text(h));
+}
+
 int hooks_attach(const struct programs *g, const struct pins *p,
 		 const struct maps *m, struct tl_interface *iface,
 		 enum tl_mode asked)
 {
 	struct job j = {.p = p, .m = m, .iface = iface};
-	struct tl_interface before = *iface;
+	struct tl_interface before;
 	struct hooks was;
 	int ret;
 
+	iface->no_guard_until_ns = 0; /* of a command that was killed */
+	before = *iface;
 	hooks_query(p, iface->ifindex, &was);
 	j.tc = tc_kind(&was);
 	ret = put_all(&j, g, &was, asked);
@@ -238,7 +256,7 @@ int hooks_attach(const struct programs *g, const struct pins *p,
 	return ret;
 }
 
-void hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours)
+int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours)
 {
 	filter_drop(p, HOOK_TC_INGRESS, ifindex);
 	filter_drop(p, HOOK_TC_EGRESS, ifindex);
@@ -246,4 +264,9 @@ void hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours)
 		link_drop(p, h);
 	if (clsact_ours)
 		clsact_drop(ifindex);
+	for (enum hook h = HOOK_TC_INGRESS; h < HOOK_COUNT; h++) {
+		if (ifindex && filter_of_tunload(h, ifindex))
+			return fail_stray(p->ifname, h);
+	}
+	return OK;
 }

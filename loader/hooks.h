@@ -6,6 +6,10 @@
 
 #include "programs.h"
 
+/* Attach types since Linux 6.6, not in older headers. */
+#define TCX_INGRESS 46
+#define TCX_EGRESS  47
+
 /* The links of p are there, but the interface or its namespace is gone. Without
  * links (clsact) this cannot be seen: false. */
 bool hooks_dead(const struct pins *p);
@@ -18,8 +22,14 @@ int link_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
 void link_drop(const struct pins *p, enum hook h);
 
 /* hooks_clsact.c, for kernels before 6.6. A filter of ours: the program pinned
- * under p, or one that uses p's maps. */
+ * under p or staged there. */
 bool filter_exists(const struct pins *p, enum hook h, uint32_t ifindex);
+/* The same for just the pinned or just the staged one. */
+bool filter_holds(const struct pins *p, enum hook h, uint32_t ifindex,
+		  bool staged);
+/* Our preference and handle are taken by a filter with our program's name,
+ * whosever pins it has. */
+bool filter_of_tunload(enum hook h, uint32_t ifindex);
 /* -EBUSY: our preference and handle are somebody else's. */
 int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
 void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex);

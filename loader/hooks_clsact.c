@@ -2,6 +2,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -36,35 +37,17 @@ static uint32_t filter_prog_id(enum hook h, uint32_t ifindex)
 	return bpf_tc_query(&hook, &opts) ? 0 : opts.prog_id;
 }
 
-static int pin_open(const struct pins *p, const char *name)
-{
-	char path[PATH_MAX];
-
-	return pins_path(path, p->ifname, name) ? -1 : bpf_obj_get(path);
-}
-
 /* 0: not there. */
-static uint32_t pinned_map_id(const struct pins *p)
-{
-	struct bpf_map_info info = {0};
-	uint32_t len = sizeof(info);
-	int fd = pin_open(p, "verdicts"), err;
-
-	if (fd < 0)
-		return 0;
-	err = bpf_obj_get_info_by_fd(fd, &info, &len);
-	close(fd);
-	return err ? 0 : info.id;
-}
-
-static uint32_t pinned_prog_id(const struct pins *p, enum hook h)
+static uint32_t pinned_prog_id(const struct pins *p, enum hook h, bool staged)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
-	int fd = pin_open(p, h == HOOK_TC_EGRESS ? "prog_tc_egress"
-						 : "prog_tc_ingress");
-	int err;
+	char path[PATH_MAX];
+	int fd, err;
 
+	if (programs_path(path, p, h, staged))
+		return 0;
+	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return 0;
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
@@ -72,38 +55,18 @@ static uint32_t pinned_prog_id(const struct pins *p, enum hook h)
 	return err ? 0 : info.id;
 }
 
-/* A program that counts in our map is ours though its pin is another's, because
- * a command was killed between the two. Needs CAP_SYS_ADMIN. */
-static bool uses_map(uint32_t prog_id, uint32_t map_id)
+bool filter_holds(const struct pins *p, enum hook h, uint32_t ifindex,
+		  bool staged)
 {
-	uint32_t maps[64];
-	struct bpf_prog_info info = {
-		.nr_map_ids = 64,
-		.map_ids = (uintptr_t)maps,
-	};
-	uint32_t len = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(prog_id);
-	int err;
+	uint32_t prog = filter_prog_id(h, ifindex);
 
-	if (fd < 0)
-		return false;
-	err = bpf_obj_get_info_by_fd(fd, &info, &len);
-	close(fd);
-	for (uint32_t i = 0; !err && i < info.nr_map_ids && i < 64; i++) {
-		if (maps[i] == map_id)
-			return true;
-	}
-	return false;
+	return prog && prog == pinned_prog_id(p, h, staged);
 }
 
 bool filter_exists(const struct pins *p, enum hook h, uint32_t ifindex)
 {
-	uint32_t prog = filter_prog_id(h, ifindex), map;
-
-	if (!prog || prog == pinned_prog_id(p, h))
-		return prog;
-	map = pinned_map_id(p);
-	return map && uses_map(prog, map);
+	return filter_holds(p, h, ifindex, false) ||
+	       filter_holds(p, h, ifindex, true);
 }
 
 int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog)
@@ -141,6 +104,48 @@ static int tc_dump(uint16_t type, uint32_t ifindex, uint32_t parent,
 	tcm->tcm_ifindex = ifindex;
 	tcm->tcm_parent = parent;
 	return nl_talk(&r, each, data) ? -errno : 0;
+}
+
+struct name_search {
+	const char *name;
+	bool found;
+};
+
+/* libbpf calls a filter "PROGRAM:[ID]". */
+static int find_name(const struct nlmsghdr *nlh, void *data)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[TCA_MAX + 1], *attr;
+	struct name_search *s = data;
+	size_t len = strlen(s->name);
+
+	if (tcm->tcm_handle != FILTER_HANDLE ||
+	    TC_H_MAJ(tcm->tcm_info) >> 16 != FILTER_PRIORITY)
+		return MNL_CB_OK;
+	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
+	if (!tb[TCA_OPTIONS])
+		return MNL_CB_OK;
+	mnl_attr_for_each_nested(attr, tb[TCA_OPTIONS])
+	{
+		if (mnl_attr_get_type(attr) != TCA_BPF_NAME ||
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0)
+			continue;
+		if (!strncmp(mnl_attr_get_str(attr), s->name, len) &&
+		    mnl_attr_get_str(attr)[len] == ':')
+			s->found = true;
+	}
+	return MNL_CB_OK;
+}
+
+bool filter_of_tunload(enum hook h, uint32_t ifindex)
+{
+	bool egress = h == HOOK_TC_EGRESS;
+	struct name_search s = {.name = egress ? "tc_egress" : "tc_ingress"};
+	uint32_t parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS
+							: TC_H_MIN_INGRESS);
+
+	return !tc_dump(RTM_GETTFILTER, ifindex, parent, find_name, &s) &&
+	       s.found;
 }
 
 struct kind_search {

@@ -7,10 +7,6 @@
 #include "bpf_log.h"
 #include "hooks.h"
 
-/* Since Linux 6.6, not in older headers. */
-#define TCX_INGRESS 46
-#define TCX_EGRESS  47
-
 static const struct {
 	const char *pin;
 	int attach_type;

@@ -88,19 +88,17 @@ static bool dir_empty(const char *path)
 	return empty;
 }
 
-/* Only over an empty directory: `--bpffs /proc` must not hide the host's own,
- * and a typing error must not make a new one. */
-static int mount_bpffs(struct pins *p)
+static bool is_bpffs(const char *dir)
 {
-	const char *dir = pins_bpffs();
 	struct statfs fs;
 
-	if (statfs(dir, &fs))
-		return fail("cannot use \"%s\" as bpffs: %s; make it, or name "
-			    "another with --bpffs",
-			    dir, strerror(errno));
-	if (fs.f_type == BPF_FS_MAGIC)
-		return OK;
+	return !statfs(dir, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* Only over an empty directory: `--bpffs /proc` must not hide the host's own,
+ * and a typing error must not make a new one. */
+static int mount_over(struct pins *p, const char *dir)
+{
 	if (!dir_empty(dir))
 		return fail("\"%s\" is not a bpffs, nor an empty directory to "
 			    "mount one at: name another with --bpffs",
@@ -114,18 +112,63 @@ static int mount_bpffs(struct pins *p)
 	return OK;
 }
 
+/* The lock on what is mounted over: two that start at once must not stack two
+ * mounts. */
+static int mount_bpffs(struct pins *p)
+{
+	const char *dir = pins_bpffs();
+	int fd, ret = OK;
+
+	if (is_bpffs(dir))
+		return OK;
+	fd = open(dir, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || flock(fd, LOCK_EX))
+		ret = fail("cannot use \"%s\" as bpffs: %s; make it, or name "
+			   "another with --bpffs",
+			   dir, strerror(errno));
+	else if (!is_bpffs(dir))
+		ret = mount_over(p, dir);
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* One that was there may have been made by anybody: a bpffs is often open to
+ * all. ENOENT: a detach has just removed it or its parent; tried again. */
+static int make_dir(const char *dir)
+{
+	struct stat st = {0};
+	int fd, ret;
+
+	if (!mkdir(dir, 0700) || errno == ENOENT)
+		return OK;
+	if (errno != EEXIST)
+		return fail("cannot make \"%s\": %s", dir, strerror(errno));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? OK
+				       : fail("cannot open \"%s\": %s", dir,
+					      strerror(errno));
+	if (fstat(fd, &st) || st.st_uid != geteuid())
+		ret = fail("\"%s\" belongs to user %u: see who made it, then "
+			   "`rm -r` it",
+			   dir, st.st_uid);
+	else
+		ret = fchmod(fd, 0700) ? fail("cannot close \"%s\" to others: "
+					      "%s",
+					      dir, strerror(errno))
+				       : OK;
+	close(fd);
+	return ret;
+}
+
 static int make_dirs(const struct pins *p)
 {
 	char parent[PATH_MAX];
 
 	strcpy(parent, p->dir);
 	*strrchr(parent, '/') = 0;
-	if (mkdir(parent, 0700) && errno != EEXIST)
-		return fail("cannot make \"%s\": %s", parent, strerror(errno));
-	/* ENOENT: a detach has just removed the empty parent; tried again. */
-	if (mkdir(p->dir, 0700) && errno != EEXIST && errno != ENOENT)
-		return fail("cannot make \"%s\": %s", p->dir, strerror(errno));
-	return OK;
+	return make_dir(parent) ?: make_dir(p->dir);
 }
 
 static int not_attached(const struct pins *p)

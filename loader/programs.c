@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "bpf_log.h"
+#include "hooks.h"
 #include "tunload.skel.h"
 
 /* The order of enum hook. */
@@ -91,28 +92,73 @@ int programs_load(struct programs *g, const struct pins *p)
 }
 
 /* No dots in the name of the moment: bpffs refuses them. */
-static int pin_one(const struct pins *p, const char *name, int fd)
+int programs_path(char path[static PATH_MAX], const struct pins *p, enum hook h,
+		  bool staged)
 {
-	char path[PATH_MAX], new_name[64], new_path[PATH_MAX];
+	char name[64];
 
-	snprintf(new_name, sizeof(new_name), "%s_new", name);
-	if (pins_path(path, p->ifname, name) ||
-	    pins_path(new_path, p->ifname, new_name))
+	snprintf(name, sizeof(name), "%s%s", prog_pins[h],
+		 staged ? "_new" : "");
+	return pins_path(path, p->ifname, name);
+}
+
+static int commit_one(const struct pins *p, enum hook h)
+{
+	char path[PATH_MAX], staged[PATH_MAX];
+
+	if (programs_path(path, p, h, false) ||
+	    programs_path(staged, p, h, true))
 		return FAILED;
-	unlink(new_path); /* of a command that was killed here */
-	if (bpf_obj_pin(fd, new_path) || rename(new_path, path))
+	if (rename(staged, path))
 		return fail("cannot pin a program at \"%s\": %s", path,
 			    strerror(errno));
 	return OK;
 }
 
-int programs_pin(const struct programs *g, const struct pins *p)
+static int stage_one(const struct pins *p, enum hook h, int fd,
+		     uint32_t ifindex)
+{
+	char path[PATH_MAX];
+
+	if (programs_path(path, p, h, true))
+		return FAILED;
+	/* Of a command that was killed after it had put it on the hook. */
+	if (filter_holds(p, h, ifindex, true) && commit_one(p, h))
+		return FAILED;
+	unlink(path); /* or before */
+	if (bpf_obj_pin(fd, path))
+		return fail("cannot pin a program at \"%s\": %s", path,
+			    strerror(errno));
+	return OK;
+}
+
+int programs_stage(const struct programs *g, const struct pins *p,
+		   uint32_t ifindex)
 {
 	int ret = OK;
 
 	for (enum hook h = 0; !ret && h < HOOK_COUNT; h++)
-		ret = pin_one(p, prog_pins[h], g->fd[h]);
+		ret = stage_one(p, h, g->fd[h], ifindex);
 	return ret;
+}
+
+int programs_commit(const struct pins *p)
+{
+	int ret = OK;
+
+	for (enum hook h = 0; !ret && h < HOOK_COUNT; h++)
+		ret = commit_one(p, h);
+	return ret;
+}
+
+void programs_unstage(const struct pins *p)
+{
+	char path[PATH_MAX];
+
+	for (enum hook h = 0; h < HOOK_COUNT; h++) {
+		if (!programs_path(path, p, h, true))
+			unlink(path);
+	}
 }
 
 int programs_open(struct programs *g, const struct pins *p)
@@ -123,7 +169,7 @@ int programs_open(struct programs *g, const struct pins *p)
 	for (enum hook h = 0; h < HOOK_COUNT; h++)
 		g->fd[h] = -1;
 	for (enum hook h = 0; h < HOOK_COUNT; h++) {
-		if (!pins_path(path, p->ifname, prog_pins[h]))
+		if (!programs_path(path, p, h, false))
 			g->fd[h] = bpf_obj_get(path);
 		if (g->fd[h] < 0) {
 			programs_close(g);

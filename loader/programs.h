@@ -18,9 +18,21 @@ struct programs {
 /* Loads the object. Maps already pinned under p are used again (an upgrade
  * keeps peers and counters), the others are new and get pinned. */
 int programs_load(struct programs *g, const struct pins *p);
-/* Pins the three programs in place of those that are there (rename, so that a
+/*
+ * Pins the three programs beside those that are there, before they go on any
+ * hook: whatever cuts us off, what is on a hook has a pin. What such a cut has
+ * left on the hooks of ifindex is pinned in its place first.
+ */
+int programs_stage(const struct programs *g, const struct pins *p,
+		   uint32_t ifindex);
+/* The staged ones take the place of those that are there (rename, so that a
  * reader always finds one). */
-int programs_pin(const struct programs *g, const struct pins *p);
+int programs_commit(const struct pins *p);
+/* The staged ones go. */
+void programs_unstage(const struct pins *p);
+/* Where the program of that hook is pinned, or staged. */
+int programs_path(char path[static PATH_MAX], const struct pins *p, enum hook h,
+		  bool staged);
 /* The programs that are pinned, without their maps. */
 int programs_open(struct programs *g, const struct pins *p);
 void programs_close(struct programs *g);
@@ -45,8 +57,13 @@ int hooks_attach(const struct programs *g, const struct pins *p,
 		 const struct maps *m, struct tl_interface *iface,
 		 enum tl_mode asked);
 /* Takes ours off, and the clsact qdisc if it was ours and is empty. Works on
- * half-finished states and when the interface is gone. */
-void hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours);
+ * half-finished states and when the interface is gone. FAILED: a filter of
+ * tunload's is left that these pins do not know. */
+int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours);
 void hooks_query(const struct pins *p, uint32_t ifindex, struct hooks *out);
+/* FAILED, with what to do, if programs of tunload are on the interface, which
+ * is to have none: pinned under another bpffs or another name. Those on links
+ * can be told from others only with CAP_SYS_ADMIN. (hooks_others.c) */
+int hooks_free(const char *ifname, uint32_t ifindex);
 
 #endif

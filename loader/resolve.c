@@ -8,6 +8,7 @@
 #include "conf_set.h"
 #include "resolve_host.h"
 #include "resolve_local.h"
+#include "resolve_probe.h"
 
 static int check_link(const struct conf *c, const struct link_info *link)
 {
@@ -89,15 +90,6 @@ static int peer_local(const struct conf *c, const struct host *h,
 				 p->name, c->ifname, p->endpoint.family,
 				 endpoint_str(p, endpoint));
 	return OK;
-}
-
-/* The first host behind the peer; a default route has none to name. */
-static struct ip default_probe(const struct peer *p)
-{
-	for (size_t i = 0; i < p->n_allowed; i++)
-		if (p->allowed[i].len)
-			return prefix_first_host(&p->allowed[i]);
-	return (struct ip){0};
 }
 
 static const struct prefix *first_ipv6(const struct peer *p)
@@ -204,8 +196,6 @@ static int resolve_peer(const struct conf *c, const struct host *h,
 {
 	int ret = peer_local(c, h, p);
 
-	if (!p->probe_fixed)
-		p->probe = default_probe(p);
 	return ret ? ret : peer_mtu(c, h, p);
 }
 
@@ -225,6 +215,8 @@ static int resolve_on(struct conf *c, const struct host *h)
 		ret = check_sources(c);
 	for (i = 0; !ret && i < c->n_peers; i++)
 		ret = resolve_peer(c, h, &c->peers[i]);
+	if (!ret)
+		ret = resolve_probes(c);
 	return ret ? ret : conf_check(c);
 }
 

@@ -44,17 +44,6 @@ static int compare_exceptions(const void *va, const void *vb)
 	return d ? d : (int)b->own - (int)a->own;
 }
 
-static void shorten(struct prefix *p, uint8_t len)
-{
-	for (size_t byte = 0; byte < sizeof(p->ip.addr); byte++) {
-		int bits = (int)len - (int)byte * 8;
-
-		if (bits < 8)
-			p->ip.addr[byte] &= bits > 0 ? 0xff00 >> bits : 0;
-	}
-	p->len = len;
-}
-
 static bool is_allowed(const struct set *s, const struct prefix *p)
 {
 	return s->lengths[p->ip.family == 6][p->len] &&
@@ -70,7 +59,7 @@ static bool is_exception(const struct set *s, const struct prefix *p)
 	if (is_allowed(s, p))
 		return false;
 	for (int len = p->len - 1; len >= 0; len--) {
-		shorten(&shorter, len);
+		prefix_shorten(&shorter, len);
 		if (is_allowed(s, &shorter))
 			return true;
 	}

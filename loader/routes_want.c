@@ -68,7 +68,8 @@ static bool has_default(const struct conf *c, uint8_t family)
 }
 
 /* The endpoint keeps the next hop it had when the default route goes into the
- * tunnel. One on the link has a longer route than that already. */
+ * tunnel. A route of the host's own that is longer than our halves keeps it
+ * anyway. */
 static int want_endpoint(struct list *l, const struct peer *peer,
 			 const struct route *hop)
 {
@@ -81,7 +82,7 @@ static int want_endpoint(struct list *l, const struct peer *peer,
 		.origin = peer_origin(peer, KEY_ENDPOINT),
 	};
 
-	if (!hop->gateway.family && hop->dst.len)
+	if (hop->dst.len > 1)
 		return OK;
 	if (!hop->gateway.family)
 		route.gateway = peer->endpoint;

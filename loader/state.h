@@ -42,14 +42,15 @@ int state_running(const char *ifname, struct conf *out);
  * Makes the maps equal to c, differences only, in an order that never shows the
  * data plane a peer without its settings: new peers and counters, endpoints,
  * prefixes with exceptions, then removals in the reverse order. A peer keeps id
- * and counters by its name; c's ids are filled in. The settings of the
+ * and counters by its name; c's ids are filled in,
+ * exceptions_changed too. The settings of the
  * interface are written too, except the mode, which is hooks_attach()'s.
  */
 int state_apply(const struct maps *m, struct conf *c,
 		const struct exception *exceptions, size_t n_exceptions);
 
 /* Counters of one peer, or with TL_PEER_NONE of the interface, summed over the
- * CPUs; the last_*_ns are the latest. */
+ * CPUs; the last_*_ns are the latest. All zero for a peer that is gone. */
 int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out);
 
 /* By enum tl_verdict. */

@@ -185,6 +185,32 @@ static bool is_allowed(const void *value)
 	return !is_exception(value);
 }
 
+/* Some exception of a is not in b, or is another one there. */
+static bool exceptions_lack(const struct table *a, const struct table *b)
+{
+	const void *value;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (!is_exception(table_value(a, i)))
+			continue;
+		value = table_find(b, table_key(a, i));
+		if (!value || memcmp(value, table_value(a, i), a->value))
+			return true;
+	}
+	return false;
+}
+
+static bool exceptions_differ(const struct state_tables *now,
+			      const struct state_tables *want)
+{
+	for (int i = STATE_PREFIXES4; i <= STATE_PREFIXES6; i++) {
+		if (exceptions_lack(&now->t[i], &want->t[i]) ||
+		    exceptions_lack(&want->t[i], &now->t[i]))
+			return true;
+	}
+	return false;
+}
+
 /* An exception must be there before the shorter prefix that it is from. */
 static int put_prefixes(const struct state_tables *now,
 			const struct state_tables *want)
@@ -272,8 +298,10 @@ int state_apply(const struct maps *m, struct conf *c,
 		ret = want_all(&want, &now.t[STATE_PEERS], c, exceptions,
 			       n_exceptions);
 	}
-	if (!ret)
+	if (!ret) {
+		c->exceptions_changed = exceptions_differ(&now, &want);
 		ret = change(m, &now, &want);
+	}
 	if (!ret)
 		ret = write_settings(m, c);
 	state_tables_free(&now);

@@ -23,6 +23,15 @@ static struct ip ip_if_set(uint8_t family, const uint8_t *addr)
 		     addr);
 }
 
+static enum tl_mode mode_of(uint32_t asked)
+{
+	if (asked <= TL_MODE_TC)
+		return asked;
+	warn("map \"interface\": mode_asked %u is no mode: taken as auto",
+	     asked);
+	return TL_MODE_AUTO;
+}
+
 static void read_settings(struct conf *c, const struct tl_interface *v)
 {
 	c->ifindex = v->ifindex;
@@ -32,7 +41,7 @@ static void read_settings(struct conf *c, const struct tl_interface *v)
 	c->local6_fixed = v->flags & TL_IF_F_LOCAL6_FIXED;
 	c->source4 = ip_if_set(4, v->source4);
 	c->source6 = ip_if_set(6, v->source6);
-	c->mode = v->mode_asked;
+	c->mode = mode_of(v->mode_asked);
 	c->path_mtu = v->path_mtu;
 	c->pmtu_expiry = v->pmtu_expiry;
 	c->routes = !(v->flags & TL_IF_F_NO_ROUTES);
@@ -220,6 +229,35 @@ static int read_all(struct conf *c, const struct state_tables *s)
 	return ret;
 }
 
+static bool any_orphan(const struct table *prefixes, const struct table *peers)
+{
+	struct tl_prefix v;
+
+	for (size_t i = 0; i < prefixes->n; i++) {
+		memcpy(&v, table_value(prefixes, i), sizeof(v));
+		if (v.peer != TL_PEER_NONE && !table_find(peers, &v.peer))
+			return true;
+	}
+	return false;
+}
+
+/* Who reads without the lock may meet a change half way: a peer that came
+ * behind the reader, with its prefixes still before him. Then once more. */
+static int read_tables(struct state_tables *s, const struct maps *m)
+{
+	const struct table *peers = &s->t[STATE_PEERS];
+	int ret;
+
+	state_tables_init(s, m);
+	ret = state_tables_read(s);
+	if (ret || (!any_orphan(&s->t[STATE_PREFIXES4], peers) &&
+		    !any_orphan(&s->t[STATE_PREFIXES6], peers)))
+		return ret;
+	state_tables_free(s);
+	state_tables_init(s, m);
+	return state_tables_read(s);
+}
+
 int state_read(const struct maps *m, const char *ifname, struct conf *out)
 {
 	struct tl_interface iface;
@@ -227,9 +265,9 @@ int state_read(const struct maps *m, const char *ifname, struct conf *out)
 	int ret = interface_read(m, &iface);
 
 	conf_init(out, ifname);
-	state_tables_init(&s, m);
-	if (!ret)
-		ret = state_tables_read(&s);
+	if (ret)
+		return ret;
+	ret = read_tables(&s, m);
 	if (!ret) {
 		read_settings(out, &iface);
 		ret = read_all(out, &s);

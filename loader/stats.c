@@ -50,7 +50,8 @@ int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
 	if (!s)
 		return fail("cannot count the CPUs, or out of memory");
 	v = (struct tl_verdicts *)s;
-	if (bpf_map_lookup_elem(fd, &key, s))
+	/* A peer that is being removed has none any more. */
+	if (bpf_map_lookup_elem(fd, &key, s) && errno != ENOENT)
 		ret = fail("cannot read the counters of peer id %u: %s", peer,
 			   strerror(errno));
 	for (int i = 0; !ret && i < cpus; i++) {

@@ -12,6 +12,7 @@ struct snapshot {
 	struct conf conf;
 	struct tl_interface iface;
 	struct tl_verdicts verdicts; /* of the interface */
+	size_t routes_missing;	     /* of ours: somebody else removed them */
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 };
 

@@ -193,6 +193,17 @@ static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 	print_hint(out, p, &stats->verdicts);
 }
 
+static void print_routes(FILE *out, const struct snapshot *s)
+{
+	if (!s->conf.routes)
+		fprintf(out, "  routes       none of ours (routes = no)\n");
+	if (s->routes_missing)
+		fprintf(out,
+			"  hint         routes are missing: %zu of the allowed "
+			"prefixes: run `tunload reload %s`\n",
+			s->routes_missing, s->conf.ifname);
+}
+
 void status_text(FILE *out, const struct snapshot *s)
 {
 	const struct tl_interface *iface = &s->iface;
@@ -203,8 +214,7 @@ void status_text(FILE *out, const struct snapshot *s)
 		iface->mode_reason);
 	fprintf(out, "  local4       %s\n", ip_str(&s->conf.local4, local));
 	fprintf(out, "  local6       %s\n", ip_str(&s->conf.local6, local));
-	if (!s->conf.routes)
-		fprintf(out, "  routes       none of ours (routes = no)\n");
+	print_routes(out, s);
 	if (!s->conf.n_peers)
 		fprintf(out,
 			"\nno peers: add them with `tunload peer add %s "

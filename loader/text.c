@@ -143,6 +143,12 @@ bool prefix_within(const struct prefix *inner, const struct prefix *outer)
 	return inner->len >= outer->len && prefix_contains(outer, &inner->ip);
 }
 
+void prefix_shorten(struct prefix *p, uint8_t len)
+{
+	clear_host_bits(&p->ip, len);
+	p->len = len;
+}
+
 struct ip prefix_first_host(const struct prefix *p)
 {
 	unsigned int bits = address_bits(&p->ip);

@@ -42,6 +42,8 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *p, const struct ip *ip);
 /* inner lies within outer, or is the same; families must agree. */
 bool prefix_within(const struct prefix *inner, const struct prefix *outer);
+/* Makes p the prefix of that smaller length around it. */
+void prefix_shorten(struct prefix *p, uint8_t len);
 /* First host address: .1 for a network, the address itself for /31, /32, /127
  * and /128; 10.0.0.1 style also for IPv6 (::1 in the prefix). */
 struct ip prefix_first_host(const struct prefix *p);

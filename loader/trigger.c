@@ -7,6 +7,7 @@
 #include "trigger.h"
 
 #include "echo.h"
+#include "routes_missing.h"
 #include "trigger_hint.h"
 
 /* The first request may die waiting for ARP or neighbour discovery, and the
@@ -15,7 +16,8 @@
 
 struct run {
 	const struct maps *m;
-	uint32_t ifindex;
+	const struct conf *c;
+	struct routes_there there;
 	struct trigger_result *results;
 	struct tl_peer_stats *before; /* one a result */
 	size_t n;
@@ -35,8 +37,8 @@ static void resolve_next_hop(const struct run *run, const struct peer *p)
 {
 	struct route hop;
 
-	if (!route_lookup(&p->endpoint, run->ifindex, &hop))
-		neigh_use(run->ifindex,
+	if (!route_lookup(&p->endpoint, run->c->ifindex, &hop))
+		neigh_use(run->c->ifindex,
 			  hop.gateway.family ? &hop.gateway : &p->endpoint);
 }
 
@@ -50,9 +52,14 @@ static void send_one(struct run *run, size_t i)
 		hint_no_probe(r);
 		return;
 	}
+	/* It would leave without the tunnel, by whatever route there is. */
+	if (route_missing_to(&run->there, p, &p->probe)) {
+		hint_no_route(r, run->c->ifname);
+		return;
+	}
 	resolve_next_hop(run, p);
 	/* Best effort: the host may not have got that family. */
-	if (other.family)
+	if (other.family && !route_missing_to(&run->there, p, &other))
 		echo_send(&run->echo, &other, i, now_s());
 	if (!echo_send(&run->echo, &p->probe, i, now_s()))
 		r->sent = true;
@@ -67,37 +74,48 @@ static void send_unanswered(struct run *run)
 			send_one(run, i);
 }
 
-/* All replies that are there. */
-static void receive(struct run *run)
+/* Whatever comes out of the tunnel shows that the path is open; nothing else
+ * does. */
+static int look_at_counter(struct run *run, size_t i)
+{
+	struct trigger_result *r = &run->results[i];
+	struct tl_peer_stats now;
+
+	if (r->answered || !r->sent)
+		return OK;
+	if (stats_read(run->m, r->peer->id, &now))
+		return FAILED;
+	r->answered = now.verdicts.rx_decap.packets >
+		      run->before[i].verdicts.rx_decap.packets;
+	return OK;
+}
+
+static int look_at_counters(struct run *run)
+{
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < run->n; i++)
+		ret = look_at_counter(run, i);
+	return ret;
+}
+
+/* All replies that are there. One that came without the tunnel, or out of
+ * another peer's, says nothing about this one. */
+static int receive(struct run *run)
 {
 	struct trigger_result *r;
-	double sent_at;
+	double sent_at, rtt_ms;
 	uint32_t i;
 
 	while (echo_receive(&run->echo, &i, &sent_at)) {
 		if (i >= run->n)
 			continue;
 		r = &run->results[i];
-		if (r->rtt_ms < 0)
-			r->rtt_ms = (now_s() - sent_at) * 1e3;
-		r->answered = true;
-	}
-}
-
-/* Whatever comes out of the tunnel shows that the path is open. */
-static int look_at_counters(struct run *run)
-{
-	struct tl_peer_stats now;
-
-	for (size_t i = 0; i < run->n; i++) {
-		struct trigger_result *r = &run->results[i];
-
-		if (r->answered || !r->sent)
-			continue;
-		if (stats_read(run->m, r->peer->id, &now))
+		rtt_ms = (now_s() - sent_at) * 1e3;
+		if (look_at_counter(run, i))
 			return FAILED;
-		r->answered = now.verdicts.rx_decap.packets >
-			      run->before[i].verdicts.rx_decap.packets;
+		if (r->answered && r->rtt_ms < 0)
+			r->rtt_ms = rtt_ms;
 	}
 	return OK;
 }
@@ -119,9 +137,9 @@ static int wait_answers(struct run *run, double wait_s)
 		double until = resend < end ? resend : end;
 
 		echo_wait(&run->echo, until - now);
-		receive(run);
+		ret = receive(run);
 		now = now_s();
-		if (now < until)
+		if (ret || now < until)
 			continue;
 		ret = look_at_counters(run);
 		if (now < end)
@@ -149,8 +167,10 @@ static int explain_silence(const struct run *run, double wait_s)
 
 static int start(struct run *run, const struct peer *const *peers)
 {
-	int ret = OK;
+	int ret = routes_there_read(run->c, &run->there);
 
+	if (ret)
+		return ret;
 	run->before = calloc(run->n + 1, sizeof(*run->before));
 	if (!run->before)
 		return fail("out of memory");
@@ -166,8 +186,7 @@ int trigger_send(const struct conf *c, const struct maps *m,
 		 const struct peer *const *peers, size_t n, double wait_s,
 		 struct trigger_result *results)
 {
-	struct run run = {
-		.m = m, .ifindex = c->ifindex, .results = results, .n = n};
+	struct run run = {.m = m, .c = c, .results = results, .n = n};
 	int ret = echo_open(&run.echo, c->ifname, &c->source4, &c->source6);
 
 	if (!ret)
@@ -179,6 +198,7 @@ int trigger_send(const struct conf *c, const struct maps *m,
 	if (!ret)
 		ret = explain_silence(&run, wait_s);
 	echo_close(&run.echo);
+	routes_there_free(&run.there);
 	free(run.before);
 	return ret;
 }

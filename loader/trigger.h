@@ -17,8 +17,9 @@ struct trigger_result {
  * Sends an ICMP or ICMPv6 echo request to the probe of each of the n peers of
  * c, and one of the other family where the peer has prefixes of both, through
  * the interface (SO_BINDTODEVICE) and so through tc_egress, and waits up to
- * wait_s seconds (0: not at all) until every one has answered: by an echo
- * reply, or by its rx counters moving. results has n entries.
+ * wait_s seconds (0: not at all) until every one has answered: its counter
+ * of decapsulated packets has grown, an echo reply alone does not count.
+ * results has n entries.
  */
 int trigger_send(const struct conf *c, const struct maps *m,
 		 const struct peer *const *peers, size_t n, double wait_s,

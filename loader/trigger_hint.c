@@ -22,6 +22,16 @@ void hint_no_probe(struct trigger_result *r)
 		"answers a ping");
 }
 
+void hint_no_route(struct trigger_result *r, const char *ifname)
+{
+	char ip[IP_STRLEN];
+
+	hint(r,
+	     "the route to %s is missing, somebody removed it: run `tunload "
+	     "reload %s`",
+	     ip_str(&r->peer->probe, ip), ifname);
+}
+
 void hint_not_sent(struct trigger_result *r, int err)
 {
 	char ip[IP_STRLEN];
@@ -50,7 +60,7 @@ static int grown(const struct tl_verdicts *before,
 	int found = -1;
 
 	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
-		if (!wanted(i) || b[i].packets - a[i].packets <= most)
+		if (!wanted(i) || b[i].packets <= a[i].packets + most)
 			continue;
 		most = b[i].packets - a[i].packets;
 		found = i;

@@ -6,6 +6,8 @@
 #include "trigger.h"
 
 void hint_no_probe(struct trigger_result *r);
+/* Our route to the probe is gone. */
+void hint_no_route(struct trigger_result *r, const char *ifname);
 /* err: errno of the attempt to send. */
 void hint_not_sent(struct trigger_result *r, int err);
 /* From how the peer's counters moved between sending and now. */

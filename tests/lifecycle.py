@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 
-from lab import run, wait_until
+from lab import TUNLOAD, run, wait_until
 from traffic import family
 
 A, B = "172.22.2.2", "10.10.0.1"
@@ -41,6 +41,14 @@ def conf_a(mode="tc", more="", peers=""):
 def hook_env(hook):
     """The environment that chooses the kind of tc hook."""
     return dict(os.environ, TUNLOAD_HOOK=hook)
+
+
+def as_unit(pair, *args, **kwargs):
+    """Runs `tunload args` on the first host with no more capabilities than the
+    systemd unit has."""
+    return pair.a.run("setpriv", "--no-new-privs", "--bounding-set",
+                      "-all,+bpf,+net_admin,+perfmon,+net_raw", TUNLOAD,
+                      "--bpffs", pair.tl.bpffs, *args, check=False, **kwargs)
 
 
 def bpftool_pinned(kind, path):

@@ -73,6 +73,29 @@ def test_default_route(hosts, mode):
     assert table(host) == before
 
 
+def test_reload_says_that_exceptions_changed(hosts):
+    names, host, tl, _ = hosts
+    text = conf(names, names["around"])
+    tl.attach(text, "--no-trigger")
+    assert "nothing changed" in tl.reload(text).stdout
+    host.ip("route", "add", names["beyond"], "via", names["neighbour"])
+    assert tl.reload(text).stdout == (
+        "eth0: reloaded: exceptions from allowed prefixes changed\n")
+    assert plain_reaches(tl, host, names["beyond"])
+
+
+def test_endpoint_with_a_route_of_its_own(hosts):
+    names, host, tl, _ = hosts
+    host.ip("route", "add", names["endpoint"], "via", names["neighbour"])
+    before = table(host)
+    tl.attach(conf(names, names["all"]), "--no-trigger")
+    ours = host.ip(host.family, "route", "show", "proto", "94").stdout
+    assert len(ours.splitlines()) == 2 and names["endpoint"] not in ours
+    assert plain_reaches(tl, host, names["endpoint"])
+    tl.detach()
+    assert table(host) == before
+
+
 def test_guard_for_a_default_route_only_when_asked_for(hosts):
     names, host, tl, _ = hosts
     tl.attach(conf(names, names["all"], "guard = yes\n"), "--no-trigger")

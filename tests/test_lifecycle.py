@@ -4,14 +4,15 @@ traffic, interfaces and namespaces that go, commands at the same time."""
 import fcntl
 import json
 import os
+import stat
 import sys
 import time
 
 import pytest
 
-from lab import run
-from lifecycle import (A, B, EXTRA_PEER, HOOKS, Pair, conf_a, hook_env,
-                       linked_programs, pinned_programs)
+from lab import TUNLOAD, run
+from lifecycle import (A, B, EXTRA_PEER, HOOKS, Pair, as_unit, conf_a,
+                       hook_env, linked_programs, pinned_programs)
 from traffic import ping
 
 # Time and memory of a command. Not from within the test: what a child counts
@@ -137,6 +138,17 @@ def test_dry_run_changes_nothing(pair):
     assert pair.traces() == before
 
 
+def test_dry_run_of_an_upgrade_is_about_what_runs(pair):
+    pair.tl.attach(conf_a("native"))
+    before = pair.traces()
+    out = pair.tl.ok("attach", "eth0", "--dry-run")
+    assert "peer b: endpoint 192.0.2.2" in out and "10.10.0.0/24" in out
+    assert "native XDP" in out and "no peers" not in out
+    assert "ingress by tc" in pair.tl.ok("attach", "eth0", "--dry-run",
+                                         "--mode", "tc")
+    assert pair.traces() == before
+
+
 # Interfaces and namespaces that come and go
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -192,6 +204,96 @@ def test_namespace_gone_with_its_interface(pair):
     ns.ip("link", "del", "eth0")
     pair.tl.attach(conf_a())
     assert ping(pair.a, B, A)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("mode", ["native", "tc"])
+def test_pins_of_one_interface_in_two_bpffs(pair, mode, hook):
+    env, tl = hook_env(hook), pair.tl
+    tl.attach(conf_a(mode), env=env)
+    before = pair.traces()
+    other = pair.lab.tunload(pair.a, bpffs=pair.lab.new_bpffs())
+    for command in "attach", "detach":
+        done = other.run(command, "eth0", env=env)
+        assert done.returncode == 1 and "--bpffs" in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert pair.traces() == before
+        assert "tunload" not in os.listdir(other.bpffs)
+    assert ping(pair.a, B, A)
+
+
+def test_filters_whose_pins_are_lost(pair):
+    """The unit, too, tells tunload's filters from those of others; and the
+    pins stay as long as one does that they do not know."""
+    tl, clsact = pair.tl, hook_env("clsact")
+    tl.attach(conf_a(), env=clsact)
+    os.rename(tl.pins + "/prog_tc_egress", tl.pins + "/lost")
+    done = as_unit(pair, "detach", "eth0", env=clsact)
+    assert done.returncode == 1 and "pref 94" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert os.path.exists(tl.pins + "/lost")
+    pair.a.run("tc", "filter", "del", "dev", "eth0", "egress", "pref", "94")
+    assert as_unit(pair, "detach", "eth0", env=clsact).returncode == 0
+    assert not os.path.exists(tl.pins)
+
+
+def test_renamed_interface(pair):
+    pair.tl.attach(conf_a("native"))
+    pair.a.ip("link", "set", "eth0", "down")
+    pair.a.ip("link", "set", "eth0", "name", "wan0")
+    pair.a.ip("link", "set", "wan0", "up")
+    done = as_unit(pair, "attach", "wan0")
+    assert done.returncode == 1 and "`tunload detach eth0`" in done.stderr
+    assert done.stderr.count("\n") == 1
+    pair.tl.detach()
+    assert not os.path.exists(pair.tl.pins)
+    assert as_unit(pair, "attach", "wan0").returncode == 0
+    assert as_unit(pair, "detach", "wan0").returncode == 0
+
+
+# The pin directories
+
+def modes(path):
+    """The permissions of the directories of the pins."""
+    return [stat.S_IMODE(os.stat(d).st_mode)
+            for d in (os.path.dirname(path), path)]
+
+
+def test_pins_are_roots_alone(pair):
+    tl = pair.tl
+    os.umask(0)
+    tl.attach(conf_a())
+    assert modes(tl.pins) == [0o700, 0o700]
+    tl.detach()
+    os.makedirs(tl.pins, mode=0o777)
+    tl.attach(conf_a())
+    assert modes(tl.pins) == [0o700, 0o700]
+
+
+@pytest.mark.parametrize("parent", [True, False])
+def test_pins_in_a_directory_of_somebody_else(pair, parent):
+    os.makedirs(pair.tl.pins)
+    path = os.path.dirname(pair.tl.pins) if parent else pair.tl.pins
+    os.chown(path, 65534, -1)
+    done = pair.tl.attach(conf_a(), check=False)
+    assert done.returncode == 1
+    assert f'"{path}" belongs to user 65534' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_first_attaches_at_once_mount_once(pair, tmp_path):
+    conf = pair.tl.write(conf_a())
+    own = pair.lab.tunload(pair.a, bpffs=str(tmp_path))
+    # Time enough for each to find nothing mounted before another has.
+    slow = ["strace", "-f", "-o", "/dev/null", "-e",
+            "inject=mount:delay_enter=500000"]
+    running = [pair.lab.start(pair.a, *slow, TUNLOAD, "--bpffs", tmp_path,
+                              "attach", "eth0", "-c", conf) for _ in range(3)]
+    assert [process.wait(30) for process in running] == [0] * 3
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        assert sum(str(tmp_path) in line for line in f) == 1
+    own.detach()
+    run("umount", tmp_path)
 
 
 # The lock

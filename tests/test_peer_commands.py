@@ -3,12 +3,13 @@
 monitor, and names as endpoints."""
 import json
 import os
+import shlex
 
 import pytest
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 
-from lab import wait_until
+from lab import run, wait_until
 from traffic import ping
 
 PEER = ["endpoint", "192.0.2.2", "allowed-ips", "10.10.0.0/24,fd00:10::/64"]
@@ -95,6 +96,43 @@ def test_a_refused_change_changes_nothing(pair):
         after = tl_a.status()["peers"], routes(a), tl_a.ok("showconf", "eth0")
         assert after == before, words
     assert ping(a, "10.10.0.1")
+
+
+def test_a_change_without_a_route_to_the_endpoint(pair):
+    (a, tl_a), _ = pair
+    a.ip("route", "add", "198.51.100.0/24", "via", "192.0.2.2")
+    tl_a.ok("peer", "add", "eth0", "far", "endpoint", "198.51.100.1",
+            "allowed-ips", "10.30.0.0/24")
+    a.ip("route", "del", "198.51.100.0/24")
+    before = tl_a.status()["peers"]
+    done = tl_a.run("peer", "add", "eth0", "b", *PEER)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "no route to its endpoint" in done.stderr
+    assert tl_a.status()["peers"] == before
+
+
+def test_json_goes_with_list_only(pair):
+    (_, tl_a), _ = pair
+    for words in ["add", "eth0"], ["eth0"], []:
+        done = tl_a.run("peer", "--json", *words)
+        assert done.returncode == 2 and done.stdout == ""
+        assert "--json goes with list only" in done.stderr
+    assert json.loads(tl_a.ok("peer", "--json", "list", "eth0")) == []
+
+
+def test_the_interface_map_edited_by_hand(pair):
+    (_, tl_a), _ = pair
+    pin = os.path.join(tl_a.pins, "interface")
+    raw = json.loads(run("bpftool", "-j", "map", "dump", "pinned",
+                         pin).stdout)[0]["value"]
+    raw[40:44] = ["0xff"] * 4  # mode_asked
+    raw[92:220] = ["0x41"] * 128  # mode_reason
+    run("bpftool", "map", "update", "pinned", pin, "key", "0", "0", "0", "0",
+        "value", *raw)
+    done = tl_a.run("showconf", "eth0")
+    assert done.returncode == 0 and "mode = auto\n" in done.stdout
+    assert "mode_asked 4294967295 is no mode" in done.stderr
+    assert tl_a.status()["mode_reason"] == "A" * 127
 
 
 def test_peer_list(pair):
@@ -191,6 +229,33 @@ def test_monitor_off_means_no_events(pair):
     monitor.close()
     assert tl_a.map("interface")[0]["value"]["monitor_until_ns"] == 0
     assert ping(a, "10.10.0.1") and b
+
+
+def test_monitor_ends_when_its_interface_is_detached(lab, pair):
+    (_, tl_a), _ = pair
+    monitor = tl_a.start("monitor", "eth0")
+    lab.keep(monitor)
+    wait_until(lambda: tl_a.map("interface")[0]["value"]["monitor_until_ns"],
+               "monitor listens")
+    tl_a.detach()
+    tl_a.attach("[interface]\n")
+    assert monitor.wait() == 1
+    assert "eth0 was detached" in monitor.output()
+
+
+def test_reading_meets_no_half_of_a_change(lab, pair):
+    """No warning, no error, whatever changes meanwhile."""
+    (a, tl_a), _ = pair
+    add = shlex.join(tl_a.argv("peer", "add", "eth0", "b", *PEER))
+    delete = shlex.join(tl_a.argv("peer", "del", "eth0", "b"))
+    changes = lab.start(a, "sh", "-c", "for i in $(seq 40); do "
+                        f"{add} && {delete} || exit 1; done")
+    seen = set()
+    while changes.popen.poll() is None:
+        done = tl_a.run("status", "eth0", "--json")
+        assert done.returncode == 0 and done.stderr == ""
+        seen.add(len(json.loads(done.stdout)["peers"]))
+    assert changes.wait() == 0 and seen == {0, 1}
 
 
 def test_endpoint_by_name(lab, pair):

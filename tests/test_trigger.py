@@ -8,7 +8,7 @@ from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 
 from lab import TUNLOAD, wait_until
-from traffic import Packet, is_tunnel, packet_of
+from traffic import Packet, is_tunnel, packet_of, ping
 
 CONF = """
 [interface]
@@ -124,6 +124,88 @@ def test_due_is_for_the_silent_with_a_keepalive(hosts):
     assert tl.peer("mute")["tx"]["packets"] == 0
     tl.ok("peer", "set", "eth0", "site", "keepalive", "1")
     wait_until(lambda: triggered(tl, "--due")[1], "due again", interval=0.2)
+
+
+def test_a_reply_without_the_tunnel_is_no_answer(hosts):
+    a, tl, b = hosts
+    # An exception: the host reaches the probe by a route of its own.
+    a.ip("route", "add", "10.20.0.5", "via", "192.0.2.2")
+    b.addr("lo", "10.20.0.5/32")
+    tl.attach(CONF.format(site="").replace("source = 172.22.2.2", "") +
+              "probe = 10.20.0.5\n", "--no-trigger")
+    assert ping(a, "10.20.0.5")
+    status, told = triggered(tl, "mute", "--wait", "0.5")
+    assert status == 1
+    assert told["mute"]["sent"] is True and told["mute"]["answered"] is False
+    assert told["mute"]["rtt_ms"] is None
+
+
+@pytest.mark.parametrize("own,site,mute,want", [
+    ([], "10.10.0.0/24", "10.20.0.0/24", ["10.10.0.1", "10.20.0.1"]),
+    # Longer at the other peer: the next prefix, then the second host.
+    ([], "10.10.0.0/24, 10.11.0.0/24", "10.10.0.0/28",
+     ["10.11.0.1", "10.10.0.1"]),
+    ([], "10.10.0.0/24", "10.10.0.1/32", ["10.10.0.2", "10.10.0.1"]),
+    (["10.10.0.1/32"], "10.10.0.0/24", "0.0.0.0/0", ["10.10.0.2", None]),
+    ([], "10.10.0.0/24", "10.10.0.0/25, 0.0.0.0/0", [None, "10.10.0.1"]),
+    (["fd00:1::1/128"], "fd00:1::/64", "fd00:2::4/128",
+     ["fd00:1::2", "fd00:2::4"]),
+])
+def test_default_probe(hosts, own, site, mute, want):
+    a, tl, _ = hosts
+    a.addr("lo", *own)
+    tl.attach(CONF.format(site="").replace("10.10.0.0/24", site)
+              .replace("10.20.0.0/24", mute), "--no-trigger")
+    peers = json.loads(tl.ok("peer", "list", "eth0", "--json"))
+    assert [p["probe"] for p in peers] == want
+
+
+def test_due_leaves_out_who_has_no_probe(hosts):
+    _, tl, _ = hosts
+    tl.attach(CONF.format(site="").replace("10.10.0.0/24", "0.0.0.0/0"),
+              "--no-trigger")
+    assert triggered(tl, "--due") == (0, {})
+    status, told = triggered(tl, "site")
+    assert status == 1 and told["site"]["sent"] is False
+    assert "no probe" in told["site"]["hint"]
+
+
+def test_routes_that_somebody_removed(hosts):
+    a, tl, _ = hosts
+    tl.attach(CONF.format(site=""), "--no-trigger")
+    assert tl.status()["routes_missing"] == 0
+    a.ip("route", "del", "10.10.0.0/24")
+    assert tl.status()["routes_missing"] == 1
+    text = tl.ok("status", "eth0")
+    assert "routes are missing" in text and "`tunload reload eth0`" in text
+    status, told = triggered(tl)
+    assert status == 1 and told["mute"]["sent"] is True
+    assert told["site"]["sent"] is False
+    assert "route to 10.10.0.1 is missing" in told["site"]["hint"]
+    assert tl.peer("site")["tx"]["packets"] == 0
+
+
+def test_due_brings_routes_back(hosts):
+    a, tl, _ = hosts
+    tl.attach(CONF.format(site=""), "--no-trigger")
+    before = a.ip("route").stdout
+    a.ip("link", "set", "eth0", "down")
+    assert tl.status()["routes_missing"] == 2
+    done = tl.run("trigger", "eth0", "--due")
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert "is down" in done.stderr
+    a.ip("link", "set", "eth0", "up")
+    status, told = triggered(tl, "--due")
+    assert status == 0 and told["site"]["sent"] is True
+    assert a.ip("route").stdout == before
+    assert tl.status()["routes_missing"] == 0
+
+
+def test_routes_of_nobody_are_not_missing(hosts):
+    _, tl, _ = hosts
+    tl.attach(CONF.format(site=""), "--no-trigger", "--no-routes")
+    assert tl.status()["routes_missing"] == 0
+    assert "missing" not in tl.ok("status", "eth0")
 
 
 def test_attach_triggers_every_peer(hosts):

@@ -67,6 +67,12 @@ def test_little_is_exposed(installed, unit):
     assert done.returncode == 0, done.stdout
 
 
+def test_it_tries_again(installed):
+    assert installed.lines(SERVICE, "Restart") == ["on-failure"]
+    # A wrong file does not get better by waiting.
+    assert installed.lines(SERVICE, "RestartPreventExitStatus") == ["2"]
+
+
 def test_the_path_is_kept_open(installed):
     seconds, = installed.lines(TIMER, "OnUnitActiveSec")
     accuracy, = installed.lines(TIMER, "AccuracySec")

@@ -2,7 +2,7 @@
 /* The model and the rules between peers.
  * Needs: loader/error.c loader/text.c loader/conf.c loader/conf_set.c
  * Needs: loader/conf_set_peer.c loader/conf_line.c loader/conf_read.c
- * Needs: loader/conf_check.c
+ * Needs: loader/conf_check.c loader/conf_owner.c
  */
 #include <time.h>
 
@@ -128,6 +128,11 @@ static const char *const against_the_rules[][2] = {
 	{PEER "probe = 10.11.0.1\n",
 	 "c:4: peer tokyo: probe \"10.11.0.1\" is in none of its allowed-ips: "
 	 "give an inner address behind the peer, or auto"},
+	{PEER "probe = 10.10.0.200\n[peer osaka]\nendpoint = 192.0.2.2\n"
+	      "allowed-ips = 10.10.0.192/26\n",
+	 "c:4: peer tokyo: probe \"10.10.0.200\" is behind peer osaka, whose "
+	 "allowed-ips \"10.10.0.192/26\" is longer: give an address behind "
+	 "tokyo, or auto"},
 	{PEER "local = fd00::1\n",
 	 "c:4: peer tokyo: local \"fd00::1\" is IPv6 but the endpoint "
 	 "\"192.0.2.1\" is IPv4: use one family"},
@@ -251,6 +256,40 @@ static void test_many(void **state)
 	conf_free(&c);
 }
 
+static struct ip other_probe(const char *allowed, const char *probe)
+{
+	struct conf c;
+	struct peer *p;
+	struct ip other;
+
+	conf_init(&c, "eth0");
+	p = conf_add_peer(&c, "a");
+	assert_non_null(p);
+	assert_int_equal(peer_set(p, &command_line, "allowed-ips", allowed),
+			 OK);
+	if (probe)
+		assert_true(ip_parse(probe, &p->probe));
+	other = peer_other_probe(p);
+	conf_free(&c);
+	return other;
+}
+
+/* Nothing is sent to 0.0.0.1 or ::1. */
+static void test_other_probe(void **state)
+{
+	struct ip ip, want;
+
+	(void)state;
+	ip = other_probe("10.1.0.0/16, ::/0, fd00:1::/64", "10.1.0.1");
+	assert_true(ip_parse("fd00:1::1", &want));
+	assert_true(ip_equal(&ip, &want));
+	assert_int_equal(other_probe("10.1.0.0/16, ::/0", "10.1.0.1").family,
+			 0);
+	assert_int_equal(other_probe("fd00::/8, 0.0.0.0/0", "fd00::1").family,
+			 0);
+	assert_int_equal(other_probe("0.0.0.0/0", NULL).family, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_no_rule_against),
 		cmocka_unit_test(test_rules_after_resolving),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_other_probe),
 	};
 
 	return cmocka_run_group_tests(tests, enter_directory, leave_directory);

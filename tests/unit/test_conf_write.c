@@ -2,7 +2,7 @@
 /* The writer: what it writes is read back the same.
  * Needs: loader/error.c loader/text.c loader/conf.c loader/conf_set.c
  * Needs: loader/conf_set_peer.c loader/conf_line.c loader/conf_read.c
- * Needs: loader/conf_check.c loader/conf_write.c
+ * Needs: loader/conf_check.c loader/conf_owner.c loader/conf_write.c
  */
 #include "conf_lab.h"
 

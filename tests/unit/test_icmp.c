@@ -342,25 +342,10 @@ static void quoted_ip4_header_is_ours(void **state)
 	assert_int_equal(learnt(&e), 0);
 }
 
-/* ICMPv6 quotes all that fits (RFC 4443 2.4 c), so the inner header is there;
- * ICMP may stop after eight bytes of it (RFC 792). */
-static void short_quotes(void **state)
-{
-	struct error e = good4();
-
-	(void)state;
-	e.quoted = 8;
-	assert_int_equal(learnt(&e), 1380);
-	e = good6();
-	e.quoted = 39;
-	assert_int_equal(learnt(&e), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(quoted_ip4_header_is_ours, peers_up),
-		cmocka_unit_test_setup(short_quotes, peers_up),
 		cmocka_unit_test_setup(good_errors, peers_up),
 		cmocka_unit_test_setup(floors, peers_up),
 		cmocka_unit_test_setup(announced, peers_up),

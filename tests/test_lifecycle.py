@@ -324,17 +324,12 @@ def test_many_commands_at_once(pair):
 
 # What it costs
 
-def test_attach_is_quick_and_small(pair):
+def test_attach_is_small(pair):
+    # How long it takes is measured by tests/bench/attach.
     conf = pair.tl.write("".join(
         f"[peer p{i}]\nendpoint = 2001:db8::{i + 16:x}\n"
         f"allowed-ips = 10.{i + 100}.0.0/16\n" for i in range(10)))
     argv = pair.tl.argv("attach", "eth0", "-c", conf)
-    best = 1.0
-    for _ in range(3):
-        seconds, kib = json.loads(run(sys.executable, "-S", "-c", MEASURE,
-                                      *argv).stdout)
-        best = min(best, seconds)
-        assert kib < 32 << 10
-        assert len(pair.tl.status()["peers"]) == 10
-        pair.tl.detach()
-    assert best < 0.5
+    _, kib = json.loads(run(sys.executable, "-S", "-c", MEASURE, *argv).stdout)
+    assert kib < 32 << 10
+    assert len(pair.tl.status()["peers"]) == 10

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The oldest kernel we promise, for real: Debian's Linux 6.1 in a VM. It has no
 TCX and none of the flags that newer kernels have for decapsulation."""
-import shutil
-
 import pytest
 
 import vm
@@ -12,7 +10,7 @@ SCRIPT = r"""
 uname -r
 mount -t bpf none /sys/fs/bpf
 for clang in clang-14 clang-16 clang-19; do
-    bpftool prog loadall /$clang.o /sys/fs/bpf/$clang >/tmp/log 2>&1 &&
+    bpftool prog loadall $clang.o /sys/fs/bpf/$clang >/tmp/log 2>&1 &&
         echo "$clang loads" || { echo "$clang: $(tail -c 2000 /tmp/log)"; }
 done
 ip netns add b
@@ -32,16 +30,16 @@ conf() {
 for outer in 192.0.2. 2001:db8::; do for mode in tc native; do
     conf 172.22.2.2 fd00:22::2 ${outer}2 10.10.0.0/24 fd00:10::/64 >/tmp/1
     conf 10.10.0.1 fd00:10::1 ${outer}1 172.22.2.0/24 fd00:22::/64 >/tmp/2
-    /tunload attach eth0 -c /tmp/1 --mode $mode --no-trigger
-    $b /tunload --bpffs /tmp/b attach eth0 -c /tmp/2 --mode $mode --no-trigger
+    $tunload attach eth0 -c /tmp/1 --mode $mode --no-trigger
+    $b $tunload --bpffs /tmp/b attach eth0 -c /tmp/2 --mode $mode --no-trigger
     for to in 10.10.0.1 fd00:10::1; do for size in 56 4000; do
         ping -q -c 2 -i 0.2 -W 5 -s $size $to >/tmp/log &&
             echo "$outer $mode $to $size passes" || cat /tmp/log
     done; done
-    /tunload status eth0
+    $tunload status eth0
     tc qdisc show dev eth0
-    /tunload detach eth0
-    $b /tunload --bpffs /tmp/b detach eth0
+    $tunload detach eth0
+    $b $tunload --bpffs /tmp/b detach eth0
     echo "left: $(tc qdisc show dev eth0 | grep clsact) $(ls /sys/fs/bpf | grep tunload)"
 done; done
 """
@@ -51,21 +49,17 @@ done; done
 def fixture_console(tmp_path_factory):
     """What the machine printed."""
     try:
-        image = vm.kernel("linux-image-cloud-amd64")
+        image = vm.kernel(vm.KERNELS[0])
     except vm.NoKernel as reason:
         pytest.skip(f"expected: no kernel to boot: {reason}")
     work = tmp_path_factory.mktemp("floor")
-    files = [(TUNLOAD, "/tunload")]
     for clang in "clang-14", "clang-16", "clang-19":
         build = work / clang
         run("make", "-s", "-C", REPO, f"B={build}", f"CLANG={clang}",
             f"{build}/tunload.bpf.o")
-        files.append((f"{build}/tunload.bpf.o", f"/{clang}.o"))
-    programs = [shutil.which(p) for p in ("bpftool", "ip", "tc", "ping",
-                                          "nsenter")]
-    # The loader's libraries; itself it goes to the root.
-    return vm.boot(image, SCRIPT, [*programs, TUNLOAD], files,
-                   ["veth", "sch_ingress", "cls_bpf"])
+        (build / "tunload.bpf.o").rename(work / f"{clang}.o")
+    script = f"tunload={TUNLOAD}\n{SCRIPT}"
+    return vm.Machine(image, script, work).wait(120)[1]
 
 
 def test_it_is_the_floor(console):

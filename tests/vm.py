@@ -1,25 +1,76 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Debian kernel under QEMU without KVM: a few seconds from start to power-off.
-The kernel comes from apt and is not installed; it is kept in CACHE."""
+"""Debian kernels under QEMU without KVM, some seconds from start to power-off.
+
+The kernel comes from apt, is not installed, and is kept in CACHE. The root file
+system of the machine is this one's, read only by virtiofs, under an overlay in
+its memory: all programs, the tree and what was built are where they are here.
+One directory is shared for writing, too: what a test leaves there stays."""
+import fcntl
+import glob
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import time
 
-from netns import run
+from netns import run, wait_until
 
 CACHE = "/var/cache/tunload-kernels"
+VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
+
+# The kernels, each the newest of its line that these suites have; the first
+# one is the floor.
+KERNELS = ["6.1", "6.12", "6.18", "7"]
+TOO_OLD = "5.10"
+SOURCES = """\
+deb [signed-by={keyring}] {mirror}/debian bullseye main
+deb [signed-by={keyring}] {mirror}/debian bookworm main
+deb [signed-by={keyring}] {mirror}/debian-security bookworm-security main
+deb [signed-by={keyring}] {mirror}/debian trixie-backports main
+"""
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+MIRROR = "http://deb.debian.org"
+
+MEMORY = "1G"
+QEMU = ["qemu-system-x86_64", "-M", "q35", "-nodefaults", "-serial", "stdio",
+        "-display", "none", "-accel", "tcg,thread=multi", "-cpu", "max",
+        "-no-reboot"]
+UNPACK = {".ko": ["cat"], ".xz": ["xz", "-dc"], ".zst": ["zstd", "-dcq"]}
+
+# What it takes to reach the root file system.
+ROOT_MODULES = ["virtio_pci", "virtiofs", "overlay"]
 
 INIT = """#!/bin/busybox sh
-/bin/busybox mkdir -p /bb /proc /sys /dev /tmp /run/netns
-/bin/busybox --install -s /bb
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/bb
-/bb/mount -t proc none /proc; /bb/mount -t sysfs none /sys
-/bb/mount -t devtmpfs none /dev; /bb/mount -t tmpfs none /tmp
-for module in /modules/*.ko; do /bb/insmod $module; done
-/bin/dash /script
-/bb/poweroff -f
+bb=/bin/busybox
+$bb mkdir -p /proc /lower /memory /root
+$bb mount -t proc none /proc
+while read -r module; do $bb insmod $module; done </modules
+$bb mount -t virtiofs -o ro root /lower
+$bb mount -t tmpfs none /memory
+$bb mkdir /memory/upper /memory/work
+$bb mount -t overlay -o \
+lowerdir=/lower,upperdir=/memory/upper,workdir=/memory/work none /root
+cd /root
+$bb mount -t proc none proc
+$bb mount -t sysfs none sys
+$bb mount -t devtmpfs none dev
+$bb mount -t tmpfs none run
+$bb mkdir -p run/netns run/share lib/modules
+$bb mount --bind .{image}/lib/modules lib/modules
+$bb mount -t virtiofs share run/share
+exec $bb switch_root /root /bin/bash run/share/.init
+"""
+
+# The second half of init, on the root file system.
+SECOND = """\
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
+cd /run/share || exit
+bash ./script </dev/null >output 2>&1
+echo $? >status
+sync
+echo o >/proc/sysrq-trigger
+sleep 100
 """
 
 
@@ -27,80 +78,229 @@ class NoKernel(Exception):
     """It cannot be had here; says why."""
 
 
-def kernel(meta):
-    """The directory of the unpacked image that a Debian meta package, e.g.
-    linux-image-cloud-amd64, depends on."""
-    out = run("apt-cache", "depends", meta, check=False).stdout
-    names = re.findall(r"Depends: (linux-image-[\w.+-]+)", out)
-    if not names:
-        raise NoKernel(f"apt knows no {meta}")
-    path = os.path.join(CACHE, names[0])
-    if os.path.isdir(path):
-        return path
-    os.makedirs(CACHE, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as work:
-        done = run("apt-get", "download", names[0], cwd=work, check=False,
+class Apt:
+    """apt with sources and lists of its own, which the host's do not see."""
+
+    def __init__(self, arch):
+        self.root = os.path.join(CACHE, f"apt-{arch}")
+        for name in "lists/partial", "cache/archives/partial":
+            os.makedirs(os.path.join(self.root, name), exist_ok=True)
+        sources = os.path.join(self.root, "sources.list")
+        with open(sources, "w", encoding="ascii") as f:
+            f.write(SOURCES.format(keyring=KEYRING, mirror=MIRROR))
+        self.options = []
+        for option in (f"Dir::Etc::sourcelist={sources}",
+                       "Dir::Etc::sourceparts=/dev/null",
+                       f"Dir::State::Lists={self.root}/lists",
+                       f"Dir::Cache={self.root}/cache",
+                       "Dir::State::status=/dev/null",
+                       "APT::Sandbox::User=root",
+                       f"APT::Architecture={arch}",
+                       f"APT::Architectures={arch}"):
+            self.options += ["-o", option]
+
+    def update(self):
+        """Reads the lists again."""
+        done = run("apt-get", *self.options, "-qq", "update", check=False,
                    timeout=300)
-        debs = [f for f in os.listdir(work) if f.endswith(".deb")]
-        if done.returncode or not debs:
-            raise NoKernel(f"apt cannot download {names[0]}")
-        run("dpkg", "-x", os.path.join(work, debs[0]),
-            os.path.join(work, "root"))
-        os.rename(os.path.join(work, "root"), path)
-    return path
+        if done.returncode:
+            raise NoKernel(f"apt-get update: {done.stderr.strip()}")
+
+    def names(self, pattern):
+        """The names of packages that match."""
+        out = run("apt-cache", *self.options, "search", "--names-only",
+                  pattern).stdout
+        return [line.split()[0] for line in out.splitlines()]
+
+    def download(self, names, to):
+        """Fetches packages and unpacks them into a directory."""
+        with tempfile.TemporaryDirectory(dir=CACHE) as work:
+            done = run("apt-get", *self.options, "-qq", "download", *names,
+                       cwd=work, check=False, timeout=600)
+            debs = sorted(f for f in os.listdir(work) if f.endswith(".deb"))
+            if done.returncode or len(debs) != len(names):
+                raise NoKernel(f"apt-get download {' '.join(names)}: "
+                               f"{done.stderr.strip()}")
+            for deb in debs:
+                run("dpkg", "-x", os.path.join(work, deb), to)
 
 
-def _copy(root, path):
-    """A program with the libraries that ldd names, or a plain file."""
-    out = run("ldd", path, check=False).stdout
-    for name in [path, *re.findall(r"(/\S+)", out)]:
-        to = root + name
-        os.makedirs(os.path.dirname(to), exist_ok=True)
-        if not os.path.exists(to):
-            shutil.copy(os.path.realpath(name), to)
+def newest(apt, line):
+    """The newest version of a line of kernels: 6.1 -> 6.1.0-56-cloud-amd64."""
+    found = apt.names(rf"^linux-image-{re.escape(line)}\.[0-9].*-cloud-[a-z0-9]+$")
+    versions = {n.removeprefix("linux-image-") for n in found
+                if not n.endswith("-dbg")}
+    if not versions:
+        raise NoKernel(f"apt has no linux-image-{line}.*-cloud")
+    return max(versions, key=lambda v: [int(n) for n in re.findall(r"\d+", v)])
 
 
-def _modules(root, image, names):
-    """The modules, decompressed, in the order in which they are named."""
-    version, = os.listdir(os.path.join(image, "lib/modules"))
-    top = os.path.join(image, "lib/modules", version)
-    os.makedirs(os.path.join(root, "modules"))
-    for n, name in enumerate(names):
-        found = run("find", top, "-name", f"{name}.ko*").stdout.split()
-        assert found, f"{version} has no module {name}"
-        to = os.path.join(root, "modules", f"{n}.{os.path.basename(found[0])}")
-        shutil.copy(found[0], to)
-        if to.endswith(".xz"):
-            run("xz", "-d", to)
+def kernel(line, arch="amd64"):
+    """The directory of the unpacked newest kernel of a line. What is there
+    already is good for a week."""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        path = os.path.join(CACHE, f"{line}-{arch}")
+        if not (os.path.isdir(path) and
+                time.time() - os.stat(path).st_mtime < 7 * 86400):
+            unpack(line, arch, path)
+        return path
 
 
-def boot(image, script, programs, files=(), modules=(), timeout=120):
-    """Runs a shell script as the only thing on that kernel; returns what it
-    printed. programs and files are put where they are on this machine; a
-    pair (path, where) goes elsewhere."""
-    with tempfile.TemporaryDirectory() as work:
+def unpack(line, arch, path):
+    """Downloads the newest kernel of a line."""
+    apt = Apt(arch)
+    apt.update()
+    version = newest(apt, line)
+    # From 7.2 on the image is in four packages.
+    names = apt.names(f"^linux-(image|binary|modules|base)-{re.escape(version)}$")
+    with tempfile.TemporaryDirectory(dir=CACHE) as work:
         root = os.path.join(work, "root")
-        os.makedirs(root)
-        # Not busybox as the shell: it would prefer its own ip and ping.
-        for path in ["/bin/busybox", "/bin/dash", *programs]:
-            _copy(root, path)
-        for path, where in files:
-            os.makedirs(os.path.dirname(root + where), exist_ok=True)
-            shutil.copy(path, root + where)
-        _modules(root, image, modules)
-        for name, text in ("init", INIT), ("script", script):
-            with open(os.path.join(root, name), "w", encoding="utf-8") as f:
+        apt.download(names, root)
+        if os.path.isdir(os.path.join(root, "usr/lib/modules")):
+            os.makedirs(os.path.join(root, "lib"), exist_ok=True)
+            os.rename(os.path.join(root, "usr/lib/modules"),
+                      os.path.join(root, "lib/modules"))
+        run("depmod", "-b", root, version)
+        shutil.rmtree(path, ignore_errors=True)
+        os.rename(root, path)
+        os.utime(path)
+
+
+def release(image):
+    """The kernel's own name for itself, uname -r."""
+    version, = os.listdir(os.path.join(image, "lib/modules"))
+    return version
+
+
+def vmlinuz(image):
+    """The kernel proper, in /boot or, lately, beside its modules."""
+    found, = glob.glob(f"{image}/boot/vmlinuz-*") or \
+        glob.glob(f"{image}/lib/modules/*/vmlinuz")
+    return found
+
+
+def initramfs(image, path, modules):
+    """Just enough to mount the root file system; modules beside those that this
+    needs are for what the kernel cannot load by itself."""
+    with tempfile.TemporaryDirectory() as root:
+        os.makedirs(os.path.join(root, "bin"))
+        shutil.copy("/bin/busybox", os.path.join(root, "bin/busybox"))
+        names = insert_modules(image, root, ROOT_MODULES + list(modules))
+        for name, text, mode in (
+                ("init", INIT.format(image=image), 0o755),
+                ("modules", "".join(f"{n}\n" for n in names), 0o644)):
+            with open(os.path.join(root, name), "w", encoding="ascii") as f:
                 f.write(text)
-            os.chmod(os.path.join(root, name), 0o755)
-        initrd = os.path.join(work, "initrd")
-        subprocess.run(f"find . | cpio -o -H newc --quiet > {initrd}",
-                       cwd=root, shell=True, check=True)
-        boot_dir = os.path.join(image, "boot")
-        vmlinuz, = [f for f in os.listdir(boot_dir) if f.startswith("vmlinuz")]
-        return run("qemu-system-x86_64", "-M", "q35", "-nodefaults", "-serial",
-                   "stdio", "-display", "none", "-accel", "tcg,thread=multi",
-                   "-cpu", "max", "-smp", "1", "-m", "1024", "-no-reboot",
-                   "-kernel", os.path.join(boot_dir, vmlinuz), "-initrd",
-                   initrd, "-append", "console=ttyS0 panic=-1 quiet "
-                   "mitigations=off nokaslr", timeout=timeout,
-                   stdin=subprocess.DEVNULL).stdout.replace("\r", "")
+            os.chmod(os.path.join(root, name), mode)
+        run("bash", "-c", f"find . | cpio -o -H newc --quiet >{path}",
+            cwd=root)
+
+
+def insert_modules(image, root, modules):
+    """Copies modules and what they depend on, decompressed; returns the names
+    in the order in which they are to be inserted."""
+    names = []
+    for module in modules:
+        out = run("modprobe", "-d", image, "-S", release(image),
+                  "--show-depends", module).stdout
+        for path in re.findall(r"^insmod (\S+)", out, re.M):
+            name, packed = os.path.splitext(os.path.basename(path))
+            if packed == ".ko":
+                name += packed
+            if name not in names:
+                names.append(name)
+                with open(os.path.join(root, name), "wb") as f:
+                    subprocess.run([*UNPACK[packed], path], stdout=f,
+                                   check=True)
+    return names
+
+
+class Machine:
+    """One that is running, or has run."""
+
+    def __init__(self, image, script, share, modules=(), devices=(), smp=1,
+                 append=""):
+        """Starts a bash script as root of a machine with that kernel. Its
+        directory is `share` (/run/share there); `devices` are more arguments
+        for QEMU, `append` of the kernel."""
+        self.share = share
+        self.release = release(image)
+        for name, text in (".init", SECOND), ("script", script):
+            with open(os.path.join(share, name), "w", encoding="utf-8") as f:
+                f.write(text)
+        initrd = os.path.join(share, ".initrd")
+        initramfs(image, initrd, modules)
+        self.daemons = [self._serve("root", "/"), self._serve("share", share)]
+        self.console = os.path.join(share, ".console")
+        with open(self.console, "wb") as console:
+            self.qemu = subprocess.Popen([
+                *QEMU, "-smp", str(smp), "-m", MEMORY,
+                "-kernel", vmlinuz(image),
+                "-initrd", initrd, *self._shared_memory(), *devices, "-append",
+                "console=ttyS0 panic=-1 quiet mitigations=off nokaslr " +
+                append], stdin=subprocess.DEVNULL, stdout=console,
+                stderr=subprocess.STDOUT)
+
+    def _socket(self, tag):
+        return os.path.join(self.share, f".{tag}.socket")
+
+    def _serve(self, tag, directory):
+        """The daemon behind one virtiofs; it ends with the machine."""
+        with open(os.path.join(self.share, f".{tag}.log"), "wb") as log:
+            daemon = subprocess.Popen([
+                VIRTIOFSD, f"--socket-path={self._socket(tag)}", "-f", "-o",
+                f"source={directory},sandbox=chroot,log_level=warn,"
+                "cache=auto,no_posix_lock,no_flock"],
+                stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT)
+        wait_until(lambda: os.path.exists(self._socket(tag)) or
+                   daemon.poll() is not None, "virtiofsd")
+        return daemon
+
+    def _shared_memory(self):
+        """QEMU arguments: memory that the daemons see, too, and the two file
+        systems."""
+        args = ["-object", f"memory-backend-memfd,id=mem,size={MEMORY},share=on",
+                "-machine", "memory-backend=mem"]
+        for tag in "root", "share":
+            args += ["-chardev", f"socket,id={tag},path={self._socket(tag)}",
+                     "-device", f"vhost-user-fs-pci,chardev={tag},tag={tag}"]
+        return args
+
+    def wait(self, timeout):
+        """Waits for the script's end; returns its exit status and what it
+        printed. A machine that hangs, or crashes, is an error."""
+        try:
+            self.qemu.wait(timeout)
+        except subprocess.TimeoutExpired:
+            pass
+        self.stop()
+        status = self.read("status")
+        output = self.read("output") or ""
+        assert status, (f"{self.release} did not finish in {timeout} s:\n"
+                        f"{output[-3000:]}\n{self.read('.console')[-3000:]}")
+        return int(status), output
+
+    def read(self, name):
+        """A file of the shared directory, None if there is none."""
+        try:
+            with open(os.path.join(self.share, name), encoding="utf-8",
+                      errors="replace") as f:
+                return f.read()
+        except FileNotFoundError:
+            return None
+
+    def stop(self):
+        """Ends what is left of it."""
+        for process in [self.qemu, *self.daemons]:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def boot(image, script, timeout=120, **options):
+    """Runs a script on a kernel to its end: exit status and output."""
+    with tempfile.TemporaryDirectory(prefix="tunload-vm-") as share:
+        return Machine(image, script, share, **options).wait(timeout)

@@ -21,16 +21,16 @@ __attribute__((noinline)) int report_xdp(struct xdp_md *ctx, __u32 offset,
 	return 0;
 }
 
-__attribute__((noinline)) int report_skb(struct __sk_buff *skb, __u32 verdict,
-					 __u32 peer, __u32 bytes)
+__attribute__((noinline)) int report_skb(struct __sk_buff *skb, __u32 offset,
+					 __u32 verdict, __u32 peer, __u32 bytes)
 {
-	__u32 len = event_head_len(skb->len - ETH_HLEN);
+	__u32 len = event_head_len(skb->len - offset);
 	struct tl_event *event = event_reserve(verdict, peer, bytes);
 
 	if (!event)
 		return 0;
 	event->head_len =
-		bpf_skb_load_bytes(skb, ETH_HLEN, event->head, len) ? 0 : len;
+		bpf_skb_load_bytes(skb, offset, event->head, len) ? 0 : len;
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

@@ -51,21 +51,6 @@ static __always_inline bool shrink(struct __sk_buff *skb, __u32 len, __u8 from,
 	       !bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC, flags);
 }
 
-/*
- * Makes skb->protocol what the EtherType in the frame says, which taking a VLAN
- * tag out of the frame does: one that is pushed twice is in the frame, and in
- * skb->vlan_tci. A tag that is there already is one of the two.
- */
-static __always_inline bool reload_protocol(struct __sk_buff *skb)
-{
-	const __be16 tag = bpf_htons(ETH_P_8021Q);
-	bool tagged = skb->vlan_present;
-
-	return (tagged || !bpf_skb_vlan_push(skb, tag, 1)) &&
-	       !bpf_skb_vlan_push(skb, tag, 1) && !bpf_skb_vlan_pop(skb) &&
-	       (tagged || !bpf_skb_vlan_pop(skb));
-}
-
 /* Makes the first `need` bytes readable, if the packet has them. */
 static __always_inline void make_readable(struct __sk_buff *skb, __u32 need)
 {

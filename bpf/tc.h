@@ -14,4 +14,8 @@
  * what arrives otherwise is 0. */
 #define MARK_ANSWER 0x74756e6c
 
+/* In skb->tc_index, of a packet that comes by again because the kernel was
+ * asked for its next hop: "tl". */
+#define TC_INDEX_SENT 0x746c
+
 #endif

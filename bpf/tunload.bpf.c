@@ -5,37 +5,10 @@
 #include "egress.h"
 #include "report.h"
 #include "resize.h"
+#include "vlan.h"
 
 /* IPv6 with four options headers of usual length, and an inner header. */
 #define READABLE_AT_MOST 512
-
-/* Enough for two VLAN tags. */
-#define LINK_HLEN_MAX (ETH_HLEN + 2 * sizeof(struct vlan_hdr))
-
-/* Length of the link layer header with up to two VLAN tags, and the EtherType
- * behind them; 0 if the frame is shorter. */
-static __always_inline __u32 link_header(const void *data, const void *end,
-					 __be16 *proto)
-{
-	const struct ethhdr *eth = data;
-	__u32 len = ETH_HLEN;
-
-	if ((const void *)(eth + 1) > end)
-		return 0;
-	*proto = eth->h_proto;
-	for (int i = 0; i < 2; i++) {
-		const struct vlan_hdr *tag = data + len;
-
-		if (*proto != bpf_htons(ETH_P_8021Q) &&
-		    *proto != bpf_htons(ETH_P_8021AD))
-			break;
-		if ((const void *)(tag + 1) > end)
-			return 0;
-		*proto = tag->h_vlan_encapsulated_proto;
-		len += sizeof(*tag);
-	}
-	return len;
-}
 
 /* Moves the link layer header forward over the outer header; the length is a
  * constant at each call, so that the copies are moves. */
@@ -123,19 +96,20 @@ int xdp_ingress(struct xdp_md *ctx)
 	return is_drop(rx.outcome.verdict) ? XDP_DROP : XDP_PASS;
 }
 
-/* From the network header on, as far as it is readable. */
-static __always_inline struct view skb_view(const struct __sk_buff *skb)
+/* From the IP header on, as far as it is readable. */
+static __always_inline struct view skb_view(const struct __sk_buff *skb,
+					    __u32 link_len)
 {
-	struct view view = {.at = (void *)(long)skb->data + ETH_HLEN,
+	struct view view = {.at = (void *)(long)skb->data + link_len,
 			    .end = (void *)(long)skb->data_end,
-			    .len = skb->len - ETH_HLEN};
+			    .len = skb->len - link_len};
 
 	view.whole = view.len <= view.end - view.at;
 	return view;
 }
 
 /* Writes the new inner ECN field where it is to change (RFC 6040 4.2). */
-static __always_inline bool tc_set_ecn(struct __sk_buff *skb,
+static __always_inline bool tc_set_ecn(struct __sk_buff *skb, __u32 link_len,
 				       const struct rx *rx)
 {
 	union {
@@ -146,38 +120,48 @@ static __always_inline bool tc_set_ecn(struct __sk_buff *skb,
 	if (!rx->set_ecn)
 		return true;
 	if (rx->inner_family == 4) {
-		if (bpf_skb_load_bytes(skb, ETH_HLEN, &inner, IP4_HLEN))
+		if (bpf_skb_load_bytes(skb, link_len, &inner, IP4_HLEN))
 			return false;
 		ip4_set_ecn(&inner.ip4, rx->ecn);
-		return !bpf_skb_store_bytes(skb, ETH_HLEN, &inner, IP4_HLEN,
+		return !bpf_skb_store_bytes(skb, link_len, &inner, IP4_HLEN,
 					    BPF_F_RECOMPUTE_CSUM);
 	}
-	if (bpf_skb_load_bytes(skb, ETH_HLEN, &inner, IP6_HLEN))
+	if (bpf_skb_load_bytes(skb, link_len, &inner, IP6_HLEN))
 		return false;
 	ip6_set_ecn(&inner.ip6, rx->ecn);
-	return !bpf_skb_store_bytes(skb, ETH_HLEN, &inner, IP6_HLEN,
+	return !bpf_skb_store_bytes(skb, link_len, &inner, IP6_HLEN,
 				    BPF_F_RECOMPUTE_CSUM);
 }
 
 /* tc_index remembers of a super-packet which kind of tunnel its skb is still
  * marked with, for make_room(). */
-static __always_inline bool tc_decap(struct __sk_buff *skb, const struct rx *rx)
+static __always_inline bool tc_decap(struct __sk_buff *skb,
+				     const struct tag *in, const struct rx *rx)
 {
 	__be16 proto = ethertype(rx->inner_family);
+	struct tag outermost = {};
 
+	if (in->len && !take_tags(skb, &outermost))
+		return false;
 	if (skb->gso_size)
 		skb->tc_index = rx->outer_family;
-	return shrink(skb, rx->outer_len, rx->outer_family, rx->inner_family) &&
-	       (rx->outer_family == rx->inner_family ||
-		!bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
-				     sizeof(proto), 0)) &&
-	       tc_set_ecn(skb, rx);
+	if (!shrink(skb, rx->outer_len - in->len, rx->outer_family,
+		    rx->inner_family) ||
+	    !tc_set_ecn(skb, ETH_HLEN + in->len, rx))
+		return false;
+	if (in->len)
+		return put_tags(skb, &outermost, in, proto);
+	return rx->outer_family == rx->inner_family ||
+	       !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
+				    sizeof(proto), 0);
 }
 
 SEC("tc")
 int tc_ingress(struct __sk_buff *skb)
 {
-	__u32 need = ETH_HLEN + IP6_HLEN;
+	struct tag tag = tag_in_frame(skb);
+	__u32 link_len = ETH_HLEN + tag.len;
+	__u32 need = link_len + IP6_HLEN;
 	struct rx rx = {};
 	struct view view;
 
@@ -187,18 +171,18 @@ int tc_ingress(struct __sk_buff *skb)
 	}
 	for (int i = 0; i < 2; i++) {
 		make_readable(skb, need);
-		view = skb_view(skb);
-		rx.outcome.verdict = ingress(&view, skb->protocol, &rx);
+		view = skb_view(skb, link_len);
+		rx.outcome.verdict = ingress(&view, tag.inside, &rx);
 		if (rx.outcome.verdict != NEED_MORE)
 			break;
 		rx.outcome.verdict = rx.fallback;
 		need = READABLE_AT_MOST;
 	}
 
-	if (rx.outcome.verdict == TL_rx_decap && !tc_decap(skb, &rx))
+	if (rx.outcome.verdict == TL_rx_decap && !tc_decap(skb, &tag, &rx))
 		rx.outcome.verdict = TL_rx_error;
 	if (is_reported(rx.outcome.verdict))
-		report_skb(skb, rx.outcome.verdict, rx.outcome.peer,
+		report_skb(skb, link_len, rx.outcome.verdict, rx.outcome.peer,
 			   rx.outcome.bytes);
 	count(&rx.outcome);
 	return is_drop(rx.outcome.verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
@@ -267,13 +251,16 @@ static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx)
 /*
  * The frame carries the link layer address of the outer next hop, because the
  * loader's route leads there; then it can go out as it is. An IPv6 route cannot
- * lead to an IPv4 next hop, so for 6in4 the FIB has to be asked.
+ * lead to an IPv4 next hop, so for 6in4 the FIB has to be asked; the packet
+ * then passes this hook once more.
  */
 static __always_inline int tc_send(struct __sk_buff *skb, const struct tx *tx)
 {
 	if ((tx->inner.family == 6 && tx->peer->family == 4) ||
-	    tx->peer->flags & TL_PEER_F_FIB_NEXTHOP)
+	    tx->peer->flags & TL_PEER_F_FIB_NEXTHOP) {
+		skb->tc_index = TC_INDEX_SENT;
 		return bpf_redirect_neigh(skb->ifindex, 0, 0, 0);
+	}
 	return TC_ACT_UNSPEC;
 }
 
@@ -295,12 +282,16 @@ int tc_egress(struct __sk_buff *skb)
 	struct tx tx = {};
 	struct view view;
 
+	if (skb->tc_index == TC_INDEX_SENT) {
+		skb->tc_index = 0;
+		return TC_ACT_UNSPEC;
+	}
 	make_readable(skb, ETH_HLEN +
 				   (skb->protocol == bpf_htons(ETH_P_IP)
 					    ? IP4_HLEN
 					    : IP6_HLEN) +
 				   TCP_HLEN);
-	view = skb_view(skb);
+	view = skb_view(skb, ETH_HLEN);
 	tx.outcome.verdict = egress(&view, skb->protocol, skb->gso_size, &tx);
 
 	if (tx.outcome.verdict == TL_tx_encap && exceeds_device(skb, &tx))
@@ -308,7 +299,7 @@ int tc_egress(struct __sk_buff *skb)
 	if (tx.outcome.verdict == TL_tx_encap && !tc_encap(skb, &tx))
 		tx.outcome.verdict = TL_tx_error;
 	if (is_reported(tx.outcome.verdict))
-		report_skb(skb, tx.outcome.verdict, tx.outcome.peer,
+		report_skb(skb, ETH_HLEN, tx.outcome.verdict, tx.outcome.peer,
 			   tx.outcome.bytes);
 	count(&tx.outcome);
 	if (tx.outcome.verdict == TL_tx_too_big)

@@ -7,7 +7,7 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import (HBHOptUnknown, IPv6, IPv6ExtHdrDestOpt,
                                 IPv6ExtHdrHopByHop, PadN)
-from scapy.layers.l2 import Dot1Q, Ether
+from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
 from lab import Lab, wait_until
@@ -67,6 +67,8 @@ def options(number):
     return chain / limit(nh=4)
 
 
+QINQ = Dot1AD(vlan=7) / Dot1Q(vlan=5)
+
 # name: what is behind the Ethernet addresses, and what the stack gets.
 DECAPSULATED = {
     "4in4": (by4(udp(LAN)), udp(LAN)),
@@ -83,6 +85,10 @@ DECAPSULATED = {
     "inner hop limit 1": (by6(udp(FAR6, hlim=1)), udp(FAR6, hlim=1)),
     "VLAN": (Dot1Q(vlan=5) / by4(udp(LAN)), Dot1Q(vlan=5) / udp(LAN)),
     "VLAN, 4in6": (Dot1Q(vlan=5) / by6(udp(FAR)), Dot1Q(vlan=5) / udp(FAR)),
+    "QinQ": (QINQ / by4(udp(LAN)), QINQ / udp(LAN)),
+    "QinQ, 6in4": (QINQ / by4(udp(LAN6)), QINQ / udp(LAN6)),
+    "QinQ, 4in6": (QINQ / by6(udp(FAR)), QINQ / udp(FAR)),
+    "QinQ, CE": (QINQ / by6(udp(FAR6, tc=2), tc=3), QINQ / udp(FAR6, tc=3)),
     # RFC 6040 4.2, RFC 2983 (the outer DSCP is not copied inwards).
     "CE": (by4(udp(LAN, tos=2), tos=3), udp(LAN, tos=3)),
     "CE, 6in6": (by6(udp(FAR6, tc=1), tc=3), udp(FAR6, tc=3)),
@@ -126,6 +132,7 @@ REFUSED = {
     "borrowed": (udp(LAN), "rx_borrowed"),
     "borrowed, IPv6": (udp(FAR6), "rx_borrowed"),
     "borrowed, VLAN": (Dot1Q(vlan=5) / udp(LAN), "rx_borrowed"),
+    "borrowed, QinQ": (QINQ / udp(LAN), "rx_borrowed"),
     # Malformed.
     "checksum": (by4(udp(LAN), chksum=0x1234), "rx_bad_checksum"),
     "outer too long": (by4(udp(LAN), len=400), "rx_bad_outer"),

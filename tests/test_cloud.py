@@ -8,7 +8,8 @@ import pytest
 from cloud import (ELASTIC, HEADER, INNER, INSTANCE, PATH_MTU, SITE,
                    SITE_INNER, SITE_SID, WORLD, Cloud)
 from lab import wait_until
-from traffic import is_tunnel, packet_of, ping, tcp_transfer, udp_transfer
+from traffic import (is_tunnel, packet_of, ping, tcp_transfer, udp_socket,
+                     udp_transfer)
 
 BULK = 20 << 20
 BOTH = pytest.mark.parametrize("outer", [4, 6], ids=["outer4", "outer6"])
@@ -217,3 +218,18 @@ def test_same_traffic_without_a_tunnel(cloud, outer):
         assert not ping(cloud.site, WORLD[version], wait=0.2)
     assert tunload.verdict("tx_encap") == encapsulated
     assert tunload.verdict("tx_plain") >= 2
+
+
+def test_6in4_is_counted_once(cloud):
+    """Its packets pass tc egress twice, the second time for the next hop that
+    the kernel found: one verdict each all the same."""
+    tunload = cloud.tunload()
+    tunload.attach(cloud.conf(4), "--no-trigger")
+    plain = tunload.verdict("tx_plain")
+    sock = udp_socket(cloud.instance, INNER[6])
+    for _ in range(50):
+        sock.sendto(b"inner", (SITE_INNER[6], 9))
+    sock.close()
+    wait_until(lambda: tunload.verdict("tx_encap") == 50, "50 sent")
+    # Neighbour discovery is plain, and is not much.
+    assert tunload.verdict("tx_plain") < plain + 50

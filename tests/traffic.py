@@ -138,7 +138,7 @@ class Packet:
 def packet_of(frame):
     """The Packet in an Ethernet frame, VLAN-tagged or not, or None for ARP
     and the like."""
-    while frame[12:14] == b"\x81\x00":
+    while frame[12:14] in (b"\x81\x00", b"\x88\xa8"):
         frame = frame[4:]
     if frame[12:14] in (b"\x08\x00", b"\x86\xdd"):
         return Packet(frame[14:])

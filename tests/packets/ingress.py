@@ -168,32 +168,59 @@ TAGS = {
 }
 
 
+def tagged():
+    """(name, tags, hook, tags that are in the frame afterwards). tc sees the
+    outermost tag beside the frame, and so at most one in it: one in the frame
+    of a test run stands for the second one. It ends up beside the frame
+    here, as there is no other to be there (test_attack.py has both)."""
+    for name, tags in TAGS.items():
+        yield name, tags, "xdp", tags
+        if len(tags) == 1:
+            yield name, tags, "tc", ()
+
+
 @table
 def vlans():
-    """XDP only: tc sees the first tag in the skb, not in the frame."""
     for inner, outer in COMBOS:
         packet = inner_packet(outer, inner)
-        for name, tags in TAGS.items():
+        ect, ce = (inner_packet(outer, inner, tos=tos) for tos in (2, 3))
+        bad = udp(inner, "192.168.9.9" if inner == 4 else "fd99::1", US[inner])
+        for name, tags, hook, after in tagged():
             what = f"{combo_name(inner, outer)} {name}"
-            data = eth(from_peer(PEER[outer], packet), tags=tags)
-            yield rx(what, data, "rx_decap", "IEEE 802.1Q", PEER[outer],
-                     packet, hook="xdp", out=eth(packet, tags=tags))
-            bad = udp(inner, "192.168.9.9" if inner == 4 else "fd99::1",
-                      US[inner])
-            yield rx(f"{what} not allowed",
+            yield rx(f"{what}, {hook}",
+                     eth(from_peer(PEER[outer], packet), tags=tags),
+                     "rx_decap", "IEEE 802.1Q", PEER[outer], packet, hook=hook,
+                     out=eth(packet, tags=after))
+            yield rx(f"{what} CE, {hook}",
+                     eth(from_peer(PEER[outer], ect, tos=3), tags=tags),
+                     "rx_decap", "RFC 6040 4.2", PEER[outer], ect, hook=hook,
+                     out=eth(ce, tags=after))
+            yield rx(f"{what} not allowed, {hook}",
                      eth(from_peer(PEER[outer], bad), tags=tags),
                      "rx_not_allowed", "RFC 4213 3.6", PEER[outer], bad,
-                     hook="xdp")
-        yield rx(f"{combo_name(inner, outer)} 802.1Q borrowed",
-                 eth(packet, tags=TAGS["802.1Q"]), "rx_borrowed",
-                 "RFC 4213 3.6", PEER[outer], hook="xdp",
-                 size=len(packet))
+                     hook=hook)
+            yield rx(f"{what} borrowed, {hook}", eth(packet, tags=tags),
+                     "rx_borrowed", "RFC 4213 3.6", PEER[outer], hook=hook,
+                     size=len(packet))
     for version in (4, 6):
         data = udp(version, "8.8.8.8" if version == 4 else "2001:db8:8::8",
                    LOCAL[version])
-        for name, tags in TAGS.items():
-            yield rx(f"IPv{version} {name} plain", eth(data, tags=tags),
-                     "rx_plain", "IEEE 802.1Q", hook="xdp", size=len(data))
+        for name, tags, hook, _ in tagged():
+            yield rx(f"IPv{version} {name} plain, {hook}",
+                     eth(data, tags=tags), "rx_plain", "IEEE 802.1Q",
+                     hook=hook, size=len(data))
+
+
+@table
+def too_many_vlans():
+    """Three tags for XDP; for tc two in the frame are three on the wire."""
+    packet = inner_packet(4, 4)
+    for hook, number in ("xdp", 3), ("tc", 2):
+        for what, data in (("tunnelled", from_peer(PEER[4], packet)),
+                           ("plain", packet)):
+            yield rx(f"three tags, {what}, {hook}",
+                     eth(data, tags=[(0x8100, 7)] * number), "rx_plain",
+                     "IEEE 802.1Q", hook=hook, size=len(data) + 4)
 
 
 @table

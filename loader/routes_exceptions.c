@@ -106,18 +106,20 @@ static int collect_allowed(struct set *s, const struct conf *c)
 	return OK;
 }
 
-/* What the host reaches through the interface by a longer route than the
- * allowed prefix: its own subnet first of all. */
+/* What the host reaches by a longer route than the allowed prefix: its own
+ * subnet first of all, and networks behind devices on top of the interface
+ * (VLAN, macvlan), whose packets pass it, too. */
 static int add_routes(struct set *s, const struct conf *c)
 {
 	struct route *routes;
 	size_t i, n;
-	int ret = route_list(c->ifindex, 0, &routes, &n);
+	int ret = route_list(0, 0, &routes, &n);
 
 	if (ret)
 		return ret;
 	for (i = 0; !ret && i < n; i++)
-		if (routes[i].protocol != RTPROT_TUNLOAD)
+		if (routes[i].protocol != RTPROT_TUNLOAD ||
+		    routes[i].oif != c->ifindex)
 			ret = add(s, &routes[i].dst, false);
 	free(routes);
 	return ret;

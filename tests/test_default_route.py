@@ -16,6 +16,10 @@ ADDRESSES = {4: {"host": "192.0.2.1/24", "router": "192.0.2.254/24",
                  "halves": ["::/1", "8000::/1"], "around":
                  "2001:db8:1::/48", "beyond": "2001:db8:1:99::1"}}
 
+# Another network, our address in it, that of the router.
+OTHER = {"-4": ("203.0.113.0/26", "203.0.113.1/26", "203.0.113.2/26"),
+         "-6": ("2001:db8:9::/66", "2001:db8:9::1/66", "2001:db8:9::2/66")}
+
 
 @pytest.fixture(name="hosts", params=[4, 6], ids=["ipv4", "ipv6"])
 def fixture_hosts(request, lab):
@@ -122,3 +126,22 @@ def test_prefix_around_the_own_subnet(hosts):
     assert tl.verdict("rx_borrowed") == 1
     tl.detach()
     assert table(host) == before
+
+
+@pytest.mark.parametrize("mode", ["native", "tc"])
+def test_networks_behind_other_devices(hosts, mode):
+    """A longer route through another device wins, as in the kernel's table:
+    on top of the interface (macvlan), where its packets pass the programs, or
+    beside it, where nobody in the tunnel may use its sources."""
+    names, host, tl, router = hosts
+    prefix, ours, theirs = OTHER[host.family]
+    host.ip("link", "add", "link", "eth0", "name", "upper", "type", "macvlan",
+            "mode", "bridge")
+    host.ip("link", "set", "upper", "up")
+    host.addr("upper", ours)
+    router.addr("eth0", theirs)
+    tl.attach(conf(names, names["all"]), "--mode", mode, "--no-trigger")
+    assert plain_reaches(tl, host, theirs.split("/")[0])
+    entries = [entry["key"] for entry in tl.map("prefixes" + host.family[1])
+               if entry["value"]["peer"] == 0]
+    assert int(prefix.split("/")[1]) in [key["prefixlen"] for key in entries]

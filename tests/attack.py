@@ -33,6 +33,10 @@ allowed-ips = 10.10.0.0/24, fd00:10::/64
 [peer six]
 endpoint = {PEER6}
 allowed-ips = 10.20.0.0/24, fd00:20::/64
+[peer open]
+endpoint = 192.0.2.9
+allowed-ips = 10.30.0.0/24, fd00:30::/64
+guard = no
 """
 
 

@@ -174,6 +174,12 @@ def test_other_tunnels(host, name):
         assert is_unknown_protocol(answer) and answer.dst == packet.src
 
 
+@pytest.mark.parametrize("src", ["10.30.0.1", "fd00:30::1"])
+def test_without_a_guard(host, src):
+    """Who says so gets what borrows his prefix."""
+    assert host.send(udp(src)) == ([{}, {}], [bytes(host.ether / udp(src))])
+
+
 @pytest.mark.parametrize("where", ["inside", "behind"])
 def test_padding(host, where):
     """Behind the inner packet, inside the outer one or behind that (as
@@ -231,8 +237,6 @@ def test_forwarded(host, src, dst):
 def test_loop_ends(host, src, dst, by, at):
     """From a peer to itself, and it sends it back each time: each time round
     costs a hop."""
-    host.ns.sysctl("net.ipv4.conf.all.send_redirects", 0)
-    host.ns.sysctl("net.ipv4.conf.eth0.send_redirects", 0)
     packet = udp(src, dst, **{"hlim" if by is by6 else "ttl": 5})
     hops = []
     while packet is not None:

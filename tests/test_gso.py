@@ -9,7 +9,6 @@ import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
-from scapy.packet import Raw
 from scapy.utils import checksum
 
 from capture import SOL_PACKET

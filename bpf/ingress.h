@@ -82,6 +82,31 @@ static __always_inline enum tl_verdict check_source(__u8 family,
 	return prefix->peer == peer ? TL_rx_decap : TL_rx_not_allowed;
 }
 
+/*
+ * Neighbour discovery is believed for its hop limit of 255, with which it
+ * cannot have come through a router (RFC 4861 11.2). A tunnel leaves the hop
+ * limit as it is: from the other end of the world it would change who our
+ * neighbours on the wire are. Nobody sends it behind options or a routing
+ * header, but the kernel would take it; fragments of it it does not (RFC 6980
+ * 5).
+ */
+static __always_inline enum tl_verdict
+check_neighbour(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
+{
+	const __u8 *type = (const void *)(ip + 1);
+
+	if (ip->hop_limit != HOP_LIMIT_ND)
+		return TL_rx_decap;
+	if (ip->nexthdr == NEXT_HOP_BY_HOP || ip->nexthdr == NEXT_ROUTING ||
+	    ip->nexthdr == NEXT_DEST_OPTIONS)
+		return TL_rx_neighbour;
+	if (ip->nexthdr != NEXT_ICMPV6)
+		return TL_rx_decap;
+	if ((const void *)(type + 1) > v->end)
+		return need_more(v, rx, TL_rx_decap, TL_rx_error);
+	return icmp6_is_nd(*type) ? TL_rx_neighbour : TL_rx_decap;
+}
+
 /* The inner header: form, source, ECN. */
 static __always_inline enum tl_verdict
 check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
@@ -113,6 +138,8 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 		tos = ip6_tclass(ip6);
 	}
 	verdict = check_source(rx->inner_family, src, rx->outcome.peer);
+	if (verdict == TL_rx_decap && rx->inner_family == 6)
+		verdict = check_neighbour(v, ip6, rx);
 	if (verdict != TL_rx_decap)
 		return verdict;
 	rx->ecn = ecn_decap(tos, outer->tos);

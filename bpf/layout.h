@@ -13,7 +13,7 @@
 
 #include "verdicts.h"
 
-#define TL_LAYOUT 1
+#define TL_LAYOUT 2
 
 #define TL_MAX_PEERS	65536
 #define TL_MAX_PREFIXES (1 << 20)

@@ -75,6 +75,7 @@ static __always_inline __u32 forget(__u32 x, __u32 unknown)
 #define NEXT_TCP	  6
 #define NEXT_UDP	  17
 #define NEXT_IPV6	  41
+#define NEXT_ROUTING	  43
 #define NEXT_FRAGMENT	  44
 #define NEXT_ICMPV6	  58
 #define NEXT_DEST_OPTIONS 60

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Inner sources that no peer can have (RFC 4213 3.6, RFC 1122 3.2.1.3). */
+/* Inner sources that no peer can have (RFC 4213 3.6, RFC 1122 3.2.1.3), and
+ * what none may say. */
 #ifndef TUNLOAD_SOURCE_H
 #define TUNLOAD_SOURCE_H
 
 #include "net.h"
+
+#define HOP_LIMIT_ND 255
 
 /* 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/4 and the limited broadcast. */
 static __always_inline bool ip4_is_martian(__be32 addr)
@@ -24,6 +27,12 @@ static __always_inline bool ip6_is_martian(const void *addr)
 		return true;
 	return a[0] == 0 && a[1] == 0 &&
 	       (a[2] == 0 || a[2] == bpf_htonl(0xffff));
+}
+
+/* Solicitations, advertisements and redirects of RFC 4861 4. */
+static __always_inline bool icmp6_is_nd(__u8 type)
+{
+	return type >= 133 && type <= 137;
 }
 
 #endif

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """ICMP errors to inner sources: how many go back (RFC 1812 4.3.2.8, RFC 4443
 2.4 f): so many in a window on each CPU, no more, and then again; and what the
-least MTU is that they announce; that they get in. What they look like is in packets/egress.py."""
+least MTU is that they announce; that they get in. What they look like is in packets/egress.py.
+Events are limited in the same way."""
 import struct
 import time
 
@@ -10,9 +11,10 @@ import pytest
 from packets import bpf, case, egress, wire
 from packets.runner import (TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC,
                             Runner)
+from packets.world import TlInterface
 
 MARK_ANSWER = 0x74756e6c
-ICMP = 1  # TL_LIMIT_ICMP
+EVENTS, ICMP = 0, 1  # TL_LIMIT_*
 WINDOW, MOST = 100_000_000, 100  # TL_LIMIT_WINDOW_NS, TL_LIMIT_A_WINDOW
 
 
@@ -51,6 +53,42 @@ def test_next_window(runner):
 def test_events_have_a_limit_of_their_own(runner):
     assert action(runner, ICMP, WINDOW * 2, 0) == TC_ACT_REDIRECT
     assert action(runner, 1 - ICMP, WINDOW // 2, MOST) == TC_ACT_REDIRECT
+
+
+def events(runner, age, sent, until=2 ** 63):
+    """The same for events: how many there are of a packet that is dropped,
+    while a monitor listens until then."""
+    runner.enter(case.MAIN, listen=True)
+    iface = TlInterface.from_buffer_copy(
+        runner.maps["interface"].lookup(bytes(4))[0])
+    packet = wire.eth(wire.from_peer(case.PEER[4], wire.udp(
+        4, case.STRANGER[4], case.US[4])))
+    while True:
+        now = time.monotonic_ns()
+        iface.monitor_until_ns = min(until + now, 2 ** 63)
+        runner.maps["interface"].update(bytes(4), bytes(iface))
+        runner.maps["limits"].update(struct.pack("I", EVENTS),
+                                     struct.pack("QQ", now - age, sent))
+        for prog in "xdp_ingress", "tc_ingress":
+            counted = runner.quick(prog, packet)[2]
+            assert list(counted) == ["rx_not_allowed"]
+        found = len(runner.events())
+        if time.monotonic_ns() - now < WINDOW // 4:
+            return found
+
+
+def test_events_are_limited(runner):
+    """Counted they all are."""
+    assert events(runner, WINDOW // 2, MOST - 2) == 2
+    assert events(runner, WINDOW // 2, MOST - 1) == 1
+    assert events(runner, WINDOW // 2, MOST) == 0
+    assert events(runner, WINDOW + 1, MOST) == 2
+
+
+def test_no_events_for_a_monitor_that_is_gone(runner):
+    """It has not said goodbye, but listened only for a while."""
+    assert events(runner, 0, 0, until=10 ** 12) == 2
+    assert events(runner, 0, 0, until=-1) == 0
 
 
 def answer(runner, packet):

@@ -1,71 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What strangers, and peers gone bad, can send to a host with a tunnel: for
-each frame the one verdict that counts it, and what the stack gets."""
+each frame the one verdict that counts it, what the stack gets, and what
+leaves the host. It is a router, so that it could be made to reflect."""
 import contextlib
+import json
+import random
+import time
 
 import pytest
 from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import (HBHOptUnknown, IPv6, IPv6ExtHdrDestOpt,
-                                IPv6ExtHdrHopByHop, PadN)
-from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
+from scapy.layers.inet6 import (ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6,
+                                IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop)
+from scapy.layers.l2 import GRE, Dot1AD, Dot1Q, Ether
 from scapy.packet import Raw
 
+from attack import (FAR, FAR6, FORGED_MAC, INNER, INNER6, LAN, LAN6, OWN,
+                    OWN6, PEER, PEER6, STRANGER, STRANGER6, THIRD, THIRD6,
+                    US, US6, Host, advertisement, by4, by6,
+                    is_unknown_protocol, limit, options, udp)
 from lab import Lab, wait_until
-from traffic import packet_of, udp_socket
+from packets.world import FATES
+from traffic import Packet, is_tunnel
 
-US, US6 = "192.0.2.1", "2001:db8::1"
-PEER, PEER6 = "192.0.2.2", "2001:db8::2"
-STRANGER, STRANGER6 = "192.0.2.66", "2001:db8::66"
-INNER, INNER6 = "172.22.2.2", "fd00:22::2"
-# Behind the IPv4 peer, and behind the IPv6 one.
-LAN, LAN6 = "10.10.0.1", "fd00:10::1"
-FAR, FAR6 = "10.20.0.1", "fd00:20::1"
-# Ours, though in their prefixes.
-OWN, OWN6 = "10.10.0.77", "fd00:20::77"
-CONF = f"""
-[interface]
-local4 = {US}
-local6 = {US6}
-source = {INNER}, {INNER6}
-[peer four]
-endpoint = {PEER}
-allowed-ips = 10.10.0.0/24, fd00:10::/64
-[peer six]
-endpoint = {PEER6}
-allowed-ips = 10.20.0.0/24, fd00:20::/64
-"""
-
-
-def udp(src, dst=None, **kwargs):
-    """An inner packet, to our inner address."""
-    layer, to = (IPv6, INNER6) if ":" in src else (IP, INNER)
-    return layer(src=src, dst=dst or to, **kwargs) / UDP(
-        sport=1, dport=9) / Raw(b"inner packet")
-
-
-def by4(inner, src=PEER, dst=US, **kwargs):
-    """In an outer IPv4 packet."""
-    return IP(src=src, dst=dst, **kwargs) / inner
-
-
-def by6(inner, src=PEER6, dst=US6, **kwargs):
-    """In an outer IPv6 packet."""
-    return IPv6(src=src, dst=dst, **kwargs) / inner
-
-
-def limit(**kwargs):
-    """The Destination Options header of Linux's ip6tnl (RFC 2473 4.1.1)."""
-    option = HBHOptUnknown(otype=4, optlen=1, optdata=b"\x04")
-    return IPv6ExtHdrDestOpt(options=[option, PadN(optdata=b"\0")], **kwargs)
-
-
-def options(number):
-    """That many options headers."""
-    chain = limit()
-    for _ in range(number - 2):
-        chain /= limit()
-    return chain / limit(nh=4)
-
+# Verdicts that know no peer.
+PEERLESS = "rx_no_peer", "rx_too_many_options"
 
 QINQ = Dot1AD(vlan=7) / Dot1Q(vlan=5)
 
@@ -97,21 +55,41 @@ DECAPSULATED = {
     "ECT(0) on ECT(1)": (by4(udp(LAN, tos=1), tos=2), udp(LAN, tos=1)),
     "Not-ECT on CE": (by4(udp(LAN, tos=3)), udp(LAN, tos=3)),
     "other DSCP": (by4(udp(LAN, tos=0x20), tos=0xb8), udp(LAN, tos=0x20)),
+    # One header is taken off, never two.
+    "nested": (by4(by4(udp(LAN), LAN, INNER)), by4(udp(LAN), LAN, INNER)),
+    "nested, IPv6": (by6(by6(udp(FAR6), FAR6, INNER6)),
+                     by6(udp(FAR6), FAR6, INNER6)),
 }
 
 # name: (what is behind the Ethernet addresses, verdict); the stack gets
 # nothing of it at the inner address.
 REFUSED = {
-    # Open decapsulators: CVE-2020-10136, CVE-2024-7595, CVE-2025-23018.
+    # Open decapsulators: CVE-2020-10136 (4in4), CVE-2025-23018 (4in6, 6in6),
+    # CVE-2025-23019 (6in4); for others see OTHER_TUNNELS.
     "stranger 4in4": (by4(udp(LAN), src=STRANGER), "rx_no_peer"),
     "stranger 6in4": (by4(udp(LAN6), src=STRANGER), "rx_no_peer"),
     "stranger 4in6": (by6(udp(FAR), src=STRANGER6), "rx_no_peer"),
     "stranger 6in6": (by6(udp(FAR6), src=STRANGER6), "rx_no_peer"),
     "to our other address": (by4(udp(LAN), dst="192.0.2.3"), "rx_no_peer"),
-    # Reflection through us, to somebody else.
-    "reflection": (by4(udp(STRANGER, "198.51.100.1")), "rx_not_allowed"),
-    "reflection, IPv6": (by6(udp(STRANGER6, "2001:db8:5::1")),
-                         "rx_not_allowed"),
+    "from ourselves": (by4(udp(LAN), src=US), "rx_no_peer"),
+    "from ourselves, IPv6": (by6(udp(FAR6), src=US6), "rx_no_peer"),
+    # Reflection through us, to somebody else, to the peer, to ourselves.
+    "reflection": (by4(udp(STRANGER, THIRD)), "rx_not_allowed"),
+    "reflection, IPv6": (by6(udp(STRANGER6, THIRD6)), "rx_not_allowed"),
+    "reflection by a stranger": (by4(udp(LAN, THIRD), src=STRANGER),
+                                 "rx_no_peer"),
+    "reflection to the victim": (by4(udp(THIRD, THIRD)), "rx_not_allowed"),
+    "reflection to the other peer": (by4(udp(STRANGER, FAR)),
+                                     "rx_not_allowed"),
+    # Tunnel packets in tunnel packets, to be sent to and fro.
+    "ping-pong": (by4(by4(udp(LAN))), "rx_not_allowed"),
+    "ping-pong, IPv6": (by6(by6(udp(FAR6))), "rx_not_allowed"),
+    "ping-pong, answer": (by4(by4(udp(LAN), US, PEER)), "rx_not_allowed"),
+    # RFC 4861 11.2.
+    "neighbour advertisement": (by6(advertisement()), "rx_neighbour"),
+    "neighbour solicitation": (by6(
+        IPv6(src=FAR6, dst=INNER6, hlim=255) / ICMPv6ND_NS(tgt=INNER6) /
+        ICMPv6NDOptSrcLLAddr(lladdr=FORGED_MAC)), "rx_neighbour"),
     "not allowed": (by4(udp("10.11.0.1")), "rx_not_allowed"),
     "not allowed, IPv6": (by6(udp("fd00:11::1")), "rx_not_allowed"),
     "the other peer's": (by4(udp(FAR)), "rx_not_allowed"),
@@ -149,67 +127,19 @@ REFUSED = {
     "first fragment": (by4(udp(LAN), flags="MF"), "rx_fragment"),
     "last fragment": (by4(udp(LAN), frag=3), "rx_fragment"),
 }
-# What the stack causes by itself: neighbour discovery, answers.
-BACKGROUND = {"rx_plain", "tx_plain", "tx_encap"}
-
-
-class Host:
-    """A host with two peers, and another on its wire that pretends to be
-    anybody."""
-
-    def __init__(self, lab, mode):
-        self.ns, self.other = lab.netns("host"), lab.netns("other")
-        lab.veth(self.ns, "eth0", self.other, "eth0")
-        self.ns.addr("eth0", US + "/24", "192.0.2.3/24", US6 + "/64")
-        self.ns.addr("lo", INNER + "/32", INNER6 + "/128", OWN + "/32",
-                     OWN6 + "/128")
-        self.other.addr("eth0", PEER + "/24", PEER6 + "/64")
-        self.ether = Ether(src=self.other.mac("eth0"),
-                           dst=self.ns.mac("eth0"))
-        self.sender = lab.sender(self.other, "eth0")
-        self.tap = lab.tap(self.ns, "eth0", self._to_inner)
-        # Somebody listens, so the host has nothing to answer.
-        self.listeners = [lab.keep(udp_socket(self.ns, any_address, 9))
-                          for any_address in ("0.0.0.0", "::")]
-        self.listeners[0].setblocking(False)
-        self.tunload = lab.tunload(self.ns)
-        self.tunload.attach(CONF, "--mode", mode, "--no-trigger")
-
-    @staticmethod
-    def _to_inner(frame):
-        packet = packet_of(frame.data)
-        return packet is not None and packet.dst in (INNER, INNER6)
-
-    def counters(self):
-        """Packets by verdict."""
-        return {name: counter["packets"] for name, counter in
-                self.tunload.status()["verdicts"].items()}
-
-    def drain(self):
-        """What the IPv4 listener got since the last call."""
-        got = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                got.append(self.listeners[0].recv(100))
-        return got
-
-    def send(self, packet, verdict):
-        """Sends it, waits until it is counted for that verdict, and for no
-        other; returns what the stack got at the inner address."""
-        self.tap.received().clear()
-        before = self.counters()
-
-        def new():
-            return {name: n - before.get(name, 0)
-                    for name, n in self.counters().items()
-                    if n > before.get(name, 0) and name not in BACKGROUND}
-
-        self.sender.send(self.ether / packet)
-        wait_until(new, f"{verdict} counted", timeout=3)
-        assert new() == {verdict: 1}
-        return self.tap.received().packets()
-
-
+# CVE-2024-7595 (GRE), CVE-2024-7596 (GUE), and their like: none of ours.
+OTHER_TUNNELS = {
+    "GRE": IP(src=PEER, dst=US) / GRE() / udp(LAN),
+    "GRE, IPv6 inside": IP(src=PEER, dst=US) / GRE() / udp(LAN6),
+    "GRE over IPv6": IPv6(src=PEER6, dst=US6) / GRE() / udp(FAR),
+    "GRE of a stranger": IP(src=STRANGER, dst=US) / GRE() / udp(LAN),
+    "GUE": IP(src=PEER, dst=US) / UDP(sport=6080, dport=6080) / Raw(
+        b"\0\4\0\0" + bytes(udp(LAN))),
+    "GUE without a header": IP(src=PEER, dst=US) / UDP(
+        sport=6080, dport=6080) / udp(LAN),
+    "GUE over IPv6": IPv6(src=PEER6, dst=US6) / UDP(
+        sport=6080, dport=6080) / Raw(b"\0\x29\0\0" + bytes(udp(FAR6))),
+}
 @pytest.fixture(scope="module", params=["native", "tc"])
 def host(request):
     """One host for all cases."""
@@ -221,15 +151,40 @@ def host(request):
 def test_decapsulated(host, name):
     """So that the refusals below mean something: this host does listen."""
     packet, inner = DECAPSULATED[name]
-    got = host.send(packet, "rx_decap")
+    counted, got = host.send(packet)
+    assert [c["rx_decap"] for c in counted] == [1, 1]
     assert got == [bytes(host.ether / inner)]
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(host, name):
-    """Counted once, under the right name, and not delivered."""
+    """Counted once, under the right name; not delivered, not reflected, not
+    answered, but by the stack where it is the stack's."""
     packet, verdict = REFUSED[name]
-    assert host.send(packet, verdict) == []
+    counted, got = host.send(packet)
+    assert counted == [{verdict: 1}, {} if verdict in PEERLESS else
+                       {verdict: 1}]
+    assert got == [] and host.heard == []
+    if FATES[verdict] == "DROP":
+        assert host.left() == []
+    for answer in host.left():
+        assert is_unknown_protocol(answer) and answer.dst == packet.src
+
+
+@pytest.mark.parametrize("name", OTHER_TUNNELS)
+def test_other_tunnels(host, name):
+    """Not ours: plain packets, which nobody decapsulates."""
+    packet = OTHER_TUNNELS[name]
+    assert host.send(packet) == ([{}, {}], [])
+    assert host.heard == []
+    for answer in host.left():
+        assert is_unknown_protocol(answer) and answer.dst == packet.src
+
+
+@pytest.mark.parametrize("src", ["10.30.0.1", "fd00:30::1"])
+def test_without_a_guard(host, src):
+    """Who says so gets what borrows his prefix."""
+    assert host.send(udp(src)) == ([{}, {}], [bytes(host.ether / udp(src))])
 
 
 @pytest.mark.parametrize("where", ["inside", "behind"])
@@ -241,13 +196,134 @@ def test_padding(host, where):
         packet = by4(Raw(inner + b"padding"), proto=4)
     else:
         packet = IP(bytes(by4(udp(LAN))) + b"padding")
-    host.drain()
-    got = host.send(packet, "rx_decap")
+    counted, got = host.send(packet)
+    assert counted == [{"rx_decap": 1}] * 2
     assert len(got) == 1 and got[0][14:].startswith(inner)
-    assert host.drain() == [b"inner packet"]
+    assert host.heard == [b"inner packet"]
 
 
 def test_the_endpoint_itself_is_not_tunnelled(host):
     """Plain traffic of a peer's endpoint goes on as before."""
     assert host.other.run("ping", "-c1", "-W2", US).returncode == 0
     assert host.other.run("ping", "-c1", "-W2", US6).returncode == 0
+
+
+def test_neighbours_are_those_of_the_wire(host):
+    """Nobody far away tells us who is near, hop limit or no (RFC 4861)."""
+    host.other.run("ping", "-c1", "-W2", US6)
+    for hidden in advertisement(), IPv6(
+            src=FAR6, dst=INNER6, hlim=255) / IPv6ExtHdrDestOpt() / \
+            advertisement().payload:
+        host.send(by6(hidden))
+        assert FORGED_MAC not in host.ns.ip("-6", "neigh", "show").stdout
+    # By the wire it can be done, which is the wire's affair.
+    packet = advertisement()
+    packet.src = PEER6
+    host.send(packet)
+    assert FORGED_MAC in host.ns.ip("-6", "neigh", "show").stdout
+    host.ns.ip("neigh", "del", PEER6, "dev", "eth0")
+
+
+@pytest.mark.parametrize("src,dst", [(LAN, THIRD), (FAR6, THIRD6)])
+def test_forwarded(host, src, dst):
+    """An allowed source may go on, as from any router; with its last hop it
+    may not. This is where a reflection would be seen."""
+    hops = "hlim" if ":" in src else "ttl"
+    by = by6 if ":" in src else by4
+    for n, on in (2, True), (1, False):
+        host.send(by(udp(src, dst, **{hops: n})))
+        wait_until(host.left, "forwarded, or answered")
+        packet = host.left()[0]
+        assert (packet.dst == dst) == on and is_tunnel(packet) != on
+        if on:
+            assert packet.data == bytes(udp(src, dst, **{hops: 1}))
+
+
+@pytest.mark.parametrize("src,dst,by,at", [
+    (LAN, "10.10.0.9", by4, 8), (FAR6, "fd00:20::9", by6, 7)])
+def test_loop_ends(host, src, dst, by, at):
+    """From a peer to itself, and it sends it back each time: each time round
+    costs a hop."""
+    packet = udp(src, dst, **{"hlim" if by is by6 else "ttl": 5})
+    hops = []
+    while packet is not None:
+        host.send(by(packet))
+        wait_until(host.left, "sent back, or answered")
+        inner, = (p.payload for p in host.left()
+                  if p.proto not in (1, 58))
+        hops.append(inner[at])
+        packet = type(packet)(inner) if Packet(inner).dst == dst else None
+    assert hops[:-1] == [4, 3, 2, 1]
+
+
+def random_sources(number):
+    """(frame's bytes behind the Ethernet addresses, verdict), many."""
+    rng = random.Random(1)
+    templates = [(by4(udp(LAN), src=STRANGER), 12, 4, "rx_no_peer"),
+                 (by6(udp(FAR6), src=STRANGER6), 8, 16, "rx_no_peer"),
+                 (by4(udp(STRANGER)), 32, 4, "rx_not_allowed"),
+                 (by6(udp(STRANGER6)), 48, 16, "rx_not_allowed"),
+                 (udp(STRANGER), 12, 4, "rx_plain"),
+                 (udp(STRANGER6), 8, 16, "rx_plain")]
+    frames = [(bytearray(bytes(packet)), type(packet), *rest)
+              for packet, *rest in templates]
+    for _ in range(number):
+        for data, layer, at, size, verdict in frames:
+            data[at + 1:at + size] = rng.randbytes(size - 1)
+            yield Ether(type=0x800 if layer is IP else 0x86dd).build()[
+                12:14] + bytes(data), verdict
+
+
+def test_random_sources(host):
+    """However many there are: counted, each once, and nothing remembered."""
+    entries, (before, _) = host.entries(), host.counters()
+    want = {}
+    for n, (data, verdict) in enumerate(random_sources(500)):
+        want[verdict] = want.get(verdict, 0) + 1
+        host.sender.send(host.ether.build()[:12] + data)
+        if n % 50 == 0:  # no more than the queue of a veth takes
+            host.mark()
+    host.mark()
+    after, _ = host.counters()
+    got = {name: n - before.get(name, 0) for name, n in after.items()
+           if n > before.get(name, 0) and name.startswith("rx_")}
+    assert got.pop("rx_plain") >= want.pop("rx_plain")
+    assert got == want
+    assert host.entries() == entries
+
+
+def event_of(name):
+    """What a monitor says of that packet."""
+    packet, verdict = REFUSED[name]
+    pairs = []
+    while packet is not None and not isinstance(packet, Raw):
+        if isinstance(packet, (IP, IPv6)):
+            pairs.append({"source": packet.src, "destination": packet.dst})
+        packet = packet.payload or None
+    if verdict in ("rx_fragment", "rx_too_many_options"):
+        del pairs[1:]
+    outer, inner = (pairs + [None])[:2]
+    peer = {PEER: "four", PEER6: "six"}.get(outer["source"])
+    if verdict == "rx_borrowed":
+        outer, inner = None, outer
+        peer = {LAN: "four", FAR6: "six"}[inner["source"]]
+    return {"verdict": verdict, "outer": outer, "inner": inner,
+            "peer": None if verdict in PEERLESS else peer}
+
+
+def test_monitor_tells_of_each(host):
+    """Time, verdict, peer, addresses, of all that is refused."""
+    start = time.time()
+    monitor = host.tunload.start("monitor", "eth0", "--json")
+
+    def heard(name):
+        host.sender.send(host.ether / REFUSED[name][0])
+        host.mark()
+        return [e for e in map(json.loads, monitor.output().splitlines())
+                if event_of(name).items() <= e.items()]
+
+    with contextlib.closing(monitor):
+        for name in REFUSED:
+            wait_until(lambda n=name: heard(n), f"event of {name}")
+            for event in heard(name):
+                assert start - 1 < event["time"] < time.time() + 1

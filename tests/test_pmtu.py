@@ -11,7 +11,8 @@ import pytest
 from lab import wait_until
 from pmtu import (HEADER, HOST, JUMBO, NARROWEST, ROUTER, SITE, SITE_PREFIXES,
                   UDP_HEADER, arrives, fixture_path, kernel_mtu)
-from traffic import PORT, listen, payload, tcp_transfer, udp_socket
+from traffic import (PORT, listen, packet_of, payload, tcp_transfer,
+                     udp_socket)
 
 INNERS = pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 FLOWS = pytest.mark.parametrize("where", ["local", "forwarded"])
@@ -132,24 +133,55 @@ def test_path_shrinks_under_a_running_stream(path, where, inner):
     assert path.learned() == path.inner_mtu(SHRUNK)
 
 
+@FLOWS
 @INNERS
-def test_path_grows_back(path, inner):
+def test_path_shrinks_under_datagrams(path, where, inner):
+    """The sender is told, and what it makes of it arrives."""
+    path.attach()
+    path.learn(NARROWEST)
+    headers = HEADER[inner] + UDP_HEADER
+    before = path.inner_mtu(NARROWEST)
+    after = path.inner_mtu(SHRUNK)
+    with datagrams(path, where, inner, df=True) as (server, client):
+        # A forwarding host's neighbours do not know its routes.
+        wait_until(lambda: arrives(server, client, payload(before - headers),
+                                   0.1), "as large as the path")
+        path.widths(r2=SHRUNK)
+        wait_until(lambda: arrives(server, client, payload(before - headers),
+                                   0.05) is None, "the kernel knows")
+        assert kernel_mtu(client) == after == path.learned()
+        # An error that is still pending makes one more EMSGSIZE.
+        wait_until(lambda: arrives(server, client, payload(after - headers)),
+                   "as large as the path is now")
+
+
+@FLOWS
+@INNERS
+def test_path_grows_back(path, where, inner):
     """What was learnt is forgotten after pmtu-expiry, and a wider path is
-    used to the full. (The sender asks for it: how long its own kernel
-    remembers is not our affair.)"""
-    path.attach("path-mtu = 9001\npmtu-expiry = 1")
-    tcp_transfer(*ends(path, "local", inner), 1 << 16)
-    learned = path.tunload.peer("site")["learned_mtu"]
-    assert learned["mtu"] == path.inner_mtu()
-    assert 0 < learned["expires_seconds"] <= 1
+    used to the full. (The inner sender has not been told meanwhile: how long
+    its own kernel remembers is not our affair.)"""
+    path.attach("path-mtu = 9001\npmtu-expiry = 2")
+    path.learn(NARROWEST)
     path.widths(r1=JUMBO, r2=JUMBO, r3=JUMBO)
     wait_until(lambda: path.learned() is None, "forgotten")
-    assert path.tunload.peer("site")["mtu"] == path.inner_mtu(JUMBO)
-    size = path.inner_mtu(JUMBO) - HEADER[inner] - UDP_HEADER
-    path.host.ip(f"-{inner}", "route", "flush", "cache")
-    with datagrams(path, "local", inner, df=True) as (server, client):
+    most = path.inner_mtu(JUMBO)
+    assert path.tunload.peer("site")["mtu"] == most
+    wire = path.to_site()
+    size = most - HEADER[inner] - UDP_HEADER
+    with datagrams(path, where, inner, df=True) as (server, client):
         assert arrives(server, client, payload(size))
+    assert sizes(wire) == [most]
+    wire.clear()
+    tcp_transfer(*ends(path, where, inner), 1 << 18)
+    # The site takes segments of JUMBO - 100 bytes.
+    assert most - 200 < max(sizes(wire)) <= most
     assert path.learned() is None
+
+
+def sizes(wire):
+    """Of the inner packets."""
+    return [len(packet_of(frame.data).payload) for frame in wire.frames()]
 
 
 @FLOWS

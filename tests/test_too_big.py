@@ -126,6 +126,8 @@ def test_believed(path, make):
     mtu = packet[ICMP].nexthopmtu if path.outer == 4 else \
         packet[ICMPv6PacketTooBig].mtu
     assert path.learned() == path.inner_mtu(mtu)
+    learned = path.tunload.peer("site")["learned_mtu"]
+    assert 0 < learned["expires_seconds"] <= 600
 
 
 def test_eight_bytes_inside(path):

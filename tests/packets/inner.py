@@ -4,7 +4,8 @@
 from .case import DEFAULT, NESTED, PEER, US, net, rx, table
 from .ingress import inner_packet
 from .refused import patched
-from .wire import COMBOS, PROTO, combo_name, eth, from_peer, ip, udp
+from .wire import (COMBOS, PROTO, combo_name, eth, from_peer, ip, opt_header,
+                   udp)
 
 
 @table
@@ -78,6 +79,31 @@ def martians():
             yield rx(f"{name}, default route", eth(from_peer(
                 default, packet)), "rx_martian", "RFC 4213 3.6", default,
                 packet, world=world)
+
+
+@table
+def neighbour_discovery():
+    """Only a hop limit of 255 makes the kernel believe it, wherever it stands
+    (RFC 4861 7.1, 11.2)."""
+    chain = opt_header(58) + bytes([135, 0]) + bytes(22)
+    for outer in (4, 6):
+        def case(what, proto, data, ttl=255, outer=outer, refused=True):
+            packet = ip(6, net(outer, 6), US[6], proto, data, ttl=ttl)
+            return rx(f"{combo_name(6, outer)} {what}, hop limit {ttl}",
+                      eth(from_peer(PEER[outer], packet)),
+                      "rx_neighbour" if refused else "rx_decap",
+                      "RFC 4861 11.2", PEER[outer], packet)
+        for kind in (1, 128, 132, 133, 134, 135, 136, 137, 138):
+            data = bytes([kind, 0]) + bytes(22)
+            yield case(f"ICMPv6 {kind}", 58, data, refused=133 <= kind <= 137)
+            yield case(f"ICMPv6 {kind}", 58, data, 254, refused=False)
+        for kind in (0, 43, 60):
+            yield case(f"solicitation behind {kind}", kind, chain)
+            yield case(f"solicitation behind {kind}", kind, chain, 254,
+                       refused=False)
+        for proto in (17, 44, 59):
+            yield case(f"protocol {proto}", proto, chain, refused=False)
+        yield case("ICMPv6 without a type", 58, b"", refused=False)
 
 
 @table

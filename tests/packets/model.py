@@ -13,7 +13,8 @@ from . import wire
 from .world import GUARD, NO_GUARD, NO_PEER, OWN
 
 MAX_OPTIONS, MAX_TAGS = 4, 2
-HBH, DSTOPT, FRAGMENT = 0, 60, 44
+HBH, DSTOPT, FRAGMENT, ROUTING = 0, 60, 44, 43
+ND = [bytes([kind]) for kind in range(133, 138)]
 TUNNEL = (4, 41)
 CE, ECT0, ECT1, NOT_ECT = 3, 2, 1, 0
 
@@ -114,6 +115,14 @@ def martian(addr):
     return addr[:12] in (bytes(12), bytes(10) + b"\xff\xff")
 
 
+def neighbour_discovery(ip, inner):
+    """RFC 4861 11.2; or what may hide it."""
+    if ip.family == 4 or inner[7] != 255:
+        return False
+    return ip.proto in (HBH, ROUTING, DSTOPT) or (
+        ip.proto == 58 and inner[40:41] in ND)
+
+
 def decap_ecn(inner, outer):
     """RFC 6040 4.2; None: dropped."""
     if outer == CE:
@@ -156,6 +165,8 @@ def check_inner(world, peer, head, data):
         return {"rx_own_source"}, None
     if ident != peer:
         return {"rx_not_allowed"}, None
+    if neighbour_discovery(ip, inner):
+        return {"rx_neighbour"}, None
     ecn = decap_ecn(wire.tos(inner) & 3, wire.tos(data) & 3)
     if ecn is None:
         return {"rx_ecn"}, None

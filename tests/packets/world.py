@@ -145,7 +145,7 @@ class World:
             key.addr[:] = net.network_address.packed
             maps[f"prefixes{net.version}"].update(
                 bytes(key), bytes(TlPrefix(ident, flags)))
-        iface = TlInterface(layout=1, ifindex=1, name=b"test0",
+        iface = TlInterface(layout=2, ifindex=1, name=b"test0",
                             flags=self.flags & ~NO_GUARD, mode=1, path_mtu=1500,
                             monitor_until_ns=2 ** 63 if listen else 0,
                             no_guard_until_ns=2 ** 63

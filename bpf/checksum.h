@@ -41,6 +41,49 @@ static __always_inline __u32 csum_ip4_options(const struct iphdr *ip,
 	return sum;
 }
 
+/* Adds the words of n bytes (even; a constant). */
+static __always_inline __u32 csum_bytes(__u32 sum, const void *bytes, __u32 n)
+{
+	const __u16 *word = bytes;
+
+	for (__u32 i = 0; i < n / 2; i++)
+		sum += word[i];
+	return sum;
+}
+
+/* The sum of the pseudo-header of a message of n bytes (RFC 8200 8.1); addrs:
+ * source and destination, as they stand in the IPv6 header. */
+static __always_inline __u32 csum_pseudo6(const void *addrs, __u32 n,
+					  __u8 proto)
+{
+	return csum_bytes(0, addrs, 32) + bpf_htons(n) + bpf_htons(proto);
+}
+
+/* The longest message that is verified: what an Ethernet frame carries. */
+#define CSUM_MESSAGE_MOST 1500U
+
+/* The checksum in the message of n bytes at `at` is right; sum: that of what it
+ * covers besides. A message that is too long, or not within end, has none that
+ * is right. To an odd last byte a zero is added behind it (RFC 1071 1). */
+static __always_inline bool csum_is_right(const void *at, __u32 n,
+					  const void *end, __u32 sum)
+{
+	const __u16 *word = at;
+	const __u8 *last;
+
+	if (n > CSUM_MESSAGE_MOST || n > end - at)
+		return false;
+	for (__u32 i = 2; i <= CSUM_MESSAGE_MOST; i += 2, word++) {
+		if (i > n || (const void *)(word + 1) > end)
+			break;
+		sum += *word;
+	}
+	last = (const __u8 *)word;
+	if (n % 2 && (const void *)(last + 1) <= end)
+		sum += bpf_htons(*last << 8);
+	return csum_fold(sum) == 0xffff;
+}
+
 /* The checksum after a 16-bit word of what it covers has changed (RFC 1624 3,
  * equation 3). All in the byte order of the packet. */
 static __always_inline __sum16 csum_update(__sum16 check, __be16 from,

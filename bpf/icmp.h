@@ -7,6 +7,8 @@
 
 #include "rx.h"
 
+#define ICMP_HLEN 8U
+
 /* The segments of a super-packet of 64 KiB, at the least: their outer IDs count
  * up from ours, which is 0. */
 #define MAX_SEGMENTS 255
@@ -42,6 +44,11 @@ static __always_inline enum tl_verdict icmp_verdict(__u8 family, __u8 type,
 	return TL_rx_plain;
 }
 
+static __always_inline bool is_icmp_verdict(enum tl_verdict verdict)
+{
+	return verdict >= TL_rx_icmp_too_big && verdict <= TL_rx_icmp_other;
+}
+
 /* A quoted outer IPv4 header as build_ip4() and segmentation make them: with
  * DF, and an ID that counts the segments of one super-packet. */
 static __always_inline bool is_our_ip4(const struct iphdr *outer)
@@ -53,11 +60,12 @@ static __always_inline bool is_our_ip4(const struct iphdr *outer)
 /*
  * The quoted outer packet is what we would have sent to that peer: by its
  * outer header, which has no options, and by the inner version, length, and
- * destination. Over IPv4 a router may quote no more than eight inner bytes (RFC
- * 792), without the destination.
+ * destination. Of the inner packet n bytes are quoted: over IPv4 a router may
+ * do with eight (RFC 792), without the destination.
  */
 static __always_inline bool is_ours(const struct view *v, const void *outer,
-				    const struct ip_info *quoted, __u32 peer)
+				    const struct ip_info *quoted, __u32 n,
+				    __u32 peer)
 {
 	const void *at = outer + outer_header_len(quoted->family);
 	bool may_be_short = quoted->family == 4;
@@ -66,21 +74,21 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 	const struct iphdr *ip4 = at;
 	__u32 len = quoted->tot_len - quoted->hlen;
 
-	if (at + 8 > v->end ||
+	if (n < 8 || at + 8 > v->end ||
 	    quoted->hlen != outer_header_len(quoted->family) ||
 	    (quoted->family == 4 && !is_our_ip4(outer)))
 		return false;
 	if (quoted->proto == NEXT_IPV4) {
 		if (ip4->version != 4 || bpf_ntohs(ip4->tot_len) != len)
 			return false;
-		if ((const void *)(ip4 + 1) > v->end)
+		if (n < IP4_HLEN || (const void *)(ip4 + 1) > v->end)
 			return may_be_short;
 		prefix = find_prefix(4, &ip4->daddr);
 	} else {
 		if (ip6->version != 6 ||
 		    IP6_HLEN + bpf_ntohs(ip6->payload_len) != len)
 			return false;
-		if ((const void *)(ip6 + 1) > v->end)
+		if (n < IP6_HLEN || (const void *)(ip6 + 1) > v->end)
 			return may_be_short;
 		prefix = find_prefix(6, &ip6->daddr);
 	}
@@ -99,33 +107,40 @@ static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
 }
 
 /*
- * Learns the path MTU of a peer from an ICMP error that passes all checks: it
- * was sent to us, about a packet that we can have sent, which was larger than
- * the MTU that it announces. Never below what the outer family guarantees: for
- * IPv4 that much is learnt (RFC 791 3.1), for IPv6 the error is discarded (RFC
- * 8201 4). Never upwards; forgotten after a while (RFC 1191 6.3, RFC 8201 4).
+ * The inner MTU that an ICMP error about an outer packet teaches, or 0: about
+ * one that we can have sent, which was larger than the MTU that is announced.
+ * Never below what the outer family guarantees: for IPv4 that much is learnt
+ * (RFC 791 3.1), for IPv6 the error is discarded (RFC 8201 4).
  */
-static __always_inline void learn_mtu(const struct view *v,
-				      const struct ip_info *quoted,
-				      const void *outer, __u32 mtu, __u32 peer)
+static __always_inline __u32 mtu_to_learn(const struct view *v,
+					  const struct ip_info *quoted,
+					  const void *outer, __u32 n, __u32 mtu,
+					  __u32 peer)
 {
 	const __u32 least = quoted->family == 4 ? 576 : 1280;
+	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
+	__u32 header = outer_header_len(quoted->family);
+
+	if (!p || !mtu || quoted->tot_len <= mtu ||
+	    quoted->tot_len > p->mtu + header ||
+	    !is_ours(v, outer, quoted, n, peer))
+		return 0;
+	if (mtu < least && quoted->family == 6)
+		return 0;
+	if (mtu < least)
+		mtu = least;
+	return mtu - header;
+}
+
+/* Never upwards; forgotten after a while (RFC 1191 6.3, RFC 8201 4). */
+static __always_inline void learn_mtu(__u32 peer, __u32 mtu)
+{
 	const __u32 zero = 0;
 	const struct tl_interface *iface =
 		bpf_map_lookup_elem(&interface, &zero);
 	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
-	__u32 header = outer_header_len(quoted->family);
 
-	if (!p || !iface || !mtu || quoted->tot_len <= mtu ||
-	    quoted->tot_len > p->mtu + header ||
-	    !is_ours(v, outer, quoted, peer))
-		return;
-	if (mtu < least && quoted->family == 6)
-		return;
-	if (mtu < least)
-		mtu = least;
-	mtu -= header;
-	if (mtu >= peer_mtu(p))
+	if (!p || !iface || mtu >= peer_mtu(p))
 		return;
 	p->learned_until_ns =
 		bpf_ktime_get_coarse_ns() + iface->pmtu_expiry * 1000000000ULL;
@@ -140,10 +155,31 @@ static __always_inline __u32 icmp_mtu(__u8 family, const struct icmphdr *icmp)
 	return family == 4 ? field & 0xffff : field;
 }
 
+/*
+ * The message of an ICMP error that quotes an outer header of quoted_hlen bytes
+ * ends where its IP header says, and not before that; what lies behind is
+ * padding. Says where its checksum is to be looked for: that of ICMPv6 covers a
+ * pseudo-header, too (RFC 792; RFC 4443 2.3).
+ */
+static __always_inline bool find_message(const struct view *v,
+					 struct ip_info *ip, __u32 quoted_hlen,
+					 struct rx *rx)
+{
+	if (check_outer(v, ip) != TL_rx_decap)
+		return false;
+	rx->message_at = ip->hlen;
+	rx->message_len = ip->tot_len - ip->hlen;
+	if (ip->family == 6)
+		rx->pseudo_sum =
+			csum_pseudo6(ip->src, rx->message_len, NEXT_ICMPV6);
+	return rx->message_len >= ICMP_HLEN + quoted_hlen;
+}
+
 /* An ICMP packet: an error that quotes an outer packet of ours to a peer is
- * counted for that peer; the kernel gets it all the same. */
-static __always_inline enum tl_verdict
-icmp(const struct view *v, const struct ip_info *ip, struct rx *rx)
+ * counted for that peer once it is verified; the kernel gets it all the same.
+ */
+static __always_inline enum tl_verdict icmp(const struct view *v,
+					    struct ip_info *ip, struct rx *rx)
 {
 	const struct icmphdr *icmp = v->at + ip->hlen;
 	const void *quoted_at = icmp + 1;
@@ -167,13 +203,27 @@ icmp(const struct view *v, const struct ip_info *ip, struct rx *rx)
 	    !same_addr(ip->family, ip->dst, quoted.src))
 		return TL_rx_plain;
 	peer = find_peer(ip->family, quoted.dst, quoted.src);
-	if (peer == TL_PEER_NONE)
+	if (peer == TL_PEER_NONE || !find_message(v, ip, quoted.hlen, rx))
 		return TL_rx_plain;
 	rx->outcome.peer = peer;
 	if (verdict == TL_rx_icmp_too_big)
-		learn_mtu(v, &quoted, quoted_at, icmp_mtu(ip->family, icmp),
-			  peer);
+		rx->mtu =
+			mtu_to_learn(v, &quoted, quoted_at,
+				     rx->message_len - ICMP_HLEN - quoted.hlen,
+				     icmp_mtu(ip->family, icmp), peer);
 	return verdict;
+}
+
+/* What becomes of an ICMP error whose checksum is right or not. If not, nothing
+ * of it is to be believed, not even whom it is about: the kernel drops it. */
+static __always_inline void icmp_verified(struct rx *rx, bool right)
+{
+	if (!right) {
+		rx->outcome.verdict = TL_rx_plain;
+		rx->outcome.peer = TL_PEER_NONE;
+	} else if (rx->mtu) {
+		learn_mtu(rx->outcome.peer, rx->mtu);
+	}
 }
 
 #endif

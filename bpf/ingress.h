@@ -25,8 +25,7 @@ static __always_inline bool guard_suspended(void)
 static __always_inline bool is_plain(enum tl_verdict verdict)
 {
 	return verdict == TL_rx_plain || verdict == TL_rx_no_peer ||
-	       verdict == TL_rx_too_many_options ||
-	       (verdict >= TL_rx_icmp_too_big && verdict <= TL_rx_icmp_other);
+	       verdict == TL_rx_too_many_options || is_icmp_verdict(verdict);
 }
 
 static __always_inline enum tl_verdict
@@ -39,29 +38,6 @@ guard(const struct ip_info *ip, enum tl_verdict verdict, struct rx *rx)
 		return verdict;
 	rx->outcome.peer = prefix->peer;
 	return TL_rx_borrowed;
-}
-
-/* The outer header's own checks: lengths, and for IPv4 the checksum, which the
- * kernel has not looked at yet (RFC 791 3.1). */
-static __always_inline enum tl_verdict check_outer(const struct view *v,
-						   struct ip_info *ip)
-{
-	const struct iphdr *ip4 = v->at;
-	__u32 sum;
-
-	/* The kernel's super-packets over 64 KiB say 0. */
-	if (v->len > 0xffff && ip->tot_len == (ip->family == 4 ? 0 : IP6_HLEN))
-		ip->tot_len = v->len;
-	if (ip->tot_len < ip->hlen || ip->tot_len > v->len)
-		return TL_rx_bad_outer;
-	if (ip->family == 6)
-		return TL_rx_decap;
-	if ((const void *)(ip4 + 1) > v->end)
-		return TL_rx_bad_outer;
-	sum = csum_ip4(ip4);
-	if (ip->hlen > IP4_HLEN)
-		sum += csum_ip4_options(ip4, ip->hlen, v->end);
-	return csum_fold(sum) == 0xffff ? TL_rx_decap : TL_rx_bad_checksum;
 }
 
 /* The inner source: possible, not our own, and within what the peer may use
@@ -199,7 +175,8 @@ static __always_inline enum tl_verdict classify(const struct view *v,
 
 /*
  * The verdict for the packet whose IP header is at v->at, of EtherType proto;
- * NEED_MORE if it depends on bytes that are not readable yet. Changes nothing.
+ * NEED_MORE if it depends on bytes that are not readable yet. An ICMP error is
+ * still to be verified. Changes nothing.
  */
 static __always_inline enum tl_verdict ingress(const struct view *v,
 					       __be16 proto, struct rx *rx)

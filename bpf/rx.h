@@ -3,6 +3,7 @@
 #ifndef TUNLOAD_RX_H
 #define TUNLOAD_RX_H
 
+#include "checksum.h"
 #include "count.h"
 
 /* Not a verdict: more of the packet has to be made readable first. */
@@ -16,6 +17,12 @@ struct rx {
 	__u8 ecn;	 /* the inner ECN field to be */
 	bool set_ecn;	 /* and whether it is to be changed */
 	__u32 outer_len; /* bytes to take off */
+
+	/* Of an ICMP error that is still to be verified (icmp_verified()). */
+	__u32 message_at;  /* bytes from the IP header on */
+	__u32 message_len; /* bytes */
+	__u32 pseudo_sum;  /* of what its checksum covers besides */
+	__u32 mtu;	   /* inner, to be learnt from it, or 0 */
 };
 
 /* A packet from its first IP header on. */
@@ -35,6 +42,29 @@ static __always_inline enum tl_verdict need_more(const struct view *v,
 		return truncated;
 	rx->fallback = fallback;
 	return NEED_MORE;
+}
+
+/* The outer header's own checks: lengths, and for IPv4 the checksum, which the
+ * kernel has not looked at yet (RFC 791 3.1). */
+static __always_inline enum tl_verdict check_outer(const struct view *v,
+						   struct ip_info *ip)
+{
+	const struct iphdr *ip4 = v->at;
+	__u32 sum;
+
+	/* The kernel's super-packets over 64 KiB say 0. */
+	if (v->len > 0xffff && ip->tot_len == (ip->family == 4 ? 0 : IP6_HLEN))
+		ip->tot_len = v->len;
+	if (ip->tot_len < ip->hlen || ip->tot_len > v->len)
+		return TL_rx_bad_outer;
+	if (ip->family == 6)
+		return TL_rx_decap;
+	if ((const void *)(ip4 + 1) > v->end)
+		return TL_rx_bad_outer;
+	sum = csum_ip4(ip4);
+	if (ip->hlen > IP4_HLEN)
+		sum += csum_ip4_options(ip4, ip->hlen, v->end);
+	return csum_fold(sum) == 0xffff ? TL_rx_decap : TL_rx_bad_checksum;
 }
 
 static __always_inline bool same_addr(__u8 family, const void *a, const void *b)

@@ -61,16 +61,6 @@ static __always_inline bool may_be_answered6(const struct ipv6hdr *ip)
 	return !ip6_is_martian(&ip->saddr);
 }
 
-/* Adds the words of n bytes (even). */
-static __always_inline __u32 csum_bytes(__u32 sum, const void *bytes, __u32 n)
-{
-	const __u16 *word = bytes;
-
-	for (__u32 i = 0; i < n / 2; i++)
-		sum += word[i];
-	return sum;
-}
-
 /* about: the header of the packet; quoted: the sum of its first QUOTE4 bytes,
  * folded or not. */
 static __always_inline void build_too_big4(struct too_big4 *out,
@@ -110,9 +100,8 @@ static __always_inline void build_too_big6(struct too_big6 *out,
 	__builtin_memcpy(&out->ip.daddr, &about->saddr, 16);
 	out->type = 2;
 	out->mtu = bpf_htonl(mtu);
-	sum = csum_bytes(sum, &out->ip.saddr, 32);
 	sum = csum_bytes(sum, &out->type, 8);
-	sum += bpf_htons(8 + QUOTE6) + bpf_htons(NEXT_ICMPV6);
+	sum += csum_pseudo6(&out->ip.saddr, 8 + QUOTE6, NEXT_ICMPV6);
 	out->check = ~csum_fold(sum);
 }
 

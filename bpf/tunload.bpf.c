@@ -10,6 +10,9 @@
 /* IPv6 with four options headers of usual length, and an inner header. */
 #define READABLE_AT_MOST 512
 
+/* Holds every offset behind the headers that are read. */
+#define OFFSET_MASK 0x7fff
+
 /* Moves the link layer header forward over the outer header; the length is a
  * constant at each call, so that the copies are moves. */
 static __always_inline bool xdp_strip(struct xdp_md *ctx, const __u32 link_len,
@@ -66,6 +69,15 @@ static __always_inline bool xdp_decap(struct xdp_md *ctx, __u32 link_len,
 	return done && xdp_set_ecn(ctx, link_len, rx);
 }
 
+/* The checksum of the ICMP message that rx tells of is right. A global
+ * function, which is verified once and not for each way that leads there. */
+__attribute__((noinline)) int xdp_message(struct xdp_md *ctx, __u32 at,
+					  __u32 len, __u32 sum)
+{
+	return csum_is_right((void *)(long)ctx->data + (at & OFFSET_MASK), len,
+			     (void *)(long)ctx->data_end, sum);
+}
+
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
@@ -86,6 +98,9 @@ int xdp_ingress(struct xdp_md *ctx)
 	/* What lies in the fragments of an xdp_buff is out of reach. */
 	if (rx.outcome.verdict == NEED_MORE)
 		rx.outcome.verdict = rx.fallback;
+	if (is_icmp_verdict(rx.outcome.verdict))
+		icmp_verified(&rx, xdp_message(ctx, link_len + rx.message_at,
+					       rx.message_len, rx.pseudo_sum));
 
 	if (rx.outcome.verdict == TL_rx_decap && !xdp_decap(ctx, link_len, &rx))
 		rx.outcome.verdict = TL_rx_error;
@@ -156,6 +171,15 @@ static __always_inline bool tc_decap(struct __sk_buff *skb,
 				    sizeof(proto), 0);
 }
 
+/* The same for an skb, of which that much is made readable. */
+__attribute__((noinline)) int tc_message(struct __sk_buff *skb, __u32 at,
+					 __u32 len, __u32 sum)
+{
+	make_readable(skb, at + len);
+	return csum_is_right((void *)(long)skb->data + (at & OFFSET_MASK), len,
+			     (void *)(long)skb->data_end, sum);
+}
+
 SEC("tc")
 int tc_ingress(struct __sk_buff *skb)
 {
@@ -178,6 +202,9 @@ int tc_ingress(struct __sk_buff *skb)
 		rx.outcome.verdict = rx.fallback;
 		need = READABLE_AT_MOST;
 	}
+	if (is_icmp_verdict(rx.outcome.verdict))
+		icmp_verified(&rx, tc_message(skb, link_len + rx.message_at,
+					      rx.message_len, rx.pseudo_sum));
 
 	if (rx.outcome.verdict == TL_rx_decap && !tc_decap(skb, &tag, &rx))
 		rx.outcome.verdict = TL_rx_error;

@@ -124,6 +124,8 @@ def mutated(rng, data):
                                data[at] ^ 1 << rng.randrange(8)])
     if rng.random() < 0.5 and data[14] >> 4 == 4:
         fix_checksum(data, 14)
+    if rng.random() < 0.5:
+        fix_icmp(data, 14)
     if rng.random() < 0.2:
         del data[rng.randrange(15, len(data) + 1):]
     if rng.random() < 0.1:
@@ -137,6 +139,17 @@ def fix_checksum(data, at):
         data[at + 10:at + 12] = b"\0\0"
         total = wire.checksum(bytes(data[at:at + size]))
         data[at + 10:at + 12] = total.to_bytes(2, "big")
+
+
+def fix_icmp(data, at):
+    """Or an error about what is damaged would hardly ever be believed."""
+    head = model.parse(bytes(data[at:]))
+    if head and head.whole and head.proto == {4: 1, 6: 58}[head.family] \
+            and at + head.size + 4 <= len(data):
+        field = slice(at + head.size + 2, at + head.size + 4)
+        data[field] = b"\0\0"
+        data[field] = model.icmp_checksum(head, bytes(data[at:])).to_bytes(
+            2, "big")
 
 
 def trailer(prog, frame):

@@ -11,6 +11,7 @@ from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
+from capture import RingSender
 from lab import wait_until
 from pmtu import (HEADER, HOST, LAN, SITE, fixture_path, hop, is_too_big,
                   kernel_mtu, udp_packet)
@@ -71,6 +72,13 @@ def unreachable(path):
     return packet
 
 
+def damaged(path):
+    """The last byte is not the one that the checksum is of."""
+    packet = path.icmp(path.quoted(), MTU)
+    data = bytes(packet)
+    return type(packet)(data[:-1] + bytes([data[-1] ^ 1]))
+
+
 # name: (packet, what it is counted as)
 FORGED = {
     "about a packet to a stranger": (quoting(dst=STRANGER), "rx_plain"),
@@ -79,6 +87,7 @@ FORGED = {
         lambda path: path.icmp(path.quoted(), MTU, dst=STRANGER[path.outer]),
         "rx_plain"),
     "about UDP": (quoting({"proto": ("nh", 17)}), "rx_plain"),
+    "wrong checksum": (damaged, "rx_plain"),
     "another error": (unreachable, "rx_icmp_unreachable"),
     "fits anyway": (about(MTU), "rx_icmp_too_big"),
     "longer than we send": (about(9002), "rx_icmp_too_big"),
@@ -128,6 +137,20 @@ def test_believed(path, make):
     assert path.learned() == path.inner_mtu(mtu)
     learned = path.tunload.peer("site")["learned_mtu"]
     assert 0 < learned["expires_seconds"] <= 600
+
+
+@pytest.mark.parametrize("make,learnt", [(about(BIG), True),
+                                         (damaged, False)])
+def test_in_pages(path, make, learnt):
+    """Where the driver leaves little of a frame in the linear part of the
+    skb, tc has to fetch all that the checksum is of."""
+    path.attach()
+    ring = path.lab.keep(RingSender(path.r1, "host"))
+    before = path.tunload.verdict("rx_plain")
+    ring.send(Ether(src=path.mac["r1"], dst=path.mac["eth0"]) / make(path))
+    wait_until(lambda: path.count("rx_icmp_too_big") if learnt else
+               path.tunload.verdict("rx_plain") > before, "counted")
+    assert path.learned() == (path.inner_mtu(MTU) if learnt else None)
 
 
 def test_eight_bytes_inside(path):

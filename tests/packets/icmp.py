@@ -9,7 +9,7 @@ from scapy.packet import Raw
 
 from . import wire
 from .case import LOCAL, NESTED, PEER, STRANGER, US, net, rx, table
-from .ingress import NOP4
+from .ingress import NOP4, TAGS
 from .plain import FAR
 from .wire import COMBOS, combo_name, eth, ip, to_peer, udp
 
@@ -123,6 +123,131 @@ def about_others():
         yield rx(f"{name} echo request that holds our packet",
                  eth(ERROR[outer](kind, 0, quoted(inner, outer))),
                  "rx_plain", "RFC 792, 4443 4.1")
-    fragment = error4(3, 4, quoted(4, 4), frag=100)
-    yield rx("a fragment that looks like an error", eth(fragment),
-             "rx_plain", "RFC 791 3.1")
+
+
+def with_checksum(packet, change, pseudo=None):
+    """The ICMP message behind a plain IP header with another checksum: some
+    bits changed, or 0 (which stands for nothing, RFC 792, 4443 2.3)."""
+    at = {4: 20, 6: 40}[wire.version(packet)] + 2
+    value = int.from_bytes(packet[at:at + 2], "big") ^ change
+    if pseudo is not None:
+        value = wire.checksum(packet[at - 2:at] + packet[at + 2:] + pseudo)
+    return packet[:at] + value.to_bytes(2, "big") + packet[at + 2:]
+
+
+@table
+def wrong_checksums():
+    """Nothing of it is believed, not even whom it is about."""
+    for inner, outer in COMBOS:
+        quote, rfc = quoted(inner, outer), {4: "RFC 792",
+                                            6: "RFC 4443 2.3"}[outer]
+        for kind, code, _ in KINDS[outer]:
+            packet = ERROR[outer](kind, code, quote)
+            name = f"{combo_name(inner, outer)} ICMP {kind}/{code}"
+            for what, change in ("low", 1), ("high", 0x8000), \
+                    ("complement", 0xffff):
+                yield rx(f"{name} with a wrong checksum, {what}",
+                         eth(with_checksum(packet, change)), "rx_plain", rfc)
+        packet = ERROR[outer](*TOO_BIG[outer], quote)
+        name = f"{combo_name(inner, outer)} too big"
+        mtu = {4: 26, 6: 46}[outer]
+        for at in mtu, mtu + 1, len(packet) - 1:
+            bad = packet[:at] + bytes([packet[at] ^ 4]) + packet[at + 1:]
+            yield rx(f"{name}, byte {at} damaged", eth(bad), "rx_plain", rfc)
+        addresses = {4: packet[12:20], 6: packet[8:40]}[outer]
+        size = len(packet) - {4: 20, 6: 40}[outer]
+        pseudo = b"" if outer == 6 else addresses + size.to_bytes(
+            4, "big") + b"\0\0\0\1"
+        yield rx(f"{name}, the other family's checksum",
+                 eth(with_checksum(packet, 0, pseudo)), "rx_plain", rfc)
+    damaged = error4(3, 4, quoted(4, 4), chksum=0x1234)
+    yield rx("too big with a wrong IPv4 header checksum", eth(damaged),
+             "rx_plain", "RFC 1122 3.2.1.2")
+
+
+# Bytes of the whole error: what RFC 1812 4.3.2.3 and RFC 4443 2.4 c allow,
+# some odd, and the longest that is looked at.
+SIZES = {4: (576, 575, 577, 601, 1280, 1520), 6: (1280, 1279, 1281, 576, 1540)}
+
+
+def sized(inner, outer, size):
+    """An error of that many bytes."""
+    quote = to_peer(PEER[outer], wire.exactly(inner, US[inner],
+                                              net(outer, inner), 1440))
+    quote += bytes(range(200))  # or more: RFC 4884 extensions, anything
+    head = {4: 28, 6: 48}[outer]
+    return ERROR[outer](*TOO_BIG[outer], quote[:size - head])
+
+
+@table
+def sizes():
+    for inner, outer in COMBOS:
+        name = combo_name(inner, outer)
+        for size in SIZES[outer]:
+            packet = sized(inner, outer, size)
+            yield rx(f"{name} error of {size} bytes", eth(packet),
+                     "rx_icmp_too_big", "RFC 1812 4.3.2.3, 4443 2.4 c",
+                     PEER[outer])
+            yield rx(f"{name} error of {size} bytes with padding",
+                     eth(packet + b"\x5a\xa5\x33"), "rx_icmp_too_big",
+                     "RFC 894, 1122 2.3.3", PEER[outer])
+            yield rx(f"{name} error of {size} bytes, the last one damaged",
+                     eth(packet[:-1] + bytes([packet[-1] ^ 1])), "rx_plain",
+                     "RFC 792, 4443 2.3")
+            yield rx(f"{name} error of {size} bytes, the last one cut off",
+                     eth(packet[:-1]), "rx_plain", "RFC 791 3.1, 8200 3")
+        longest = {4: 1520, 6: 1540}[outer]
+        yield rx(f"{name} error of {longest + 1} bytes",
+                 eth(sized(inner, outer, longest + 1)), "rx_plain",
+                 "RFC 1812 4.3.2.3, 4443 2.4 c")
+
+
+@table
+def in_parts():
+    """Of a fragment the checksum cannot be verified (RFC 791 3.1, 8200
+    4.5)."""
+    for inner in 4, 6:
+        quote = quoted(inner, 4)
+        for what, fields in (("first", {"flags": "MF"}),
+                             ("later", {"frag": 100}),
+                             ("middle", {"flags": "MF", "frag": 1})):
+            yield rx(f"{combo_name(inner, 4)} {what} fragment of an error",
+                     eth(error4(3, 4, quote, **fields)), "rx_plain",
+                     "RFC 791 3.1")
+        packet = error6(2, 0, quoted(inner, 6))
+        for what, field in ("first", 1), ("later", 8), ("only", 0):
+            header = bytes([58, 0]) + field.to_bytes(2, "big") + bytes(4)
+            yield rx(f"{combo_name(inner, 6)} {what} fragment of an error",
+                     eth(ip(6, FAR[6], LOCAL[6], 44, header + packet[40:])),
+                     "rx_plain", "RFC 8200 4.5")
+
+
+@table
+def behind_options():
+    """The pseudo-header has the length and protocol of the message (RFC 8200
+    8.1)."""
+    for inner in 4, 6:
+        packet = error6(2, 0, quoted(inner, 6))
+        for kinds in [0], [60], [0, 60]:
+            proto, data = wire.opt_chain(kinds, 58, packet[40:])
+            name = f"{combo_name(inner, 6)} error behind options {kinds}"
+            yield rx(name, eth(ip(6, FAR[6], LOCAL[6], proto, data)),
+                     "rx_icmp_too_big", "RFC 8200 8.1", PEER[6])
+            yield rx(f"{name}, damaged",
+                     eth(ip(6, FAR[6], LOCAL[6], proto,
+                            data[:-1] + bytes([data[-1] ^ 1]))),
+                     "rx_plain", "RFC 8200 8.1")
+
+
+@table
+def vlans():
+    """In XDP the tags are in the frame."""
+    for inner, outer in COMBOS:
+        for what, tags in TAGS.items():
+            packet = sized(inner, outer, 577)
+            name = f"{combo_name(inner, outer)} too big, {what}"
+            yield rx(name, eth(packet, tags=tags), "rx_icmp_too_big",
+                     "802.1Q", PEER[outer], hook="xdp", size=577)
+            yield rx(f"{name}, damaged",
+                     eth(with_checksum(packet, 1), tags=tags), "rx_plain",
+                     "802.1Q", hook="xdp", size=577)

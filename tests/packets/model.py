@@ -13,6 +13,7 @@ from . import wire
 from .world import GUARD, NO_GUARD, NO_PEER, OWN
 
 MAX_OPTIONS, MAX_TAGS = 4, 2
+MAX_MESSAGE = 1500  # of ICMP
 HBH, DSTOPT, FRAGMENT, ROUTING = 0, 60, 44, 43
 ND = [bytes([kind]) for kind in range(133, 138)]
 TUNNEL = (4, 41)
@@ -218,10 +219,28 @@ def icmp_error(world, head, data):
     peer = endpoint_of(world, quote.dst, quote.src)
     if peer is None:
         return set()
-    if peer not in world.peers or head.dst != quote.src \
-            or not head.sane or head.length > len(data):
-        return {verdict, "rx_plain"}  # it says nothing of worth
+    if head.dst != quote.src or not head.sane \
+            or head.length > len(data) or not intact(head, data, quote):
+        return set()
     return {verdict}
+
+
+def icmp_checksum(head, data):
+    """Of an ICMP message that is as long as the IP header says (RFC 792; RFC
+    4443 2.3, 8200 8.1); 0 if the one that it has is right."""
+    message = data[head.size:head.length]
+    pseudo = b""
+    if head.family == 6:
+        pseudo = (head.src + head.dst + len(message).to_bytes(4, "big")
+                  + b"\0\0\0\x3a")
+    return wire.checksum(pseudo + message + b"\0" * (len(message) % 2))
+
+
+def intact(head, data, quote):
+    """An ICMP error and its IP header (RFC 791 3.1) are what was sent."""
+    return (8 + quote.size <= head.length - head.size <= MAX_MESSAGE
+            and icmp_checksum(head, data) == 0
+            and (head.family == 6 or wire.checksum(data[:head.size]) == 0))
 
 
 def ip_at(frame, tags):

@@ -82,6 +82,60 @@ static void options_end_with_the_packet(void **state)
 	free(ip);
 }
 
+/* RFC 1071 1: an odd last byte is the first of a word; what lies behind the
+ * message is none of it. The sum of what is covered besides is an arbitrary
+ * one. */
+static void messages_of_all_lengths(void **state)
+{
+	const uint32_t besides = 0x2fffd;
+
+	(void)state;
+	for (uint32_t n = 4; n <= 1502; n++) {
+		uint8_t bytes[1504], *at;
+		uint16_t check;
+		bool right = n <= 1500;
+
+		fill(bytes, sizeof(bytes), n);
+		if (!right) /* what is too much sums up to nothing */
+			memset(bytes + 1500, 0, n - 1500);
+		at = exact(bytes, n);
+		memset(at + 2, 0, 2);
+		memcpy(bytes, at, n);
+		bytes[n] = 0;
+		check = ~csum_fold(htons(slow_sum(bytes, n)) + besides);
+		memcpy(at + 2, &check, 2);
+		assert_int_equal(csum_is_right(at, n, at + n, besides), right);
+		assert_false(csum_is_right(at, n, at + n, besides + 1));
+		assert_false(csum_is_right(at, n, at + n - 1, besides));
+		memcpy(bytes, at, n);
+		bytes[n] = 0xa5;
+		assert_int_equal(
+			csum_is_right(bytes, n, bytes + n + 1, besides), right);
+		at[n - 1] ^= 1;
+		assert_false(csum_is_right(at, n, at + n, besides));
+		free(at);
+	}
+}
+
+/* RFC 8200 8.1: both addresses, a length of 32 bits, a protocol. */
+static void pseudo_header(void **state)
+{
+	uint8_t bytes[40];
+
+	(void)state;
+	for (unsigned int i = 0; i < 500; i++) {
+		uint32_t n = i * 3;
+
+		fill(bytes, 32, i);
+		memset(bytes + 32, 0, 8);
+		bytes[34] = n >> 8;
+		bytes[35] = n;
+		bytes[39] = i;
+		assert_int_equal(csum_fold(csum_pseudo6(bytes, n, i)),
+				 htons(slow_sum(bytes, 40)));
+	}
+}
+
 /* RFC 1624 4: the case that a naive update gets wrong. */
 static void update_of_rfc_1624(void **state)
 {
@@ -116,6 +170,8 @@ int main(void)
 		cmocka_unit_test(known_header),
 		cmocka_unit_test(random_headers_with_options),
 		cmocka_unit_test(options_end_with_the_packet),
+		cmocka_unit_test(messages_of_all_lengths),
+		cmocka_unit_test(pseudo_header),
 		cmocka_unit_test(update_of_rfc_1624),
 		cmocka_unit_test(update_equals_a_new_sum),
 	};

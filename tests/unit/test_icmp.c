@@ -1,267 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/ingress.h: what is learnt from ICMP errors, and from which. */
-#include "fake_maps.h"
-#include "../../bpf/ingress.h"
-
-#define FOUR 1 /* peers' ids by their outer family */
-#define SIX  2
-
-#define EXPIRY 600 /* s */
-
-/* An ICMP error: who says what about which packet. */
-struct error {
-	uint8_t family, type, code;
-	uint32_t mtu;	       /* that it announces */
-	const char *to;	       /* its destination */
-	const char *src, *dst; /* of the quoted outer packet */
-	uint16_t len;	       /* of that */
-	uint8_t proto;	       /* of that, and what follows: 4 or 41 */
-	const char *inner_dst; /* of the inner packet */
-	int16_t inner_len;     /* what it says beyond what fits */
-	size_t quoted;	       /* bytes of the inner packet in the quotation */
-	bool no_df;	       /* the quoted outer IPv4 header is without DF */
-	uint16_t id;	       /* of that */
-};
-
-static int peers_up(void **state)
-{
-	(void)state;
-	fake_now = 1000;
-	fake_interface.pmtu_expiry = EXPIRY;
-	fake_add(FOUR, "198.51.100.1", "192.0.2.10", 1480);
-	fake_add(SIX, "2001:db8:2::1", "2001:db8:1::10", 1460);
-	return 0;
-}
-
-static struct error good4(void)
-{
-	return (struct error){.family = 4,
-			      .type = 3,
-			      .code = 4,
-			      .mtu = 1400,
-			      .to = "192.0.2.10",
-			      .src = "192.0.2.10",
-			      .dst = "198.51.100.1",
-			      .len = 1500,
-			      .proto = 4,
-			      .inner_dst = "10.1.0.9",
-			      .quoted = 20};
-}
-
-static struct error good6(void)
-{
-	return (struct error){.family = 6,
-			      .type = 2,
-			      .mtu = 1400,
-			      .to = "2001:db8:1::10",
-			      .src = "2001:db8:1::10",
-			      .dst = "2001:db8:2::1",
-			      .len = 1500,
-			      .proto = 41,
-			      .inner_dst = "fd00:2::9",
-			      .quoted = 40};
-}
-
-static size_t put_header(uint8_t *at, uint8_t family, uint8_t proto,
-			 const char *src, const char *dst, uint16_t len)
-{
-	return family == 4 ? put_ip4(at, proto, src, dst, len)
-			   : put_ip6(at, proto, src, dst, len);
-}
-
-static size_t put_error(uint8_t *at, const struct error *e)
-{
-	uint8_t inner = e->proto == 4 ? 4 : 6;
-	uint8_t outer = outer_header_len(e->family);
-	size_t n = outer;
-
-	at[n++] = e->type;
-	at[n++] = e->code;
-	at[n++] = 0; /* nobody looks at the checksum here */
-	at[n++] = 0;
-	for (int shift = 24; shift >= 0; shift -= 8)
-		at[n++] = e->mtu >> shift;
-	put_header(at + n, e->family, e->proto, e->src, e->dst, e->len);
-	if (e->family == 4) {
-		at[n + 4] = e->id >> 8;
-		at[n + 5] = e->id;
-		at[n + 6] = e->no_df ? 0 : 0x40;
-	}
-	n += outer;
-	put_header(at + n, inner, 17, inner == 4 ? "172.22.2.2" : "fd00:22::2",
-		   e->inner_dst, e->len - outer + e->inner_len);
-	n += e->quoted;
-	put_header(at, e->family, e->family == 4 ? 1 : 58,
-		   e->family == 4 ? "203.0.113.1" : "2001:db8:77::1", e->to, n);
-	return n;
-}
-
-static enum tl_verdict arrive(const struct error *e)
-{
-	uint8_t bytes[256], *at;
-	size_t n = put_error(bytes, e);
-	enum tl_verdict verdict;
-	struct view view;
-	struct rx rx = {0};
-
-	at = exact(bytes, n);
-	view = (struct view){.at = at, .end = at + n, .len = n, .whole = true};
-	verdict = ingress(&view, htons(e->family == 4 ? ETH_P_IP : ETH_P_IPV6),
-			  &rx);
-	if (verdict != TL_rx_plain)
-		assert_int_equal(rx.outcome.peer, e->family == 4 ? FOUR : SIX);
-	free(at);
-	return verdict;
-}
-
-/* The MTU learnt from an error that is counted as one. */
-static uint32_t learnt(const struct error *e)
-{
-	struct tl_peer *peer = &fake_peers[e->family == 4 ? FOUR : SIX];
-
-	peer->learned_mtu = 0;
-	assert_int_equal(arrive(e), TL_rx_icmp_too_big);
-	return peer->learned_mtu;
-}
-
-static void good_errors(void **state)
-{
-	struct error e4 = good4(), e6 = good6();
-	uint64_t until = 1000 + EXPIRY * 1000000000ULL;
-
-	(void)state;
-	assert_int_equal(learnt(&e4), 1380);
-	assert_true(fake_peers[FOUR].learned_until_ns == until);
-	assert_int_equal(learnt(&e6), 1360);
-	assert_true(fake_peers[SIX].learned_until_ns == until);
-	e4.proto = 41;
-	e4.inner_dst = "fd00:1::9";
-	e4.quoted = 40;
-	assert_int_equal(learnt(&e4), 1380);
-	e6.proto = 4;
-	e6.inner_dst = "10.2.0.9";
-	e6.quoted = 20;
-	assert_int_equal(learnt(&e6), 1360);
-}
-
-/* RFC 791 3.1, RFC 8200 5: no path carries less; RFC 8201 4: who says so of an
- * IPv6 path is not believed. */
-static void floors(void **state)
-{
-	struct error e4 = good4(), e6 = good6();
-
-	(void)state;
-	e4.mtu = 577;
-	assert_int_equal(learnt(&e4), 557);
-	for (e4.mtu = 1; e4.mtu <= 576; e4.mtu += 115)
-		assert_int_equal(learnt(&e4), 556);
-	e6.mtu = 1281;
-	assert_int_equal(learnt(&e6), 1241);
-	e6.mtu = 1280;
-	assert_int_equal(learnt(&e6), 1240);
-	for (e6.mtu = 1279; e6.mtu > 100; e6.mtu -= 101)
-		assert_int_equal(learnt(&e6), 0);
-}
-
-/* An MTU of 0 is that of a router older than RFC 1191; IPv4's has 16 bits. */
-static void announced(void **state)
-{
-	struct error e4 = good4(), e6 = good6();
-
-	(void)state;
-	e4.mtu = e6.mtu = 0;
-	assert_int_equal(learnt(&e4), 0);
-	assert_int_equal(learnt(&e6), 0);
-	e4.mtu = 7 << 16 | 1400;
-	assert_int_equal(learnt(&e4), 1380);
-	e6.mtu = 7 << 16 | 1400;
-	assert_int_equal(learnt(&e6), 0);
-}
-
-/* The quoted packet was too big for what is announced, and not for us. */
-static void lengths(void **state)
-{
-	struct error e4 = good4(), e6 = good6();
-
-	(void)state;
-	e4.len = 1401;
-	assert_int_equal(learnt(&e4), 1380);
-	e4.len = 1400;
-	assert_int_equal(learnt(&e4), 0);
-	e4.len = 1501;
-	assert_int_equal(learnt(&e4), 0);
-	e6.len = 1401;
-	assert_int_equal(learnt(&e6), 1360);
-	e6.len = 1400;
-	assert_int_equal(learnt(&e6), 0);
-	e6.len = 1501;
-	assert_int_equal(learnt(&e6), 0);
-}
-
-static void never_upwards(void **state)
-{
-	struct error e4 = good4();
-
-	(void)state;
-	e4.mtu = 1499;
-	assert_int_equal(learnt(&e4), 1479);
-	fake_peers[FOUR].mtu = 500; /* below the floor */
-	e4.len = 520;
-	e4.mtu = 400;
-	assert_int_equal(learnt(&e4), 0);
-}
-
-/* What was learnt last holds against a larger one until it is forgotten. */
-static void while_it_holds(void **state)
-{
-	struct tl_peer *peer = &fake_peers[FOUR];
-	struct error e4 = good4();
-
-	(void)state;
-	assert_int_equal(learnt(&e4), 1380);
-	fake_now++;
-	e4.mtu = 1450;
-	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
-	assert_int_equal(peer->learned_mtu, 1380);
-	e4.mtu = 1399;
-	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
-	assert_int_equal(peer->learned_mtu, 1379);
-	fake_now = peer->learned_until_ns;
-	e4.mtu = 1450;
-	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
-	assert_int_equal(peer->learned_mtu, 1430);
-}
-
-static void inner_packet(void **state)
-{
-	struct error e4 = good4(), e6 = good6();
-
-	(void)state;
-	e4.inner_len = 1;
-	e6.inner_len = -1;
-	assert_int_equal(learnt(&e4), 0);
-	assert_int_equal(learnt(&e6), 0);
-	e4 = good4();
-	e6 = good6();
-	e4.inner_dst = "10.2.0.9"; /* the other peer's */
-	e6.inner_dst = "fd00:1::9";
-	assert_int_equal(learnt(&e4), 0);
-	assert_int_equal(learnt(&e6), 0);
-	e4.inner_dst = "8.8.8.8"; /* nobody's */
-	e6.inner_dst = "2001:db8::8";
-	assert_int_equal(learnt(&e4), 0);
-	assert_int_equal(learnt(&e6), 0);
-	e4.quoted = 19; /* cannot be seen: RFC 792 allows that, RFC 4443 not */
-	e6.quoted = 39;
-	assert_int_equal(learnt(&e4), 1380);
-	assert_int_equal(learnt(&e6), 0);
-	e4.quoted = e6.quoted = 8;
-	assert_int_equal(learnt(&e4), 1380);
-	assert_int_equal(learnt(&e6), 0);
-	e4.quoted = e6.quoted = 7; /* less than RFC 792 asks for */
-	assert_int_equal(learnt(&e4), 0);
-	assert_int_equal(learnt(&e6), 0);
-}
+/* bpf/icmp.h: which ICMP errors are about our packets, and whole. */
+#include "icmp_lab.h"
 
 /* What announces no MTU teaches none. */
 static void other_errors(void **state)
@@ -325,36 +64,123 @@ static void not_about_us(void **state)
 	assert_int_equal(fake_peers[SIX].learned_mtu, 0);
 }
 
-/* We send with DF, and IDs that count segments from 0 (RFC 6864 4.1). */
-static void quoted_ip4_header_is_ours(void **state)
+/* RFC 792, RFC 4443 2.3: nothing is believed of what may have been damaged on
+ * its way, not even whom it is about. */
+static void wrong_checksums(void **state)
+{
+	(void)state;
+	for (int bit = 0; bit < 16; bit++) {
+		struct error e4 = good4(), e6 = good6();
+
+		e4.wrong = e6.wrong = 1 << bit;
+		assert_int_equal(arrive(&e4), TL_rx_plain);
+		assert_int_equal(arrive(&e6), TL_rx_plain);
+		e4.type = 11;
+		e6.type = 3;
+		assert_int_equal(arrive(&e4), TL_rx_plain);
+		assert_int_equal(arrive(&e6), TL_rx_plain);
+	}
+	assert_int_equal(fake_peers[FOUR].learned_mtu, 0);
+	assert_int_equal(fake_peers[SIX].learned_mtu, 0);
+}
+
+/* RFC 1122 3.2.1.2: XDP comes before the kernel's own look at it. */
+static void wrong_ip_checksum(void **state)
 {
 	struct error e = good4();
 
 	(void)state;
-	e.id = 44;
-	assert_int_equal(learnt(&e), 1380);
-	e.id = 255;
-	assert_int_equal(learnt(&e), 1380);
-	e.id = 256;
-	assert_int_equal(learnt(&e), 0);
-	e.id = 0;
-	e.no_df = true;
-	assert_int_equal(learnt(&e), 0);
+	e.wrong_ip = true;
+	assert_int_equal(arrive(&e), TL_rx_plain);
+	assert_int_equal(fake_peers[FOUR].learned_mtu, 0);
+}
+
+/* An ICMP message of that many bytes, for whatever padding. */
+static struct error message(struct error e, size_t n, size_t padding)
+{
+	e.quoted = n - 8 - outer_header_len(e.family);
+	e.padding = padding;
+	return e;
+}
+
+/* Even and odd, with and without something behind it, up to the longest that is
+ * looked at; the head of this file's errors alone is 48 or 88 bytes. */
+static void lengths_of_messages(void **state)
+{
+	(void)state;
+	for (size_t n = 88; n <= 1503; n += n < 100 || n > 1490 ? 1 : 61) {
+		for (size_t padding = 0; padding <= 3; padding++) {
+			struct error e4 = message(good4(), n, padding);
+			struct error e6 = message(good6(), n, padding);
+
+			fake_peers[FOUR].learned_mtu = 0;
+			fake_peers[SIX].learned_mtu = 0;
+			assert_int_equal(arrive(&e4),
+					 n <= 1500 ? TL_rx_icmp_too_big
+						   : TL_rx_plain);
+			assert_int_equal(arrive(&e6),
+					 n <= 1500 ? TL_rx_icmp_too_big
+						   : TL_rx_plain);
+			assert_int_equal(fake_peers[FOUR].learned_mtu,
+					 n <= 1500 ? 1380 : 0);
+			assert_int_equal(fake_peers[SIX].learned_mtu,
+					 n <= 1500 ? 1360 : 0);
+		}
+	}
+}
+
+/* The IP header says less or more than there is of the message. */
+static void ip_lengths(void **state)
+{
+	struct error e4 = good4(), e6 = good6();
+
+	(void)state;
+	e4.more = e6.more = 1;
+	assert_int_equal(arrive(&e4), TL_rx_plain);
+	assert_int_equal(arrive(&e6), TL_rx_plain);
+	e4.more = -28 - 20; /* nothing behind its own header */
+	assert_int_equal(arrive(&e4), TL_rx_plain);
+	e4.more = -20 - 1; /* less than the quoted outer header */
+	e6.more = -40 - 1;
+	assert_int_equal(arrive(&e4), TL_rx_plain);
+	assert_int_equal(arrive(&e6), TL_rx_plain);
+	e4.more = -20; /* just that: padding says nothing (RFC 1122 3.2.1) */
+	e6.more = -40;
+	assert_int_equal(learnt(&e4), 0);
+	assert_int_equal(learnt(&e6), 0);
+	e4.more = -1; /* so the destination is padding */
+	e6.more = -1;
+	e4.inner_dst = "8.8.8.8";
+	assert_int_equal(learnt(&e4), 1380);
+	assert_int_equal(learnt(&e6), 0);
+}
+
+/* As it is in XDP if a message goes on in another buffer. */
+static void half_of_a_message(void **state)
+{
+	struct error e4 = message(good4(), 548, 0);
+	struct error e6 = message(good6(), 1240, 0);
+
+	(void)state;
+	for (e4.unreadable = 1; e4.unreadable <= 500; e4.unreadable++) {
+		e6.unreadable = e4.unreadable;
+		assert_int_equal(arrive(&e4), TL_rx_plain);
+		assert_int_equal(arrive(&e6), TL_rx_plain);
+	}
+	assert_int_equal(fake_peers[FOUR].learned_mtu, 0);
+	assert_int_equal(fake_peers[SIX].learned_mtu, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(quoted_ip4_header_is_ours, peers_up),
-		cmocka_unit_test_setup(good_errors, peers_up),
-		cmocka_unit_test_setup(floors, peers_up),
-		cmocka_unit_test_setup(announced, peers_up),
-		cmocka_unit_test_setup(lengths, peers_up),
-		cmocka_unit_test_setup(never_upwards, peers_up),
-		cmocka_unit_test_setup(while_it_holds, peers_up),
-		cmocka_unit_test_setup(inner_packet, peers_up),
 		cmocka_unit_test_setup(other_errors, peers_up),
 		cmocka_unit_test_setup(not_about_us, peers_up),
+		cmocka_unit_test_setup(wrong_checksums, peers_up),
+		cmocka_unit_test_setup(wrong_ip_checksum, peers_up),
+		cmocka_unit_test_setup(lengths_of_messages, peers_up),
+		cmocka_unit_test_setup(ip_lengths, peers_up),
+		cmocka_unit_test_setup(half_of_a_message, peers_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

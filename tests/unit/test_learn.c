@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* bpf/icmp.h: what is learnt from ICMP errors, and from which. */
+#include "icmp_lab.h"
+
+static void good_errors(void **state)
+{
+	struct error e4 = good4(), e6 = good6();
+	uint64_t until = 1000 + EXPIRY * 1000000000ULL;
+
+	(void)state;
+	assert_int_equal(learnt(&e4), 1380);
+	assert_true(fake_peers[FOUR].learned_until_ns == until);
+	assert_int_equal(learnt(&e6), 1360);
+	assert_true(fake_peers[SIX].learned_until_ns == until);
+	e4.proto = 41;
+	e4.inner_dst = "fd00:1::9";
+	e4.quoted = 40;
+	assert_int_equal(learnt(&e4), 1380);
+	e6.proto = 4;
+	e6.inner_dst = "10.2.0.9";
+	e6.quoted = 20;
+	assert_int_equal(learnt(&e6), 1360);
+}
+
+/* RFC 791 3.1, RFC 8200 5: no path carries less; RFC 8201 4: who says so of an
+ * IPv6 path is not believed. */
+static void floors(void **state)
+{
+	struct error e4 = good4(), e6 = good6();
+
+	(void)state;
+	e4.mtu = 577;
+	assert_int_equal(learnt(&e4), 557);
+	for (e4.mtu = 1; e4.mtu <= 576; e4.mtu += 115)
+		assert_int_equal(learnt(&e4), 556);
+	e6.mtu = 1281;
+	assert_int_equal(learnt(&e6), 1241);
+	e6.mtu = 1280;
+	assert_int_equal(learnt(&e6), 1240);
+	for (e6.mtu = 1279; e6.mtu > 100; e6.mtu -= 101)
+		assert_int_equal(learnt(&e6), 0);
+}
+
+/* An MTU of 0 is that of a router older than RFC 1191; IPv4's has 16 bits. */
+static void announced(void **state)
+{
+	struct error e4 = good4(), e6 = good6();
+
+	(void)state;
+	e4.mtu = e6.mtu = 0;
+	assert_int_equal(learnt(&e4), 0);
+	assert_int_equal(learnt(&e6), 0);
+	e4.mtu = 7 << 16 | 1400;
+	assert_int_equal(learnt(&e4), 1380);
+	e6.mtu = 7 << 16 | 1400;
+	assert_int_equal(learnt(&e6), 0);
+}
+
+/* The quoted packet was too big for what is announced, and not for us. */
+static void lengths(void **state)
+{
+	struct error e4 = good4(), e6 = good6();
+
+	(void)state;
+	e4.len = 1401;
+	assert_int_equal(learnt(&e4), 1380);
+	e4.len = 1400;
+	assert_int_equal(learnt(&e4), 0);
+	e4.len = 1501;
+	assert_int_equal(learnt(&e4), 0);
+	e6.len = 1401;
+	assert_int_equal(learnt(&e6), 1360);
+	e6.len = 1400;
+	assert_int_equal(learnt(&e6), 0);
+	e6.len = 1501;
+	assert_int_equal(learnt(&e6), 0);
+}
+
+static void never_upwards(void **state)
+{
+	struct error e4 = good4();
+
+	(void)state;
+	e4.mtu = 1499;
+	assert_int_equal(learnt(&e4), 1479);
+	fake_peers[FOUR].mtu = 500; /* below the floor */
+	e4.len = 520;
+	e4.mtu = 400;
+	assert_int_equal(learnt(&e4), 0);
+}
+
+/* What was learnt last holds against a larger one until it is forgotten. */
+static void while_it_holds(void **state)
+{
+	struct tl_peer *peer = &fake_peers[FOUR];
+	struct error e4 = good4();
+
+	(void)state;
+	assert_int_equal(learnt(&e4), 1380);
+	fake_now++;
+	e4.mtu = 1450;
+	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
+	assert_int_equal(peer->learned_mtu, 1380);
+	e4.mtu = 1399;
+	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
+	assert_int_equal(peer->learned_mtu, 1379);
+	fake_now = peer->learned_until_ns;
+	e4.mtu = 1450;
+	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
+	assert_int_equal(peer->learned_mtu, 1430);
+}
+
+static void inner_packet(void **state)
+{
+	struct error e4 = good4(), e6 = good6();
+
+	(void)state;
+	e4.inner_len = 1;
+	e6.inner_len = -1;
+	assert_int_equal(learnt(&e4), 0);
+	assert_int_equal(learnt(&e6), 0);
+	e4 = good4();
+	e6 = good6();
+	e4.inner_dst = "10.2.0.9"; /* the other peer's */
+	e6.inner_dst = "fd00:1::9";
+	assert_int_equal(learnt(&e4), 0);
+	assert_int_equal(learnt(&e6), 0);
+	e4.inner_dst = "8.8.8.8"; /* nobody's */
+	e6.inner_dst = "2001:db8::8";
+	assert_int_equal(learnt(&e4), 0);
+	assert_int_equal(learnt(&e6), 0);
+	e4.quoted = 19; /* cannot be seen: RFC 792 allows that, RFC 4443 not */
+	e6.quoted = 39;
+	assert_int_equal(learnt(&e4), 1380);
+	assert_int_equal(learnt(&e6), 0);
+	e4.quoted = e6.quoted = 8;
+	assert_int_equal(learnt(&e4), 1380);
+	assert_int_equal(learnt(&e6), 0);
+	e4.quoted = e6.quoted = 7; /* less than RFC 792 asks for */
+	assert_int_equal(learnt(&e4), 0);
+	assert_int_equal(learnt(&e6), 0);
+}
+
+/* We send with DF, and IDs that count segments from 0 (RFC 6864 4.1). */
+static void quoted_ip4_header_is_ours(void **state)
+{
+	struct error e = good4();
+
+	(void)state;
+	e.id = 44;
+	assert_int_equal(learnt(&e), 1380);
+	e.id = 255;
+	assert_int_equal(learnt(&e), 1380);
+	e.id = 256;
+	assert_int_equal(learnt(&e), 0);
+	e.id = 0;
+	e.no_df = true;
+	assert_int_equal(learnt(&e), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(good_errors, peers_up),
+		cmocka_unit_test_setup(floors, peers_up),
+		cmocka_unit_test_setup(announced, peers_up),
+		cmocka_unit_test_setup(lengths, peers_up),
+		cmocka_unit_test_setup(never_upwards, peers_up),
+		cmocka_unit_test_setup(while_it_holds, peers_up),
+		cmocka_unit_test_setup(inner_packet, peers_up),
+		cmocka_unit_test_setup(quoted_ip4_header_is_ours, peers_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -73,7 +73,7 @@ def hooks(one):
     comes out there, and its headers no longer than what is made readable or
     of no importance. Those over a page are too long for a test run in tc, not
     for a wire."""
-    if one.gso or one.answer or one.redirect or (
+    if one.gso or one.answer or one.redirect or len(one.data) > MTU or (
             headers_len(one) > READABLE and one.verdict != "rx_borrowed"):
         return []
     if one.hook == "xdp" and len(one.data) > PAGE \

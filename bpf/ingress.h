@@ -193,7 +193,7 @@ static __always_inline enum tl_verdict ingress(const struct view *v,
 		result = parse_ip6(v->at, v->end, &ip);
 	if (!ip.family)
 		return result == PARSE_SHORT
-			       ? need_more(v, rx, TL_rx_plain, TL_rx_error)
+			       ? need_more(v, rx, TL_rx_plain, TL_rx_plain)
 			       : TL_rx_plain;
 
 	verdict = classify(v, result, &ip, rx);

@@ -78,18 +78,33 @@ __attribute__((noinline)) int xdp_message(struct xdp_md *ctx, __u32 at,
 			     (void *)(long)ctx->data_end, sum);
 }
 
+/* Linux 6.18 */
+extern int bpf_xdp_pull_data(struct xdp_md *ctx, __u32 len) __ksym __weak;
+
+/* Makes the beginning of a frame of len bytes readable where the driver leaves
+ * less than that in front of the fragments, if the kernel can. */
+static __always_inline void xdp_make_readable(struct xdp_md *ctx, __u32 len)
+{
+	if (len > READABLE_AT_MOST)
+		len = READABLE_AT_MOST;
+	if (bpf_xdp_pull_data && ctx->data_end - ctx->data < len)
+		bpf_xdp_pull_data(ctx, len);
+}
+
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
-	struct view view = {.at = (void *)(long)ctx->data,
-			    .end = (void *)(long)ctx->data_end};
+	__u32 len = bpf_xdp_get_buff_len(ctx), link_len;
+	struct view view = {};
 	struct rx rx = {};
-	__u32 link_len;
 	__be16 proto;
 
+	xdp_make_readable(ctx, len);
+	view.at = (void *)(long)ctx->data;
+	view.end = (void *)(long)ctx->data_end;
 	link_len = link_header(view.at, view.end, &proto);
 	view.at += link_len;
-	view.len = bpf_xdp_get_buff_len(ctx) - link_len;
+	view.len = len - link_len;
 	view.whole = view.len <= view.end - view.at;
 	if (link_len)
 		rx.outcome.verdict = ingress(&view, proto, &rx);
@@ -303,6 +318,25 @@ static __always_inline bool exceeds_device(struct __sk_buff *skb,
 			     0);
 }
 
+/* A packet that leaves, readable up to the end of its TCP header, whose options
+ * clamp_mss() reads in another way. What is readable already stays where it is:
+ * of most skbs that the payload's pages follow, just the headers are. */
+static __always_inline struct view egress_view(struct __sk_buff *skb)
+{
+	bool is_ip4 = skb->protocol == bpf_htons(ETH_P_IP);
+	const struct iphdr *ip4;
+	struct view view;
+
+	make_readable(skb,
+		      ETH_HLEN + (is_ip4 ? IP4_HLEN : IP6_HLEN) + TCP_HLEN);
+	view = skb_view(skb, ETH_HLEN);
+	ip4 = view.at;
+	if (!is_ip4 || (const void *)(ip4 + 1) > view.end || ip4->ihl <= 5)
+		return view;
+	make_readable(skb, ETH_HLEN + IP4_HLEN_MAX + TCP_HLEN);
+	return skb_view(skb, ETH_HLEN);
+}
+
 SEC("tc")
 int tc_egress(struct __sk_buff *skb)
 {
@@ -313,12 +347,7 @@ int tc_egress(struct __sk_buff *skb)
 		skb->tc_index = 0;
 		return TC_ACT_UNSPEC;
 	}
-	make_readable(skb, ETH_HLEN +
-				   (skb->protocol == bpf_htons(ETH_P_IP)
-					    ? IP4_HLEN
-					    : IP6_HLEN) +
-				   TCP_HLEN);
-	view = skb_view(skb, ETH_HLEN);
+	view = egress_view(skb);
 	tx.outcome.verdict = egress(&view, skb->protocol, skb->gso_size, &tx);
 
 	if (tx.outcome.verdict == TL_tx_encap && exceeds_device(skb, &tx))

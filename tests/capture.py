@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Frames out of and into the interfaces of a lab."""
 import collections
+import errno
 import itertools
 import mmap
 import select
@@ -13,6 +14,8 @@ from netns import TIMEOUT
 ETH_P_ALL = 3
 SOL_PACKET = 263
 PACKET_STATISTICS, PACKET_AUXDATA = 6, 8
+PACKET_VERSION, PACKET_TX_RING, TPACKET_V2 = 10, 13, 1
+TP_STATUS_AVAILABLE, TP_STATUS_SEND_REQUEST = 0, 1
 PACKET_OUTGOING = 4
 SO_RCVBUFFORCE = 33
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 0x10, 0x40
@@ -185,4 +188,45 @@ class Sender:
 
     def close(self):
         """Closes the socket."""
+        self.sock.close()
+
+
+class RingSender:
+    """Sends raw frames out of an interface as skbs of which only the Ethernet
+    header is linear: the kernel makes the rest of a frame in a transmit ring
+    (Documentation/networking/packet_mmap.rst) fragments of the skb. A slot is
+    used again after SLOTS more frames: let them arrive before."""
+
+    SLOT, SLOTS = 16384, 32
+    HEADER = 32  # struct tpacket2_hdr, aligned
+
+    def __init__(self, ns, ifname):
+        self.sock = ns.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.sock.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
+        self.sock.setsockopt(SOL_PACKET, PACKET_TX_RING, struct.pack(
+            "=IIII", self.SLOT * 4, self.SLOTS // 4, self.SLOT, self.SLOTS))
+        self.sock.bind((ifname, 0))
+        self.ring = mmap.mmap(self.sock.fileno(), self.SLOT * self.SLOTS)
+        self.at = 0
+
+    def send(self, frame):
+        """Sends one frame; False if it was dropped at egress."""
+        begin = self.at + self.HEADER
+        self.ring[begin:begin + len(frame)] = frame
+        struct.pack_into("=II", self.ring, self.at, TP_STATUS_SEND_REQUEST,
+                         len(frame))
+        try:
+            self.sock.send(b"")
+        except OSError as e:
+            if e.errno != errno.ENOBUFS:
+                raise
+            # The kernel would send the same slot again.
+            struct.pack_into("=I", self.ring, self.at, TP_STATUS_AVAILABLE)
+            return False
+        self.at = (self.at + self.SLOT) % len(self.ring)
+        return True
+
+    def close(self):
+        """Closes the socket."""
+        self.ring.close()
         self.sock.close()

@@ -13,6 +13,7 @@ from packets.tables import all_cases
 from packets.world import NAMES
 
 CASES = all_cases()
+READABLE = 512  # READABLE_AT_MOST
 
 RUNS = [pytest.param(one, prog, id=f"{prog}: {one.name}")
         for one in CASES for prog in HOOKS[one.hook]]
@@ -62,10 +63,10 @@ def compare_counters(one, result):
         assert moved == {one.verdict: (1, size)}
 
 
-@pytest.mark.parametrize("one,prog", RUNS)
-def test_case(runner, one, prog):
+def check(runner, one, prog, linear=None):
+    """One run and everything that must come of it."""
     runner.enter(one.world)
-    result = runner.run(prog, one.data, one.gso)
+    result = runner.run(prog, one.data, one.gso, linear)
     compare_counters(one, result)
     assert result.action in one.action(prog)
     compare(one, result.data)
@@ -73,6 +74,39 @@ def test_case(runner, one, prog):
         wire.check_too_big(result.data, one.data[14:], one.answer)
     if one.check:
         one.check(result.data)
+
+
+@pytest.mark.parametrize("one,prog", RUNS)
+def test_case(runner, one, prog):
+    check(runner, one, prog)
+
+
+def headers_len(one):
+    """Bytes up to the end of an inner header, at the most."""
+    at = model.ip_at(one.data, model.MAX_TAGS)
+    head = model.parse(one.data[at:]) if at else None
+    return at + head.size + 40 if head else 0
+
+
+@pytest.mark.parametrize("linear", [0, 14, 33, 54])
+def test_short_linear_part(runner, linear):
+    """A driver may leave as little of a frame as it likes in front of the
+    fragments. Linux 6.18 can pull more."""
+    cases = [one for one in CASES if "xdp_ingress" in HOOKS[one.hook]
+             and linear < len(one.data)
+             and (headers_len(one) <= READABLE
+                  or one.verdict == "rx_borrowed")]
+    assert len(cases) >= 300
+    try:
+        runner.enter(cases[0].world)
+        runner.run("xdp_ingress", cases[0].data, linear=linear)
+    except OSError:
+        pytest.skip("expected: test runs before Linux 6.18 choose themselves")
+    for one in cases:
+        try:
+            check(runner, one, "xdp_ingress", linear)
+        except AssertionError as e:
+            raise AssertionError(one.name) from e
 
 
 def test_every_verdict_has_a_case():

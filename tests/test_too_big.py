@@ -13,8 +13,8 @@ from scapy.packet import Raw
 
 from capture import RingSender
 from lab import wait_until
-from pmtu import (HEADER, HOST, LAN, SITE, fixture_path, hop, is_too_big,
-                  kernel_mtu, udp_packet)
+from pmtu import (HEADER, HOST, JUMBO, LAN, ROUTER, SITE, fixture_path, hop,
+                  is_too_big, kernel_mtu, udp_packet)
 from traffic import packet_of, udp_socket
 
 INNERS = pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
@@ -342,6 +342,29 @@ def test_without_df(path):
     outer = packet_of(wire.wait(1)[0].data)
     assert not outer.df and outer.id != b"\0\0"
     assert not answers.frames()
+
+
+def test_without_df_and_larger_than_the_device(path):
+    """Nobody fragments behind tc egress: what the interface does not take is
+    answered, not lost. Only without routes of ours does it come so far."""
+    if path.outer == 6:
+        pytest.skip("expected: there it is answered in any case")
+    path.attach(f"path-mtu = {JUMBO}\nroutes = no")
+    path.host.ip("route", "add", "10.10.0.0/24", "via", ROUTER[4])
+    path.learn(MTU)
+    fitting, longer = (udp_packet(LAN[4], SITE[4], size, df=False, id=77)
+                       for size in (JUMBO - 20, JUMBO - 19))
+    answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
+    arrived = path.lab.capture(path.site, "tun0")
+    wire = path.to_site()
+    path.send_from_lan(longer, fitting)
+    assert arrived.wait(1)[0].data == bytes(hop(fitting))
+    outer = packet_of(wire.wait(1)[0].data)
+    assert not outer.df and outer.id != b"\0\0"
+    assert [frame.data[14:] for frame in answers.wait(1)] == [
+        answer(hop(longer), path.inner_mtu(MTU), hops=1)]
+    assert path.count("tx_too_big") == 1
+    path.host.ip("route", "del", "10.10.0.0/24")
 
 
 def test_smallest_ipv6_over_a_smaller_path(path):

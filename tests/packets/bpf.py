@@ -57,6 +57,14 @@ class SkBuff(ctypes.Structure):
                 ("gso_size", u32), ("tail", u32)]
 
 
+class XdpMd(ctypes.Structure):
+    """struct xdp_md; from Linux 6.18 on data_end says how much of a test
+    run's packet is in front of the fragments."""
+    _fields_ = [(name, u32) for name in (
+        "data", "data_end", "data_meta", "ingress_ifindex", "rx_queue_index",
+        "egress_ifindex")]
+
+
 assert SkBuff.gso_size.offset == 176  # as in linux/bpf.h
 
 

@@ -113,10 +113,13 @@ class Runner:
         self.runs += 1
         return action, out, self.counted()
 
-    def run(self, prog, data, gso_size=0):
-        """One run with everything that it changed."""
+    def run(self, prog, data, gso_size=0, linear=None):
+        """One run with everything that it changed. linear: so many bytes of
+        an XDP frame are in front of the fragments."""
         ctx = None
-        if gso_size:
+        if linear is not None:
+            ctx = bpf.XdpMd(data_end=linear)
+        elif gso_size:
             ctx = bpf.SkBuff(gso_size=gso_size, wire_len=len(data),
                              gso_segs=-(-len(data) // gso_size))
         before = self.stats()

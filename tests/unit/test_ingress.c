@@ -63,12 +63,30 @@ static void more_is_needed(void **state)
 	for (size_t n = 1; n < 40; n++) {
 		assert_int_equal(arrive4in4(n, 1500, 1500, 1480, &rx),
 				 NEED_MORE);
-		assert_int_equal(rx.fallback, TL_rx_error);
+		assert_int_equal(rx.fallback,
+				 n < 20 ? TL_rx_plain : TL_rx_error);
 	}
 	for (size_t n = 20; n < 40; n++)
 		assert_int_equal(arrive4in4(n, n, n, 20, &rx), TL_rx_bad_inner);
 	for (size_t n = 1; n < 20; n++)
 		assert_int_equal(arrive4in4(n, n, n, 20, &rx), TL_rx_plain);
+}
+
+/* IPv4 options that cannot be read: dropped rather than passed unseen. */
+static void options_out_of_reach(void **state)
+{
+	uint8_t bytes[20], *at;
+	struct rx rx = {};
+	struct view view;
+
+	(void)state;
+	put_ip4(bytes, 17, "203.0.113.9", "192.0.2.10", 1500);
+	bytes[0] = 0x46;
+	at = exact(bytes, 20);
+	view = (struct view){.at = at, .end = at + 20, .len = 1500};
+	assert_int_equal(ingress(&view, htons(ETH_P_IP), &rx), NEED_MORE);
+	assert_int_equal(rx.fallback, TL_rx_error);
+	free(at);
 }
 
 /* The outer header of a super-packet over 64 KiB says 0, of others not. */
@@ -91,6 +109,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(limit_of_a_window, peers_up),
 		cmocka_unit_test_setup(more_is_needed, peers_up),
+		cmocka_unit_test_setup(options_out_of_reach, peers_up),
 		cmocka_unit_test_setup(super_packets, peers_up),
 	};
 

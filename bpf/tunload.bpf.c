@@ -81,25 +81,28 @@ __attribute__((noinline)) int xdp_message(struct xdp_md *ctx, __u32 at,
 /* Linux 6.18 */
 extern int bpf_xdp_pull_data(struct xdp_md *ctx, __u32 len) __ksym __weak;
 
-/* Makes the beginning of a frame of len bytes readable where the driver leaves
- * less than that in front of the fragments, if the kernel can. */
-static __always_inline void xdp_make_readable(struct xdp_md *ctx, __u32 len)
+/* Makes the beginning of a frame readable where the driver leaves less than
+ * that in front of the fragments, if the kernel can. Returns the length of the
+ * frame. */
+static __always_inline __u32 xdp_make_readable(struct xdp_md *ctx)
 {
-	if (len > READABLE_AT_MOST)
-		len = READABLE_AT_MOST;
-	if (bpf_xdp_pull_data && ctx->data_end - ctx->data < len)
-		bpf_xdp_pull_data(ctx, len);
+	__u32 len = bpf_xdp_get_buff_len(ctx);
+	__u32 linear = ctx->data_end - ctx->data;
+
+	if (linear < len && linear < READABLE_AT_MOST && bpf_xdp_pull_data)
+		bpf_xdp_pull_data(
+			ctx, len < READABLE_AT_MOST ? len : READABLE_AT_MOST);
+	return forget(len, linear);
 }
 
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
-	__u32 len = bpf_xdp_get_buff_len(ctx), link_len;
+	__u32 len = xdp_make_readable(ctx), link_len;
 	struct view view = {};
 	struct rx rx = {};
 	__be16 proto;
 
-	xdp_make_readable(ctx, len);
 	view.at = (void *)(long)ctx->data;
 	view.end = (void *)(long)ctx->data_end;
 	link_len = link_header(view.at, view.end, &proto);

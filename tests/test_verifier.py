@@ -12,7 +12,7 @@ VERIFIER = os.path.join(REPO, "scripts", "verifier")
 
 @pytest.mark.parametrize("clang", ["clang-14", "clang-16", "clang-19"])
 def test_headroom(clang):
-    out = run(VERIFIER, clang).stdout
+    out = run(VERIFIER, clang, timeout=300).stdout
     told = re.findall(rf"^{clang} +(\w+) +(\d+) verified", out, re.M)
     assert sorted(name for name, _ in told) == ["tc_egress", "tc_ingress",
                                                 "xdp_ingress"]
@@ -26,4 +26,4 @@ def test_a_program_over_the_limit_is_told(tmp_path):
     strict.write_text(text.replace("LIMIT = 200_000", "LIMIT = 1000")
                       .replace("REPO = ", f"REPO = {REPO!r} or "))
     assert run("/usr/bin/python3", strict, "clang-14",
-               check=False).returncode == 1
+               check=False, timeout=300).returncode == 1

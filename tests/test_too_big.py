@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packets that are too big, one by one: the ICMP errors that a tunnel believes
-and those it does not, and the ones that it sends itself."""
+"""Packets that are too big, one by one, and the ICMP errors about them that a
+tunnel sends itself. Those that it believes are in test_learn_mtu.py."""
 import os
 import socket
 import time
@@ -11,175 +11,15 @@ from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from capture import RingSender
 from lab import wait_until
-from pmtu import (HEADER, HOST, JUMBO, LAN, ROUTER, SITE, fixture_path, hop,
+from pmtu import (HOST, JUMBO, LAN, ROUTER, SITE, fixture_path, hop,
                   is_too_big, kernel_mtu, udp_packet)
 from traffic import packet_of, udp_socket
 
 INNERS = pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 MTU = 1400
-LEAST = {4: 576, 6: 1280}  # what every path carries
 QUOTE = {4: 536, 6: 1232}  # bytes of the packet in an answer
-STRANGER = {4: "192.0.2.66", 6: "2001:db8:1::66"}
 BIG = 5000
-
-
-def outer_field(path, name4, name6):
-    """The name of a header field in the outer family."""
-    return name4 if path.outer == 4 else name6
-
-
-def quoting(fields=None, **addresses):
-    """ICMP about a packet with other outer fields or addresses. fields:
-    {scapy's name for IPv4: (its name for IPv6, value)}."""
-    def make(path):
-        changed = {outer_field(path, name, name6): value
-                   for name, (name6, value) in (fields or {}).items()}
-        changed |= {k: v[path.outer] for k, v in addresses.items()}
-        return path.icmp(path.quoted(**changed), MTU)
-    return make
-
-
-def about(length, mtu=MTU):
-    """ICMP about an outer packet of that many bytes."""
-    def make(path):
-        inner = udp_packet(LAN[4], SITE[4], length - HEADER[path.outer])
-        return path.icmp(path.quoted(inner), mtu)
-    return make
-
-
-def inside(src, dst):
-    """ICMP about an inner packet between these."""
-    return lambda path: path.icmp(path.quoted(udp_packet(src, dst, BIG)), MTU)
-
-
-def cut(length):
-    """ICMP that quotes that many bytes of the inner packet."""
-    def make(path):
-        quoted = bytes(path.quoted())[:HEADER[path.outer] + length]
-        return path.icmp(quoted, MTU)
-    return make
-
-
-def unreachable(path):
-    """Another error about a packet of ours, with an MTU all the same."""
-    packet = path.icmp(path.quoted(), MTU)
-    if path.outer == 4:
-        packet[ICMP].code = 1
-    else:
-        packet[ICMPv6PacketTooBig].type = 1
-    return packet
-
-
-def damaged(path):
-    """The last byte is not the one that the checksum is of."""
-    packet = path.icmp(path.quoted(), MTU)
-    data = bytes(packet)
-    return type(packet)(data[:-1] + bytes([data[-1] ^ 1]))
-
-
-# name: (packet, what it is counted as)
-FORGED = {
-    "about a packet to a stranger": (quoting(dst=STRANGER), "rx_plain"),
-    "about a packet from a stranger": (quoting(src=STRANGER), "rx_plain"),
-    "to another destination": (
-        lambda path: path.icmp(path.quoted(), MTU, dst=STRANGER[path.outer]),
-        "rx_plain"),
-    "about UDP": (quoting({"proto": ("nh", 17)}), "rx_plain"),
-    "wrong checksum": (damaged, "rx_plain"),
-    "another error": (unreachable, "rx_icmp_unreachable"),
-    "fits anyway": (about(MTU), "rx_icmp_too_big"),
-    "longer than we send": (about(9002), "rx_icmp_too_big"),
-    "outer length": (lambda path: quoting(
-        {"len": ("plen", BIG + HEADER[4] + 1 if path.outer == 4
-                 else BIG + 1)})(path), "rx_icmp_too_big"),
-    "inner version": (lambda path: path.icmp(path.quoted(
-        udp_packet(LAN[6], SITE[6], BIG),
-        **{outer_field(path, "proto", "nh"): 4}), MTU), "rx_icmp_too_big"),
-    "inner destination": (inside(LAN[4], "10.11.0.1"), "rx_icmp_too_big"),
-    "inner destination, IPv6": (inside(LAN[6], "fd00:11::1"),
-                                "rx_icmp_too_big"),
-    "inner destination is ours": (inside(SITE[4], LAN[4]),
-                                  "rx_icmp_too_big"),
-    "quotes too little": (cut(7), "rx_icmp_too_big"),
-    "MTU 0": (about(BIG, 0), "rx_icmp_too_big"),
-}
-
-
-def count_one(path, packet, verdict):
-    """Sends a packet to the host and waits until it is counted."""
-    before = path.tunload.verdict(verdict)
-    path.send_to_host(packet)
-    wait_until(lambda: path.tunload.verdict(verdict) > before,
-               f"{verdict} counted")
-
-
-@pytest.mark.parametrize("name", FORGED)
-def test_forged(path, name):
-    """Counted, and not believed."""
-    make, verdict = FORGED[name]
-    path.untouched()
-    count_one(path, make(path), verdict)
-    assert path.learned() is None
-
-
-@pytest.mark.parametrize("make", [
-    about(BIG), about(MTU + 1), about(9001), cut(200),
-    inside(HOST[6], SITE[6]), about(BIG, LEAST[6])])
-def test_believed(path, make):
-    """So that the refusals above mean something."""
-    path.attach()
-    packet = make(path)
-    count_one(path, packet, "rx_icmp_too_big")
-    mtu = packet[ICMP].nexthopmtu if path.outer == 4 else \
-        packet[ICMPv6PacketTooBig].mtu
-    assert path.learned() == path.inner_mtu(mtu)
-    learned = path.tunload.peer("site")["learned_mtu"]
-    assert 0 < learned["expires_seconds"] <= 600
-
-
-@pytest.mark.parametrize("make,learnt", [(about(BIG), True),
-                                         (damaged, False)])
-def test_in_pages(path, make, learnt):
-    """Where the driver leaves little of a frame in the linear part of the
-    skb, tc has to fetch all that the checksum is of."""
-    path.attach()
-    ring = path.lab.keep(RingSender(path.r1, "host"))
-    before = path.tunload.verdict("rx_plain")
-    ring.send(Ether(src=path.mac["r1"], dst=path.mac["eth0"]) / make(path))
-    wait_until(lambda: path.count("rx_icmp_too_big") if learnt else
-               path.tunload.verdict("rx_plain") > before, "counted")
-    assert path.learned() == (path.inner_mtu(MTU) if learnt else None)
-
-
-def test_eight_bytes_inside(path):
-    """All that some routers quote over IPv4 (RFC 792); over IPv6 they quote
-    what fits (RFC 4443 2.4 c), and less is not believed."""
-    path.attach()
-    packet = cut(8)(path)
-    count_one(path, packet, "rx_icmp_too_big")
-    assert path.learned() == (path.inner_mtu(packet[ICMP].nexthopmtu)
-                              if path.outer == 4 else None)
-
-
-def test_floor(path):
-    """No path carries less than its family's minimum. IPv4: that much is
-    learnt; IPv6: such a message is discarded (RFC 8201 4)."""
-    path.attach()
-    count_one(path, about(BIG, LEAST[path.outer] - 1)(path),
-              "rx_icmp_too_big")
-    expected = {4: LEAST[4] - HEADER[4], 6: None}
-    assert path.learned() == expected[path.outer]
-
-
-def test_never_upwards(path):
-    """An error that comes late, about a packet sent before: RFC 8201 4, "must
-    not increase its estimate in response"."""
-    path.attach()
-    path.learn(MTU)
-    count_one(path, about(BIG, 1454)(path), "rx_icmp_too_big")
-    assert path.learned() == path.inner_mtu(MTU)
 
 
 def answer(sent, mtu, hops=0):

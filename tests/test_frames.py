@@ -17,6 +17,8 @@ from test_packets import (CASES, READABLE, compare, compare_counters,
 MTU = 9200
 PAGE = 4096
 
+TAGS = (b"\x81\0", b"\x88\xa8")
+
 
 class Host(Runner):
     """A host on whose eth0 tunload is attached, without any address: nothing
@@ -72,12 +74,13 @@ def hooks(one):
     """The tc programs that a wire can bring it to, its outcome being one that
     comes out there, and its headers no longer than what is made readable or
     of no importance. Those over a page are too long for a test run in tc, not
-    for a wire."""
+    for a wire, and a tag in the frame is on a wire what it is for XDP."""
     if one.gso or one.answer or one.redirect or len(one.data) > MTU or (
             headers_len(one) > READABLE and one.verdict != "rx_borrowed"):
         return []
-    if one.hook == "xdp" and len(one.data) > PAGE \
-            and one.data[12:14] in (b"\x08\0", b"\x86\xdd"):
+    if one.data[12:14] in TAGS:
+        return ["tc_ingress"] * (one.hook == "xdp" and len(one.data) > 18)
+    if one.hook == "xdp" and len(one.data) > PAGE:
         return ["tc_ingress"]
     return [prog for prog in HOOKS[one.hook] if prog != "xdp_ingress"]
 

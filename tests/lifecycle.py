@@ -7,6 +7,7 @@ import socket
 import threading
 
 from lab import TUNLOAD, run, wait_until
+from netns import kernel_version
 from traffic import family
 
 A, B = "172.22.2.2", "10.10.0.1"
@@ -30,7 +31,8 @@ EXTRA_PEER = """
 endpoint = 192.0.2.3
 allowed-ips = 10.30.0.0/24
 """
-HOOKS = ["tcx", "clsact"]
+# What holds tc programs here; the first is what the loader chooses.
+HOOKS = ["tcx", "clsact"] if kernel_version() >= (6, 6) else ["clsact"]
 
 
 def conf_a(mode="tc", more="", peers=""):

@@ -5,28 +5,28 @@ import pytest
 import vm
 from guest import run_tests
 
-SECTION = "The host's own tests"
 
-
-def files(*named):
-    """A parameter a file: its row of the table, its pytest arguments."""
+def files(section, *named):
+    """A parameter a run: its row of the table, its pytest arguments."""
     return [pytest.param(args, id=args[0],
-                         marks=pytest.mark.feature(SECTION, row))
+                         marks=pytest.mark.feature(section, row))
             for row, *args in named]
 
 
 @pytest.mark.parametrize("args", files(
-    ("packets: byte for byte", "test_packets.py"),
-    ("packets: random ones", "test_properties.py"),
-    ("packets: answers", "test_answers.py"),
+    "Packets",
+    ("every case, byte for byte", "test_packets.py"),
+    ("random ones, answers", "test_properties.py", "tests/test_answers.py"),
+) + files(
+    "Labs",
+    ("two hosts", "test_two_hosts.py"),
+    ("the cloud", "test_cloud.py"),
+    ("attach, reload, upgrade, detach", "test_lifecycle.py"),
+    ("the trigger", "test_trigger.py"),
 ))
 @pytest.mark.parametrize("kernel", vm.KERNELS)
-def test_file(kernel, image, args, tmp_path, record_property):
+def test_file(kernel, image, args, record_property):
     del kernel
-    passed, skips = run_tests(image, tmp_path, [f"tests/{args[0]}",
-                                                *args[1:]])
-    assert passed
-    record_property("note", f"({passed})")
-    for skip in skips:
-        print(f"skipped: {skip}")
-    assert not skips
+    results = run_tests(image, [f"tests/{args[0]}", *args[1:]])
+    record_property("note", f"({len(results.passed)})")
+    results.check_all()

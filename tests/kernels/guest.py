@@ -22,15 +22,18 @@ exec {python} -m pytest -q -p no:cacheprovider --tb=short \\
 
 class Results:
     """What a run of pytest found: .passed, names; .skipped and .failed,
-    {name: reason}."""
+    {name: reason}; .notes, {name: its property "note"}."""
 
     def __init__(self, report):
         self.passed, self.skipped, self.failed = [], {}, {}
+        self.notes = {}
         for case in ElementTree.parse(report).iter("testcase"):
             self._add(case)
 
     def _add(self, case):
         name, skip = case.get("name"), case.find("skipped")
+        for said in case.iter("property"):
+            self.notes[name] = said.get("value")
         bad = [case.find("failure"), case.find("error")]
         bad = [one for one in bad if one is not None]
         if bad:

@@ -20,7 +20,7 @@ ROWS = {
     "native XDP on {}": "test_attach[{}-native]",
     "tc by clsact on {}": "test_attach[{}-tc-clsact]",
     "tc by TCX on {}": "test_attach[{}-tc-tcx]",
-    "jumbo frames on {}: tc, and why": "test_jumbo_frames[{}]",
+    "MTU 9000 on {}: native XDP or tc, and why": "test_jumbo_frames[{}]",
 }
 ROWS = {row.format(driver): test.format(driver)
         for driver in ("veth", "virtio_net") for row, test in ROWS.items()}
@@ -54,9 +54,12 @@ def machine(image):
 
 
 @pytest.mark.parametrize("kernel, test", rows())
-def test_row(kernel, test, image):
+def test_row(kernel, test, image, record_property):
     del kernel
-    machine(image).check(test)
+    results = machine(image)
+    if test in results.notes:
+        record_property("note", results.notes[test])
+    results.check(test)
 
 
 @pytest.mark.parametrize("level", [

@@ -97,7 +97,7 @@ def over_ipv6(stage):
     stage.no_tunnel("site")
 
 
-@SHOWS("the kernel's ip6tnl is not heard, as its options are dropped")
+@SHOWS("ip6tnl as it comes fails: its options are dropped")
 def test_ip6tnl_as_it_comes_is_not_heard(story):
     """With its defaults, and an inbound rule in the security group: what the
     site sends arrives and is decapsulated. But every answer carries the
@@ -113,7 +113,7 @@ def test_ip6tnl_as_it_comes_is_not_heard(story):
     assert not scene["answered"]
 
 
-@SHOWS("the kernel's ip6tnl with `encaplimit none` is")
+@SHOWS("ip6tnl with `encaplimit none` works")
 def test_ip6tnl_is_heard_without_the_option(story):
     """So it was that header, and nothing else in this lab."""
     scene = story("ip6tnl with encaplimit none")
@@ -121,7 +121,7 @@ def test_ip6tnl_is_heard_without_the_option(story):
     assert scene["dropped"] == {} and scene["answered"]
 
 
-@SHOWS("tunload in its place is")
+@SHOWS("tunload in place of ip6tnl works")
 @EACH_MODE
 def test_tunload_in_its_place_is_heard(story, mode):
     """tunload instead of ip6tnl: next header 4 and nothing between. Its route
@@ -163,7 +163,7 @@ def over_ipv4(stage):
         stage.detach()
 
 
-@SHOWS("the kernel's ipip hears nothing before it has sent")
+@SHOWS("ipip fails until the instance has sent")
 def test_ipip_hears_nothing_from_the_site(story):
     """No inbound rule, and no packet from inside: the security group is closed,
     and nothing reaches the instance."""
@@ -174,7 +174,7 @@ def test_ipip_hears_nothing_from_the_site(story):
     assert not scene["answered"]
 
 
-@SHOWS("the kernel's ipip hears after that")
+@SHOWS("ipip works once the instance has sent")
 def test_ipip_hears_the_site_after_it_has_sent(story):
     """All that was missing is a first packet from inside."""
     scene = story("ipip, the instance says something")
@@ -185,7 +185,7 @@ def test_ipip_hears_the_site_after_it_has_sent(story):
     assert scene["dropped"] == {} and scene["answered"]
 
 
-@SHOWS("tunload opens the path by itself")
+@SHOWS("tunload in place of ipip opens the path")
 @EACH_MODE
 def test_tunload_opens_the_path(story, mode):
     """The security group has forgotten the tunnel. `tunload attach` sends the
@@ -198,7 +198,7 @@ def test_tunload_opens_the_path(story, mode):
     assert scene["dropped"] == {}
 
 
-@SHOWS("tunload opens the path by itself")
+@SHOWS("tunload in place of ipip opens the path")
 @EACH_MODE
 def test_then_the_site_is_heard(story, mode):
     """And now it says something of its own."""

@@ -17,14 +17,15 @@ PACKET_STATISTICS, PACKET_AUXDATA = 6, 8
 PACKET_VERSION, PACKET_TX_RING, TPACKET_V2 = 10, 13, 1
 TP_STATUS_AVAILABLE, TP_STATUS_SEND_REQUEST = 0, 1
 PACKET_OUTGOING = 4
-SO_RCVBUFFORCE = 33
+SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 0x10, 0x40
 
 _names = itertools.count()
 
-Frame = collections.namedtuple("Frame", "data outgoing")
+Frame = collections.namedtuple("Frame", "data outgoing ns")
 Frame.__doc__ = """A captured frame: the bytes from the Ethernet header on, a
-VLAN tag included; outgoing is True for what the capturing side sent."""
+VLAN tag included; outgoing is True for what the capturing side sent; ns is
+when, to bring the frames of several captures into order."""
 
 
 class Capture:
@@ -43,15 +44,18 @@ class Capture:
                             0)
         self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         self.sock.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.sock.bind((ifname, ETH_P_ALL))
 
     def _read(self):
         data, aux, _, sender = self.sock.recvmsg(
             1 << 18, 256, socket.MSG_DONTWAIT)
-        for level, kind, value in aux:
-            if (level, kind) == (SOL_PACKET, PACKET_AUXDATA):
-                data = self._with_vlan(data, value)
-        return Frame(data, sender[2] == PACKET_OUTGOING)
+        aux = {(level, kind): value for level, kind, value in aux}
+        seconds, ns = struct.unpack(
+            "=qq", aux[socket.SOL_SOCKET, SO_TIMESTAMPNS])
+        data = self._with_vlan(data, aux[SOL_PACKET, PACKET_AUXDATA])
+        return Frame(data, sender[2] == PACKET_OUTGOING,
+                     seconds * 10**9 + ns)
 
     @staticmethod
     def _with_vlan(data, aux):

@@ -61,7 +61,7 @@ def fixture_console(tmp_path_factory):
             f"{build}/tunload.bpf.o")
         (build / "tunload.bpf.o").rename(work / f"{clang}.o")
     script = f"tunload={TUNLOAD}\n{SCRIPT}"
-    return vm.Machine(image, script, work).wait(120)[1]
+    return vm.Machine(image, script, work).wait(600)[1]
 
 
 def test_it_is_the_floor(console):

@@ -13,6 +13,7 @@ SLOWER = 6  # than the machine that it runs on, at the most
 
 SCRIPT = """
 mount -t bpf bpf /sys/fs/bpf
+modprobe tun
 export TUNLOAD_TEST_PATIENCE={patience}
 cd {repo} || exit
 exec {python} -m pytest -q -p no:cacheprovider --tb=short \\

@@ -49,7 +49,7 @@ def fixture_told(objects):
 
     def ask(image):
         if image not in said:
-            said[image] = vm.Machine(image, SCRIPT, objects).wait(300)[1]
+            said[image] = vm.Machine(image, SCRIPT, objects).wait(600)[1]
         return said[image]
     return ask
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make              the loader with its BPF object inside, man pages, units
 # make check        every test of the default tiers (as root; installs nothing)
+# make check-vm     the VM tier: Debian's kernels under QEMU
 # make check-unit   the cmocka tests of the pure parts, under ASan and UBSan
 # make install      DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc UNITDIR=
 # make uninstall    removes what install put there, never a configuration
@@ -142,6 +143,10 @@ $(FUZZ_BIN): $(B)/fuzz/%: $$(call fuzz_objects,$$*)
 .PHONY: check
 check: all unit-tests fuzzers
 	$(PYTHON) -m pytest -q tests
+
+.PHONY: check-vm
+check-vm:
+	scripts/check --vm
 
 .PHONY: check-unit
 check-unit: unit-tests

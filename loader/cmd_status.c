@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "commands.h"
@@ -49,6 +50,15 @@ static int read_routes(struct snapshot *s)
 	return OK;
 }
 
+static void read_hooks(struct snapshot *s)
+{
+	struct pins p = {0};
+
+	strcpy(p.ifname, s->conf.ifname);
+	hooks_query(&p, s->iface.ifindex, &s->hooks);
+	s->kernel_has_tcx = hooks_have_tcx(s->iface.ifindex);
+}
+
 static int snapshot_read(struct snapshot *s, const char *ifname)
 {
 	struct maps m;
@@ -63,6 +73,7 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 	if (!ret)
 		ret = state_read(&m, ifname, &s->conf);
 	if (!ret) {
+		read_hooks(s);
 		ret = read_stats(&m, s);
 		if (!ret)
 			ret = read_routes(s);

@@ -65,6 +65,14 @@ bool link_exists(const struct pins *p, enum hook h)
 	return fd >= 0;
 }
 
+/* Kernels before 6.6 do not know the attach type: EINVAL. */
+bool hooks_have_tcx(uint32_t ifindex)
+{
+	uint32_t n = 0;
+
+	return !bpf_prog_query(ifindex, TCX_EGRESS, 0, NULL, NULL, &n);
+}
+
 static int link_create(const struct pins *p, enum hook h, uint32_t ifindex,
 		       int prog)
 {

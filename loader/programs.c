@@ -68,6 +68,19 @@ static void take_fds(struct programs *g)
 			bpf_object__find_map_fd_by_name(obj, map_pins[i].name);
 }
 
+/*
+ * libbpf looks for a weak kfunc that the kernel has not (bpf_xdp_pull_data,
+ * before Linux 6.18) in the modules, too. That takes CAP_SYS_ADMIN, and it
+ * gives up without. But it asks for the modules once only: here, for a name
+ * that nobody has, where a refusal does no harm.
+ */
+static void skip_modules(struct tunload_bpf *skel)
+{
+	bpf_program__set_attach_target(skel->progs.xdp_ingress, 0,
+				       "tunload_no_such_function");
+	bpf_log_start(); /* it has complained of that */
+}
+
 int programs_load(struct programs *g, const struct pins *p)
 {
 	int ret = check_layout(p), err;
@@ -79,6 +92,7 @@ int programs_load(struct programs *g, const struct pins *p)
 	g->skel = tunload_bpf__open();
 	if (!g->skel)
 		return fail("cannot open the BPF object: %s", strerror(errno));
+	skip_modules(g->skel);
 	ret = set_pin_paths(g->skel, p);
 	if (!ret) {
 		err = tunload_bpf__load(g->skel);

@@ -61,6 +61,8 @@ int hooks_attach(const struct programs *g, const struct pins *p,
  * tunload's is left that these pins do not know. */
 int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours);
 void hooks_query(const struct pins *p, uint32_t ifindex, struct hooks *out);
+/* Whether the kernel has TCX (hooks_link.c). */
+bool hooks_have_tcx(uint32_t ifindex);
 /* FAILED, with what to do, if programs of tunload are on the interface, which
  * is to have none: pinned under another bpffs or another name. Those on links
  * can be told from others only with CAP_SYS_ADMIN. (hooks_others.c) */

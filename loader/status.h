@@ -5,12 +5,14 @@
 
 #include <jansson.h>
 
-#include "state.h"
+#include "programs.h"
 
 struct snapshot {
 	uint64_t now_ns; /* CLOCK_MONOTONIC */
 	struct conf conf;
 	struct tl_interface iface;
+	struct hooks hooks;
+	bool kernel_has_tcx;
 	struct tl_verdicts verdicts; /* of the interface */
 	size_t routes_missing;	     /* of ours: somebody else removed them */
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
@@ -25,6 +27,14 @@ static inline uint64_t mtu_learned_for(const struct snapshot *s,
 	    p->learned_until_ns <= s->now_ns)
 		return 0;
 	return p->learned_until_ns - s->now_ns;
+}
+
+/* What holds the tc programs: "tcx", "clsact", or NULL for nothing. */
+static inline const char *tc_hook(const struct snapshot *s)
+{
+	if (!s->hooks.on[HOOK_TC_EGRESS])
+		return NULL;
+	return s->hooks.tcx ? "tcx" : "clsact";
 }
 
 /* The contract's object (design: JSON of `status`); NULL: out of memory. */

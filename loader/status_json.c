@@ -54,10 +54,11 @@ json_t *status_json(const struct snapshot *s)
 	for (size_t i = 0; i < s->conf.n_peers; i++)
 		json_array_append_new(peers, peer_json(s, i));
 	/* clang-format off */
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:i, s:o, s:o}",
 			 "interface", s->conf.ifname,
 			 "mode", native ? "native" : "tc",
 			 "mode_reason", s->iface.mode_reason,
+			 "tc_hook", tc_hook(s),
 			 "local4", json_ip(&s->conf.local4),
 			 "local6", json_ip(&s->conf.local6),
 			 "routes_missing", (int)s->routes_missing,

@@ -193,6 +193,20 @@ static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 	print_hint(out, p, &stats->verdicts);
 }
 
+static void print_tc_hook(FILE *out, const struct snapshot *s)
+{
+	const char *hook = tc_hook(s);
+
+	if (!hook)
+		fprintf(out,
+			"  tc hook      none: somebody took our program off: "
+			"run `tunload attach %s`\n",
+			s->conf.ifname);
+	else
+		fprintf(out, "  tc hook      %s%s\n", hook,
+			s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)");
+}
+
 static void print_routes(FILE *out, const struct snapshot *s)
 {
 	if (!s->conf.routes)
@@ -212,6 +226,7 @@ void status_text(FILE *out, const struct snapshot *s)
 	fprintf(out, "%s: attached, %s (%s)\n", s->conf.ifname,
 		iface->mode == TL_MODE_NATIVE ? "native XDP" : "tc",
 		iface->mode_reason);
+	print_tc_hook(out, s);
 	fprintf(out, "  local4       %s\n", ip_str(&s->conf.local4, local));
 	fprintf(out, "  local6       %s\n", ip_str(&s->conf.local6, local));
 	print_routes(out, s);

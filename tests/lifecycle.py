@@ -7,6 +7,7 @@ import socket
 import threading
 
 from lab import TUNLOAD, run, wait_until
+from netns import PATIENCE, kernel_version
 from traffic import family
 
 A, B = "172.22.2.2", "10.10.0.1"
@@ -30,7 +31,8 @@ EXTRA_PEER = """
 endpoint = 192.0.2.3
 allowed-ips = 10.30.0.0/24
 """
-HOOKS = ["tcx", "clsact"]
+# What holds tc programs here; the first is what the loader chooses.
+HOOKS = ["tcx", "clsact"] if kernel_version() >= (6, 6) else ["clsact"]
 
 
 def conf_a(mode="tc", more="", peers=""):
@@ -73,7 +75,8 @@ def linked_programs(tl):
 
 
 class Flow:
-    """A counted UDP flow, one datagram each half millisecond."""
+    """A counted UDP flow, one datagram each half millisecond (where patience
+    is needed, not so many)."""
 
     def __init__(self, src, src_address, dst, dst_address):
         self.sent, self.got = 0, 0
@@ -89,7 +92,7 @@ class Flow:
                         for f in (self._receive, self._send)]
 
     def _send(self):
-        while not self.stopping.wait(0.0005):
+        while not self.stopping.wait(0.0005 * PATIENCE):
             self.tx.sendto(b"x" * 100, self.address)
             self.sent += 1
 
@@ -98,7 +101,9 @@ class Flow:
             try:
                 self.rx.recv(2048)
             except TimeoutError:
-                return
+                if self.stopping.is_set():
+                    return
+                continue
             self.got += 1
 
     def __enter__(self):

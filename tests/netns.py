@@ -11,7 +11,10 @@ import tempfile
 import threading
 import time
 
-TIMEOUT = 10  # seconds: a deadline for things that take milliseconds
+# How many times longer things may take than on a quick machine.
+PATIENCE = int(os.environ.get("TUNLOAD_TEST_PATIENCE", "1"))
+# Seconds: a deadline for things that take milliseconds.
+TIMEOUT = 10 * PATIENCE
 
 CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000
 MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
@@ -20,11 +23,17 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _names = itertools.count()
 
 
+def kernel_version():
+    """(major, minor) of the kernel that this runs on."""
+    return tuple(int(n) for n in os.uname().release.split(".")[:2])
+
+
 def run(*argv, check=True, timeout=60, **kwargs):
     """Runs argv to its end and returns the CompletedProcess, in text. A
     status other than 0 is an AssertionError that shows the output."""
     done = subprocess.run([str(a) for a in argv], capture_output=True,
-                          text=True, timeout=timeout, check=False, **kwargs)
+                          text=True, timeout=timeout * PATIENCE, check=False,
+                          **kwargs)
     if check and done.returncode:
         raise AssertionError(
             f"{' '.join(done.args)}: exit status {done.returncode}\n"

@@ -94,3 +94,20 @@ def test_driver_without_native_xdp(lab):
     tl.attach("")
     assert tl.status()["mode"] == "tc"
     assert "driver bridge refuses" in tl.status()["mode_reason"]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_status_names_the_tc_hook(pair, hook):
+    """And says so where somebody took it off."""
+    pair.tl.attach(conf_a(), env=hook_env(hook))
+    assert pair.tl.status()["tc_hook"] == hook
+    assert f"\n  tc hook      {hook}" in pair.tl.ok("status", "eth0")
+    if hook == "clsact":
+        pair.a.run("tc", "qdisc", "del", "dev", "eth0", "clsact")
+    else:
+        run("bpftool", "link", "detach", "pinned",
+            os.path.join(pair.tl.pins, "link_tcx_egress"))
+    assert pair.tl.status()["tc_hook"] is None
+    assert "tc hook      none" in pair.tl.ok("status", "eth0")
+    pair.tl.ok("attach", "eth0", "--no-trigger")
+    assert pair.tl.status()["tc_hook"] == HOOKS[0]

@@ -16,6 +16,8 @@ NR_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_GET_NEXT_KEY = 1, 2, 3, 4
 OBJ_GET, PROG_TEST_RUN, OBJ_GET_INFO_BY_FD = 7, 10, 15
 
+VERIFIED_INSNS = 216  # its offset in struct bpf_prog_info
+
 PERCPU_TYPES = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, _ARRAY, _LRU
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -80,6 +82,14 @@ def bpf(cmd, attr):
 def obj_get(path):
     name = ctypes.create_string_buffer(os.fsencode(path))
     return bpf(OBJ_GET, ObjAttr(ctypes.addressof(name)))
+
+
+def verified_insns(fd):
+    """How many instructions the verifier went through for a program; since
+    Linux 5.16."""
+    info = (ctypes.c_char * 220)()
+    bpf(OBJ_GET_INFO_BY_FD, InfoAttr(fd, len(info), ctypes.addressof(info)))
+    return struct.unpack_from("I", info, VERIFIED_INSNS)[0]
 
 
 def possible_cpus():

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tests of the default tier on every kernel: all single packets, and of the
+labs what a machine without KVM does in a minute or two."""
+import pytest
+
+import vm
+from guest import run_tests
+
+# Section, row, file, and pytest's -k where it is not the whole file.
+RUNS = [
+    ("Packets", "every case, byte for byte", "packets", ""),
+    ("Packets", "random ones", "properties", ""),
+    ("Packets", "answers to senders", "answers", ""),
+    ("Labs", "two hosts, one independent: every packet on the wire",
+     "two_hosts", "every_packet and independent"),
+    ("Labs", "the cloud: status, big transfers, a Linux peer's options",
+     "cloud", "status_tells or big_transfers and inner6 or limit"),
+    ("Labs", "attackers", "attack", "decapsulated or refused or tunnels"),
+    ("Labs", "path MTU: TCP, and a path that shrinks under it",
+     "pmtu", "running_stream or test_tcp and local"),
+    ("Labs", "upgrades, failures, interfaces that go", "lifecycle",
+     "upgrade or failed or deleted or gone or renamed"),
+]
+
+
+@pytest.mark.parametrize("name, only", [
+    pytest.param(name, only, id=name, marks=pytest.mark.feature(section, row))
+    for section, row, name, only in RUNS])
+@pytest.mark.parametrize("kernel", vm.KERNELS)
+def test_run(kernel, image, name, only, record_property):
+    del kernel
+    results = run_tests(image, [f"tests/test_{name}.py", "-k", f"'{only}'"])
+    record_property("note", f"({len(results.passed)})")
+    results.check_all()

@@ -10,6 +10,8 @@
 #
 # CLANG=clang-19 chooses the compiler of the BPF object, CC= that of the rest,
 # B= another build directory. No clean is needed after changing any of them.
+# To cross-compile: CC="aarch64-linux-gnu-gcc --sysroot=DIR" HOSTCC=gcc, and in
+# the environment PKG_CONFIG_SYSROOT_DIR and PKG_CONFIG_LIBDIR for pkg-config.
 
 CLANG ?= clang
 BPFTOOL ?= bpftool

@@ -6,6 +6,8 @@ import pytest
 import vm
 from lab import REPO, TUNLOAD, run
 
+CLANGS = ["clang-14", "clang-16", "clang-19"]
+
 SCRIPT = r"""
 uname -r
 mount -t bpf none /sys/fs/bpf
@@ -47,6 +49,15 @@ done; done
 """
 
 
+def build_objects(work):
+    """CLANG.o of each compiler in a directory."""
+    for clang in CLANGS:
+        build = work / clang
+        run("make", "-s", "-C", REPO, f"B={build}", f"CLANG={clang}",
+            f"{build}/tunload.bpf.o")
+        (build / "tunload.bpf.o").rename(work / f"{clang}.o")
+
+
 @pytest.fixture(name="console", scope="module")
 def fixture_console(tmp_path_factory):
     """What the machine printed."""
@@ -55,11 +66,7 @@ def fixture_console(tmp_path_factory):
     except vm.NoKernel as reason:
         pytest.skip(f"expected: no kernel to boot: {reason}")
     work = tmp_path_factory.mktemp("floor")
-    for clang in "clang-14", "clang-16", "clang-19":
-        build = work / clang
-        run("make", "-s", "-C", REPO, f"B={build}", f"CLANG={clang}",
-            f"{build}/tunload.bpf.o")
-        (build / "tunload.bpf.o").rename(work / f"{clang}.o")
+    build_objects(work)
     script = f"tunload={TUNLOAD}\n{SCRIPT}"
     return vm.Machine(image, script, work).wait(600)[1]
 
@@ -68,7 +75,7 @@ def test_it_is_the_floor(console):
     assert "\n6.1." in "\n" + console, console
 
 
-@pytest.mark.parametrize("clang", ["clang-14", "clang-16", "clang-19"])
+@pytest.mark.parametrize("clang", CLANGS)
 def test_object_loads(console, clang):
     assert f"{clang} loads" in console, console
 

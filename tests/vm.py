@@ -4,7 +4,9 @@
 The kernel comes from apt, is not installed, and is kept in CACHE. The root file
 system of the machine is this one's, read only by virtiofs, under an overlay in
 its memory: all programs, the tree and what was built are where they are here.
-One directory is shared for writing, too: what a test leaves there stays."""
+One directory is shared for writing, too: what a test leaves there stays.
+A machine of another architecture has a root file system of its own
+(rootfs.py), and of this one's what it is told to show."""
 import fcntl
 import glob
 import os
@@ -33,9 +35,16 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MIRROR = "http://deb.debian.org"
 
 MEMORY = "1G"
-QEMU = ["qemu-system-x86_64", "-M", "q35", "-nodefaults", "-serial", "stdio",
-        "-display", "none", "-accel", "tcg,thread=multi", "-cpu", "max",
-        "-no-reboot"]
+QEMU = ["-nodefaults", "-serial", "stdio", "-display", "none", "-accel",
+        "tcg,thread=multi", "-no-reboot"]
+# The emulator of an architecture, and its console. Python runs half as fast
+# again on an emulated cortex-a72 as on max, for which QEMU computes pointer
+# authentication.
+MACHINES = {
+    "amd64": (["qemu-system-x86_64", "-M", "q35", "-cpu", "max"], "ttyS0"),
+    "arm64": (["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72"],
+              "ttyAMA0"),
+}
 UNPACK = {".ko": ["cat"], ".xz": ["xz", "-dc"], ".zst": ["zstd", "-dcq"]}
 
 # What it takes to reach the root file system.
@@ -57,6 +66,7 @@ $bb mount -t sysfs none sys
 $bb mount -t devtmpfs none dev
 $bb mount -t tmpfs none run
 $bb mkdir -p run/netns run/share lib/modules
+{mounts}
 $bb mount --bind .{image}/lib/modules lib/modules
 $bb mount -t virtiofs share run/share
 exec $bb switch_root /root /bin/bash run/share/.init
@@ -135,37 +145,42 @@ def newest(apt, line):
     return max(versions, key=lambda v: [int(n) for n in re.findall(r"\d+", v)])
 
 
-def kernel(line, arch="amd64"):
-    """The directory of the unpacked newest kernel of a line. What is there
-    already is good for a week."""
+def cached(name, make):
+    """A directory in CACHE that make(path) fills; what is there already is
+    good for a week."""
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        path = os.path.join(CACHE, f"{line}-{arch}")
+        path = os.path.join(CACHE, name)
         if not (os.path.isdir(path) and
                 time.time() - os.stat(path).st_mtime < 7 * 86400):
-            unpack(line, arch, path)
+            with tempfile.TemporaryDirectory(dir=CACHE) as work:
+                new = os.path.join(work, "root")
+                make(new)
+                shutil.rmtree(path, ignore_errors=True)
+                os.rename(new, path)
+            os.utime(path)
         return path
 
 
-def unpack(line, arch, path):
+def kernel(line, arch="amd64"):
+    """The directory of the unpacked newest kernel of a line."""
+    return cached(f"{line}-{arch}", lambda path: unpack(line, arch, path))
+
+
+def unpack(line, arch, root):
     """Downloads the newest kernel of a line."""
     apt = Apt(arch)
     apt.update()
     version = newest(apt, line)
     # From 7.2 on the image is in four packages.
     names = apt.names(f"^linux-(image|binary|modules|base)-{re.escape(version)}$")
-    with tempfile.TemporaryDirectory(dir=CACHE) as work:
-        root = os.path.join(work, "root")
-        apt.download(names, root)
-        if os.path.isdir(os.path.join(root, "usr/lib/modules")):
-            os.makedirs(os.path.join(root, "lib"), exist_ok=True)
-            os.rename(os.path.join(root, "usr/lib/modules"),
-                      os.path.join(root, "lib/modules"))
-        run("depmod", "-b", root, version)
-        shutil.rmtree(path, ignore_errors=True)
-        os.rename(root, path)
-        os.utime(path)
+    apt.download(names, root)
+    if os.path.isdir(os.path.join(root, "usr/lib/modules")):
+        os.makedirs(os.path.join(root, "lib"), exist_ok=True)
+        os.rename(os.path.join(root, "usr/lib/modules"),
+                  os.path.join(root, "lib/modules"))
+    run("depmod", "-b", root, version)
 
 
 def release(image):
@@ -181,15 +196,18 @@ def vmlinuz(image):
     return found
 
 
-def initramfs(image, path, modules):
+def initramfs(image, path, modules, root_dir="/", trees=()):
     """Just enough to mount the root file system; modules beside those that this
     needs are for what the kernel cannot load by itself."""
+    mounts = "\n".join(f"$bb mkdir -p .{tree}; $bb mount -t virtiofs -o ro "
+                       f"{tag} .{tree}" for tag, tree in trees)
     with tempfile.TemporaryDirectory() as root:
         os.makedirs(os.path.join(root, "bin"))
-        shutil.copy("/bin/busybox", os.path.join(root, "bin/busybox"))
+        shutil.copy(os.path.join(root_dir, "bin/busybox"),
+                    os.path.join(root, "bin/busybox"))
         names = insert_modules(image, root, ROOT_MODULES + list(modules))
         for name, text, mode in (
-                ("init", INIT.format(image=image), 0o755),
+                ("init", INIT.format(image=image, mounts=mounts), 0o755),
                 ("modules", "".join(f"{n}\n" for n in names), 0o644)):
             with open(os.path.join(root, name), "w", encoding="ascii") as f:
                 f.write(text)
@@ -221,27 +239,34 @@ class Machine:
     """One that is running, or has run."""
 
     def __init__(self, image, script, share, modules=(), devices=(), smp=1,
-                 append=""):
+                 append="", arch="amd64", root="/", show=()):
         """Starts a bash script as root of a machine with that kernel. Its
         directory is `share` (/run/share there); `devices` are more arguments
-        for QEMU, `append` of the kernel."""
+        for QEMU, `append` of the kernel. With another root file system than
+        ours, it sees in the same place, to read, the directories `show`."""
+        emulator, console_name = MACHINES[arch]
         self.share = share
         self.release = release(image)
         for name, text in (".init", SECOND), ("script", script):
             with open(os.path.join(share, name), "w", encoding="utf-8") as f:
                 f.write(text)
         initrd = os.path.join(share, ".initrd")
-        initramfs(image, initrd, modules)
-        self.daemons = [self._serve("root", "/", "always"),
-                        self._serve("share", share, "auto")]
+        trees = [(f"tree{i}", path) for i, path in
+                 enumerate([image, *show] if root != "/" else [])]
+        initramfs(image, initrd, modules, root, trees)
+        served = [("share", share, "auto"), ("root", root, "always"),
+                  *((*tree, "always") for tree in trees)]
+        self.daemons = [self._serve(*one) for one in served]
         self.console = os.path.join(share, ".console")
         with open(self.console, "wb") as console:
             self.qemu = subprocess.Popen([
-                *QEMU, "-smp", str(smp), "-m", MEMORY,
+                *emulator, *QEMU, "-smp", str(smp), "-m", MEMORY,
                 "-kernel", vmlinuz(image),
-                "-initrd", initrd, *self._shared_memory(), *devices, "-append",
-                "console=ttyS0 panic=-1 quiet mitigations=off nokaslr " +
-                append], stdin=subprocess.DEVNULL, stdout=console,
+                "-initrd", initrd,
+                *self._shared_memory(tag for tag, _, _ in served),
+                *devices, "-append", f"console={console_name} panic=-1 quiet "
+                f"mitigations=off nokaslr {append}"],
+                stdin=subprocess.DEVNULL, stdout=console,
                 stderr=subprocess.STDOUT)
 
     def _socket(self, tag):
@@ -262,12 +287,12 @@ class Machine:
                    daemon.poll() is not None, "virtiofsd")
         return daemon
 
-    def _shared_memory(self):
-        """QEMU arguments: memory that the daemons see, too, and the two file
+    def _shared_memory(self, tags):
+        """QEMU arguments: memory that the daemons see, too, and the file
         systems."""
         args = ["-object", f"memory-backend-memfd,id=mem,size={MEMORY},share=on",
                 "-machine", "memory-backend=mem"]
-        for tag in "root", "share":
+        for tag in tags:
             args += ["-chardev", f"socket,id={tag},path={self._socket(tag)}",
                      "-device", f"vhost-user-fs-pci,chardev={tag},tag={tag}"]
         return args

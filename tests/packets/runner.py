@@ -5,7 +5,9 @@ The object is loaded by bpftool into a bpffs of its own that is gone again
 before the first test: only file descriptors stay.
 """
 
+import operator
 import os
+import re
 import subprocess
 import tempfile
 from array import array
@@ -36,7 +38,10 @@ class Result:
 
 def numbers(values):
     """Per-CPU values of 64-bit numbers, summed field by field."""
-    return [sum(column) for column in zip(*(array("Q", v) for v in values))]
+    total, *others = (array("Q", v) for v in values)
+    for more in others:
+        total = map(operator.add, total, more)
+    return list(total)
 
 
 def changes(before, after):
@@ -81,6 +86,11 @@ class Runner:
             os.close(fd)
         for one in self.maps.values():
             os.close(one.fd)
+
+    @staticmethod
+    def linux():
+        """The version of the kernel that runs the packets."""
+        return tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
 
     def enter(self, world, listen=False):
         """Writes a world into the maps unless it is there already."""

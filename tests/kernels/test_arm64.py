@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""aarch64: the tree cross-compiled against a Debian root file system; its unit
+tests under qemu-user; the object, the packet table and the tunnels on Debian's
+arm64 kernels. One machine a kernel, of which all its tests tell."""
+import collections
+import fcntl
+import glob
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import vm
+from lab import REPO, run
+from rootfs import rootfs
+from test_floor import CLANGS, SCRIPT, build_objects
+
+DEBIAN = {"aarch64": "arm64"}
+TRIPLET = "aarch64-linux-gnu"
+BUILD = "build/arm64"
+SOURCES = sorted(glob.glob(os.path.join(REPO, "tests/unit/test_*.c")))
+
+# The packet table runs outside, its packets inside (packets/remote.py).
+REMOTE = f"""
+uname -m
+echo "JIT: $(cat /proc/sys/net/core/bpf_jit_enable)"
+cp /sys/kernel/btf/vmlinux btf
+PYTHONPATH={REPO}/tests TUNLOAD_OBJECT={REPO}/{BUILD}/tunload.bpf.o \\
+    python3 -m packets.remote /dev/vport*p1
+tunload={REPO}/{BUILD}/tunload
+"""
+
+# TCX came with Linux 6.6.
+TC = {line: "clsact" if line == "6.1" else "TCX" for line in vm.KERNELS}
+
+# What Linux 6.1 does not have yet, and vmlinux.h does.
+NEW_FLAGS = ["BPF_F_ADJ_ROOM_DECAP_L3_IPV4", "BPF_F_ADJ_ROOM_DECAP_L3_IPV6"]
+
+Told = collections.namedtuple("Told", "release packets console btf")
+
+
+def on_kernels(*cell):
+    """Runs a test on each kernel. cell: section and row of the table, where
+    {tc} is what holds the programs of tc."""
+    def marks(line):
+        yield pytest.mark.xdist_group(f"arm64-{line}")
+        if cell:
+            yield pytest.mark.feature(*(c.format(tc=TC[line]) for c in cell))
+
+    kernels = [pytest.param(line, marks=list(marks(line))) for line in TC]
+
+    def decorated(test):
+        for name, values in ("arch", ["aarch64"]), ("kernel", kernels):
+            test = pytest.mark.parametrize(name, values, indirect=True)(test)
+        return test
+    return decorated
+
+
+@pytest.fixture(name="kernel", scope="module")
+def fixture_kernel(request):
+    """A fixture, or else pytest would not keep the tests of one together."""
+    return request.param
+
+
+@pytest.fixture(name="arch", scope="module")
+def fixture_arch(request):
+    """The same."""
+    return request.param
+
+
+def build(root, *targets):
+    """Cross-compiles, in one process at a time."""
+    libs = os.path.join(root, "usr/lib", TRIPLET)
+    os.makedirs(os.path.join(REPO, BUILD), exist_ok=True)
+    with open(os.path.join(REPO, BUILD, "lock"), "w", encoding="ascii") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        run("make", "-s", "-C", REPO, f"B={BUILD}", "HOSTCC=gcc",
+            f"CC={TRIPLET}-gcc --sysroot={root}", *targets, timeout=300,
+            env={**os.environ, "PKG_CONFIG_SYSROOT_DIR": root,
+                 "PKG_CONFIG_LIBDIR": f"{libs}/pkgconfig"})
+
+
+@pytest.fixture(name="root", scope="module")
+def fixture_root():
+    """The root file system."""
+    try:
+        return rootfs("arm64")
+    except vm.NoKernel as reason:
+        pytest.skip(f"expected: no root file system: {reason}")
+
+
+@pytest.fixture(name="told", scope="module")
+def fixture_told(kernel, arch, root, tmp_path_factory):
+    """What a machine with that kernel told."""
+    try:
+        image = vm.kernel(kernel, DEBIAN[arch])
+    except vm.NoKernel as reason:
+        pytest.skip(f"expected: no kernel to boot: {reason}")
+    build(root, "all")
+    share = tmp_path_factory.mktemp("arm64")
+    build_objects(share)
+    socket = share / "runner"
+    machine = vm.Machine(
+        image, REMOTE + SCRIPT, share, arch=DEBIAN[arch], root=root,
+        show=[REPO], modules=["virtio_console"], devices=[
+            "-device", "virtio-serial-pci", "-chardev",
+            f"socket,id=runner,path={socket},server=on,wait=off",
+            "-device", "virtserialport,chardev=runner"])
+    try:
+        packets = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "--tb=short", "-p",
+             "no:cacheprovider", os.path.join(REPO, "tests/test_packets.py")],
+            env={**os.environ, "TUNLOAD_RUNNER": str(socket)}, text=True,
+            capture_output=True, timeout=600, check=False)
+        console = machine.wait(600)[1]
+    finally:
+        machine.stop()
+    return Told(machine.release, packets, console, share / "btf")
+
+
+@pytest.mark.xdist_group("arm64-unit")
+@pytest.mark.parametrize("source", SOURCES, ids=os.path.basename)
+def test_unit(root, source):
+    """With the sanitizers of addresses and of undefined behaviour. That of
+    leaks stops other threads by ptrace(2), which qemu-user does not have."""
+    program = f"{BUILD}/tests/{os.path.basename(source)[:-2]}"
+    build(root, program)
+    with open(source, encoding="utf-8") as f:
+        tests = len(re.findall(r"\bcmocka_unit_test(?:_\w+)?\(", f.read()))
+    done = run("qemu-aarch64", "-L", root, os.path.join(REPO, program),
+               env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    assert f"[  PASSED  ] {tests} test(s)." in done.stdout + done.stderr
+
+
+@on_kernels("Packets", "every case, byte for byte")
+def test_packets(told, record_property):
+    record_property("release", told.release)
+    out = told.packets.stdout + told.packets.stderr
+    assert told.packets.returncode == 0, out + told.console
+    passed, = re.findall(r"^(\d+) passed", out, re.M)
+    record_property("note", f"({passed})")
+
+
+@on_kernels()
+def test_it_is_what_it_says(told, kernel, arch):
+    assert told.release.startswith(kernel)
+    assert f"{arch}\nJIT: 1\n" in told.console, told.console
+
+
+@on_kernels()
+def test_vmlinux_h_agrees_with_the_kernel(told, kernel):
+    done = run(os.path.join(REPO, "scripts/check-vmlinux"), check=False,
+               env={**os.environ, "BTF": str(told.btf)})
+    assert "structs" in done.stdout, done.stderr
+    assert re.findall(r": (\w+) is .*, in the kernel", done.stderr) == (
+        NEW_FLAGS if kernel == "6.1" else [])
+    assert done.stderr.count("\n") == (2 if kernel == "6.1" else 0)
+
+
+@on_kernels("The verifier", "the objects of all compilers load")
+@pytest.mark.parametrize("clang", CLANGS)
+def test_object_loads(told, clang):
+    assert f"{clang} loads" in told.console, told.console
+
+
+def check_tunnels(told, mode):
+    """Pings through all four kinds of tunnels."""
+    for outer in "192.0.2.", "2001:db8::":
+        for to in "10.10.0.1", "fd00:10::1":
+            for size in 56, 4000:
+                line = f"{outer} {mode} {to} {size} passes"
+                assert line in told.console, told.console
+
+
+@on_kernels("Attaching", "native XDP on veth")
+def test_tunnels_by_native_xdp(told):
+    check_tunnels(told, "native")
+    assert "native XDP (driver veth takes native XDP)" in told.console
+
+
+@on_kernels("Attaching", "tc by {tc} on veth")
+def test_tunnels_by_tc(told, kernel):
+    check_tunnels(told, "tc")
+    clsact = told.console.count("qdisc clsact")
+    assert clsact == (4 if TC[kernel] == "clsact" else 0), told.console
+
+
+@on_kernels()
+def test_with_the_capabilities_of_the_unit(told):
+    assert "unit attaches" in told.console, told.console
+
+
+@on_kernels()
+def test_nothing_is_left(told):
+    assert "not found" not in told.console, told.console
+    assert told.console.count("eth0: detached") == 9, told.console
+    assert told.console.count("left:  \n") == 4, told.console

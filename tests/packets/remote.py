@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A Runner in a virtual machine, for tests that run outside of it: where the
+processor is emulated, scapy and pytest would take minutes.
+
+In the machine: python3 -m packets.remote DEVICE, at one end of a virtio port.
+Outside: TUNLOAD_RUNNER=SOCKET, the other end. A message is a pickle behind its
+length."""
+
+import functools
+import os
+import pickle
+import socket
+import struct
+import sys
+import time
+import traceback
+
+from .runner import Runner
+
+SOCKET = os.environ.get("TUNLOAD_RUNNER")
+PATIENCE = 300  # seconds for one answer of a machine that may still boot
+
+
+def new_runner():
+    """The one that this run of the tests is to use."""
+    return Remote(SOCKET) if SOCKET else Runner()
+
+
+def packed(message):
+    """A message as it is sent."""
+    data = pickle.dumps(message)
+    return struct.pack("I", len(data)) + data
+
+
+def received(read):
+    """The next message, of read(size); EOFError when nothing is left."""
+    def exactly(size):
+        data = b""
+        while len(data) < size:
+            more = read(size - len(data))
+            if not more:
+                raise EOFError
+            data += more
+        return data
+    return pickle.loads(exactly(*struct.unpack("I", exactly(4))))
+
+
+class Remote:
+    """What tests use of a Runner."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(path)
+        self.world, self.listen = None, False
+
+    def _call(self, name, *args, **named):
+        self.socket.sendall(packed((name, args, named)))
+        error, value = received(self.socket.recv)
+        if error:
+            raise error
+        return value
+
+    def enter(self, world, listen=False):
+        """See Runner."""
+        if world is not self.world or listen != self.listen:
+            self._call("enter", world, listen)
+            self.world, self.listen = world, listen
+
+    def quick(self, *args):
+        """See Runner."""
+        return self._call("quick", *args)
+
+    def run(self, *args, **named):
+        """See Runner."""
+        return self._call("run", *args, **named)
+
+    def linux(self):
+        """See Runner."""
+        return self._call("linux")
+
+    def events(self):
+        """See Runner."""
+        return self._call("events")
+
+    def close(self):
+        """Ends serve() at the other end."""
+        self.socket.close()
+
+
+def serve(runner, port):
+    """Does what it is asked to until the other end is closed."""
+    def wait_and_read(size):
+        """Before the other end is opened there is nothing to read, either."""
+        while not (data := os.read(port, size)):
+            time.sleep(0.1)
+        return data
+
+    read = wait_and_read
+    while True:
+        try:
+            name, args, named = received(read)
+        except EOFError:
+            return
+        read = functools.partial(os.read, port)
+        try:
+            answer = None, getattr(runner, name)(*args, **named)
+        except Exception as error:  # for who asked
+            error.add_note(traceback.format_exc())
+            answer = error, None
+        data = packed(answer)
+        while data:
+            data = data[os.write(port, data):]
+
+
+if __name__ == "__main__":
+    serve(Runner(), os.open(sys.argv[1], os.O_RDWR))

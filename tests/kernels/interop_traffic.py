@@ -89,7 +89,7 @@ def marked_tcp(path):
         ends = path.ends(side, True)
         there = path.interop.out["b" if side == "a" else "a"]
         there.clear()
-        tcp_transfer(*ends, MIB // 2)
+        tcp_transfer(*ends, MIB // 4)
         data = [p for p in map(packet_of, there.packets(False))
                 if p.proto == 6 and p.src == ends[1]]
         assert any(p.tos & 3 == CE for p in data), "nothing marked"

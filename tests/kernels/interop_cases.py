@@ -14,10 +14,9 @@ from scapy.layers.inet6 import (HBHOptUnknown, ICMPv6EchoRequest,
                                 IPv6ExtHdrRouting, PadN, RouterAlert)
 from scapy.packet import Raw
 
-from interop_tunnels import KINDS, LAST, SIDES, TUNNELS, inner, outer
+from interop_tunnels import KINDS, LAST, OTHER, SIDES, TUNNELS, inner, outer
 from traffic import Packet, payload
 
-OTHER = {"a": "b", "b": "a"}
 ENCAP_LIMIT = 4  # option type, RFC 2473 4.1.1
 ENDPOINT = "from-the-endpoint"
 MARKED = [(d, e) for d in range(4) for e in range(4)]

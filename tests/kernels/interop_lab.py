@@ -21,14 +21,13 @@ sys.path.insert(0, os.path.dirname(HERE))
 import interop_traffic as flows
 from interop_network import (BAD_PATH, LEFT, QUEUE, RIGHT, TOWARDS,
                              Network)
-from interop_tunnels import (FIXED_DSCP, FIXED_TTL, KINDS, LAST, SIDES,
+from interop_tunnels import (FIXED_DSCP, FIXED_TTL, KINDS, LAST, OTHER, SIDES,
                              TUNNELS, fixed, fixed_dscp, inner, outer, prefix,
                              tunnel_name)
-from lab import Lab, wait_until
+from lab import Capture, Lab, wait_until
 from traffic import packet_of
 
 PHASES = ["kernel", "tc", "native"]
-OTHER = {"a": "b", "b": "a"}
 
 
 class Path:
@@ -64,10 +63,6 @@ class Interop(Network):
         self.phase = None
         self.tunload = lab.tunload(self.ns["b"], LEFT)
         self.paths = [Path(self, *tunnel) for tunnel in TUNNELS]
-        # What comes out at the far sides, and what is on the wire.
-        self.out = {s: lab.capture(self.ns[f"lan_{s}"], TOWARDS[s],
-                                   flows.arrived) for s in SIDES}
-        self.wire = lab.capture(self.ns["r1"], LEFT)
         with open(os.path.join(share, "cases.json"), encoding="ascii") as f:
             self.cases = json.load(f)
 
@@ -170,33 +165,42 @@ class Interop(Network):
               *(f"{r['tunnel']}: {r['error']}" for r in results if r["error"]),
               sep="\n    ", flush=True)
 
+    def watch(self, name, dev, keep=None):
+        """A Capture, only while it is needed: they are slow here."""
+        return contextlib.closing(Capture(self.ns[name], dev, keep))
+
+    def watch_lan(self, side):
+        """What comes out of the tunnels at a LAN."""
+        return self.watch(f"lan_{side}", TOWARDS[side], flows.arrived)
+
     @contextlib.contextmanager
     def pcap(self, name):
         """Writes what a and b send each other to a file."""
-        self.wire.clear()
-        yield
-        flows.write_pcap(os.path.join(self.share, name), self.wire.packets())
-        assert not self.wire.lost()
+        with self.watch("r1", LEFT) as wire:
+            yield
+            flows.write_pcap(os.path.join(self.share, name), wire.packets())
+            assert not wire.lost()
 
     def packets(self):
         """Sends the cases of each tunnel from both LANs and returns what
         came: by side, what arrived there; and what was on the wire."""
-        for capture in *self.out.values(), self.wire:
-            capture.clear()
-        for side in SIDES:
-            sender = self.lab.sender(self.ns[f"lan_{side}"], TOWARDS[side])
-            ether = self._ether(side)
-            for of_tunnel in self.cases[side]:
-                packets = [bytes.fromhex(case) for case in of_tunnel]
-                sender.send(*(ether[p[0] >> 4] + p for p in packets))
-                self._wait_for(self.out[OTHER[side]], packets[-1][-LAST:])
-        time.sleep(0.5)  # for what is not to come
-        seen = {s: [f[14:].hex() for f in self.out[s].packets(False)]
-                for s in SIDES}
-        # Each packet that a or b sent, once.
-        seen["wire"] = [f[14:].hex() for f in self.wire.packets()
-                        if packet_of(f)]
-        return seen
+        with self.watch_lan("a") as at_a, self.watch_lan("b") as at_b, \
+                self.watch("r1", LEFT) as wire:
+            self._send("a", at_b)
+            self._send("b", at_a)
+            time.sleep(0.5)  # for what is not to come
+            return {"a": hexadecimal(at_a.packets(False)),
+                    "b": hexadecimal(at_b.packets(False)),
+                    "wire": hexadecimal(filter(packet_of, wire.packets()))}
+
+    def _send(self, side, there):
+        """The cases of one side; `there` is where they come out."""
+        sender = self.lab.sender(self.ns[f"lan_{side}"], TOWARDS[side])
+        ether = self._ether(side)
+        for of_tunnel in self.cases[side]:
+            packets = [bytes.fromhex(case) for case in of_tunnel]
+            sender.send(*(ether[p[0] >> 4] + p for p in packets))
+            self._wait_for(there, packets[-1][-LAST:])
 
     def _ether(self, side):
         """Ethernet header from a LAN to its host, by IP version."""
@@ -213,6 +217,11 @@ class Interop(Network):
         wait_until(lambda: any(f.data.endswith(end)
                                for f in capture.frames()[seen:]),
                    f"the last packet, {end}", 60, 0.1)
+
+
+def hexadecimal(frames):
+    """IP packets for JSON."""
+    return [frame[14:].hex() for frame in frames]
 
 
 def main(share):

@@ -15,9 +15,10 @@ TOWARDS = {"a": RIGHT, "b": LEFT}  # from each side to the other one
 LINK_MTU, NARROW = 1500, 1400
 OFFLOADS = ["tx", "gso", "gro", "tso"]
 
-# What a queue with ECN does under load, and what a bad path does.
+# A queue with ECN, so slow that the first segments of a connection wait long
+# enough to be marked, and a bad path.
 QUEUE = """\
-qdisc add dev {dev} root handle 1: tbf rate 50mbit burst 20k latency 400ms
+qdisc add dev {dev} root handle 1: tbf rate 10mbit burst 2k latency 400ms
 qdisc add dev {dev} parent 1: fq_codel ce_threshold 5ms
 """
 BAD_PATH = "qdisc add dev {dev} root netem delay 3ms 1ms reorder 20% loss 2%"

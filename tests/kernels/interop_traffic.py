@@ -4,7 +4,7 @@ import socket
 import struct
 
 from interop_network import LINK_MTU
-from interop_tunnels import SIDES, outer_fragments as may_fragment
+from interop_tunnels import OTHER, SIDES, outer_fragments as may_fragment
 from netns import wait_until
 from traffic import (family, packet_of, payload, tcp_transfer, udp_socket,
                      udp_transfer)
@@ -87,11 +87,10 @@ def marked_tcp(path):
     hears of it (RFC 3168 6.1)."""
     for side in SIDES:
         ends = path.ends(side, True)
-        there = path.interop.out["b" if side == "a" else "a"]
-        there.clear()
-        tcp_transfer(*ends, MIB // 4)
-        data = [p for p in map(packet_of, there.packets(False))
-                if p.proto == 6 and p.src == ends[1]]
+        with path.interop.watch_lan(OTHER[side]) as there:
+            tcp_transfer(*ends, MIB // 8)
+            data = [p for p in map(packet_of, there.packets(False))
+                    if p.proto == 6 and p.src == ends[1]]
         assert any(p.tos & 3 == CE for p in data), "nothing marked"
         assert any(p.payload[13] & 0x80 for p in data[1:]), "no CWR"
 

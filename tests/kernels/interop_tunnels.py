@@ -40,6 +40,7 @@ TUNNELS = [(n, kind, v) for n, kind in enumerate(KINDS, 1)
            for v in kind.inner]
 
 SIDES = ("a", "b")
+OTHER = {"a": "b", "b": "a"}
 LAST = 16  # bytes at the end of the last packet of a tunnel, all different
 INNER_LENGTH = {4: 24, 6: 64}
 

@@ -33,6 +33,7 @@ SCENARIOS = {
 }
 SCRIPT = f"""
 mount -t bpf none /sys/fs/bpf
+export TUNLOAD_TEST_PATIENCE=6
 python3 {REPO}/tests/kernels/interop_lab.py /run/share
 """
 TIMEOUT = 900

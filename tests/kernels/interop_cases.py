@@ -23,6 +23,8 @@ MARKED = [(d, e) for d in range(4) for e in range(4)]
 # What fits depends on kernel's and tunload's headers: 20, 40 and 48 bytes.
 SIZES = [1280, 1399, 1400, 1440, 1451, 1452, 1453, 1459, 1460, 1461, 1479,
          1480, 1481, 1500]
+# What fits through the narrow link, and what does not.
+NARROW_SIZES = [1280, 1352, 1400]
 TTLS = [1, 2, 3, 4, 5, 64, 255]
 TCP_FIELDS = {"sport": 7, "dport": 80, "seq": 0x12345678, "window": 4096}
 
@@ -104,6 +106,8 @@ def cases4(new, local):
                               length=11, pointer=4, routers=["0.0.0.0"] * 2)])):
         yield f"options-{name}", new(options=options) / UDP() / Raw(b"opt")
     yield "options-big", of_size(new(options=[IPOption_NOP()] * 8), 1490)
+    for size in NARROW_SIZES:
+        yield f"narrow-{size}-df", of_size(new(flags="DF"), size)
     for ttl in TTLS:
         yield f"ttl-{ttl}", new(ttl=ttl) / UDP() / Raw(payload(20))
     for dscp in 10, 46, 63:
@@ -143,6 +147,8 @@ def cases6(new, local):
     yield "header-syn", new() / IPv6ExtHdrDestOpt(options=pad) / syn(
         [("MSS", 1460)])
     yield "no-next-header", new(nh=59) / Raw(b"ignored")
+    for size in NARROW_SIZES:
+        yield f"narrow-{size}", of_size(new(), size)
     for ttl in TTLS:
         yield f"ttl-{ttl}", new(hlim=ttl) / UDP() / Raw(payload(20))
     for dscp in 10, 46, 63:
@@ -201,15 +207,19 @@ def number_of(raw):
 
 
 def to_send():
-    """{side: [packets of a tunnel...]}, the last of each tunnel one by whose
-    arrival it is known that all others did."""
-    out = {side: [] for side in SIDES}
-    for side, (n, _, version) in itertools.product(SIDES, TUNNELS):
+    """{stage: {side: [packets of a tunnel...]}}, the last of each tunnel one by
+    whose arrival it is known that all others did. Stages: "wide", and "narrow"
+    for when both ends know of a narrow link."""
+    out = {stage: {side: [] for side in SIDES} for stage in ("wide", "narrow")}
+    for stage, side, tunnel in itertools.product(out, SIDES, TUNNELS):
+        n, _, version = tunnel
         new = new_header(side, n, version, itertools.count(n * 256))
         last = new() / UDP() / Raw(f"{side} {n} {version}".rjust(LAST).encode())
-        out[side].append([raw.hex() for key, (*_, raw) in CASES.items()
-                          if key[:3] == (side, n, version)]
-                         + [bytes(last).hex()])
+        out[stage][side].append(
+            [raw.hex() for key, (_, _, name, raw) in CASES.items()
+             if key[:3] == (side, n, version) and
+             name.startswith("narrow-") == (stage == "narrow")]
+            + [bytes(last).hex()])
     return out
 
 

@@ -34,9 +34,9 @@ def hop_counts(kind, version, case):
         size > 1500 - HEADER[kind.outer]
 
 
-def fragmented(kind, _version, _case):
-    """Kernel tunnels with `nopmtudisc`."""
-    return outer_fragments(kind)
+def fragmented(kind, version, case):
+    """Kernel tunnels with `nopmtudisc`, and inner packets without DF."""
+    return outer_fragments(kind) and (version == 6 or case == NARROW)
 
 
 def stubborn(kind, version, _case):
@@ -79,6 +79,22 @@ def hop(raw, times=1):
 def arrives(_case, kernel, tunload):
     """tunload gets a datagram through that the kernel does not."""
     return bool(tunload) and not kernel
+
+
+def refused(_case, kernel, tunload):
+    """tunload says "too big" of what the kernel delivers."""
+    return kernel[0][0] == "packet" and mtu(tunload) == 1380
+
+
+def answered(case, kernel, tunload):
+    """Both say "too big", from other addresses, and quote more or less."""
+    (_, ours), (_, theirs) = tunload[0], kernel[0]
+    ours, theirs = Packet(ours), Packet(theirs)
+    quoted = min(len(ours.payload), len(theirs.payload))
+    return ours.payload[:2] == theirs.payload[:2] and \
+        ours.payload[8:quoted] == theirs.payload[8:quoted] and \
+        ours.src == Packet(case[3]).dst and \
+        mtu(tunload) - mtu(kernel) == 8 * encap_limit(case[0])
 
 
 def clamped(case, kernel, tunload):
@@ -174,10 +190,20 @@ DIFFERENCES = [Difference(*row) for row in (
      "the outer TTL is the peer's, 64 by default, and the tunnel is one hop "
      "to the inner packet; with `ttl inherit` the packet is lost on the way",
      "RFC 2003 3.1, RFC 2473 6.3"),
-    ("outer fragments", "a", NARROW, fragmented, dropped,
+    ("outer fragments", "a", NARROW + "|narrow-1400", fragmented, dropped,
      "tunload does not reassemble outer packets (rx_fragment): no hook of ours "
      "sees the whole packet; set `pmtudisc` at the other end",
      "RFC 4213 3.6"),
+    ("outer DF", "b", "narrow-1400", fragmented, refused,
+     "tunload always sets the outer DF and tells the inner sender of the "
+     "path's MTU; the kernel's sit with `nopmtudisc` has routers fragment",
+     "RFC 4213 3.2.2"),
+    ("answers about a path's MTU", "b", "narrow-1400(-df)?",
+     lambda kind, version, case: not (fragmented(kind, version, case) and
+                                      version == 6), answered,
+     "with tunload they come from the inner destination, which every sender's "
+     "reverse-path filter expects there, and quote 536 or 1232 bytes; without "
+     "the encapsulation limit 8 bytes more fit", "RFC 1191 4, RFC 4443 3.2"),
     ("datagrams over a narrow path", "b", NARROW, stubborn, arrives,
      "once tunload knows the path's MTU, what has no inner DF goes out in "
      "outer packets without DF; the kernel's ipip sets it, and loses them",

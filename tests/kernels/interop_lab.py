@@ -7,6 +7,7 @@ and narrow. The packets of cases.json are sent from both sides.
     interop_lab.py DIRECTORY      writes results.json and MODE.pcap there
 """
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -71,7 +72,7 @@ class Interop(Network):
     def enter(self, phase):
         """Makes the tunnels anew, with nothing learnt of any path."""
         self.phase = phase
-        self.forget()
+        self.forget("lan_a", "a", "b", "lan_b")
         self.batch("a", self.devices("a"))
         if phase == "kernel":
             self.batch("b", self.devices("b"))
@@ -138,12 +139,18 @@ class Interop(Network):
         with self.offloads_off():
             with self.pcap(f"{phase}.pcap"):
                 self.scenario("no-offloads", flows.everything)
-            self.results["packets"][phase] = self.packets()
+            self.packets("wide")
         with self.qdiscs(BAD_PATH):
             self.scenario("netem", flows.small_tcp, parallel=True)
         with self.narrow():
+            for side in SIDES:
+                # What one direction learnt would lower the other one's MSS.
+                self.forget("lan_a", "lan_b")
+                self.scenario(f"pmtu-{side}",
+                              functools.partial(flows.pmtu, side=side))
+            self.forget("lan_a", "lan_b")
             self.scenario("narrow-datagrams", flows.narrow_datagrams)
-            self.scenario("pmtu", flows.pmtu)
+            self.packets("narrow")
         self.leave()
 
     def scenario(self, name, function, parallel=False):
@@ -181,23 +188,25 @@ class Interop(Network):
             flows.write_pcap(os.path.join(self.share, name), wire.packets())
             assert not wire.lost()
 
-    def packets(self):
-        """Sends the cases of each tunnel from both LANs and returns what
-        came: by side, what arrived there; and what was on the wire."""
+    def packets(self, stage):
+        """Sends the cases of each tunnel from both LANs. Keeps what came: by
+        side, what arrived there; and what was on the wire."""
         with self.watch_lan("a") as at_a, self.watch_lan("b") as at_b, \
                 self.watch("r1", LEFT) as wire:
-            self._send("a", at_b)
-            self._send("b", at_a)
+            self._send("a", self.cases[stage]["a"], at_b)
+            self._send("b", self.cases[stage]["b"], at_a)
             time.sleep(0.5)  # for what is not to come
-            return {"a": hexadecimal(at_a.packets(False)),
-                    "b": hexadecimal(at_b.packets(False)),
-                    "wire": hexadecimal(filter(packet_of, wire.packets()))}
+            found = self.results["packets"].setdefault(
+                self.phase, {"a": [], "b": [], "wire": []})
+            found["a"] += hexadecimal(at_a.packets(False))
+            found["b"] += hexadecimal(at_b.packets(False))
+            found["wire"] += hexadecimal(filter(packet_of, wire.packets()))
 
-    def _send(self, side, there):
+    def _send(self, side, cases, there):
         """The cases of one side; `there` is where they come out."""
         sender = self.lab.sender(self.ns[f"lan_{side}"], TOWARDS[side])
         ether = self._ether(side)
-        for of_tunnel in self.cases[side]:
+        for of_tunnel in cases:
             packets = [bytes.fromhex(case) for case in of_tunnel]
             sender.send(*(ether[p[0] >> 4] + p for p in packets))
             self._wait_for(there, packets[-1][-LAST:])

@@ -118,15 +118,15 @@ class Network:
         """Many lines of ip or tc at once."""
         self.ns[name].run(program, "-batch", "-", input="\n".join(lines))
 
-    def forget(self):
-        """New default routes, to which no path MTU is known."""
-        for side in SIDES:
-            for name, vias in ((side, [outer(side, 254, v) for v in (4, 6)]),
-                               (f"lan_{side}",
-                                [inner(side, 0, v, 1) for v in (4, 6)])):
-                self.batch(name, [f"route replace default via {via}"
-                                  for via in vias])
-                self.ns[name].sysctl("net.ipv4.route.flush", 1)
+    def forget(self, *names):
+        """New default routes, to which no path MTU is known, on these hosts
+        and LANs."""
+        for name in names:
+            side = name[-1]
+            vias = [inner(side, 0, v, 1) if name.startswith("lan")
+                    else outer(side, 254, v) for v in (4, 6)]
+            self.batch(name, [f"route replace default via {v}" for v in vias])
+            self.ns[name].sysctl("net.ipv4.route.flush", 1)
 
     @contextlib.contextmanager
     def qdiscs(self, lines):

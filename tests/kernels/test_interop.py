@@ -12,8 +12,9 @@ import pytest
 
 import vm
 from interop_cases import CASES, identify, to_send
-from interop_differences import DIFFERENCES, NARROW
+from interop_differences import DIFFERENCES, HEADER, NARROW
 from interop_lab import PHASES
+from interop_network import NARROW as NARROW_MTU
 from interop_tunnels import (FIXED_DSCP, FIXED_TTL, SIDES, TUNNELS,
                              encap_limit, fixed, fixed_dscp, outer_fragments,
                              tunnel_name)
@@ -29,7 +30,8 @@ SCENARIOS = {
     "no-offloads": "GRO, GSO, TSO and checksum offload off",
     "netem": "loss and reordering",
     "narrow-datagrams": "datagrams without DF over a narrow path",
-    "pmtu": "TCP that has to find the path's MTU",
+    "pmtu-a": "TCP from the kernel's side that has to find the path's MTU",
+    "pmtu-b": "TCP to the kernel's side that has to find the path's MTU",
 }
 SCRIPT = f"""
 mount -t bpf none /sys/fs/bpf
@@ -303,6 +305,9 @@ def tshark(path):
     """The fields of every packet of a capture file."""
     options = [word for proto in ("ip", "tcp", "udp")
                for word in ("-o", f"{proto}.check_checksum:TRUE")]
+    # Whatever the ports are, what is behind them means nothing.
+    options += [word for proto in ("tcp", "udp")
+                for word in ("-d", f"{proto}.port==1-65535,data")]
     out = run("tshark", "-r", path, *options, "-Y", f"not ({SAME_AS_ZERO})",
               "-T", "fields", *(word for f in FIELDS for word in ("-e", f)),
               timeout=300).stdout
@@ -322,6 +327,7 @@ def test_counted(ran, mode):
                 "rx_ecn"} <= counted | ({"rx_ecn"} if fixed_dscp(kind)
                                         else set()), peer
         assert ("rx_fragment" in counted) == outer_fragments(kind), peer
+        assert peer["learned_mtu"]["mtu"] == NARROW_MTU - HEADER[kind.outer]
         assert not counted & {"rx_bad_outer", "rx_bad_checksum", "rx_error",
                               "rx_bad_version", "rx_bad_inner", "tx_error",
                               "tx_bad_inner", "rx_too_many_options"}, peer

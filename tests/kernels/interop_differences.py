@@ -174,7 +174,7 @@ DIFFERENCES = [Difference(*row) for row in (
      lambda kind, version, case: encap_limit(kind), by_eight_bytes,
      "tunload inserts no Destination Options header, so a packet of 1453 to "
      "1460 bytes is not too big, and larger ones are cut or refused at 1460",
-     "RFC 2473 5.1, RFC 7872 4"),
+     "RFC 2473 5.1, RFC 7872"),
     ("quoted hop limit", "b", r"size-(14[68]1|1479|1480|1500)", hop_counts,
      hop_counted,
      "the packet that Packet Too Big quotes has passed the hop: Linux obeys a "
@@ -183,7 +183,7 @@ DIFFERENCES = [Difference(*row) for row in (
     ("inner encapsulation limit", "b", "header-limit-0",
      lambda kind, version, case: kind.outer == version == 6, delivered,
      "tunload does not read the inner packet's Tunnel Encapsulation Limit, "
-     "which is about nested tunnels of the same router; the kernel's ip6tnl "
+     "which bounds how deep tunnels nest; the kernel's ip6tnl "
      "refuses a packet with limit 0", "RFC 2473 4.1.1"),
     ("low TTL", "b", "ttl-[23]", lambda kind, version, case: not fixed(kind),
      farther,
@@ -209,3 +209,12 @@ DIFFERENCES = [Difference(*row) for row in (
      "outer packets without DF; the kernel's ipip sets it, and loses them",
      "RFC 2003 5.1"),
 )]
+
+
+def table():
+    """The list as lines of Markdown, for scripts/compatibility."""
+    yield "| difference | packets | reason | source |"
+    yield "|---|---|---|---|"
+    for d in DIFFERENCES:
+        towards = "to tunload" if d.side == "a" else "from tunload"
+        yield f"| {d.name} | {towards} | {d.reason} | {d.source} |"

@@ -38,7 +38,7 @@ mount -t bpf none /sys/fs/bpf
 export TUNLOAD_TEST_PATIENCE=6
 python3 {REPO}/tests/kernels/interop_lab.py /run/share
 """
-TIMEOUT = 900
+TIMEOUT = 1200
 DSTOPTS = 60
 NARROW_CASES = {(side, tunnel_name(kind, v)): (kind, v, NARROW, b"")
                 for side in SIDES for _, kind, v in TUNNELS}

@@ -144,7 +144,11 @@ class Netns:
 
     def sysctl(self, key, value):
         """Sets a sysctl of this namespace."""
-        self.run("sysctl", "-qw", f"{key}={value}")
+        def write():
+            path = key.replace(".", "/")
+            with open(f"/proc/sys/{path}", "w", encoding="ascii") as f:
+                f.write(str(value))
+        self.call(write)
 
     def nft(self, rules):
         """Loads nftables rules."""

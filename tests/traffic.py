@@ -6,11 +6,6 @@ import socket
 import struct
 import threading
 
-from scapy.layers.inet import IP
-from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import Ether
-from scapy.packet import Raw
-
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 10, 0, 2
 IPV6_MTU_DISCOVER, IPV6_TCLASS = 23, 67
 PORT = 5201
@@ -157,6 +152,12 @@ def outer_frame(frame, inner, local, endpoint, mac, endpoint_mac, ttl=64,
     taken only what a sender may choose: the flow label, which must not be 0
     (RFC 6437 3), and the ID where the kernel has cut a super-packet into
     segments (RFC 6864 4.1: with DF it means nothing)."""
+    # Here, because it takes a virtual machine seconds.
+    from scapy.layers.inet import IP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import Ether
+    from scapy.packet import Raw
+
     got, packet = packet_of(frame), Packet(inner)
     proto = {4: 4, 6: 41}[packet.version]
     tos = packet.tos if tos is None else tos

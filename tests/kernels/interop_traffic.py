@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The flows of interop_lab.py. Each takes a Path and fails if it should."""
+import socket
+import struct
+
+from interop_network import LINK_MTU
+from interop_tunnels import OTHER, SIDES, outer_fragments as may_fragment
+from netns import wait_until
+from traffic import (family, packet_of, payload, tcp_transfer, udp_socket,
+                     udp_transfer)
+
+ECHO = {socket.AF_INET: (socket.IPPROTO_ICMP, 8, 0),
+        socket.AF_INET6: (socket.IPPROTO_ICMPV6, 128, 129)}
+DISCOVERY = range(133, 138)  # of neighbours and routers, by ICMPv6 type
+CE = 3
+MIB = 1 << 20
+IPV6_MTU = 24
+
+
+def arrived(frame):
+    """Not the link's own affairs: for a Capture."""
+    packet = packet_of(frame.data)
+    return packet is not None and not (
+        packet.version == 6 and (
+            packet.dst.startswith("ff") or
+            packet.proto == 58 and packet.payload[0] in DISCOVERY))
+
+
+def echo(ns, source, address, size):
+    """One echo request; fails unless the answer is the same."""
+    kind = family(address)
+    proto, request, reply = ECHO[kind]
+    data = payload(size)
+    with ns.socket(kind, socket.SOCK_DGRAM, proto) as sock:
+        sock.bind((source, 0))
+        sock.sendto(struct.pack("!BBHHH", request, 0, 0, 0, 1) + data,
+                    (address, 0))
+        got = sock.recv(65536)
+        assert got[0] == reply and got[8:] == data, "echo differs"
+
+
+def pings(path):
+    """Echo of several sizes between hosts and between LANs."""
+    learn(path)
+    for side in SIDES:
+        for lan in False, True:
+            ns, source, _, address = path.ends(side, lan)
+            for size in 0, 1000, 3000:
+                echo(ns, source, address, size)
+
+
+def learn(path):
+    """Makes the LAN hosts learn what the tunnel carries: IPv6 hosts have to
+    lose a packet for it, and fragment only then (RFC 8201)."""
+    for side in SIDES if path.version == 6 else ():
+        ns, source, _, address = path.ends(side, True)
+        with udp_socket(ns, source) as sock:
+            sock.connect((address, 9))
+            sock.send(payload(LINK_MTU - 48))
+            wait_until(lambda s=sock: s.getsockopt(
+                socket.IPPROTO_IPV6, IPV6_MTU) < LINK_MTU, "path MTU")
+
+
+def tcp(path, size=MIB):
+    """TCP both ways, between hosts and between LANs."""
+    for side in SIDES:
+        for lan in False, True:
+            tcp_transfer(*path.ends(side, lan), size)
+
+
+def small_tcp(path):
+    """TCP between LANs, for a path on which it is slow."""
+    for side in SIDES:
+        tcp_transfer(*path.ends(side, True), MIB // 5)
+
+
+def udp_fragments(path):
+    """Datagrams that are fragmented before they enter the tunnel."""
+    learn(path)
+    for side in SIDES:
+        for lan in False, True:
+            udp_transfer(*path.ends(side, lan), [1481, 4000, 9000])
+
+
+def marked_tcp(path):
+    """A queue marks TCP in the tunnel; the receiver sees it, and the sender
+    hears of it (RFC 3168 6.1)."""
+    for side in SIDES:
+        ends = path.ends(side, True)
+        with path.interop.watch_lan(OTHER[side]) as there:
+            tcp_transfer(*ends, MIB // 8)
+            data = [p for p in map(packet_of, there.packets(False))
+                    if p.proto == 6 and p.src == ends[1]]
+        assert any(p.tos & 3 == CE for p in data), "nothing marked"
+        assert any(p.payload[13] & 0x80 for p in data[1:]), "no CWR"
+
+
+def everything(path):
+    """A little of all, small enough for a capture."""
+    pings(path)
+    udp_fragments(path)
+    tcp(path, MIB // 10)
+
+
+def pmtu(path, side):
+    """TCP over a link that is narrower than both ends know. (Where the outer
+    DF is not set the link's router fragments the outer packets.)"""
+    if side == "b" or not may_fragment(path.kind):
+        for lan in True, False:
+            tcp_transfer(*path.ends(side, lan), MIB // 4)
+
+
+def narrow_datagrams(path):
+    """Does a datagram without inner DF arrive that fits into the tunnel, but
+    not into that link? {side: bool}, for the list of differences."""
+    return {side: any(datagram(path, side, seed) for seed in range(5))
+            for side in SIDES}
+
+
+def datagram(path, side, seed):
+    """Sends one from LAN to LAN, True if it arrived. (The first ones may be
+    what the path's MTU is learnt from.)"""
+    ns, source, there, address = path.ends(side, True)
+    with udp_socket(there, address, 7777) as server, \
+            udp_socket(ns, source) as client:
+        server.settimeout(0.3)
+        data = payload(1410, seed)
+        client.sendto(data, (address, 7777))
+        try:
+            got = server.recv(65536)
+        except TimeoutError:
+            return False
+        assert got == data, "the datagram differs"
+        return True
+
+
+def write_pcap(path, frames):
+    """A capture file of Ethernet frames."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1))
+        for n, frame in enumerate(frames):
+            f.write(struct.pack("=IIII", n // 1000, n % 1000,
+                                len(frame), len(frame)) + frame)

@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from . import wire
-from .world import GUARD, NO_GUARD, NO_PEER, OWN
+from .world import GUARD, NO_GUARD, NO_PEER, OWN, endpoint_of, match
 
 MAX_OPTIONS, MAX_TAGS = 4, 2
 MAX_MESSAGE = 1500  # of ICMP
@@ -74,28 +74,6 @@ def skip_options(head, data):
         head.sane = head.size <= min(head.length, len(data))
     if head.proto == FRAGMENT and len(data) >= head.size + 8:
         head.proto, head.fragment = data[head.size], True
-
-
-def endpoint_of(world, src, dst):
-    """Peer id by outer addresses, or None."""
-    for key, ident in world.endpoints.items():
-        if (key[0] == {4: 4, 16: 6}[len(src)]
-                and key[4:20] == src.ljust(16, b"\0")
-                and key[20:36] == dst.ljust(16, b"\0")):
-            return ident
-    return None
-
-
-def match(world, addr):
-    """(peer id, flags) of the longest prefix, or (None, 0)."""
-    best, found = -1, (None, 0)
-    number = int.from_bytes(addr, "big")
-    for net, entry in world.prefixes.items():
-        if net.version == {4: 4, 16: 6}[len(addr)] and net.prefixlen > best \
-                and (number ^ int(net.network_address)) \
-                >> (net.max_prefixlen - net.prefixlen) == 0:
-            best, found = net.prefixlen, entry
-    return found
 
 
 def guarded(world, head, verdict):

@@ -151,3 +151,25 @@ class World:
                             no_guard_until_ns=2 ** 63
                             if self.flags & NO_GUARD else 0)
         maps["interface"].update(bytes(4), bytes(iface))
+
+
+def endpoint_of(world, src, dst):
+    """Peer id by outer addresses, or None."""
+    for key, ident in world.endpoints.items():
+        if (key[0] == {4: 4, 16: 6}[len(src)]
+                and key[4:20] == src.ljust(16, b"\0")
+                and key[20:36] == dst.ljust(16, b"\0")):
+            return ident
+    return None
+
+
+def match(world, addr):
+    """(peer id, flags) of the longest prefix, or (None, 0)."""
+    best, found = -1, (None, 0)
+    number = int.from_bytes(addr, "big")
+    for net, entry in world.prefixes.items():
+        if net.version == {4: 4, 16: 6}[len(addr)] and net.prefixlen > best \
+                and (number ^ int(net.network_address)) \
+                >> (net.max_prefixlen - net.prefixlen) == 0:
+            best, found = net.prefixlen, entry
+    return found

@@ -12,14 +12,14 @@ RUNS = [
     ("Packets", "random ones", "properties", ""),
     ("Packets", "answers to senders", "answers", ""),
     ("Labs", "two hosts, one independent: every packet on the wire",
-     "two_hosts", "every_packet and independent"),
-    ("Labs", "the cloud: status, big transfers, a Linux peer's options",
-     "cloud", "status_tells or big_transfers and inner6 or limit"),
+     "two_hosts", "every_packet and independent and inner6"),
+    ("Labs", "the cloud: a site that is let in, a Linux peer's options",
+     "cloud", "status_tells or limit"),
     ("Labs", "attackers", "attack", "decapsulated or refused or tunnels"),
-    ("Labs", "path MTU: TCP, and a path that shrinks under it",
-     "pmtu", "running_stream or test_tcp and local"),
-    ("Labs", "upgrades, failures, interfaces that go", "lifecycle",
-     "upgrade or failed or deleted or gone or renamed"),
+    ("Labs", "a path that shrinks under a TCP stream",
+     "pmtu", "running_stream and forwarded and inner4"),
+    ("Labs", "upgrades under traffic, failures, interfaces that go",
+     "lifecycle", "loses or failed or deleted"),
 ]
 
 

@@ -134,7 +134,7 @@ def on_kernels(rows):
     values...)."""
     rows = list(rows)
     return [pytest.param(kernel, *values, marks=[
-        pytest.mark.feature("With the kernel's tunnels at the other end", row),
+        pytest.mark.feature("Kernel at the other end", row),
         pytest.mark.xdist_group(f"interop {kernel}")])
             for kernel in vm.KERNELS for row, *values in rows]
 

@@ -108,7 +108,10 @@ def without_id(raw):
 
 
 def inner_packet(outer):
-    """The Packet inside, perhaps behind a Destination Options header."""
+    """The Packet inside, perhaps behind a Destination Options header; None
+    in a fragment."""
+    if outer.fragment:
+        return None
     if outer.proto in (4, 41):
         return Packet(outer.payload)
     if outer.proto == DSTOPTS and outer.payload[0] in (4, 41):

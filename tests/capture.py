@@ -149,34 +149,6 @@ class Tap:
             self.ns.ip("link", "del", f"{self.name}{hook[0]}", check=False)
 
 
-class RingSender:
-    """Sends a frame whose bytes, but for the link layer header, lie in pages
-    and not in the linear part of the skb (PACKET_TX_RING), as many network
-    cards deliver theirs."""
-
-    PACKET_TX_RING, SEND_REQUEST, HEADER = 13, 1, 32
-
-    def __init__(self, ns, ifname):
-        self.sock = ns.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        self.sock.bind((ifname, 0))
-        page = mmap.PAGESIZE
-        self.sock.setsockopt(SOL_PACKET, self.PACKET_TX_RING, struct.pack(
-            "=4I", page, 1, page, 1))  # one block, which is one frame
-        self.ring = mmap.mmap(self.sock.fileno(), page)
-
-    def send(self, frame):
-        """Sends it; returns when it is gone."""
-        data = bytes(frame)
-        self.ring[self.HEADER:self.HEADER + len(data)] = data
-        struct.pack_into("=QI", self.ring, 0, self.SEND_REQUEST, len(data))
-        self.sock.send(b"")
-
-    def close(self):
-        """Closes the socket."""
-        self.ring.close()
-        self.sock.close()
-
-
 class Sender:
     """Sends raw frames (bytes or scapy packets) out of an interface. To have
     a host under test *receive* a frame, send it from the veth's other end."""
@@ -215,7 +187,7 @@ class RingSender:
 
     def send(self, frame):
         """Sends one frame; False if it was dropped at egress."""
-        begin = self.at + self.HEADER
+        frame, begin = bytes(frame), self.at + self.HEADER
         self.ring[begin:begin + len(frame)] = frame
         struct.pack_into("=II", self.ring, self.at, TP_STATUS_SEND_REQUEST,
                          len(frame))

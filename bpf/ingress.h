@@ -76,7 +76,7 @@ check_neighbour(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
 	if (ip->nexthdr == NEXT_HOP_BY_HOP || ip->nexthdr == NEXT_ROUTING ||
 	    ip->nexthdr == NEXT_DEST_OPTIONS)
 		return TL_rx_neighbour;
-	if (ip->nexthdr != NEXT_ICMPV6)
+	if (ip->nexthdr != NEXT_ICMPV6 || !ip->payload_len)
 		return TL_rx_decap;
 	if ((const void *)(type + 1) > v->end)
 		return need_more(v, rx, TL_rx_decap, TL_rx_error);

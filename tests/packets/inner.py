@@ -104,6 +104,10 @@ def neighbour_discovery():
         for proto in (17, 44, 59):
             yield case(f"protocol {proto}", proto, chain, refused=False)
         yield case("ICMPv6 without a type", 58, b"", refused=False)
+        empty = ip(6, net(outer, 6), US[6], 58, ttl=255)
+        yield rx(f"{combo_name(6, outer)} a type in the padding",
+                 eth(from_peer(PEER[outer], empty)) + b"\x87", "rx_decap",
+                 "RFC 4213 3.6", PEER[outer], empty, out=eth(empty) + b"\x87")
 
 
 @table

@@ -318,8 +318,8 @@ def mss_option(packet, at, end):
             continue
         if packet[at + 1] < 2:
             return None
-        if packet[at] == 2:
-            return at if packet[at + 1] == 4 else None
+        if packet[at] == 2 and packet[at + 1] == 4:
+            return at
         at += packet[at + 1]
     return None
 

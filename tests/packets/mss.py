@@ -109,6 +109,17 @@ def left_alone():
 
 
 @table
+def behind_another_length():
+    """An option of its kind, but not of its length, is passed over."""
+    for inner, outer in COMBOS:
+        peer = PEER[outer]
+        pair = [raw_options(outer, inner, [(2, bytes(8)), ("MSS", mss)])
+                for mss in (8960, most(inner, peer))]
+        yield clamped(f"{combo_name(inner, outer)} MSS: behind one of length "
+                      "10", *pair, peer)
+
+
+@table
 def wrong_checksum():
     """Stays wrong by as much (RFC 1624): the receiver shall see it."""
     for inner, outer in COMBOS:

@@ -99,7 +99,7 @@ def neighbour_discovery(ip, inner):
     if ip.family == 4 or inner[7] != 255:
         return False
     return ip.proto in (HBH, ROUTING, DSTOPT) or (
-        ip.proto == 58 and inner[40:41] in ND)
+        ip.proto == 58 and inner[:ip.length][40:41] in ND)
 
 
 def decap_ecn(inner, outer):

@@ -8,7 +8,7 @@
 #include "programs.h"
 
 struct snapshot {
-	uint64_t now_ns; /* CLOCK_MONOTONIC */
+	uint64_t now_ns; /* CLOCK_MONOTONIC_COARSE, as the programs read it */
 	struct conf conf;
 	struct tl_interface iface;
 	struct hooks hooks;

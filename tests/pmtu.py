@@ -291,7 +291,7 @@ def kernel_mtu(sock):
     return sock.getsockopt(socket.IPPROTO_IP, IP_MTU)
 
 
-def arrives(server, client, data, wait=0.5):
+def arrives(server, client, data, wait=5):
     """Sends a datagram over a connected socket; True if it came out at the
     server, False if it did not in `wait` seconds, None for EMSGSIZE."""
     server.settimeout(wait)

@@ -59,6 +59,9 @@ static __always_inline enum tl_verdict check_source(__u8 family,
 }
 
 /*
+ * What only a neighbour on the wire may send.
+ * A link-local destination does not leave its link (RFC 4291 2.5.6); without
+ * this the address of the outer interface would be reached from afar.
  * Neighbour discovery is believed for its hop limit of 255, with which it
  * cannot have come through a router (RFC 4861 11.2). A tunnel leaves the hop
  * limit as it is: from the other end of the world it would change who our
@@ -71,6 +74,11 @@ check_neighbour(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
 {
 	const __u8 *type = (const void *)(ip + 1);
 
+	/* Never so; the verifier has forgotten that. */
+	if ((const void *)(ip + 1) > v->end)
+		return TL_rx_bad_inner;
+	if (ip6_is_link_local(&ip->daddr))
+		return TL_rx_neighbour;
 	if (ip->hop_limit != HOP_LIMIT_ND)
 		return TL_rx_decap;
 	if (ip->nexthdr == NEXT_HOP_BY_HOP || ip->nexthdr == NEXT_ROUTING ||

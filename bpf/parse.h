@@ -147,9 +147,8 @@ static __always_inline __u8 inner_family(__u8 proto)
 
 /*
  * The inner header of a tunnelled packet, of which the outer one leaves `len`
- * bytes: TL_rx_decap if it is one of `family`, or the verdict. Lengths are
+ * bytes: TL_rx_decap if it is one of that family, or the verdict. Lengths are
  * checked, bytes behind the inner packet are harmless (RFC 4213 3.6).
- * *need is set where there is more to read than `end` allows.
  */
 static __always_inline enum tl_verdict check_inner4(const void *at,
 						    const void *end, __u32 len)

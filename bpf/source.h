@@ -29,6 +29,14 @@ static __always_inline bool ip6_is_martian(const void *addr)
 	       (a[2] == 0 || a[2] == bpf_htonl(0xffff));
 }
 
+/* fe80::/10 */
+static __always_inline bool ip6_is_link_local(const void *addr)
+{
+	const __u8 *a = addr;
+
+	return a[0] == 0xfe && a[1] >> 6 == 2;
+}
+
 /* Solicitations, advertisements and redirects of RFC 4861 4. */
 static __always_inline bool icmp6_is_nd(__u8 type)
 {

@@ -102,7 +102,8 @@ static __always_inline bool tc_decap(struct __sk_buff *skb,
 				    sizeof(proto), 0);
 }
 
-/* The same for an skb, of which that much is made readable. */
+/* The checksum of the ICMP message that rx tells of is right; it is made
+ * readable. A global function like xdp_message(). */
 __attribute__((noinline)) int tc_message(struct __sk_buff *skb, __u32 at,
 					 __u32 len, __u32 sum)
 {

@@ -61,8 +61,9 @@
 		"the maps name a peer that does not exist")                    \
 	VERDICT(rx_error, DROP, "the kernel refused to shorten the packet")    \
 	VERDICT(rx_neighbour, DROP,                                            \
-		"inner packet is neighbour discovery, which only a neighbour " \
-		"on the wire may send (RFC 4861 11.2)")                        \
+		"inner packet that only a neighbour on the wire may send: "    \
+		"neighbour discovery (RFC 4861 11.2), link-local destination " \
+		"(RFC 4291 2.5.6)")                                            \
 	VERDICT(tx_encap, TUNNEL, "encapsulated")                              \
 	VERDICT(tx_plain, PASS, "inner destination of no peer, left alone")    \
 	VERDICT(tx_tunnelled, PASS,                                            \

@@ -111,6 +111,20 @@ def neighbour_discovery():
 
 
 @table
+def link_local_destinations():
+    """fe80::/10 is not reached from another link, its neighbours are."""
+    for outer in (4, 6):
+        for dst in ("fe80::", "fe80::1", "febf:ffff::1", "fe7f:ffff::1",
+                    "fec0::", "fd80::1", "ff02::1"):
+            packet = udp(6, net(outer, 6), dst)
+            refused = dst.startswith(("fe8", "feb"))
+            yield rx(f"{combo_name(6, outer)}, arrives for {dst}",
+                     eth(from_peer(PEER[outer], packet)),
+                     "rx_neighbour" if refused else "rx_decap",
+                     "RFC 4291 2.5.6", PEER[outer], packet)
+
+
+@table
 def inner_sources():
     for inner, outer in COMBOS:
         k, other = (1, 2) if outer == 4 else (2, 1)

@@ -94,9 +94,13 @@ def martian(addr):
     return addr[:12] in (bytes(12), bytes(10) + b"\xff\xff")
 
 
-def neighbour_discovery(ip, inner):
-    """RFC 4861 11.2; or what may hide it."""
-    if ip.family == 4 or inner[7] != 255:
+def neighbours_only(ip, inner):
+    """RFC 4291 2.5.6; RFC 4861 11.2, or what may hide it."""
+    if ip.family == 4:
+        return False
+    if ipaddress.ip_address(ip.dst).is_link_local:
+        return True
+    if inner[7] != 255:
         return False
     return ip.proto in (HBH, ROUTING, DSTOPT) or (
         ip.proto == 58 and inner[:ip.length][40:41] in ND)
@@ -144,7 +148,7 @@ def check_inner(world, peer, head, data):
         return {"rx_own_source"}, None
     if ident != peer:
         return {"rx_not_allowed"}, None
-    if neighbour_discovery(ip, inner):
+    if neighbours_only(ip, inner):
         return {"rx_neighbour"}, None
     ecn = decap_ecn(wire.tos(inner) & 3, wire.tos(data) & 3)
     if ecn is None:

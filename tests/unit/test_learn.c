@@ -59,21 +59,19 @@ static void announced(void **state)
 /* The quoted packet was too big for what is announced, and not for us. */
 static void lengths(void **state)
 {
-	struct error e4 = good4(), e6 = good6();
+	struct error good[] = {good4(), good6()};
 
 	(void)state;
-	e4.len = 1401;
-	assert_int_equal(learnt(&e4), 1380);
-	e4.len = 1400;
-	assert_int_equal(learnt(&e4), 0);
-	e4.len = 1501;
-	assert_int_equal(learnt(&e4), 0);
-	e6.len = 1401;
-	assert_int_equal(learnt(&e6), 1360);
-	e6.len = 1400;
-	assert_int_equal(learnt(&e6), 0);
-	e6.len = 1501;
-	assert_int_equal(learnt(&e6), 0);
+	for (int i = 0; i < 2; i++) {
+		struct error *e = &good[i];
+
+		e->len = 1401;
+		assert_int_equal(learnt(e), i ? 1360 : 1380);
+		e->len = 1400;
+		assert_int_equal(learnt(e), 0);
+		e->len = 1501;
+		assert_int_equal(learnt(e), 0);
+	}
 }
 
 static void never_upwards(void **state)

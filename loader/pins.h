@@ -61,4 +61,7 @@ int netns_cookie(uint64_t *cookie);
  * capabilities, no BTF at /sys/kernel/btf/vmlinux, kernel older than 6.1). */
 int require_bpf(void);
 
+/* Is the running kernel of that version, or a newer one? */
+bool kernel_at_least(unsigned int major, unsigned int minor);
+
 #endif

@@ -11,7 +11,6 @@
 #include "pins.h"
 
 #define BTF_VMLINUX "/sys/kernel/btf/vmlinux"
-#define KERNEL_MIN  "6.1"
 
 static bool has_cap(const struct __user_cap_data_struct *d, int cap)
 {
@@ -38,19 +37,27 @@ static int require_caps(void)
 		    "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
 }
 
-static int require_kernel(void)
+bool kernel_at_least(unsigned int major, unsigned int minor)
 {
-	unsigned int major = 0, minor = 0;
+	unsigned int is_major = 0, is_minor = 0;
 	struct utsname u;
 
+	return !uname(&u) &&
+	       sscanf(u.release, "%u.%u", &is_major, &is_minor) == 2 &&
+	       (is_major > major || (is_major == major && is_minor >= minor));
+}
+
+static int require_kernel(void)
+{
+	struct utsname u;
+
+	if (kernel_at_least(6, 1))
+		return OK;
 	if (uname(&u))
 		return fail("uname: %s", strerror(errno));
-	if (sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
-	    (major > 6 || (major == 6 && minor >= 1)))
-		return OK;
-	return fail("kernel \"%s\" is too old: tunload needs Linux " KERNEL_MIN
-		    " or newer",
-		    u.release);
+	return fail(
+		"kernel \"%s\" is too old: tunload needs Linux 6.1 or newer",
+		u.release);
 }
 
 int require_bpf(void)

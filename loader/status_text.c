@@ -207,6 +207,15 @@ static void print_tc_hook(FILE *out, const struct snapshot *s)
 			s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)");
 }
 
+/* See READABLE_AT_MOST in bpf/xdp.h. */
+static void print_xdp(FILE *out, const struct snapshot *s)
+{
+	if (s->iface.mode == TL_MODE_NATIVE && !kernel_at_least(6, 18))
+		fprintf(out,
+			"  xdp          no headers behind a frame's linear "
+			"part (bpf_xdp_pull_data needs Linux 6.18)\n");
+}
+
 static void print_routes(FILE *out, const struct snapshot *s)
 {
 	if (!s->conf.routes)
@@ -227,6 +236,7 @@ void status_text(FILE *out, const struct snapshot *s)
 		iface->mode == TL_MODE_NATIVE ? "native XDP" : "tc",
 		iface->mode_reason);
 	print_tc_hook(out, s);
+	print_xdp(out, s);
 	fprintf(out, "  local4       %s\n", ip_str(&s->conf.local4, local));
 	fprintf(out, "  local6       %s\n", ip_str(&s->conf.local6, local));
 	print_routes(out, s);

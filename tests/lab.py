@@ -59,14 +59,18 @@ class Tunload:
         self.conf = os.path.join(self.dir, f"{ifname}.conf")
         self.pins = os.path.join(bpffs, "tunload", ifname)
 
+    def _command(self, *args):
+        return [TUNLOAD, "--bpffs", self.bpffs, *(str(a) for a in args)]
+
     def argv(self, *args):
         """The whole command line of `tunload --bpffs DIR args`."""
-        argv = [TUNLOAD, "--bpffs", self.bpffs, *(str(a) for a in args)]
-        return self.ns.argv(*argv) if self.ns else argv
+        command = self._command(*args)
+        return self.ns.argv(*command) if self.ns else command
 
     def run(self, *args, check=False, **kwargs):
         """Runs `tunload args`; returns the CompletedProcess."""
-        return run(*self.argv(*args), check=check, **kwargs)
+        runner = self.ns.run if self.ns else run
+        return runner(*self._command(*args), check=check, **kwargs)
 
     def ok(self, *args, **kwargs):
         """run() that must succeed; returns its standard output."""

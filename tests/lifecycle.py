@@ -74,6 +74,16 @@ def linked_programs(tl):
             for name in links}
 
 
+def traces(ns):
+    """All that tunload can leave in a namespace with an eth0."""
+    return [
+        ns.batch("link", "addr", "route show table all",
+                 "neigh show nud permanent", "rule", options=["-details"]),
+        ns.batch("rule", options=["-6"]),
+        ns.batch("qdisc", *(f"filter show dev eth0 {way}"
+                            for way in ("ingress", "egress")), program="tc")]
+
+
 class Flow:
     """A counted UDP flow, one datagram each half millisecond (where patience
     is needed, not so many)."""
@@ -92,7 +102,7 @@ class Flow:
                         for f in (self._receive, self._send)]
 
     def _send(self):
-        while not self.stopping.wait(0.0005 * PATIENCE):
+        while not self.stopping.wait(0.0005 * PATIENCE ** 2):
             self.tx.sendto(b"x" * 100, self.address)
             self.sent += 1
 
@@ -137,16 +147,7 @@ class Pair:
 
     def traces(self):
         """All that tunload can leave on the first host."""
-        ip = [self.a.ip(*args).stdout for args in (
-            ("-4", "route"), ("-6", "route"),
-            ("neigh", "show", "nud", "permanent"))]
-        tc = [self.a.run("tc", *args).stdout for args in (
-            ("qdisc", "show", "dev", "eth0"),
-            ("filter", "show", "dev", "eth0", "ingress"),
-            ("filter", "show", "dev", "eth0", "egress"))]
-        link = json.loads(self.a.ip("-json", "link", "show", "eth0").stdout)
-        pins = sorted(os.listdir(self.tl.bpffs))
-        return [*ip, *tc, link[0].get("xdp"), pins]
+        return traces(self.a), sorted(os.listdir(self.tl.bpffs))
 
     def flows(self):
         """Two flows, one in each direction."""

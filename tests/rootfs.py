@@ -7,8 +7,9 @@ import os
 import tempfile
 import zlib
 
+from debs import CACHE, Apt, NoKernel
 from netns import run
-from vm import CACHE, Apt, NoKernel, cached
+from vm import cached
 
 # What scripts run in a machine, what the tree is built with, and the run time
 # of the sanitizers.

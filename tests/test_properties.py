@@ -13,8 +13,9 @@ import time
 import pytest
 
 from packets import model, wire
+from packets.remote import new_runner
 from packets.runner import (TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC,
-                            XDP_DROP, XDP_PASS, Runner)
+                            XDP_DROP, XDP_PASS)
 from packets.tables import all_cases
 from packets.world import FATES, World
 
@@ -41,7 +42,7 @@ ACTIONS = {
 
 @pytest.fixture(name="runner", scope="module")
 def _runner():
-    runner = Runner()
+    runner = new_runner()
     begin = time.monotonic()
     yield runner
     # Seen with pytest -s.

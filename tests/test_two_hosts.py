@@ -8,6 +8,7 @@ import errno
 import pytest
 
 from lab import Capture
+from netns import PATIENCE
 from traffic import (Packet, family, is_tunnel, outer_frame, packet_of,
                      payload, ping, tcp_transfer, udp_socket, udp_transfer)
 
@@ -19,7 +20,7 @@ PREFIXES = "172.22.2.0/24, fd00:22::/64", "10.10.0.0/24, fd00:10::/64"
 MTU = {4: 1500 - 20, 6: 1500 - 40}
 HEADER = {4: 28, 6: 48}  # inner IP and UDP
 EF_ECT0 = 46 << 2 | 2  # a DSCP and an ECN field that are not zero
-TCP_BYTES = 2 << 20
+TCP_BYTES = (2 << 20) // PATIENCE
 
 
 class Host:

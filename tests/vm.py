@@ -16,23 +16,15 @@ import subprocess
 import tempfile
 import time
 
-from netns import run, wait_until
+from debs import CACHE, Apt, NoKernel
+from netns import PATIENCE, run, wait_until
 
-CACHE = "/var/cache/tunload-kernels"
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 
-# The kernels, each the newest of its line that these suites have; the first
+# The kernels, each the newest of its line that debs.py's suites have; the first
 # one is the floor.
 KERNELS = ["6.1", "6.12", "6.18", "7"]
 TOO_OLD = "5.10"
-SOURCES = """\
-deb [signed-by={keyring}] {mirror}/debian bullseye main
-deb [signed-by={keyring}] {mirror}/debian bookworm main
-deb [signed-by={keyring}] {mirror}/debian-security bookworm-security main
-deb [signed-by={keyring}] {mirror}/debian trixie-backports main
-"""
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-MIRROR = "http://deb.debian.org"
 
 MEMORY = "1G"
 QEMU = ["-nodefaults", "-serial", "stdio", "-display", "none", "-accel",
@@ -45,6 +37,9 @@ MACHINES = {
     "arm64": (["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72"],
               "ttyAMA0"),
 }
+# What an emulated processor is slow at: clearing memory twice, and programs that
+# are at another address each time, so that QEMU translates them again.
+QUICK = "mitigations=off init_on_alloc=0 nokaslr norandmaps"
 UNPACK = {".ko": ["cat"], ".xz": ["xz", "-dc"], ".zst": ["zstd", "-dcq"]}
 
 # What it takes to reach the root file system.
@@ -84,57 +79,6 @@ sleep 100
 """
 
 
-class NoKernel(Exception):
-    """It cannot be had here; says why."""
-
-
-class Apt:
-    """apt with sources and lists of its own, which the host's do not see."""
-
-    def __init__(self, arch):
-        self.root = os.path.join(CACHE, f"apt-{arch}")
-        for name in "lists/partial", "cache/archives/partial":
-            os.makedirs(os.path.join(self.root, name), exist_ok=True)
-        sources = os.path.join(self.root, "sources.list")
-        with open(sources, "w", encoding="ascii") as f:
-            f.write(SOURCES.format(keyring=KEYRING, mirror=MIRROR))
-        self.options = []
-        for option in (f"Dir::Etc::sourcelist={sources}",
-                       "Dir::Etc::sourceparts=/dev/null",
-                       f"Dir::State::Lists={self.root}/lists",
-                       f"Dir::Cache={self.root}/cache",
-                       "Dir::State::status=/dev/null",
-                       "APT::Sandbox::User=root",
-                       f"APT::Architecture={arch}",
-                       f"APT::Architectures={arch}"):
-            self.options += ["-o", option]
-
-    def update(self):
-        """Reads the lists again."""
-        done = run("apt-get", *self.options, "-qq", "update", check=False,
-                   timeout=300)
-        if done.returncode:
-            raise NoKernel(f"apt-get update: {done.stderr.strip()}")
-
-    def names(self, pattern):
-        """The names of packages that match."""
-        out = run("apt-cache", *self.options, "search", "--names-only",
-                  pattern).stdout
-        return [line.split()[0] for line in out.splitlines()]
-
-    def download(self, names, to):
-        """Fetches packages and unpacks them into a directory."""
-        with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            done = run("apt-get", *self.options, "-qq", "download", *names,
-                       cwd=work, check=False, timeout=600)
-            debs = sorted(f for f in os.listdir(work) if f.endswith(".deb"))
-            if done.returncode or len(debs) != len(names):
-                raise NoKernel(f"apt-get download {' '.join(names)}: "
-                               f"{done.stderr.strip()}")
-            for deb in debs:
-                run("dpkg", "-x", os.path.join(work, deb), to)
-
-
 def newest(apt, line):
     """The newest version of a line of kernels: 6.1 -> 6.1.0-56-cloud-amd64."""
     found = apt.names(rf"^linux-image-{re.escape(line)}\.[0-9].*-cloud-[a-z0-9]+$")
@@ -146,8 +90,8 @@ def newest(apt, line):
 
 
 def cached(name, make):
-    """A directory in CACHE that make(path) fills; what is there already is
-    good for a week."""
+    """A directory in CACHE that make(path) fills. What is there already is
+    good for a week, and for longer where nothing newer can be had."""
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -156,8 +100,14 @@ def cached(name, make):
                 time.time() - os.stat(path).st_mtime < 7 * 86400):
             with tempfile.TemporaryDirectory(dir=CACHE) as work:
                 new = os.path.join(work, "root")
-                make(new)
-                shutil.rmtree(path, ignore_errors=True)
+                try:
+                    make(new)
+                except NoKernel:
+                    if os.path.isdir(path):
+                        return path
+                    raise
+                if os.path.isdir(path):
+                    os.rename(path, os.path.join(work, "old"))
                 os.rename(new, path)
             os.utime(path)
         return path
@@ -173,7 +123,7 @@ def unpack(line, arch, root):
     apt = Apt(arch)
     apt.update()
     version = newest(apt, line)
-    # From 7.2 on the image is in four packages.
+    # Lately the image is in several packages.
     names = apt.names(f"^linux-(image|binary|modules|base)-{re.escape(version)}$")
     apt.download(names, root)
     if os.path.isdir(os.path.join(root, "usr/lib/modules")):
@@ -238,14 +188,15 @@ def insert_modules(image, root, modules):
 class Machine:
     """One that is running, or has run."""
 
-    def __init__(self, image, script, share, modules=(), devices=(), smp=1,
-                 append="", arch="amd64", root="/", show=()):
+    def __init__(self, image, script, share, modules=(), devices=(),
+                 append="", arch="amd64", root="/", show=(), netns=None):
         """Starts a bash script as root of a machine with that kernel. Its
         directory is `share` (/run/share there); `devices` are more arguments
-        for QEMU, `append` of the kernel. With another root file system than
-        ours, it sees in the same place, to read, the directories `show`."""
+        for QEMU, which runs in `netns` if that is given, `append` of the
+        kernel. With another root file system than ours, it sees in the same
+        place, to read, the directories `show`."""
         emulator, console_name = MACHINES[arch]
-        self.share = share
+        self.share, self.processes = share, []
         self.release = release(image)
         for name, text in (".init", SECOND), ("script", script):
             with open(os.path.join(share, name), "w", encoding="utf-8") as f:
@@ -256,18 +207,29 @@ class Machine:
         initramfs(image, initrd, modules, root, trees)
         served = [("share", share, "auto"), ("root", root, "always"),
                   *((*tree, "always") for tree in trees)]
-        self.daemons = [self._serve(*one) for one in served]
-        self.console = os.path.join(share, ".console")
-        with open(self.console, "wb") as console:
-            self.qemu = subprocess.Popen([
-                *emulator, *QEMU, "-smp", str(smp), "-m", MEMORY,
-                "-kernel", vmlinuz(image),
-                "-initrd", initrd,
+        qemu = [*emulator, *QEMU, "-m", MEMORY,
+                "-kernel", vmlinuz(image), "-initrd", initrd,
                 *self._shared_memory(tag for tag, _, _ in served),
-                *devices, "-append", f"console={console_name} panic=-1 quiet "
-                f"mitigations=off nokaslr {append}"],
-                stdin=subprocess.DEVNULL, stdout=console,
-                stderr=subprocess.STDOUT)
+                *devices, "-append", f"console={console_name} {QUICK} "
+                f"panic=-1 quiet {append}"]
+        try:
+            for one in served:
+                self._serve(*one)
+            self.qemu = self._start("console", netns.argv(*qemu) if netns
+                                    else qemu)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, name, argv):
+        """A process that ends with this one at the latest; its output is in
+        a hidden file of the shared directory."""
+        with open(os.path.join(self.share, f".{name}"), "wb") as log:
+            self.processes.append(subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *argv],
+                stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT))
+        return self.processes[-1]
 
     def _socket(self, tag):
         return os.path.join(self.share, f".{tag}.socket")
@@ -276,16 +238,13 @@ class Machine:
         """The daemon behind one virtiofs; it ends with the machine. What does
         not change meanwhile is cached always: that makes a machine twice as
         fast, which asks the daemon at each open() otherwise."""
-        with open(os.path.join(self.share, f".{tag}.log"), "wb") as log:
-            daemon = subprocess.Popen([
-                VIRTIOFSD, f"--socket-path={self._socket(tag)}", "-f", "-o",
-                f"source={directory},sandbox=chroot,log_level=warn,"
-                f"cache={cache},no_posix_lock,no_flock"],
-                stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT)
+        daemon = self._start(f"{tag}.log", [
+            VIRTIOFSD, f"--socket-path={self._socket(tag)}", "-f", "-o",
+            f"source={directory},sandbox=chroot,log_level=warn,"
+            f"cache={cache},no_posix_lock,no_flock"])
         wait_until(lambda: os.path.exists(self._socket(tag)) or
                    daemon.poll() is not None, "virtiofsd")
-        return daemon
+        assert daemon.poll() is None, self.read(f".{tag}.log")
 
     def _shared_memory(self, tags):
         """QEMU arguments: memory that the daemons see, too, and the file
@@ -298,10 +257,11 @@ class Machine:
         return args
 
     def wait(self, timeout):
-        """Waits for the script's end; returns its exit status and what it
-        printed. A machine that hangs, or crashes, is an error."""
+        """Waits for the script's end, so many seconds times PATIENCE; returns
+        its exit status and what it printed. A machine that hangs, or crashes,
+        is an error."""
         try:
-            self.qemu.wait(timeout)
+            self.qemu.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             pass
         self.stop()
@@ -322,7 +282,7 @@ class Machine:
 
     def stop(self):
         """Ends what is left of it."""
-        for process in [self.qemu, *self.daemons]:
+        for process in reversed(self.processes):
             if process.poll() is None:
                 process.kill()
             process.wait()

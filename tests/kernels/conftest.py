@@ -8,7 +8,8 @@
 is a cell: a row of the named section, the column of the kernel and of `arch`
 (a parameter too, x86_64 if there is none). Its result is the test's, the worst
 where several tests have the same cell. Skips are cells, too. What a test says
-by record_property("note", "...") stands behind its result."""
+by record_property("note", "...") stands behind its result, what it says by
+record_property("left out", "...") below the tables."""
 import json
 
 import pytest
@@ -18,15 +19,27 @@ import vm
 ARCH = "x86_64"
 
 
-def pytest_itemcollected(item):
-    """Writes the cell of a test into the JUnit report, where
-    scripts/compatibility reads it."""
-    feature = item.get_closest_marker("feature")
-    if not feature:
-        return
-    params = item.callspec.params
-    item.user_properties.append(("cell", json.dumps(
-        [params["kernel"], params.get("arch", ARCH), *feature.args])))
+def pytest_addoption(parser):
+    """--kernel, for a part of the tier."""
+    parser.addoption("--kernel", action="append",
+                     help="only what is about this kernel, as 6.1 (repeatable)")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Writes the cells of the tests, numbered, into the JUnit report, where
+    scripts/compatibility reads them; obeys --kernel."""
+    wanted, out = config.getoption("kernel"), []
+    for number, item in enumerate(items):
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        feature = item.get_closest_marker("feature")
+        if feature:
+            item.user_properties.append(("cell", json.dumps(
+                [number, params["kernel"], params.get("arch", ARCH),
+                 *feature.args])))
+        if wanted and params.get("kernel") not in wanted:
+            out.append(item)
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
 
 
 @pytest.fixture(name="image")
@@ -35,6 +48,6 @@ def fixture_image(kernel, record_property):
     try:
         image = vm.kernel(kernel)
     except vm.NoKernel as reason:
-        pytest.skip(f"expected: no kernel to boot: {reason}")
+        pytest.skip(f"no kernel to boot: {reason}")
     record_property("release", vm.release(image))
     return image

@@ -2,8 +2,10 @@
 """The inner packets of the comparison: the same ones go from LAN to LAN with
 the kernel and with tunload on b. Each carries its number in the IPv4 ID or the
 IPv6 flow label, so that it is known again whatever came of it."""
+import contextlib
 import itertools
 import socket
+import struct
 
 from scapy.layers.inet import GRE, ICMP, IP, TCP, UDP
 from scapy.layers.inet import (IPOption_EOL, IPOption_NOP, IPOption_RR,
@@ -14,6 +16,7 @@ from scapy.layers.inet6 import (HBHOptUnknown, ICMPv6EchoRequest,
                                 IPv6ExtHdrRouting, PadN, RouterAlert)
 from scapy.packet import Raw
 
+from interop_network import LINK_LOCAL, LISTEN
 from interop_tunnels import KINDS, LAST, OTHER, SIDES, TUNNELS, inner, outer
 from traffic import Packet, payload
 
@@ -26,6 +29,17 @@ SIZES = [1280, 1399, 1400, 1440, 1451, 1452, 1453, 1459, 1460, 1461, 1479,
 # What fits through the narrow link, and what does not.
 NARROW_SIZES = [1280, 1352, 1400]
 TTLS = [1, 2, 3, 4, 5, 64, 255]
+# Addresses that no host has, or that are not for one host alone, or not beyond
+# a link (RFC 6890, RFC 4291 2.4).
+SPECIAL = {4: {"unspecified": "0.0.0.0", "loopback": "127.0.0.1",
+               "link-local": "169.254.9.9", "all-hosts": "224.0.0.1",
+               "multicast": "239.9.9.9", "reserved": "240.9.9.9",
+               "broadcast": "255.255.255.255"},
+           6: {"unspecified": "::", "loopback": "::1",
+               "link-local": "fe80::9", "mapped": "::ffff:10.9.9.9",
+               "compatible": "::10.9.9.9", "all-nodes": "ff02::1",
+               "multicast": "ff05::9"}}
+STAGES = ["wide", "direct", "narrow"]
 TCP_FIELDS = {"sport": 7, "dport": 80, "seq": 0x12345678, "window": 4096}
 
 
@@ -173,6 +187,25 @@ def addresses(side, n, kind, version):
     return local
 
 
+def special(side, n, version, new):
+    """Special inner sources, and destinations that no route of ours to a tunnel
+    has: (name, packet). What arrives at b itself says whose it is."""
+    for name, address in SPECIAL[version].items():
+        yield f"direct-source-{name}", new(src=address) / UDP(
+            sport=7, dport=9) / Raw(b"special")
+    if side != "a":
+        return
+    more = {"broadcast-of-lan": inner("b", 0, 4, 255)} if version == 4 else {
+        "link-local": LINK_LOCAL}
+    for name, address in {**SPECIAL[version], **more}.items():
+        ip = new(dst=address)
+        if address == LINK_LOCAL:
+            ip.hlim = 3  # the kernel sends it back, and a again
+        yield f"direct-destination-{name}", ip / UDP(
+            sport=7, dport=LISTEN) / Raw(
+                f"{side} {n} {version} {number_of(bytes(ip))}".encode())
+
+
 def new_header(side, n, version, number):
     """A function that makes a scapy header with that number in it."""
     src, dst = (inner(s, n, version, host)
@@ -193,7 +226,9 @@ def cases():
     for side, (n, kind, version) in itertools.product(SIDES, TUNNELS):
         make = cases4 if version == 4 else cases6
         new = new_header(side, n, version, itertools.count(n * 256 + 1))
-        for name, packet in make(new, addresses(side, n, kind, version)):
+        for name, packet in itertools.chain(
+                make(new, addresses(side, n, kind, version)),
+                special(side, n, version, new)):
             raw = bytes(packet)
             out[side, n, version, number_of(raw)] = kind, version, name, raw
     return out
@@ -208,19 +243,25 @@ def number_of(raw):
 
 def to_send():
     """{stage: {side: [packets of a tunnel...]}}, the last of each tunnel one by
-    whose arrival it is known that all others did. Stages: "wide", and "narrow"
-    for when both ends know of a narrow link."""
-    out = {stage: {side: [] for side in SIDES} for stage in ("wide", "narrow")}
+    whose arrival it is known that all others did. Stages: "wide"; "direct" for
+    what is to enter the tunnel behind the stack, which would not forward it;
+    and "narrow" for when both ends know of a narrow link."""
+    out = {stage: {side: [] for side in SIDES} for stage in STAGES}
     for stage, side, tunnel in itertools.product(out, SIDES, TUNNELS):
         n, _, version = tunnel
         new = new_header(side, n, version, itertools.count(n * 256))
         last = new() / UDP() / Raw(f"{side} {n} {version}".rjust(LAST).encode())
         out[stage][side].append(
             [raw.hex() for key, (_, _, name, raw) in CASES.items()
-             if key[:3] == (side, n, version) and
-             name.startswith("narrow-") == (stage == "narrow")]
+             if key[:3] == (side, n, version) and stage_of(name) == stage]
             + [bytes(last).hex()])
     return out
+
+
+def stage_of(name):
+    """The stage in which a case is sent."""
+    return name.split("-")[0] if name.startswith(("direct-", "narrow-")) \
+        else "wide"
 
 
 def quoted(packet):
@@ -238,8 +279,16 @@ def identify(raw):
     about = quoted(packet)
     if about and not is_case_itself(packet):
         what, packet = "error", Packet(bytes(about))
-    side, n = where(packet.dst)
-    return (OTHER[side], n, packet.version, number_of(packet.data)), what
+    return (*sender(packet), packet.version, number_of(packet.data)), what
+
+
+def sender(packet):
+    """Side and tunnel that a packet was sent from: one of its addresses is
+    ours."""
+    with contextlib.suppress(ValueError):
+        side, n = where(packet.dst)
+        return OTHER[side], n
+    return where(packet.src)
 
 
 def is_case_itself(packet):
@@ -249,12 +298,16 @@ def is_case_itself(packet):
 
 
 def where(address):
-    """Side and tunnel number of an inner address of interop_tunnels."""
-    if "." in address:
-        _, net, n, _ = address.split(".")
-        return SIDES[int(net) - 1], int(n)
-    words = socket.inet_pton(socket.AF_INET6, address)
-    return SIDES[words[3] - 1], int.from_bytes(words[4:6], "big")
+    """Side and tunnel number of an inner address of interop_tunnels;
+    ValueError if it is none."""
+    if ":" in address:
+        first, net, n = struct.unpack(
+            "!3H10x", socket.inet_pton(socket.AF_INET6, address))
+    else:
+        first, net, n, _ = map(int, address.split("."))
+    if first not in (10, 0xFD00) or net not in (1, 2) or not n:
+        raise ValueError(f"{address} is not of a tunnel")
+    return SIDES[net - 1], n
 
 
 CASES = cases()

@@ -9,6 +9,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 
 from interop_tunnels import encap_limit, fixed, outer_fragments
+from pmtu import HEADER
 from traffic import Packet
 
 Difference = namedtuple("Difference",
@@ -18,8 +19,9 @@ from, "a" for decapsulation, "b" for encapsulation by tunload; cases: a
 regular expression for their names; applies(kind, version, case): to which;
 check(case, kernel's outcome, tunload's): is it this difference?"""
 
-HEADER = {4: 20, 6: 40}
-NARROW = "narrow-datagram"  # see interop_traffic.narrow_datagrams()
+# Cases that are flows, see interop_traffic.narrow_datagrams() and pmtu().
+NARROW, NARROW_TCP = "narrow-datagram", "narrow-tcp"
+TIME_EXCEEDED = {4: b"\x0b\0", 6: b"\x03\0"}  # ICMP type and code, in transit
 
 
 def every(_kind, _version, _case):
@@ -49,6 +51,13 @@ def dropped(_case, kernel, tunload):
     return bool(kernel) and not tunload
 
 
+def looped(case, kernel, tunload):
+    """The kernel says that its hop limit is used up, tunload drops it."""
+    (what, raw), = kernel
+    return not tunload and what == "error" and \
+        Packet(raw).payload[:2] == TIME_EXCEEDED[case[1]]
+
+
 def delivered(case, kernel, tunload):
     """tunload delivers it, changed by two hops only; the kernel does not."""
     return [what for what, _ in kernel] != ["packet"] and \
@@ -62,7 +71,7 @@ def farther(case, kernel, tunload):
         return delivered(case, kernel, tunload)
     (what, raw), = tunload
     return not kernel and what == "error" and \
-        Packet(raw).payload[0] in (3, 11)  # time exceeded, ICMPv6 and ICMP
+        Packet(raw).payload[:2] == TIME_EXCEEDED[case[1]]
 
 
 def hop(raw, times=1):
@@ -156,8 +165,9 @@ def mtu(outcome):
 
 
 DIFFERENCES = [Difference(*row) for row in (
-    ("sources that are not allowed", "a", "source-(elsewhere|other-tunnel)",
-     every, dropped,
+    ("sources that are not allowed", "a", "source-(elsewhere|other-tunnel)"
+     "|direct-source-(reserved|link-local)", lambda kind, version, case:
+     case != "direct-source-link-local" or version == 4, dropped,
      "tunload takes from a peer only what its allowed-ips contain; the kernel "
      "takes any source unless a reverse-path filter is on",
      "RFC 4213 3.6"),
@@ -165,6 +175,16 @@ DIFFERENCES = [Difference(*row) for row in (
      lambda kind, version, case: version == 6, dropped,
      "tunload drops an inner source that is this host's address; the kernel "
      "does so for IPv4 only", "RFC 4213 3.6"),
+    ("embedded IPv4 addresses as source", "a",
+     "direct-source-(mapped|compatible)", every, dropped,
+     "tunload drops IPv4-mapped and IPv4-compatible inner sources "
+     "(rx_martian), as that section wants; the kernel forwards them",
+     "RFC 4213 3.6"),
+    ("link-local destination", "a", "direct-destination-link-local",
+     lambda kind, version, case: version == 6 and len(kind.inner) == 2, looped,
+     "tunload drops it (rx_neighbour); the kernel's ip6tnl in mode any sends "
+     "it on until its hop limit is used up",
+     "RFC 4291 2.5.6"),
     ("clamped MSS", "b", "syn|syn-ack|syn-odd", every, clamped,
      "tunload lowers the MSS of forwarded SYNs to what the tunnel carries; "
      "with the kernel's driver this is left to a firewall rule",
@@ -190,10 +210,13 @@ DIFFERENCES = [Difference(*row) for row in (
      "the outer TTL is the peer's, 64 by default, and the tunnel is one hop "
      "to the inner packet; with `ttl inherit` the packet is lost on the way",
      "RFC 2003 3.1, RFC 2473 6.3"),
-    ("outer fragments", "a", NARROW + "|narrow-1400", fragmented, dropped,
-     "tunload does not reassemble outer packets (rx_fragment): no hook of ours "
-     "sees the whole packet; set `pmtudisc` at the other end",
-     "RFC 4213 3.6"),
+    ("outer fragments", "a", f"{NARROW}|{NARROW_TCP}|narrow-1400", fragmented,
+     dropped,
+     "tunload deviates here: RFC 4213 3.6 requires a decapsulator to "
+     "reassemble (as RFC 1122 3.3.2 does a host), but no hook of XDP or tc "
+     "sees the whole packet; a fragment is counted (rx_fragment) and not "
+     "delivered. Set `pmtudisc` at the other end",
+     "against RFC 4213 3.6"),
     ("outer DF", "b", "narrow-1400", fragmented, refused,
      "tunload always sets the outer DF and tells the inner sender of the "
      "path's MTU; the kernel's sit with `nopmtudisc` has routers fragment",

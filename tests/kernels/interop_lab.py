@@ -20,13 +20,13 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 # pylint: disable=wrong-import-position
 import interop_traffic as flows
-from interop_network import (BAD_PATH, LEFT, QUEUE, RIGHT, TOWARDS,
-                             Network)
+from interop_network import (BAD_PATH, EDGES, LEFT, LISTEN, QUEUE, RIGHT,
+                             TOWARDS, Network)
 from interop_tunnels import (FIXED_DSCP, FIXED_TTL, KINDS, LAST, OTHER, SIDES,
                              TUNNELS, fixed, fixed_dscp, inner, outer, prefix,
                              tunnel_name)
-from lab import Capture, Lab, wait_until
-from traffic import packet_of
+from lab import Capture, Lab, Sender, wait_until
+from traffic import packet_of, udp_socket
 
 PHASES = ["kernel", "tc", "native"]
 
@@ -60,7 +60,8 @@ class Interop(Network):
     def __init__(self, lab, share):
         super().__init__(lab)
         self.share = share
-        self.results = {"scenarios": [], "packets": {}, "status": {}}
+        self.results = {"scenarios": [], "packets": {}, "status": {},
+                        "longest": {}, "bad path": {}}
         self.phase = None
         self.tunload = lab.tunload(self.ns["b"], LEFT)
         self.paths = [Path(self, *tunnel) for tunnel in TUNNELS]
@@ -79,13 +80,17 @@ class Interop(Network):
         else:
             self.tunload.attach(self.conf(), "--mode", phase, "--no-trigger")
             assert self.tunload.status()["mode"] == phase
+        self.offloads("on", self.kernel_ends())
+
+    def kernel_ends(self):
+        """The sides that have the kernel's tunnels."""
+        return SIDES if self.phase == "kernel" else ["a"]
 
     def leave(self):
         """Takes the tunnels away."""
-        self.batch("a", [f"link del t{n}" for n in self.numbers()])
-        if self.phase == "kernel":
-            self.batch("b", [f"link del t{n}" for n in self.numbers()])
-        else:
+        for side in self.kernel_ends():
+            self.batch(side, [f"link del t{n}" for n in self.numbers()])
+        if self.phase != "kernel":
             self.results["status"][self.phase] = self.tunload.status()
             self.tunload.detach()
 
@@ -136,21 +141,24 @@ class Interop(Network):
         self.scenario("udp-fragments", flows.udp_fragments)
         with self.qdiscs(QUEUE):
             self.scenario("ecn-queue", flows.marked_tcp)
-        with self.offloads_off():
+        with self.offloads_off(self.kernel_ends()):
             with self.pcap(f"{phase}.pcap"):
                 self.scenario("no-offloads", flows.everything)
-            self.packets("wide")
-        with self.qdiscs(BAD_PATH):
+            self.packets("wide", self._through_lan)
+            self.packets("direct", self._into_tunnel)
+        with self.qdiscs(BAD_PATH) as self.results["bad path"][phase]:
             self.scenario("netem", flows.small_tcp, parallel=True)
         with self.narrow():
             for side in SIDES:
                 # What one direction learnt would lower the other one's MSS.
                 self.forget("lan_a", "lan_b")
                 self.scenario(f"pmtu-{side}",
-                              functools.partial(flows.pmtu, side=side))
+                              functools.partial(flows.pmtu, side=side),
+                              parallel=True)
             self.forget("lan_a", "lan_b")
-            self.scenario("narrow-datagrams", flows.narrow_datagrams)
-            self.packets("narrow")
+            self.scenario("narrow-datagrams", flows.narrow_datagrams,
+                          parallel=True)
+            self.packets("narrow", self._through_lan)
         self.leave()
 
     def scenario(self, name, function, parallel=False):
@@ -182,42 +190,66 @@ class Interop(Network):
 
     @contextlib.contextmanager
     def pcap(self, name):
-        """Writes what a and b send each other to a file."""
-        with self.watch("r1", LEFT) as wire:
+        """Writes what a and b send each other to a file, as it is on the link
+        in the middle, where a super-packet of either would pass as one."""
+        with self.watch("r1", RIGHT) as wire:
             yield
-            flows.write_pcap(os.path.join(self.share, name), wire.packets())
+            frames = wire.packets()
+            flows.write_pcap(os.path.join(self.share, name), frames)
+            self.results["longest"][self.phase] = max(map(len, frames))
             assert not wire.lost()
 
-    def packets(self, stage):
-        """Sends the cases of each tunnel from both LANs. Keeps what came: by
-        side, what arrived there; and what was on the wire."""
+    def packets(self, stage, send):
+        """Sends the cases of each tunnel from both sides. Keeps what came: by
+        side, what arrived at its LAN; what was on the wire; and what b itself
+        took for its own."""
         with self.watch_lan("a") as at_a, self.watch_lan("b") as at_b, \
-                self.watch("r1", LEFT) as wire:
-            self._send("a", self.cases[stage]["a"], at_b)
-            self._send("b", self.cases[stage]["b"], at_a)
+                self.watch("r1", LEFT) as wire, self._listening() as at_host:
+            for side, there in ("a", at_b), ("b", at_a):
+                for (n, _, _), cases in zip(TUNNELS, self.cases[stage][side]):
+                    packets = [bytes.fromhex(case) for case in cases]
+                    send(side, n, packets)
+                    self._wait_for(there, packets[-1][-LAST:])
             time.sleep(0.5)  # for what is not to come
             found = self.results["packets"].setdefault(
-                self.phase, {"a": [], "b": [], "wire": []})
+                self.phase, {"a": [], "b": [], "wire": [], "host": []})
             found["a"] += hexadecimal(at_a.packets(False))
             found["b"] += hexadecimal(at_b.packets(False))
             found["wire"] += hexadecimal(filter(packet_of, wire.packets()))
+            found["host"] += datagrams(at_host)
 
-    def _send(self, side, cases, there):
-        """The cases of one side; `there` is where they come out."""
-        sender = self.lab.sender(self.ns[f"lan_{side}"], TOWARDS[side])
-        ether = self._ether(side)
-        for of_tunnel in cases:
-            packets = [bytes.fromhex(case) for case in of_tunnel]
-            sender.send(*(ether[p[0] >> 4] + p for p in packets))
-            self._wait_for(there, packets[-1][-LAST:])
+    @contextlib.contextmanager
+    def _listening(self):
+        """Sockets for what is sent to b, by whatever address."""
+        with contextlib.ExitStack() as stack:
+            yield [stack.enter_context(udp_socket(self.ns["b"], any_, LISTEN))
+                   for any_ in ("0.0.0.0", "::")]
 
-    def _ether(self, side):
-        """Ethernet header from a LAN to its host, by IP version."""
+    def _through_lan(self, side, _n, packets):
+        """Sends packets from a LAN to its host, which forwards them."""
         back = LEFT if TOWARDS[side] == RIGHT else RIGHT
-        macs = self.ns[side].mac(back) + \
-            self.ns[f"lan_{side}"].mac(TOWARDS[side])
-        macs = bytes.fromhex(macs.replace(":", ""))
-        return {4: macs + b"\x08\x00", 6: macs + b"\x86\xdd"}
+        self._send(f"lan_{side}", TOWARDS[side], packets, (side, back))
+
+    def _into_tunnel(self, side, n, packets):
+        """Sends packets into a tunnel as if the host had routed them there."""
+        if side in self.kernel_ends():
+            self._send(side, f"t{n}", packets)
+        else:
+            self._send(side, TOWARDS[side], packets, EDGES[side])
+
+    def _send(self, name, dev, packets, to=None):
+        """Sends packets out of a tunnel's device, or to an interface at the
+        other end of an Ethernet."""
+        if to:
+            macs = self._mac(*to) + self._mac(name, dev)
+            types = {4: b"\x08\x00", 6: b"\x86\xdd"}
+            packets = [macs + types[p[0] >> 4] + p for p in packets]
+        with contextlib.closing(Sender(self.ns[name], dev)) as sender:
+            sender.send(*packets)
+
+    @functools.lru_cache
+    def _mac(self, name, dev):
+        return bytes.fromhex(self.ns[name].mac(dev).replace(":", ""))
 
     @staticmethod
     def _wait_for(capture, end):
@@ -226,6 +258,17 @@ class Interop(Network):
         wait_until(lambda: any(f.data.endswith(end)
                                for f in capture.frames()[seen:]),
                    f"the last packet, {end}", 60, 0.1)
+
+
+def datagrams(sockets):
+    """What was received so far."""
+    out = []
+    for sock in sockets:
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                out.append(sock.recv(1 << 16).decode())
+    return out
 
 
 def hexadecimal(frames):

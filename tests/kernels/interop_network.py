@@ -6,14 +6,26 @@
 without tunnels, see interop_tunnels.py for the addresses. What is between the
 routers can be made worse."""
 import contextlib
+import itertools
+import json
 
-from interop_tunnels import KINDS, SIDES, TUNNELS, inner, outer, prefix
+from interop_tunnels import (KINDS, OTHER, SIDES, TUNNELS, inner, outer,
+                             prefix)
 
 NAMES = ["lan_a", "a", "r1", "r2", "b", "lan_b"]
 LEFT, RIGHT = "west", "east"  # the interfaces of each host in that row
 TOWARDS = {"a": RIGHT, "b": LEFT}  # from each side to the other one
+BETWEEN = [("r1", RIGHT), ("r2", LEFT)]  # the ends of the link in the middle
+EDGES = {"a": ("r1", LEFT), "b": ("r2", RIGHT)}  # those towards each side
 LINK_MTU, NARROW = 1500, 1400
+ETHERNET = 14
 OFFLOADS = ["tx", "gso", "gro", "tso"]
+# A link-local address of b's interface, and a port on which b listens to what
+# is sent to itself.
+LINK_LOCAL, LISTEN = "fe80::b", 7778
+# Where b would send what has a strange destination: to its LAN, where it is
+# seen.
+STRANGE = ["169.254.0.0/16", "240.0.0.0/4", "::/96", "::ffff:0:0/96"]
 
 # A queue with ECN, so slow that the first segments of a connection wait long
 # enough to be marked, and a bad path.
@@ -84,8 +96,15 @@ class Network:
             lab.veth(self.ns[left], RIGHT, self.ns[right], LEFT)
         for side, router in zip(SIDES, ("r1", "r2")):
             self._side(side, router)
-        self._between("r1", RIGHT, 1, 2)
-        self._between("r2", LEFT, 2, 1)
+        for (router, dev), own in zip(BETWEEN, (1, 2)):
+            self._between(router, dev, own, 3 - own)
+        # As a network card, a router does not send super-packets: without this
+        # veth leaves the receiver nothing to merge (GRO).
+        for router, dev in EDGES.values():
+            self._offload(router, dev, "off", ["gso", "tso"])
+        self.batch("b", [f"addr add {LINK_LOCAL}/64 dev {LEFT} nodad"] + [
+            f"route add {net} via {inner('b', 0, 6 if ':' in net else 4, 2)}"
+            for net in STRANGE])
         for name in "r1", "r2", "b":
             self.ns[name].nft(SILENT)
         self.ns["r1"].nft(MARK.replace("RULES", "\n".join(marks())))
@@ -125,7 +144,7 @@ class Network:
 
     def batch(self, name, lines, program="ip"):
         """Many lines of ip or tc at once."""
-        self.ns[name].run(program, "-batch", "-", input="\n".join(lines))
+        self.ns[name].batch(*lines, program=program)
 
     def forget(self, *names):
         """New default routes, to which no path MTU is known, on these hosts
@@ -139,29 +158,67 @@ class Network:
 
     @contextlib.contextmanager
     def qdiscs(self, lines):
-        """Queues between the routers, in both directions."""
-        for text in lines, NO_QDISC:
-            for name, dev in ("r1", RIGHT), ("r2", LEFT):
-                self.batch(name, [text.format(dev=dev)], "tc")
-            if text == lines:
-                yield
+        """Queues between the routers, in both directions. Yields a list, which
+        has in the end what the first one of each counted."""
+        counted = []
+        for name, dev in BETWEEN:
+            self.batch(name, [lines.format(dev=dev)], "tc")
+        yield counted
+        for name, dev in BETWEEN:
+            counted.append(json.loads(self.ns[name].run(
+                "tc", "-s", "-j", "qdisc", "show", "dev", dev).stdout)[0])
+            self.batch(name, [NO_QDISC.format(dev=dev)], "tc")
 
     @contextlib.contextmanager
     def narrow(self):
         """A link between the routers that carries less than the others."""
         for mtu in NARROW, LINK_MTU:
-            for name, dev in ("r1", RIGHT), ("r2", LEFT):
+            for name, dev in BETWEEN:
                 self.ns[name].ip("link", "set", dev, "mtu", mtu)
             if mtu == NARROW:
                 yield
 
+    def _offload(self, name, dev, state, offloads):
+        self.ns[name].run("ethtool", "-K", dev, *(
+            word for o in offloads for word in (o, state)))
+
+    def offloads(self, state, ends):
+        """Super-packets are made and merged by hosts, LANs and the tunnel
+        devices of the sides `ends`, and checksums left to the receiver ("on");
+        or not ("off"). GRO of veth is off by default."""
+        for side in SIDES:
+            for name in side, f"lan_{side}":
+                self._offload(name, TOWARDS[side], state, OFFLOADS)
+        for side, n in itertools.product(ends, range(1, len(KINDS) + 1)):
+            self._offload(side, f"t{n}", state, ["gro"])
+
     @contextlib.contextmanager
-    def offloads_off(self):
+    def offloads_off(self, ends):
         """No super-packets, and checksums are computed."""
-        for state in "off", "on":
-            for side, name in (("a", "lan_a"), ("a", "a"), ("b", "b"),
-                               ("b", "lan_b")):
-                self.ns[name].run("ethtool", "-K", TOWARDS[side], *(
-                    word for o in OFFLOADS for word in (o, state)))
-            if state == "off":
-                yield
+        self.offloads("off", ends)
+        yield
+        self.offloads("on", ends)
+
+    @contextlib.contextmanager
+    def frame_sizes(self, side):
+        """Yields a list, which has in the end the average sizes of what a
+        side's host sent (GSO), and of what the other side's LAN received
+        (GRO)."""
+        router, edge = EDGES[side]
+        there = OTHER[side]
+        devices = (router, edge), (f"lan_{there}", TOWARDS[there])
+        before = [self._received(*device) for device in devices]
+        sizes = []
+        yield sizes
+        for device, (octets, packets) in zip(devices, before):
+            after = self._received(*device)
+            sizes.append((after[0] - octets) / (after[1] - packets))
+
+    def _received(self, name, dev):
+        """(bytes, packets) that an interface has received."""
+        def read():
+            with open("/proc/thread-self/net/dev", encoding="ascii") as f:
+                line = next(line for line in f
+                            if line.strip().startswith(dev + ":"))
+            return [int(n) for n in line.split()[1:3]]
+        return self.ns[name].call(read)

@@ -7,12 +7,11 @@ import fcntl
 import glob
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 import vm
+from guest import PORT_MODULES, SERVE, port, run_packets
 from lab import REPO, run
 from rootfs import rootfs
 from test_floor import CLANGS, SCRIPT, build_objects
@@ -22,18 +21,12 @@ TRIPLET = "aarch64-linux-gnu"
 BUILD = "build/arm64"
 SOURCES = sorted(glob.glob(os.path.join(REPO, "tests/unit/test_*.c")))
 
-# The packet table runs outside, its packets inside (packets/remote.py).
-REMOTE = f"""
+BEFORE = f"""
 uname -m
 echo "JIT: $(cat /proc/sys/net/core/bpf_jit_enable)"
 cp /sys/kernel/btf/vmlinux btf
-PYTHONPATH={REPO}/tests TUNLOAD_OBJECT={REPO}/{BUILD}/tunload.bpf.o \\
-    python3 -m packets.remote /dev/vport*p1
 tunload={REPO}/{BUILD}/tunload
 """
-
-# TCX came with Linux 6.6.
-TC = {line: "clsact" if line == "6.1" else "TCX" for line in vm.KERNELS}
 
 # What Linux 6.1 does not have yet, and vmlinux.h does.
 NEW_FLAGS = ["BPF_F_ADJ_ROOM_DECAP_L3_IPV4", "BPF_F_ADJ_ROOM_DECAP_L3_IPV6"]
@@ -42,14 +35,14 @@ Told = collections.namedtuple("Told", "release packets console btf")
 
 
 def on_kernels(*cell):
-    """Runs a test on each kernel. cell: section and row of the table, where
-    {tc} is what holds the programs of tc."""
+    """Runs a test on each kernel. cell: section and row of the table."""
     def marks(line):
         yield pytest.mark.xdist_group(f"arm64-{line}")
         if cell:
-            yield pytest.mark.feature(*(c.format(tc=TC[line]) for c in cell))
+            yield pytest.mark.feature(*cell)
 
-    kernels = [pytest.param(line, marks=list(marks(line))) for line in TC]
+    kernels = [pytest.param(line, marks=list(marks(line)))
+               for line in vm.KERNELS]
 
     def decorated(test):
         for name, values in ("arch", ["aarch64"]), ("kernel", kernels):
@@ -88,7 +81,7 @@ def fixture_root():
     try:
         return rootfs("arm64")
     except vm.NoKernel as reason:
-        pytest.skip(f"expected: no root file system: {reason}")
+        pytest.skip(f"no root file system: {reason}")
 
 
 @pytest.fixture(name="told", scope="module")
@@ -97,34 +90,31 @@ def fixture_told(kernel, arch, root, tmp_path_factory):
     try:
         image = vm.kernel(kernel, DEBIAN[arch])
     except vm.NoKernel as reason:
-        pytest.skip(f"expected: no kernel to boot: {reason}")
+        pytest.skip(f"no kernel to boot: {reason}")
     build(root, "all")
     share = tmp_path_factory.mktemp("arm64")
     build_objects(share)
     socket = share / "runner"
+    serve = SERVE.format(f"{REPO}/{BUILD}/tunload.bpf.o")
     machine = vm.Machine(
-        image, REMOTE + SCRIPT, share, arch=DEBIAN[arch], root=root,
-        show=[REPO], modules=["virtio_console"], devices=[
-            "-device", "virtio-serial-pci", "-chardev",
-            f"socket,id=runner,path={socket},server=on,wait=off",
-            "-device", "virtserialport,chardev=runner"])
+        image, BEFORE + serve + SCRIPT, share, arch=DEBIAN[arch], root=root,
+        show=[REPO], modules=PORT_MODULES, devices=port(socket))
     try:
-        packets = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "--tb=short", "-p",
-             "no:cacheprovider", os.path.join(REPO, "tests/test_packets.py")],
-            env={**os.environ, "TUNLOAD_RUNNER": str(socket)}, text=True,
-            capture_output=True, timeout=600, check=False)
+        packets = run_packets(machine, socket)
         console = machine.wait(600)[1]
     finally:
         machine.stop()
     return Told(machine.release, packets, console, share / "btf")
 
 
+@pytest.mark.feature("Unit tests", "under qemu-user, with sanitizers")
 @pytest.mark.xdist_group("arm64-unit")
+@pytest.mark.parametrize("kernel, arch", [("any kernel", "aarch64")])
 @pytest.mark.parametrize("source", SOURCES, ids=os.path.basename)
-def test_unit(root, source):
+def test_unit(root, source, kernel, arch):
     """With the sanitizers of addresses and of undefined behaviour. That of
     leaks stops other threads by ptrace(2), which qemu-user does not have."""
+    del kernel, arch  # of the table
     program = f"{BUILD}/tests/{os.path.basename(source)[:-2]}"
     build(root, program)
     with open(source, encoding="utf-8") as f:
@@ -134,13 +124,10 @@ def test_unit(root, source):
     assert f"[  PASSED  ] {tests} test(s)." in done.stdout + done.stderr
 
 
-@on_kernels("Packets", "every case, byte for byte")
+@on_kernels("Packets", "every case, byte for byte; random ones")
 def test_packets(told, record_property):
     record_property("release", told.release)
-    out = told.packets.stdout + told.packets.stderr
-    assert told.packets.returncode == 0, out + told.console
-    passed, = re.findall(r"^(\d+) passed", out, re.M)
-    record_property("note", f"({passed})")
+    told.packets.check_all(record_property)
 
 
 @on_kernels()
@@ -174,17 +161,21 @@ def check_tunnels(told, mode):
                 assert line in told.console, told.console
 
 
-@on_kernels("Attaching", "native XDP on veth")
+@on_kernels("Attaching", "pings through all four tunnels, native XDP on veth")
 def test_tunnels_by_native_xdp(told):
     check_tunnels(told, "native")
     assert "native XDP (driver veth takes native XDP)" in told.console
 
 
-@on_kernels("Attaching", "tc by {tc} on veth")
-def test_tunnels_by_tc(told, kernel):
+@on_kernels("Attaching", "pings through all four tunnels, tc on veth")
+def test_tunnels_by_tc(told, record_property):
+    """TCX came with Linux 6.6."""
     check_tunnels(told, "tc")
-    clsact = told.console.count("qdisc clsact")
-    assert clsact == (4 if TC[kernel] == "clsact" else 0), told.console
+    version = tuple(int(n) for n in told.release.split(".")[:2])
+    hook = "tcx" if version >= (6, 6) else "clsact"
+    record_property("note", f"({hook})")
+    assert told.console.count(f"tc hook      {hook}") == 4, told.console
+    assert told.console.count("qdisc clsact") == 4 * (hook == "clsact")
 
 
 @on_kernels()
@@ -196,4 +187,4 @@ def test_with_the_capabilities_of_the_unit(told):
 def test_nothing_is_left(told):
     assert "not found" not in told.console, told.console
     assert told.console.count("eth0: detached") == 9, told.console
-    assert told.console.count("left:  \n") == 4, told.console
+    assert told.console.count("nothing left\n") == 5, told.console

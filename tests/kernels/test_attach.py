@@ -1,29 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every hook, two drivers, and what users turn off, on every kernel: the tests
 inside/attach.py and inside/settings.py, a row of the table each."""
-import functools
+import contextlib
 
 import pytest
 
 import vm
-from guest import run_tests
-from lab import TUNLOAD
+from guest import once, run_tests
+from lab import TUNLOAD, Lab
 
 ATTACH = "tests/kernels/inside/attach.py"
 SETTINGS = "tests/kernels/inside/settings.py"
-# Two network cards on one wire, and nothing else on it.
-NICS = [arg for n in (1, 2) for arg in (
-    "-netdev", f"hubport,id=n{n},hubid=0",
-    "-device", f"virtio-net-pci,netdev=n{n},mac=02:00:00:00:00:0{n}")]
+# A network card on a tap, with all the offloads that it can have.
+NIC = ["-netdev", "tap,id=n{0},ifname=tap{0},script=no,downscript=no",
+       "-device", "virtio-net-pci,netdev=n{0},mac=02:00:00:00:00:0{0}"]
 
 ROWS = {
-    "native XDP on {}": "test_attach[{}-native]",
-    "tc by clsact on {}": "test_attach[{}-tc-clsact]",
-    "tc by TCX on {}": "test_attach[{}-tc-tcx]",
-    "MTU 9000 on {}: native XDP or tc, and why": "test_jumbo_frames[{}]",
+    "native XDP on veth": "test_attach[veth-native]",
+    "tc on veth by TCX, or what is used instead": "test_attach[veth-tc-tcx]",
+    "tc on veth by clsact": "test_attach[veth-tc-clsact]",
+    "native XDP on virtio_net": "test_attach[virtio_net-native]",
+    "tc on virtio_net": "test_attach[virtio_net-tc]",
+    "MTU 9000 on veth: native XDP or tc, and why": "test_jumbo_frames[veth]",
+    "MTU 9000 on virtio_net: native XDP or tc, and why":
+        "test_jumbo_frames[virtio_net]",
 }
-ROWS = {row.format(driver): test.format(driver)
-        for driver in ("veth", "virtio_net") for row, test in ROWS.items()}
 ROWS |= {f"kernel.unprivileged_bpf_disabled={n}, without CAP_SYS_ADMIN":
          f"test_capabilities[{n}]" for n in (0, 1, 2)}
 ROWS |= {f"without CAP_{cap.upper()}: one clear line":
@@ -40,17 +41,32 @@ def rows():
     """A parameter for each kernel and row."""
     for kernel in vm.KERNELS:
         for row, test in ROWS.items():
-            if kernel != "6.1" or "TCX" not in row:
-                yield pytest.param(kernel, test, id=f"{kernel}-{row}", marks=[
-                    pytest.mark.feature("Attaching", row),
-                    pytest.mark.xdist_group(f"attach {kernel}")])
+            yield pytest.param(kernel, test, id=f"{kernel}-{row}", marks=[
+                pytest.mark.feature("Attaching", row),
+                pytest.mark.xdist_group(f"attach {kernel}")])
 
 
-@functools.lru_cache
+@contextlib.contextmanager
+def wire():
+    """A namespace with the taps of two network cards on one wire, and nothing
+    else on it: the options that a machine needs to have them."""
+    with Lab() as lab:
+        ns = lab.netns("wire")
+        ns.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+        ns.batch("link add br0 type bridge", "link set br0 up", *(
+            line.format(n) for n in (1, 2) for line in (
+                "tuntap add tap{} mode tap vnet_hdr",
+                "link set tap{} mtu 9000 master br0 up")))
+        yield {"netns": ns, "modules": ["virtio_net"],
+               "devices": [arg.format(n) for n in (1, 2) for arg in NIC]}
+
+
+@once
 def machine(image):
     """The Results of all of them on a kernel."""
-    return run_tests(image, [ATTACH, SETTINGS, "-k", "'not lockdown'"],
-                     devices=NICS, modules=["virtio_net"])
+    with wire() as options:
+        return run_tests(image, [ATTACH, SETTINGS, "-k", "'not lockdown'"],
+                         **options)
 
 
 @pytest.mark.parametrize("kernel, test", rows())
@@ -67,11 +83,12 @@ def test_row(kernel, test, image, record_property):
                                                   f"lockdown={level}"))
     for level in ("integrity", "confidentiality")])
 @pytest.mark.parametrize("kernel", [vm.KERNELS[0], vm.KERNELS[-1]])
-def test_lockdown(kernel, image, level):
+def test_lockdown(kernel, image, level, record_property):
     del kernel
-    run_tests(image, [f"'{SETTINGS}::test_lockdown[{level}]'",
-                      f"'{ATTACH}::test_attach[veth-tc-clsact]'"],
-              append=f"lockdown={level}").check_all()
+    results = run_tests(image, [f"'{SETTINGS}::test_lockdown[{level}]'",
+                                f"'{ATTACH}::test_attach[veth-tc-clsact]'"],
+                        append=f"lockdown={level}")
+    results.check_all(record_property)
 
 
 TOO_OLD = f"""

@@ -6,9 +6,9 @@ import re
 import pytest
 
 import vm
-from lab import REPO, run
+from lab import REPO
+from test_floor import CLANGS, build_objects
 
-COMPILERS = ["clang-14", "clang-16", "clang-19"]
 PROGRAMS = ["xdp_ingress", "tc_ingress", "tc_egress"]
 ROW = f"{{}}: instructions verified of {', '.join(PROGRAMS)}"
 MILLION = 1_000_000
@@ -23,7 +23,7 @@ for top, _, names in os.walk("/sys/fs/bpf"):
 """
 SCRIPT = f"""
 mount -t bpf none /sys/fs/bpf
-for clang in {' '.join(COMPILERS)}; do
+for clang in {' '.join(CLANGS)}; do
     bpftool prog loadall /run/share/$clang.o /sys/fs/bpf/$clang 2>&1
 done
 cd {REPO} && /usr/bin/python3 -c '{INSIDE}'
@@ -34,11 +34,7 @@ cd {REPO} && /usr/bin/python3 -c '{INSIDE}'
 def fixture_objects(tmp_path_factory):
     """A directory with an object of each compiler, to be shared."""
     work = tmp_path_factory.mktemp("objects")
-    for clang in COMPILERS:
-        build = work / "build" / clang
-        run("make", "-s", "-C", REPO, f"B={build}", f"CLANG={clang}",
-            f"{build}/tunload.bpf.o")
-        (build / "tunload.bpf.o").rename(work / f"{clang}.o")
+    build_objects(work)
     return work
 
 
@@ -56,7 +52,7 @@ def fixture_told(objects):
 
 @pytest.mark.parametrize("clang", [
     pytest.param(c, marks=pytest.mark.feature("The verifier", ROW.format(c)))
-    for c in COMPILERS])
+    for c in CLANGS])
 @pytest.mark.parametrize("kernel", [
     pytest.param(k, marks=pytest.mark.xdist_group(f"load {k}"))
     for k in vm.KERNELS])

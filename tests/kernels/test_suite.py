@@ -1,34 +1,68 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tests of the default tier on every kernel: all single packets, and of the
-labs what a machine without KVM does in a minute or two."""
+labs what a machine without KVM does in some minutes."""
 import pytest
 
 import vm
-from guest import run_tests
+from guest import once, packet_table, run_tests
 
-# Section, row, file, and pytest's -k where it is not the whole file.
+# Section, row, file, functions (none: all), and which of them by pytest's -k.
 RUNS = [
-    ("Packets", "every case, byte for byte", "packets", ""),
-    ("Packets", "random ones", "properties", ""),
-    ("Packets", "answers to senders", "answers", ""),
+    ("Packets", "answers to senders", "answers", [], ""),
+    ("Packets", "super-packets", "gso", [], "native and not 8000"),
     ("Labs", "two hosts, one independent: every packet on the wire",
-     "two_hosts", "every_packet and independent and inner6"),
-    ("Labs", "the cloud: a site that is let in, a Linux peer's options",
-     "cloud", "status_tells or limit"),
-    ("Labs", "attackers", "attack", "decapsulated or refused or tunnels"),
-    ("Labs", "a path that shrinks under a TCP stream",
-     "pmtu", "running_stream and forwarded and inner4"),
+     "two_hosts", ["every_packet"],
+     "independent and inner6 and (native-outer4 or tc-outer6)"),
+    ("Labs", "the cloud: attach opens the path, a Linux peer's options",
+     "cloud", ["attach_opens_the_path", "encapsulation_limit_is_understood"],
+     "native and not inner6"),
+    ("Labs", "attackers", "attack",
+     ["decapsulated", "refused", "other_tunnels"], ""),
+    ("Labs", "a path that shrinks under a TCP stream", "pmtu",
+     ["path_shrinks_under_a_running_stream"],
+     "inner4-forwarded and (outer4-tc or outer6-native)"),
     ("Labs", "upgrades under traffic, failures, interfaces that go",
-     "lifecycle", "loses or failed or deleted"),
+     "lifecycle", ["upgrade_loses_nothing_and_keeps_all",
+                   "failed_upgrade_leaves_what_runs",
+                   "failed_attach_leaves_the_host_as_it_was",
+                   "interface_deleted_while_attached"], "tc- or failed"),
+    ("Labs", "routes: multipath, nexthop objects, repair", "routes",
+     ["multipath_and_nexthop_objects",
+      "sync_repairs_and_touches_only_differences"], ""),
 ]
 
 
-@pytest.mark.parametrize("name, only", [
-    pytest.param(name, only, id=name, marks=pytest.mark.feature(section, row))
-    for section, row, name, only in RUNS])
+def arguments():
+    """All of RUNS, for one pytest. A function that is no more is an error."""
+    for _, _, name, functions, _ in RUNS:
+        path = f"tests/test_{name}.py"
+        yield from (f"{path}::test_{function}" for function in functions)
+        if not functions:
+            yield path
+    chosen = " or ".join(f"test_{name} and ({only or name})"
+                         for _, _, name, _, only in RUNS)
+    yield from ("-k", f"'{chosen}'")
+
+
+@once
+def results(image):
+    """The Results of all on a kernel."""
+    return run_tests(image, arguments())
+
+
+@pytest.mark.feature("Packets", "every case, byte for byte; random ones")
 @pytest.mark.parametrize("kernel", vm.KERNELS)
-def test_run(kernel, image, name, only, record_property):
+def test_packets(kernel, image, record_property):
     del kernel
-    results = run_tests(image, [f"tests/test_{name}.py", "-k", f"'{only}'"])
-    record_property("note", f"({len(results.passed)})")
-    results.check_all()
+    packet_table(image).check_all(record_property)
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, id=name, marks=pytest.mark.feature(section, row))
+    for section, row, name, _, _ in RUNS])
+@pytest.mark.parametrize("kernel", [
+    pytest.param(kernel, marks=pytest.mark.xdist_group(f"suite {kernel}"))
+    for kernel in vm.KERNELS])
+def test_run(kernel, image, name, record_property):
+    del kernel
+    results(image).of(name).check_all(record_property)

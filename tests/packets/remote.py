@@ -23,7 +23,13 @@ PATIENCE = 300  # seconds for one answer of a machine that may still boot
 
 def new_runner():
     """The one that this run of the tests is to use."""
-    return Remote(SOCKET) if SOCKET else Runner()
+    return remote(SOCKET) if SOCKET else Runner()
+
+
+@functools.cache
+def remote(path):
+    """The Remote there; the machine serves one."""
+    return Remote(path)
 
 
 def packed(message):
@@ -52,7 +58,7 @@ class Remote:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE)
         self.socket.connect(path)
-        self.world, self.listen = None, False
+        self.world, self.listen, self.runs = None, False, 0
 
     def _call(self, name, *args, **named):
         self.socket.sendall(packed((name, args, named)))
@@ -69,6 +75,7 @@ class Remote:
 
     def quick(self, *args):
         """See Runner."""
+        self.runs += 1
         return self._call("quick", *args)
 
     def run(self, *args, **named):
@@ -84,8 +91,7 @@ class Remote:
         return self._call("events")
 
     def close(self):
-        """Ends serve() at the other end."""
-        self.socket.close()
+        """serve() at the other end ends when this process does."""
 
 
 def serve(runner, port):

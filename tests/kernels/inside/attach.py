@@ -8,22 +8,28 @@ import os
 import pytest
 
 from lab import Bpffs, run, wait_until
-from lifecycle import HOOKS, hook_env
+from lifecycle import HOOKS, hook_env, traces
 from netns import kernel_version
 from traffic import ping, tcp_transfer, udp_transfer
 
 OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
-INNER = {4: ("172.22.2.2", "10.10.0.1"), 6: ("fd00:22::2", "fd00:10::1")}
-PREFIXES = "172.22.2.0/24, fd00:22::/64", "10.10.0.0/24, fd00:10::/64"
-CONF = """
-[interface]
-source = {0}, {1}
-[peer other]
-endpoint = {2}
-allowed-ips = {3}
+# By outer and inner version: each combination has addresses of its own.
+INNER = {(4, 4): ("172.22.4.2", "10.10.4.1"),
+         (4, 6): ("fd00:22:4::2", "fd00:10:4::1"),
+         (6, 4): ("172.22.6.2", "10.10.6.1"),
+         (6, 6): ("fd00:22:6::2", "fd00:10:6::1")}
+PEER = """[peer over{outer}]
+endpoint = {endpoint}
+allowed-ips = {0}, {1}
 """
-MODES = {"native": ("native", HOOKS[0])} | {
-    f"tc-{hook}": ("tc", hook) for hook in HOOKS}
+# Mode and tc hook; without one tunload chooses.
+VARIANTS = {"veth-native": ("veth", "native", None),
+            "veth-tc-tcx": ("veth", "tc", None),
+            "veth-tc-clsact": ("veth", "tc", "clsact"),
+            "virtio_net-native": ("virtio_net", "native", None),
+            "virtio_net-tc": ("virtio_net", "tc", None)}
+# Since when native XDP takes packets of several pages.
+JUMBO_SINCE = {"veth": (5, 18), "virtio_net": (6, 3)}
 
 
 def virtio_nics():
@@ -55,18 +61,23 @@ class Ends:
         plug(lab, driver, mtu, *self.ns)
         for i, ns in enumerate(self.ns):
             ns.addr("eth0", f"{OUTER[4][i]}/24", f"{OUTER[6][i]}/64")
-            ns.addr("lo", f"{INNER[4][i]}/32", f"{INNER[6][i]}/128")
+            ns.addr("lo", *(pair[i] for pair in INNER.values()))
         # What comes by itself and by traffic is there before the first look.
         for addresses in OUTER.values():
             wait_until(lambda to=addresses[1]: ping(self.ns[0], to), "the wire")
         self.tl = [lab.tunload(ns, bpffs=lab.new_bpffs()) for ns in self.ns]
 
-    def attach(self, outer, mode, hook):
-        """Attaches both."""
+    def attach(self, mode, hook):
+        """Attaches both, with a peer of either outer version."""
         for i, tl in enumerate(self.tl):
-            conf = CONF.format(INNER[4][i], INNER[6][i], OUTER[outer][1 - i],
-                               PREFIXES[1 - i])
-            tl.attach(conf, "--mode", mode, "--no-trigger", env=hook_env(hook))
+            conf = (f"[interface]\nsource = {INNER[4, 4][i]}, "
+                    f"{INNER[4, 6][i]}\n")
+            for v in OUTER:
+                conf += PEER.format(
+                    INNER[v, 4][1 - i], INNER[v, 6][1 - i], outer=v,
+                    endpoint=OUTER[v][1 - i])
+            tl.attach(conf, "--mode", mode, "--no-trigger",
+                      env=hook_env(hook) if hook else None)
 
     def detach(self):
         """Detaches both."""
@@ -81,25 +92,14 @@ class Ends:
         return bpf, pins, [traces(ns) for ns in self.ns]
 
 
-def traces(ns):
-    """All that tunload can leave in a namespace."""
-    found = [ns.ip(*args.split()).stdout for args in (
-        "-d link", "addr", "-4 route show table all",
-        "-6 route show table all", "-4 neigh show nud permanent",
-        "-6 neigh show nud permanent", "rule", "-6 rule")]
-    return found + [ns.run("tc", *args.split()).stdout for args in (
-        "qdisc", "filter show dev eth0 ingress",
-        "filter show dev eth0 egress")]
-
-
 def each_way():
-    """(index of a sender, its address, the other's) of both families."""
+    """(index of a sender, its address, the other's) of all combinations."""
     for addresses in INNER.values():
         yield from ((i, addresses[i], addresses[1 - i]) for i in (0, 1))
 
 
 def exchange(ends, size):
-    """Both families in both directions: what is sent arrives as it was."""
+    """All combinations in both directions: what is sent arrives as it was."""
     for i, at, to in each_way():
         assert ping(ends.ns[i], to, at, wait=20, size=size)
         udp_transfer(ends.ns[i], at, ends.ns[1 - i], to, [1, 1000, size])
@@ -112,11 +112,12 @@ def exchange(ends, size):
 def check_counters(ends, exact):
     """What one end sent the other received, and nothing else happened. Bytes
     of TCP are others on both ends, where super-packets are cut and made."""
-    peers = [tl.status()["peers"][0] for tl in ends.tl]
-    for i in 0, 1:
-        assert peers[i]["tx"]["packets"] >= 10
-        assert not exact or peers[i]["tx"] == peers[1 - i]["rx"]
-        assert set(peers[i]["verdicts"]) == {"tx_encap", "rx_decap"}
+    peers = [tl.status()["peers"] for tl in ends.tl]
+    assert [len(of_end) for of_end in peers] == [len(OUTER)] * 2
+    for one, other in (*zip(*peers), *zip(*reversed(peers))):
+        assert one["tx"]["packets"] >= 10
+        assert not exact or one["tx"] == other["rx"]
+        assert set(one["verdicts"]) == {"tx_encap", "rx_decap"}
 
 
 def check_status(tl, mode, hook, reason):
@@ -128,6 +129,8 @@ def check_status(tl, mode, hook, reason):
     assert f"eth0: attached, {name} ({status['mode_reason']})\n" in text
     more = "" if kernel_version() >= (6, 6) else " (tcx needs Linux 6.6)"
     assert f"\n  tc hook      {hook}{more}\n" in text
+    limited = mode == "native" and kernel_version() < (6, 18)
+    assert ("\n  xdp          no headers behind" in text) == limited
 
 
 def check_hooks(ends, mode, hook):
@@ -139,30 +142,30 @@ def check_hooks(ends, mode, hook):
         assert ("clsact" in qdiscs) == (hook == "clsact")
 
 
-@pytest.mark.parametrize("mode, hook", MODES.values(), ids=MODES)
-@pytest.mark.parametrize("driver", ["veth", "virtio_net"])
-def test_attach(lab, driver, mode, hook):
+@pytest.mark.parametrize("driver, mode, asked", VARIANTS.values(),
+                         ids=VARIANTS)
+def test_attach(lab, driver, mode, asked, record_property):
+    hook = asked or HOOKS[0]
+    record_property("note", f"({hook})")
     ends = Ends(lab, driver)
     before = ends.traces()
     reason = f"driver {driver} takes" if mode == "native" else "asked for by"
-    for outer in OUTER:
-        ends.attach(outer, mode, hook)
-        for tl in ends.tl:
-            check_status(tl, mode, hook, reason)
-        check_hooks(ends, mode, hook)
-        exchange(ends, 4000)
-        ends.detach()
-        wait_until(lambda: ends.traces() == before, "nothing left")
+    ends.attach(mode, asked)
+    for tl in ends.tl:
+        check_status(tl, mode, hook, reason)
+    check_hooks(ends, mode, hook)
+    exchange(ends, 4000)
+    ends.detach()
+    wait_until(lambda: ends.traces() == before, "nothing left")
 
 
 @pytest.mark.parametrize("driver", ["veth", "virtio_net"])
 def test_jumbo_frames(lab, driver, record_property):
-    """Native XDP where the driver takes it, else tc; status says which, and
-    why."""
+    """Native XDP where the driver can, else tc; status says which, and why."""
     ends = Ends(lab, driver, mtu=9000)
     before = ends.traces()
-    ends.attach(6, "auto", HOOKS[0])
-    mode = ends.tl[0].status()["mode"]
+    ends.attach("auto", None)
+    mode = "native" if kernel_version() >= JUMBO_SINCE[driver] else "tc"
     record_property("note", f"({mode})")
     words = {"native": "takes native XDP", "tc": "refuses native XDP: "}[mode]
     for tl in ends.tl:

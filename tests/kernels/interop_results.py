@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs interop_lab.py in a virtual machine, and reads what it found."""
+import collections
+import functools
+import json
+
+import vm
+from guest import SLOWER
+from interop_cases import CASES, identify, to_send
+from interop_differences import NARROW, NARROW_TCP
+from interop_tunnels import SIDES, TUNNELS, tunnel_name
+from lab import REPO
+from netns import PATIENCE
+from traffic import Packet
+
+SCRIPT = f"""
+mount -t bpf none /sys/fs/bpf
+export TUNLOAD_TEST_PATIENCE={SLOWER * PATIENCE}
+python3 {REPO}/tests/kernels/interop_lab.py /run/share
+"""
+TIMEOUT = 600
+DSTOPTS = 60
+# Scenarios that say of each tunnel and side whether something arrived: a case
+# of the comparison, too.
+FLOWS = {"narrow-datagrams": NARROW, "pmtu-a": NARROW_TCP,
+         "pmtu-b": NARROW_TCP}
+FLOW_CASES = {(side, tunnel_name(kind, v), case): (kind, v, case, b"")
+              for side in SIDES for _, kind, v in TUNNELS
+              for case in (NARROW, NARROW_TCP)}
+ALL_CASES = {**CASES, **FLOW_CASES}
+
+
+class Ran:
+    """What became of the lab on a kernel."""
+
+    def __init__(self, image, share):
+        self.share = str(share)
+        with open(share / "cases.json", "w", encoding="ascii") as f:
+            json.dump(to_send(), f)
+        self.machine = vm.Machine(image, SCRIPT, self.share)
+        status, output = self.machine.wait(TIMEOUT * PATIENCE)
+        assert status == 0, output
+        with open(share / "results.json", encoding="ascii") as f:
+            self.results = json.load(f)
+
+    def errors(self, phase, scenario):
+        """Errors by tunnel; all tunnels are there."""
+        found = {r["tunnel"]: r["error"] for r in self.results["scenarios"]
+                 if (r["phase"], r["scenario"]) == (phase, scenario)}
+        assert len(found) == len(TUNNELS)
+        return {tunnel: error for tunnel, error in found.items() if error}
+
+    def values(self, phase, scenario):
+        """What it found, by tunnel."""
+        return {r["tunnel"]: r["value"] for r in self.results["scenarios"]
+                if (r["phase"], r["scenario"]) == (phase, scenario)
+                and not r["error"]}
+
+    @functools.lru_cache
+    def outcomes(self, phase):
+        """{case: [(what, bytes)...]} of all that came out at a LAN."""
+        out = collections.defaultdict(list)
+        for side in SIDES:
+            for raw in map(bytes.fromhex,
+                           self.results["packets"][phase][side]):
+                key, what = identify(raw)
+                if key in CASES:
+                    out[key].append((what, without_id(raw) if what == "error"
+                                     else raw))
+        for text in self.results["packets"][phase]["host"]:
+            side, *numbers = text.split()
+            out[side, *map(int, numbers)].append(("to the host", b""))
+        for scenario, case in FLOWS.items():
+            for tunnel, sides in self.values(phase, scenario).items():
+                for side, arrived in sides.items():
+                    out[side, tunnel, case] = [("flow", b"")] * arrived
+        return out
+
+    def wire(self, phase):
+        """[(side it came from, outer Packet, inner Packet)] between a and
+        b: what the comparison's packets became."""
+        out = []
+        for raw in map(bytes.fromhex, self.results["packets"][phase]["wire"]):
+            outer = Packet(raw)
+            inner = inner_packet(outer)
+            if inner:
+                side = "a" if outer.src.startswith(("192.0.2.",
+                                                    "2001:db8:a:")) else "b"
+                out.append((side, outer, inner))
+        return out
+
+
+def without_id(raw):
+    """A packet of a host's own, without what it makes up: an IPv4 ID."""
+    if raw[0] >> 4 == 6:
+        return raw
+    return raw[:4] + bytes(2) + raw[6:10] + bytes(2) + raw[12:]
+
+
+def inner_packet(outer):
+    """The Packet inside, perhaps behind a Destination Options header; None
+    in a fragment."""
+    if outer.fragment:
+        return None
+    if outer.proto in (4, 41):
+        return Packet(outer.payload)
+    if outer.proto == DSTOPTS and outer.payload[0] in (4, 41):
+        return Packet(outer.payload[8:])
+    return None

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Debian packages that are unpacked, not installed."""
+import fcntl
+import glob
 import os
+import shutil
+import subprocess
 import tempfile
+import time
 
 from netns import run
 
 CACHE = "/var/cache/tunload-kernels"
-SOURCES = """\
-deb [signed-by={keyring}] {mirror}/debian bullseye main
-deb [signed-by={keyring}] {mirror}/debian bookworm main
-deb [signed-by={keyring}] {mirror}/debian-security bookworm-security main
-deb [signed-by={keyring}] {mirror}/debian trixie-backports main
-"""
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 MIRROR = "http://deb.debian.org"
+BOOKWORM = "bookworm", "bookworm-security"
+WEEK = 7 * 86400  # seconds
 
 
 class NoKernel(Exception):
@@ -21,15 +22,16 @@ class NoKernel(Exception):
 
 
 class Apt:
-    """apt with sources and lists of its own, which the host's do not see."""
+    """apt for an architecture and some suites, with sources and lists of its
+    own, which the host's do not see."""
 
-    def __init__(self, arch):
-        self.root = os.path.join(CACHE, f"apt-{arch}")
+    def __init__(self, arch, suites=BOOKWORM):
+        self.root = os.path.join(CACHE, f"apt-{arch}-{'+'.join(suites)}")
         for name in "lists/partial", "cache/archives/partial":
             os.makedirs(os.path.join(self.root, name), exist_ok=True)
         sources = os.path.join(self.root, "sources.list")
         with open(sources, "w", encoding="ascii") as f:
-            f.write(SOURCES.format(keyring=KEYRING, mirror=MIRROR))
+            f.writelines(source(suite) for suite in suites)
         self.options = []
         for option in (f"Dir::Etc::sourcelist={sources}",
                        "Dir::Etc::sourceparts=/dev/null",
@@ -37,16 +39,21 @@ class Apt:
                        f"Dir::Cache={self.root}/cache",
                        "Dir::State::status=/dev/null",
                        "APT::Sandbox::User=root",
+                       "APT::Update::Error-Mode=any",
+                       "Acquire::http::Timeout=30",
                        f"APT::Architecture={arch}",
                        f"APT::Architectures={arch}"):
             self.options += ["-o", option]
 
-    def update(self):
-        """Reads the lists again."""
-        done = run("apt-get", *self.options, "-qq", "update", check=False,
-                   timeout=300)
+    def get(self, *args, **kwargs):
+        """apt-get; NoKernel if that fails, or hangs."""
+        try:
+            done = run("apt-get", *self.options, "-qq", *args, check=False,
+                       timeout=600, **kwargs)
+        except subprocess.TimeoutExpired as hangs:
+            raise NoKernel(f"apt-get: {hangs}") from hangs
         if done.returncode:
-            raise NoKernel(f"apt-get update: {done.stderr.strip()}")
+            raise NoKernel(f"apt-get: {done.stderr.strip()}")
 
     def names(self, pattern):
         """The names of packages that match."""
@@ -57,11 +64,40 @@ class Apt:
     def download(self, names, to):
         """Fetches packages and unpacks them into a directory."""
         with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            done = run("apt-get", *self.options, "-qq", "download", *names,
-                       cwd=work, check=False, timeout=600)
-            debs = sorted(f for f in os.listdir(work) if f.endswith(".deb"))
-            if done.returncode or len(debs) != len(names):
-                raise NoKernel(f"apt-get download {' '.join(names)}: "
-                               f"{done.stderr.strip()}")
-            for deb in debs:
+            self.get("download", *names, cwd=work)
+            for deb in os.listdir(work):
                 run("dpkg", "-x", os.path.join(work, deb), to)
+
+
+def source(suite):
+    """Its line of sources.list."""
+    archive = "debian-security" if suite.endswith("-security") else "debian"
+    return f"deb [signed-by={KEYRING}] {MIRROR}/{archive} {suite} main\n"
+
+
+def cached(name, make):
+    """A directory in CACHE that make(path) fills. What is there already is
+    good for a week, and for longer where nothing newer can be had: then that
+    is said."""
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for killed in glob.glob(os.path.join(CACHE, "tmp*")):
+            shutil.rmtree(killed)
+        path = os.path.join(CACHE, name)
+        if os.path.isdir(path) and time.time() - os.stat(path).st_mtime < WEEK:
+            return path
+        with tempfile.TemporaryDirectory(dir=CACHE) as work:
+            new = os.path.join(work, "root")
+            try:
+                make(new)
+            except NoKernel as reason:
+                if os.path.isdir(path):
+                    print(f"{name} is more than a week old: {reason}")
+                    return path
+                raise
+            if os.path.isdir(path):
+                os.rename(path, os.path.join(work, "old"))
+            os.rename(new, path)
+        os.utime(path)
+        return path

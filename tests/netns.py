@@ -53,6 +53,11 @@ def wait_until(condition, what, timeout=TIMEOUT, interval=0.01):
         time.sleep(interval)
 
 
+def scratch(label):
+    """A temporary directory, as a context; sweep() knows whose it was."""
+    return tempfile.TemporaryDirectory(prefix=f"tunload-{os.getpid()}-{label}-")
+
+
 class Process:
     """A background process with its output in a file; close() ends it. It is
     also ended when the thread that made it does, so that a killed test run

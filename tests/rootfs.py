@@ -7,9 +7,8 @@ import os
 import tempfile
 import zlib
 
-from debs import CACHE, Apt, NoKernel
+from debs import CACHE, Apt, cached
 from netns import run
-from vm import cached
 
 # What scripts run in a machine, what the tree is built with, and the run time
 # of the sanitizers.
@@ -30,15 +29,12 @@ def rootfs(arch):
 def make(arch, path):
     """Downloads and unpacks it. apt knows what else the packages need."""
     apt = Apt(arch)
-    apt.update()
+    apt.get("update")
     with tempfile.TemporaryDirectory(dir=CACHE) as work:
         os.mkdir(os.path.join(work, "partial"))
-        done = run("apt-get", *apt.options, "-o",
-                   f"Dir::Cache::archives={work}", "-qq", "-y",
-                   "--no-install-recommends", "--download-only", "install",
-                   *PACKAGES.split(), check=False, timeout=600)
-        if done.returncode:
-            raise NoKernel(f"apt-get install: {done.stderr.strip()}")
+        apt.get("-o", f"Dir::Cache::archives={work}", "-y",
+                "--no-install-recommends", "--download-only", "install",
+                *PACKAGES.split())
         unpack(glob.glob(os.path.join(work, "*.deb")), path)
     # Python in an emulated machine would do it at every start, for long.
     run("/usr/bin/python3", "-m", "compileall", "-q", "--invalidation-mode",

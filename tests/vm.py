@@ -1,30 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Debian kernels under QEMU without KVM, some seconds from start to power-off.
 
-The kernel comes from apt, is not installed, and is kept in CACHE. The root file
+The kernel comes from apt, is not installed, and is kept in debs.CACHE. The root file
 system of the machine is this one's, read only by virtiofs, under an overlay in
 its memory: all programs, the tree and what was built are where they are here.
 One directory is shared for writing, too: what a test leaves there stays.
 A machine of another architecture has a root file system of its own
 (rootfs.py), and of this one's what it is told to show."""
-import fcntl
+import functools
 import glob
 import os
+import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
-import time
 
-from debs import CACHE, Apt, NoKernel
-from netns import PATIENCE, run, wait_until
+from debs import BOOKWORM, Apt, NoKernel, cached
+from netns import PATIENCE, run, scratch, wait_until
 
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 
-# The kernels, each the newest of its line that debs.py's suites have; the first
-# one is the floor.
-KERNELS = ["6.1", "6.12", "6.18", "7"]
-TOO_OLD = "5.10"
+# The kernels: by lines, of which the newest is taken, and where it is looked for.
+# One is too old, the next one is the floor.
+BACKPORTS = ["trixie-backports"]
+SUITES = {"5.10": ["bullseye"], "6.1": BOOKWORM, "6.12": BOOKWORM,
+          "6.18": BACKPORTS, "7": BACKPORTS}
+TOO_OLD, *KERNELS = SUITES
 
 MEMORY = "1G"
 QEMU = ["-nodefaults", "-serial", "stdio", "-display", "none", "-accel",
@@ -71,12 +73,32 @@ exec $bb switch_root /root /bin/bash run/share/.init
 SECOND = """\
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 cd /run/share || exit
+uname -r >release
 bash ./script </dev/null >output 2>&1
 echo $? >status
 sync
 echo o >/proc/sysrq-trigger
 sleep 100
 """
+
+
+def once(function):
+    """Caches what a function returns for its arguments, or else raises: what
+    has failed is not tried again by the next row of a table."""
+    @functools.cache
+    def outcome(*args):
+        try:
+            return function(*args), None
+        except Exception as error:  # pylint: disable=broad-except
+            return None, error
+
+    @functools.wraps(function)
+    def cached_outcome(*args):
+        value, error = outcome(*args)
+        if error:
+            raise error
+        return value
+    return cached_outcome
 
 
 def newest(apt, line):
@@ -89,30 +111,7 @@ def newest(apt, line):
     return max(versions, key=lambda v: [int(n) for n in re.findall(r"\d+", v)])
 
 
-def cached(name, make):
-    """A directory in CACHE that make(path) fills. What is there already is
-    good for a week, and for longer where nothing newer can be had."""
-    os.makedirs(CACHE, exist_ok=True)
-    with open(os.path.join(CACHE, "lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        path = os.path.join(CACHE, name)
-        if not (os.path.isdir(path) and
-                time.time() - os.stat(path).st_mtime < 7 * 86400):
-            with tempfile.TemporaryDirectory(dir=CACHE) as work:
-                new = os.path.join(work, "root")
-                try:
-                    make(new)
-                except NoKernel:
-                    if os.path.isdir(path):
-                        return path
-                    raise
-                if os.path.isdir(path):
-                    os.rename(path, os.path.join(work, "old"))
-                os.rename(new, path)
-            os.utime(path)
-        return path
-
-
+@once
 def kernel(line, arch="amd64"):
     """The directory of the unpacked newest kernel of a line."""
     return cached(f"{line}-{arch}", lambda path: unpack(line, arch, path))
@@ -120,8 +119,8 @@ def kernel(line, arch="amd64"):
 
 def unpack(line, arch, root):
     """Downloads the newest kernel of a line."""
-    apt = Apt(arch)
-    apt.update()
+    apt = Apt(arch, SUITES[line])
+    apt.get("update")
     version = newest(apt, line)
     # Lately the image is in several packages.
     names = apt.names(f"^linux-(image|binary|modules|base)-{re.escape(version)}$")
@@ -198,6 +197,8 @@ class Machine:
         emulator, console_name = MACHINES[arch]
         self.share, self.processes = share, []
         self.release = release(image)
+        for name in "release", "status", "output":  # of one before
+            pathlib.Path(share, name).unlink(missing_ok=True)
         for name, text in (".init", SECOND), ("script", script):
             with open(os.path.join(share, name), "w", encoding="utf-8") as f:
                 f.write(text)
@@ -259,7 +260,7 @@ class Machine:
     def wait(self, timeout):
         """Waits for the script's end, so many seconds times PATIENCE; returns
         its exit status and what it printed. A machine that hangs, or crashes,
-        is an error."""
+        or runs another kernel, is an error."""
         try:
             self.qemu.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
@@ -269,7 +270,12 @@ class Machine:
         output = self.read("output") or ""
         assert status, (f"{self.release} did not finish in {timeout} s:\n"
                         f"{output[-3000:]}\n{self.read('.console')[-3000:]}")
+        assert self.read("release") == f"{self.release}\n"
         return int(status), output
+
+    def ended(self):
+        """Did it, or has it crashed?"""
+        return self.qemu.poll() is not None
 
     def read(self, name):
         """A file of the shared directory, None if there is none."""
@@ -290,5 +296,5 @@ class Machine:
 
 def boot(image, script, timeout=120, **options):
     """Runs a script on a kernel to its end: exit status and output."""
-    with tempfile.TemporaryDirectory(prefix="tunload-vm-") as share:
+    with scratch("vm") as share:
         return Machine(image, script, share, **options).wait(timeout)

@@ -2,15 +2,13 @@
 """Tests on the kernel of a virtual machine: pytest inside of it, on the tree
 that is tested outside; or, where that takes too long, only the packets."""
 import collections
-import functools
 import os
 import sys
-import tempfile
 import xml.etree.ElementTree as ElementTree
 
 import vm
 from lab import REPO, run
-from netns import PATIENCE
+from netns import PATIENCE, scratch, wait_until
 
 SLOWER = 6  # than the machine that it runs on, at the most
 
@@ -22,25 +20,6 @@ cd {repo} || exit
 exec {python} -m pytest -q -p no:cacheprovider --tb=short \\
     --junitxml=/run/share/report.xml {args}
 """
-
-
-def once(function):
-    """Caches what a function returns for an argument, or else raises: a
-    machine that failed is not started again by the next row."""
-    @functools.cache
-    def outcome(argument):
-        try:
-            return function(argument), None
-        except Exception as error:  # pylint: disable=broad-except
-            return None, error
-
-    @functools.wraps(function)
-    def cached(argument):
-        value, error = outcome(argument)
-        if error:
-            raise error
-        return value
-    return cached
 
 
 class Results:
@@ -113,6 +92,7 @@ def port(socket):
 def run_packets(machine, socket):
     """Runs the packet table and the random ones here, their packets in the
     machine: the Results."""
+    wait_until(lambda: os.path.exists(socket) or machine.ended(), "the port")
     report = os.path.join(machine.share, "report.xml")
     done = run(sys.executable, "-m", "pytest", "-q", "--maxfail=20",
                "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}",
@@ -125,7 +105,7 @@ def run_packets(machine, socket):
 
 def packet_table(image):
     """run_packets() on a kernel."""
-    with tempfile.TemporaryDirectory(prefix="tunload-vm-") as share:
+    with scratch("vm") as share:
         socket = os.path.join(share, "runner")
         machine = vm.Machine(
             image, SERVE.format(f"{REPO}/build/tunload.bpf.o"), share,
@@ -140,7 +120,7 @@ def run_tests(image, args, timeout=900, **options):
     """Runs pytest with these arguments on a kernel: its Results."""
     script = SCRIPT.format(repo=REPO, python=sys.executable,
                            args=" ".join(args), patience=SLOWER * PATIENCE)
-    with tempfile.TemporaryDirectory(prefix="tunload-vm-") as share:
+    with scratch("vm") as share:
         machine = vm.Machine(image, script, share, **options)
         status, output = machine.wait(timeout)
         report = os.path.join(share, "report.xml")

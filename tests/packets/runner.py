@@ -9,9 +9,10 @@ import operator
 import os
 import re
 import subprocess
-import tempfile
 from array import array
 from pathlib import Path
+
+from netns import scratch
 
 from . import bpf
 from .world import NAMES, TlEvent
@@ -58,7 +59,7 @@ class Runner:
     def __init__(self, obj=OBJECT):
         self.progs, self.maps = {}, {}
         self.world, self.listen = None, False
-        with tempfile.TemporaryDirectory(prefix="tunload-packets-") as top:
+        with scratch("packets") as top:
             subprocess.run(["mount", "-t", "bpf", "-o", "mode=0700",
                             "bpf", top], check=True)
             try:

@@ -6,6 +6,8 @@ import socket
 import struct
 import threading
 
+from netns import PATIENCE, TIMEOUT
+
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 10, 0, 2
 IPV6_MTU_DISCOVER, IPV6_TCLASS = 23, 67
 PORT = 5201
@@ -21,7 +23,7 @@ def payload(size, seed=0):
     return random.Random(f"{size} {seed}").randbytes(size)
 
 
-def ping(ns, address, source=None, wait=2, size=56, count=1):
+def ping(ns, address, source=None, wait=2 * PATIENCE, size=56, count=1):
     """True if all echo requests were answered. Waits `wait` seconds for the
     answers: keep it short where none is expected."""
     args = ["-I", source] if source else []
@@ -41,14 +43,14 @@ def listen(ns, address, port=PORT):
 
 def tcp_transfer(src, src_address, dst, dst_address, size, port=PORT):
     """Sends size bytes from src to dst over one TCP connection; fails unless
-    they arrive, the same ones. A stall of 10 s is a failure."""
+    they arrive, the same ones. A stall of TIMEOUT is a failure."""
     data = payload(size)
     got = bytearray()
 
     def receive(server):
         with contextlib.suppress(TimeoutError):
             conn, _ = server.accept()
-            conn.settimeout(10)
+            conn.settimeout(TIMEOUT)
             with conn:
                 while chunk := conn.recv(1 << 20):
                     got.extend(chunk)

@@ -100,7 +100,8 @@ def answered(case, kernel, tunload):
     (_, ours), (_, theirs) = tunload[0], kernel[0]
     ours, theirs = Packet(ours), Packet(theirs)
     quoted = min(len(ours.payload), len(theirs.payload))
-    return ours.payload[:2] == theirs.payload[:2] and \
+    return ours.dst == theirs.dst == Packet(case[3]).src and \
+        ours.payload[:2] == theirs.payload[:2] and \
         ours.payload[8:quoted] == theirs.payload[8:quoted] and \
         ours.src == Packet(case[3]).dst and \
         mtu(tunload) - mtu(kernel) == 8 * encap_limit(case[0])
@@ -126,22 +127,22 @@ def by_eight_bytes(case, kernel, tunload):
     if tunload[0][0] == "packet":
         return mtu(kernel) == 1452 and delivered(case, kernel, tunload)
     return (mtu(kernel), mtu(tunload)) == (1452, 1460) and \
-        about(kernel) == about(tunload)
+        about(kernel) == about(tunload, 1)
 
 
 def hop_counted(_case, kernel, tunload):
     """The same error about the same packet, one hop later."""
-    return mtu(kernel) == mtu(tunload) and about(kernel) == about(tunload)
+    return mtu(kernel) == mtu(tunload) and about(kernel) == about(tunload, 1)
 
 
-def about(outcome):
-    """Addresses and kind of an ICMP error, and what it quotes, but for the
-    hop limit there."""
+def about(outcome, hops=0):
+    """Addresses and kind of an ICMP error, and what it quotes, in IPv6 as it
+    was so many hops before."""
     (_, raw), = outcome
     packet = Packet(raw)
     quoted = bytearray(packet.payload[8:])
     if packet.version == 6:
-        quoted[7] = 0
+        quoted[7] += hops
     return packet.src, packet.dst, packet.payload[:2], bytes(quoted)
 
 

@@ -4,7 +4,7 @@ interop_tunnels.py, and traffic through it, three times: with the kernel at
 both ends, then with tunload on b in either mode. r1 and r2 mark, lose, reorder
 and narrow. The packets of cases.json are sent from both sides.
 
-    interop_lab.py DIRECTORY      writes results.json and MODE.pcap there
+    interop_lab.py DIRECTORY      writes results.json and *.pcap there
 """
 import contextlib
 import functools
@@ -142,7 +142,7 @@ class Interop(Network):
         with self.qdiscs(QUEUE):
             self.scenario("ecn-queue", flows.marked_tcp)
         with self.offloads_off(self.kernel_ends()):
-            with self.pcap(f"{phase}.pcap"):
+            with self.pcap(f"{phase}-wide.pcap"):
                 self.scenario("no-offloads", flows.everything)
             self.packets("wide", self._through_lan)
             self.packets("direct", self._into_tunnel)
@@ -158,7 +158,8 @@ class Interop(Network):
             self.forget("lan_a", "lan_b")
             self.scenario("narrow-datagrams", flows.narrow_datagrams,
                           parallel=True)
-            self.packets("narrow", self._through_lan)
+            with self.pcap(f"{phase}-narrow.pcap"):
+                self.packets("narrow", self._through_lan)
         self.leave()
 
     def scenario(self, name, function, parallel=False):
@@ -196,7 +197,7 @@ class Interop(Network):
             yield
             frames = wire.packets()
             flows.write_pcap(os.path.join(self.share, name), frames)
-            self.results["longest"][self.phase] = max(map(len, frames))
+            self.results["longest"][name] = max(map(len, frames))
             assert not wire.lost()
 
     def packets(self, stage, send):

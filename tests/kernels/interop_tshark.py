@@ -3,8 +3,8 @@
 from lab import run
 
 # Outer header, with the encapsulation limit or without, inner header, and what
-# is in it. Or the routers' own affairs.
-ORDER = ("eth:ethertype:(?:arp|ipv6:icmpv6|((?:ip|ipv6(?::ipv6.dstopts)?):"
+# is in it. Or the routers' own affairs, or a fragment that they made.
+ORDER = ("eth:ethertype:(?:arp|ipv6:icmpv6|ip:data|((?:ip|ipv6(?::ipv6.dstopts)?):"
          "(?:ip|ipv6(?::ipv6.fraghdr)?):(?:tcp|udp|icmp|icmpv6|data)).*)")
 # Status of a checksum. Only what an ICMP error quotes cannot be verified.
 BAD, GOOD, UNVERIFIED = "0", "1", "2"

@@ -13,6 +13,7 @@ import pytest
 from lab import TUNLOAD, run
 from lifecycle import (A, B, EXTRA_PEER, HOOKS, Pair, as_unit, conf_a,
                        hook_env, linked_programs, pinned_programs)
+from netns import PATIENCE
 from traffic import ping
 
 # Time and memory of a command. Not from within the test: what a child counts
@@ -47,7 +48,7 @@ def test_upgrade_loses_nothing_and_keeps_all(pair, mode, hook):
     old = pinned_programs(tl)
     one, two = pair.flows()
     with one, two:
-        for _ in range(5):
+        for _ in range(max(2, 5 // PATIENCE)):
             before = tl.peer("b")["tx"]["packets"]
             assert "upgraded in place" in tl.ok(
                 "attach", "eth0", "--no-trigger", env=hook_env(hook))

@@ -15,6 +15,7 @@ import json
 import pytest
 
 import vm
+from lab import REPO, run
 
 ARCH = "x86_64"
 
@@ -23,21 +24,47 @@ def pytest_addoption(parser):
     """--kernel, for a part of the tier."""
     parser.addoption("--kernel", action="append",
                      help="only what is about this kernel, as 6.1 (repeatable)")
+    parser.addoption("--cells", metavar="FILE",
+                     help="run nothing, but write which cells there are")
+
+
+def commit():
+    """The commit of the tree, and whether more than the table was changed
+    since."""
+    done = run("git", "-C", REPO, "-c", f"safe.directory={REPO}", "describe",
+               "--always", "--exclude=*", "--dirty", check=False)
+    return done.stdout.strip() or "no commit"
+
+
+def params(item):
+    """The parameters of a test."""
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def cell(number, item):
+    """The cell of a test: its number, kernel, arch, section, row; or None."""
+    feature = item.get_closest_marker("feature")
+    if not feature:
+        return None
+    of_test = params(item)
+    return number, of_test["kernel"], of_test.get("arch", ARCH), *feature.args
 
 
 def pytest_collection_modifyitems(config, items):
-    """Writes the cells of the tests, numbered, into the JUnit report, where
-    scripts/compatibility reads them; obeys --kernel."""
-    wanted, out = config.getoption("kernel"), []
+    """Writes the cells of the tests into the JUnit report, where
+    scripts/compatibility reads them; obeys the options."""
+    tree, cells, out = commit(), [], []
+    wanted, listed = (config.getoption(o) for o in ("kernel", "cells"))
     for number, item in enumerate(items):
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        feature = item.get_closest_marker("feature")
-        if feature:
-            item.user_properties.append(("cell", json.dumps(
-                [number, params["kernel"], params.get("arch", ARCH),
-                 *feature.args])))
-        if wanted and params.get("kernel") not in wanted:
+        if one := cell(number, item):
+            cells.append(one)
+            item.user_properties += [("cell", json.dumps(one)),
+                                     ("commit", tree)]
+        if listed or wanted and params(item).get("kernel") not in wanted:
             out.append(item)
+    if listed:
+        with open(listed, "w", encoding="utf-8") as f:
+            json.dump(cells, f)
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
 

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 import vm
-from guest import once, run_tests
+from guest import run_tests
 from lab import TUNLOAD, Lab
 
 ATTACH = "tests/kernels/inside/attach.py"
@@ -20,7 +20,9 @@ ROWS = {
     "tc on veth by TCX, or what is used instead": "test_attach[veth-tc-tcx]",
     "tc on veth by clsact": "test_attach[veth-tc-clsact]",
     "native XDP on virtio_net": "test_attach[virtio_net-native]",
-    "tc on virtio_net": "test_attach[virtio_net-tc]",
+    "tc on virtio_net by TCX, or what is used instead":
+        "test_attach[virtio_net-tc-tcx]",
+    "tc on virtio_net by clsact": "test_attach[virtio_net-tc-clsact]",
     "MTU 9000 on veth: native XDP or tc, and why": "test_jumbo_frames[veth]",
     "MTU 9000 on virtio_net: native XDP or tc, and why":
         "test_jumbo_frames[virtio_net]",
@@ -35,6 +37,8 @@ ROWS |= {
     "bpffs cannot be mounted: one clear line": "test_bpffs_cannot_be_mounted",
     "no BTF: one clear line": "test_no_btf",
 }
+ROWS |= {f"lockdown={level}": f"test_lockdown[{level}]"
+         for level in ("integrity", "confidentiality")}
 
 
 def rows():
@@ -61,12 +65,11 @@ def wire():
                "devices": [arg.format(n) for n in (1, 2) for arg in NIC]}
 
 
-@once
+@vm.once
 def machine(image):
     """The Results of all of them on a kernel."""
     with wire() as options:
-        return run_tests(image, [ATTACH, SETTINGS, "-k", "'not lockdown'"],
-                         **options)
+        return run_tests(image, [ATTACH, SETTINGS], **options)
 
 
 @pytest.mark.parametrize("kernel, test", rows())
@@ -76,19 +79,6 @@ def test_row(kernel, test, image, record_property):
     if test in results.notes:
         record_property("note", results.notes[test])
     results.check(test)
-
-
-@pytest.mark.parametrize("level", [
-    pytest.param(level, marks=pytest.mark.feature("Attaching",
-                                                  f"lockdown={level}"))
-    for level in ("integrity", "confidentiality")])
-@pytest.mark.parametrize("kernel", [vm.KERNELS[0], vm.KERNELS[-1]])
-def test_lockdown(kernel, image, level, record_property):
-    del kernel
-    results = run_tests(image, [f"'{SETTINGS}::test_lockdown[{level}]'",
-                                f"'{ATTACH}::test_attach[veth-tc-clsact]'"],
-                        append=f"lockdown={level}")
-    results.check_all(record_property)
 
 
 TOO_OLD = f"""

@@ -27,7 +27,8 @@ VARIANTS = {"veth-native": ("veth", "native", None),
             "veth-tc-tcx": ("veth", "tc", None),
             "veth-tc-clsact": ("veth", "tc", "clsact"),
             "virtio_net-native": ("virtio_net", "native", None),
-            "virtio_net-tc": ("virtio_net", "tc", None)}
+            "virtio_net-tc-tcx": ("virtio_net", "tc", None),
+            "virtio_net-tc-clsact": ("virtio_net", "tc", "clsact")}
 # Since when native XDP takes packets of several pages.
 JUMBO_SINCE = {"veth": (5, 18), "virtio_net": (6, 3)}
 

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """docs/compatibility.md: what scripts/compatibility makes of tests, from the
 marker to the table."""
+import collections
+import json
 import os
+import re
 import shutil
 import sys
 
 from lab import REPO, run
 
+KERNELS = os.path.join(REPO, "tests/kernels")
 TESTS = """
 import pytest
 FEATURES = [pytest.param(n, marks=pytest.mark.feature("Host", n))
@@ -39,7 +43,7 @@ def test_without_a_cell(kernel):
 
 def rows(tmp_path):
     """{first column: the others} of all tables."""
-    shutil.copy(os.path.join(REPO, "tests/kernels/conftest.py"), tmp_path)
+    shutil.copy(os.path.join(KERNELS, "conftest.py"), tmp_path)
     (tmp_path / "test_it.py").write_text(TESTS)
     report = tmp_path / "report.xml"
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n",
@@ -48,9 +52,14 @@ def rows(tmp_path):
                           "PYTHONPATH": os.path.join(REPO, "tests")})
     out = run(os.path.join(REPO, "scripts/compatibility"), report).stdout
     assert out.endswith("\n[1] 2 of them: too old\n\n[2] no network\n")
-    lines = [line[2:-2].split(" | ")
-             for line in out.splitlines() if line.startswith("|")]
-    return {name.strip(): cells for name, *cells in lines}
+    assert re.search(r"\n(no commit|commit \S+) on \S+ in 0 minutes;", out)
+    return {name: cells for name, *cells in lines(out)}
+
+
+def lines(text):
+    """The cells of each line of the tables in a document."""
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            for line in text.splitlines() if line.startswith("|")]
 
 
 def test_table(tmp_path):
@@ -63,3 +72,38 @@ def test_table(tmp_path):
     assert [name for name in table if name in ("good", "bad", "absent", "arm")
             ] == ["good", "bad", "absent", "arm"]
     assert "without" not in str(table)
+
+
+def committed():
+    """The text of docs/compatibility.md."""
+    with open(os.path.join(REPO, "docs/compatibility.md"),
+              encoding="utf-8") as f:
+        return f.read()
+
+
+def passed(text):
+    """{(section, row): columns in which it says yes} of a document."""
+    out = {}
+    for section in text.split("\n## ")[1:]:
+        (_, *columns), _, *rows_ = lines(section)
+        for name, *cells in rows_:
+            out[section.partition("\n")[0], name] = {
+                column for column, cell in zip(columns, cells)
+                if cell.startswith("yes")}
+    return out
+
+
+def test_what_is_committed_has_every_cell(tmp_path):
+    """And no other, and each of them passed."""
+    run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        KERNELS, "--cells", tmp_path / "cells", check=False)
+    defined = collections.defaultdict(set)
+    for _, kernel, arch, *row in json.loads((tmp_path / "cells").read_text()):
+        defined[tuple(row)].add(f"{kernel} {arch}")
+    assert passed(committed().partition("\n## Where tunload")[0]) == defined
+
+
+def test_what_is_committed_has_every_difference(monkeypatch):
+    monkeypatch.syspath_prepend(KERNELS)
+    from interop_differences import table
+    assert "\n".join(["", "", *table(), ""]) in committed()

@@ -3,7 +3,7 @@
 believes, and what it does not."""
 import pytest
 from scapy.layers.inet import ICMP
-from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
+from scapy.layers.inet6 import ICMPv6PacketTooBig
 from scapy.layers.l2 import Ether
 
 from capture import RingSender

@@ -29,8 +29,7 @@ def pytest_addoption(parser):
 
 
 def commit():
-    """The commit of the tree, and whether more than the table was changed
-    since."""
+    """The commit of the tree, and whether it was changed since."""
     done = run("git", "-C", REPO, "-c", f"safe.directory={REPO}", "describe",
                "--always", "--exclude=*", "--dirty", check=False)
     return done.stdout.strip() or "no commit"
@@ -53,18 +52,17 @@ def cell(number, item):
 def pytest_collection_modifyitems(config, items):
     """Writes the cells of the tests into the JUnit report, where
     scripts/compatibility reads them; obeys the options."""
-    tree, cells, out = commit(), [], []
+    cells = {item: one for number, item in enumerate(items)
+             if (one := cell(number, item))}
+    tree = commit() if cells else None
+    for item, one in cells.items():
+        item.user_properties += [("cell", json.dumps(one)), ("commit", tree)]
     wanted, listed = (config.getoption(o) for o in ("kernel", "cells"))
-    for number, item in enumerate(items):
-        if one := cell(number, item):
-            cells.append(one)
-            item.user_properties += [("cell", json.dumps(one)),
-                                     ("commit", tree)]
-        if listed or wanted and params(item).get("kernel") not in wanted:
-            out.append(item)
     if listed:
         with open(listed, "w", encoding="utf-8") as f:
-            json.dump(cells, f)
+            json.dump(list(cells.values()), f)
+    out = [item for item in items if listed or
+           wanted and params(item).get("kernel") not in wanted]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
 

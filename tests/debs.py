@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import warnings
 
 from netns import run
 
@@ -77,8 +78,8 @@ def source(suite):
 
 def cached(name, make):
     """A directory in CACHE that make(path) fills. What is there already is
-    good for a week, and for longer where nothing newer can be had: then that
-    is said."""
+    good for a week, and for longer, with a warning, where nothing newer can be
+    had."""
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -93,7 +94,7 @@ def cached(name, make):
                 make(new)
             except NoKernel as reason:
                 if os.path.isdir(path):
-                    print(f"{name} is more than a week old: {reason}")
+                    warnings.warn(f"{name} is over a week old: {reason}")
                     return path
                 raise
             if os.path.isdir(path):

@@ -29,6 +29,7 @@ SUITES = {"5.10": ["bullseye"], "6.1": BOOKWORM, "6.12": BOOKWORM,
 TOO_OLD, *KERNELS = SUITES
 
 MEMORY = "1G"
+SLOWER = 6  # than the machine that it runs on, at the most
 QEMU = ["-nodefaults", "-serial", "stdio", "-display", "none", "-accel",
         "tcg,thread=multi", "-no-reboot"]
 # The emulator of an architecture, and its console. Python runs half as fast
@@ -70,8 +71,9 @@ exec $bb switch_root /root /bin/bash run/share/.init
 """
 
 # The second half of init, on the root file system.
-SECOND = """\
+SECOND = f"""\
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
+export TUNLOAD_TEST_PATIENCE={SLOWER * PATIENCE}
 cd /run/share || exit
 uname -r >release
 bash ./script </dev/null >output 2>&1

@@ -32,7 +32,7 @@ def commit():
     """The commit of the tree, and whether it was changed since."""
     done = run("git", "-C", REPO, "-c", f"safe.directory={REPO}", "describe",
                "--always", "--exclude=*", "--dirty", check=False)
-    return done.stdout.strip() or "no commit"
+    return done.stdout.strip() or "unknown"
 
 
 def params(item):

@@ -8,14 +8,11 @@ import xml.etree.ElementTree as ElementTree
 
 import vm
 from lab import REPO, run
-from netns import PATIENCE, scratch, wait_until
-
-SLOWER = 6  # than the machine that it runs on, at the most
+from netns import scratch, wait_until
 
 SCRIPT = """
 mount -t bpf bpf /sys/fs/bpf
 modprobe tun
-export TUNLOAD_TEST_PATIENCE={patience}
 cd {repo} || exit
 exec {python} -m pytest -q -p no:cacheprovider --tb=short \\
     --junitxml=/run/share/report.xml {args}
@@ -119,7 +116,7 @@ def packet_table(image):
 def run_tests(image, args, timeout=900, **options):
     """Runs pytest with these arguments on a kernel: its Results."""
     script = SCRIPT.format(repo=REPO, python=sys.executable,
-                           args=" ".join(args), patience=SLOWER * PATIENCE)
+                           args=" ".join(args))
     with scratch("vm") as share:
         machine = vm.Machine(image, script, share, **options)
         status, output = machine.wait(timeout)

@@ -8,17 +8,14 @@ from scapy.layers.inet6 import IPv6, in6_chksum
 from scapy.utils import checksum
 
 import vm
-from guest import SLOWER
 from interop_cases import CASES, identify, to_send
 from interop_differences import NARROW, NARROW_TCP
 from interop_tunnels import SIDES, TUNNELS, tunnel_name
 from lab import REPO
-from netns import PATIENCE
 from traffic import Packet
 
 SCRIPT = f"""
 mount -t bpf none /sys/fs/bpf
-export TUNLOAD_TEST_PATIENCE={SLOWER * PATIENCE}
 python3 {REPO}/tests/kernels/interop_lab.py /run/share
 """
 TIMEOUT = 600

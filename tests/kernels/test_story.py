@@ -18,9 +18,8 @@ import pytest
 import vm
 from cloud import (ELASTIC, HEADER, INSTANCE, INSTANCE_PREFIXES, JUMBO,
                    PATH_MTU, SITE, SITE_INNER, SITE_PREFIXES)
-from guest import SLOWER
 from lab import REPO, Lab
-from netns import PATIENCE, scratch
+from netns import scratch
 from stage import SILENT, Stage
 
 pytestmark = pytest.mark.parametrize("kernel", [
@@ -231,8 +230,7 @@ def fixture_story(image):
 def play(image):
     """The scenes as they went in a machine, its exit status and what it
     printed."""
-    script = (f"export PYTHONPATH={REPO}/tests "
-              f"TUNLOAD_TEST_PATIENCE={SLOWER * PATIENCE}\n"
+    script = (f"export PYTHONPATH={REPO}/tests\n"
               f"/usr/bin/python3 {os.path.abspath(__file__)} scenes")
     with scratch("vm") as share:
         machine = vm.Machine(image, script, share)

@@ -46,6 +46,14 @@ static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
 	counter->bytes += o->bytes;
 }
 
+/* The counters of a peer on this CPU, made with its first packet. */
+static __always_inline struct tl_peer_stats *peer_stats_of(__u32 peer)
+{
+	struct tl_stats_key key = {peer, bpf_get_smp_processor_id()};
+
+	return bpf_map_lookup_elem(&peer_stats, &key);
+}
+
 static __always_inline void count_peer(const struct outcome *o)
 {
 	struct tl_peer_stats *stats = o->stats;
@@ -53,7 +61,7 @@ static __always_inline void count_peer(const struct outcome *o)
 	if (o->peer == TL_PEER_NONE)
 		return;
 	if (!stats)
-		stats = bpf_map_lookup_elem(&peer_stats, &o->peer);
+		stats = peer_stats_of(o->peer);
 	if (!stats)
 		return;
 	add(&stats->verdicts, o);

@@ -142,7 +142,7 @@ tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 	if (outer->fragment)
 		return TL_rx_fragment;
 	/* Who has no counters does not exist. */
-	rx->outcome.stats = bpf_map_lookup_elem(&peer_stats, &rx->outcome.peer);
+	rx->outcome.stats = peer_stats_of(rx->outcome.peer);
 	if (!rx->outcome.stats)
 		return TL_rx_stale_peer;
 	verdict = check_outer(v, outer);

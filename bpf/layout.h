@@ -13,15 +13,28 @@
 
 #include "verdicts.h"
 
-#define TL_LAYOUT 2
+#define TL_LAYOUT 3
 
-#define TL_MAX_PEERS	65536
+#define TL_MAX_PEERS	131072
 #define TL_MAX_PREFIXES (1 << 20)
 #define TL_NAME_LEN	32   /* peer name with its NUL */
 #define TL_HOST_LEN	256  /* DNS name with its NUL (RFC 1035 2.3.4) */
 #define TL_REASON_LEN	128  /* why this mode, with its NUL */
+#define TL_WAITING_LEN	192  /* why a peer waits, with its NUL */
 #define TL_DSCP_COPY	0xff /* outer DSCP = inner DSCP (RFC 2983 uniform) */
 #define TL_PEER_NONE	0    /* no peer: ids start at 1 */
+#define TL_PEER_MAX	0xffffff /* the three bytes that a gateway holds */
+
+/*
+ * A peer is a neighbour on the interface, its gateway. What is sent to the
+ * gateway's MAC goes into the peer's tunnel: 02:74:6e ("tn", locally
+ * administered) and the peer id in three bytes, big endian. Its addresses hold
+ * the id the same way: 240.x.x.x (240.0.0.7 for peer 7), fe80::74:6e:xx:xxxx.
+ */
+#define TL_GATEWAY_MAC	   {0x02, 0x74, 0x6e}
+#define TL_GATEWAY_NET4	   240 /* first byte; a prefix of 8 bits */
+#define TL_GATEWAY_NET6	   {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x74, 0, 0x6e, 0}
+#define TL_GATEWAY_NET6_LEN 104 /* bits */
 
 /* Packets, and bytes of the inner packet (of the packet itself where there is
  * no tunnel), without the link layer header. */
@@ -61,9 +74,9 @@ struct tl_peer {
 #define TL_PEER_F_PROBE_FIXED 0x02 /* `probe` was configured */
 #define TL_PEER_F_GUARD_SET   0x04 /* `guard` was configured ... */
 #define TL_PEER_F_GUARD	      0x08 /* ... as yes */
-/* Frames do not come with the link layer address of the outer next hop (set by
- * the loader for `routes = no`): ask the FIB. */
-#define TL_PEER_F_FIB_NEXTHOP 0x10
+
+/* A peer that waits for its endpoint (a name that does not resolve) has family
+ * 0; one that waits for an address of ours has a local of zero. */
 
 /* endpoints: outer addresses -> peer id. */
 struct tl_endpoint {
@@ -94,10 +107,35 @@ struct tl_prefix {
 	__u32 flags; /* TL_PREFIX_F_* */
 };
 
-#define TL_PREFIX_F_GUARD 0x01 /* drop plain packets with this source */
-#define TL_PREFIX_F_OWN	  0x02 /* an address of this host */
+#define TL_PREFIX_F_GUARD  0x01 /* drop plain packets with this source */
+#define TL_PREFIX_F_OWN	   0x02 /* an address of this host */
+#define TL_PREFIX_F_SHARED 0x04 /* of more peers than that one, see `shared` */
 
-/* peer_stats: peer id -> this, for each CPU. */
+/* shared: prefixes that several peers may use as a source (routes = no), one
+ * row a peer -> its length; looked up with the peer fixed. An IPv4 prefix is
+ * one of ::ffff:0:0/96. */
+struct tl_shared {
+	__u32 prefixlen; /* bits: 32 of the peer, then those of the prefix */
+	__u8 peer[4];	 /* id, big endian */
+	__u8 addr[16];
+};
+
+struct tl_shared_len {
+	__u32 prefixlen; /* of the prefix, bits; IPv4: 0 to 32 */
+};
+
+/* broadcasts: IPv4 broadcast addresses of the host's networks -> itself. */
+struct tl_broadcast {
+	__u8 addr[4];
+};
+
+/* peer_stats: a peer on a CPU -> this; made by the data plane with the first
+ * packet, so that memory follows the traffic. */
+struct tl_stats_key {
+	__u32 peer;
+	__u32 cpu;
+};
+
 struct tl_peer_stats {
 	__u64 last_rx_ns; /* CLOCK_MONOTONIC of the last rx_decap, 0 = never */
 	__u64 last_tx_ns; /* the same of the last tx_encap */
@@ -124,6 +162,9 @@ struct tl_interface {
 				  */
 	__u64 no_guard_until_ns; /* CLOCK_MONOTONIC until which the guard is
 				  * suspended, while modes change */
+	__u8 address4_len; /* of source4 as `address`: prefix length + 1; 0: it
+			    * was not put on the host by tunload */
+	__u8 address6_len;
 };
 
 enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
@@ -138,6 +179,22 @@ enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
 struct tl_hostname {
 	char name[TL_HOST_LEN];
 };
+
+/* waiting: peer id -> why it cannot work now, for those that cannot. */
+struct tl_waiting {
+	char reason[TL_WAITING_LEN];
+};
+
+/* next_hops: the link layer header towards a peer's endpoint, learnt by each
+ * CPU, in the slot (peer id modulo TL_NEXT_HOPS). */
+struct tl_next_hop {
+	__u64 until_ns; /* CLOCK_MONOTONIC at which it is asked for again */
+	__u32 peer;	/* id, or TL_PEER_NONE */
+	__u8 macs[12];	/* destination, source */
+};
+
+#define TL_NEXT_HOPS	   1024
+#define TL_NEXT_HOP_TTL_NS 1000000000ULL
 
 /* events: ring buffer of these while a `tunload monitor` listens. */
 #define TL_EVENT_HEAD 128

@@ -215,8 +215,7 @@ static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx)
  */
 static __always_inline int tc_send(struct __sk_buff *skb, const struct tx *tx)
 {
-	if ((tx->inner.family == 6 && tx->peer->family == 4) ||
-	    tx->peer->flags & TL_PEER_F_FIB_NEXTHOP) {
+	if (tx->inner.family == 6 && tx->peer->family == 4) {
 		skb->tc_index = TC_INDEX_SENT;
 		return bpf_redirect_neigh(skb->ifindex, 0, 0, 0);
 	}

@@ -8,7 +8,7 @@
  *   name  what JSON, text and the fields of struct tl_verdicts call it;
  *         rx_ at ingress, tx_ at egress
  *   fate  what became of the packet: TUNNEL decapsulated or encapsulated,
- *         PASS left untouched, DROP dropped
+ *         PASS left untouched, DROP dropped, ANSWER turned into its answer
  *   text  one line for people, with its source in the RFCs where it has one
  *
  * Add at the end of a direction only together with TL_LAYOUT (layout.h): the
@@ -62,10 +62,14 @@
 	VERDICT(rx_error, DROP, "the kernel refused to shorten the packet")    \
 	VERDICT(rx_neighbour, DROP,                                            \
 		"inner packet that only a neighbour on the wire may send: "    \
-		"neighbour discovery (RFC 4861 11.2), link-local destination " \
-		"(RFC 4291 2.5.6)")                                            \
+		"neighbour discovery (RFC 4861 11.2), link-local, broadcast "  \
+		"or link-scope multicast destination (RFC 3927 2.7, 4291 "     \
+		"2.5.6)")                                                      \
+	VERDICT(rx_gateway, DROP,                                              \
+		"ARP or neighbour discovery from the wire that claims a "      \
+		"gateway's address")                                           \
 	VERDICT(tx_encap, TUNNEL, "encapsulated")                              \
-	VERDICT(tx_plain, PASS, "inner destination of no peer, left alone")    \
+	VERDICT(tx_plain, PASS, "not to a gateway, left alone")                \
 	VERDICT(tx_tunnelled, PASS,                                            \
 		"already on its way to the endpoint, left alone "              \
 		"(RFC 2473 4.1.2)")                                            \
@@ -76,11 +80,26 @@
 	VERDICT(tx_bad_inner, DROP,                                            \
 		"inner header malformed or longer than the packet")            \
 	VERDICT(tx_stale_peer, DROP,                                           \
-		"the maps name a peer that does not exist")                    \
-	VERDICT(tx_error, DROP, "the kernel refused to lengthen the packet")
+		"to the gateway of a peer that does not exist")                \
+	VERDICT(tx_error, DROP, "the kernel refused to lengthen the packet")   \
+	VERDICT(tx_waiting, DROP,                                              \
+		"the peer waits for its endpoint's or our own address")        \
+	VERDICT(tx_no_source, DROP,                                            \
+		"the outer source is no address of the interface now")         \
+	VERDICT(tx_not_routed, DROP,                                           \
+		"to a gateway, but not routed there by this host: from a "     \
+		"bridge, macvlan or packet socket")                            \
+	VERDICT(tx_neighbour, DROP,                                            \
+		"to a gateway, but must not leave its link: link-local, "      \
+		"no IP")                                                       \
+	VERDICT(tx_fragmented, TUNNEL,                                         \
+		"larger than the peer's MTU, sent in fragments that are "      \
+		"counted themselves (RFC 791 3.2, 2003 5.1)")                  \
+	VERDICT(tx_answered, ANSWER,                                           \
+		"ARP request or neighbour solicitation for a gateway")
 /* clang-format on */
 
-enum tl_fate { TL_FATE_TUNNEL, TL_FATE_PASS, TL_FATE_DROP };
+enum tl_fate { TL_FATE_TUNNEL, TL_FATE_PASS, TL_FATE_DROP, TL_FATE_ANSWER };
 
 #define TL_VERDICT_ENUM(name, fate, text) TL_##name,
 enum tl_verdict { TL_VERDICTS(TL_VERDICT_ENUM) TL_VERDICT_COUNT };

@@ -47,6 +47,7 @@ enum interface_key {
 	KEY_LOCAL6,
 	KEY_MODE,
 	KEY_SOURCE,
+	KEY_ADDRESS,
 	KEY_PATH_MTU,
 	KEY_PMTU_EXPIRY,
 	KEY_ROUTES,
@@ -90,6 +91,7 @@ struct peer {
 	uint8_t ttl;
 	uint8_t dscp; /* 0 to 63, or TL_DSCP_COPY */
 	enum guard guard;
+	char waiting[TL_WAITING_LEN]; /* why it cannot work now; "": it can */
 };
 
 struct conf {
@@ -100,6 +102,10 @@ struct conf {
 	struct ip local4, local6; /* family 0: none, or not yet resolved */
 	bool local4_fixed, local6_fixed;
 	struct ip source4, source6; /* family 0: none */
+	/* Given as `address`: put on the host at attach, taken away at detach.
+	 * Prefix length, or -1: the source is the host's own. */
+	int address4_len, address6_len;
+	uint32_t table; /* of the interface's routes: main, or its VRF's */
 	enum tl_mode mode;	    /* asked for */
 	uint32_t path_mtu;
 	uint32_t pmtu_expiry; /* s for which a learnt path MTU holds */

@@ -8,7 +8,7 @@
 
 #include "state_map.h"
 
-static struct tl_peer peer_value(const struct conf *c, const struct peer *p)
+static struct tl_peer peer_value(const struct peer *p)
 {
 	struct tl_peer v = {
 		.family = p->endpoint.family,
@@ -27,8 +27,7 @@ static struct tl_peer peer_value(const struct conf *c, const struct peer *p)
 	v.flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
 		  (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
 		  (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |
-		  (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0) |
-		  (c->routes ? 0 : TL_PEER_F_FIB_NEXTHOP);
+		  (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0);
 	return v;
 }
 
@@ -65,10 +64,10 @@ static void keep_learned(struct tl_peer *v, const struct tl_peer *now)
 	v->learned_until_ns = now->learned_until_ns;
 }
 
-static int want_peer(struct state_tables *want, const struct conf *c,
-		     const struct peer *p, const struct table *peers)
+static int want_peer(struct state_tables *want, const struct peer *p,
+		     const struct table *peers)
 {
-	struct tl_peer value = peer_value(c, p);
+	struct tl_peer value = peer_value(p);
 	struct tl_peer_id id = {.peer = p->id};
 	struct tl_endpoint e = {.family = p->endpoint.family};
 	struct tl_hostname host = {0};
@@ -98,7 +97,7 @@ static int want_all(struct state_tables *want, const struct table *peers,
 	int ret = OK;
 
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
-		ret = want_peer(want, c, &c->peers[i], peers);
+		ret = want_peer(want, &c->peers[i], peers);
 	for (size_t i = 0; !ret && i < n; i++)
 		ret = want_prefix(want, &exceptions[i].prefix, TL_PEER_NONE,
 				  exceptions[i].own ? TL_PREFIX_F_OWN : 0);

@@ -142,6 +142,7 @@ static void print_verdict(FILE *out, enum tl_verdict verdict,
 		[TL_FATE_TUNNEL] = "tunnelled",
 		[TL_FATE_PASS] = "passed",
 		[TL_FATE_DROP] = "dropped",
+		[TL_FATE_ANSWER] = "answered",
 	};
 	char bytes[32];
 

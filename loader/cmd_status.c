@@ -7,7 +7,7 @@
 #include "commands.h"
 #include "json.h"
 #include "pins.h"
-#include "routes_missing.h"
+#include "routes.h"
 #include "status.h"
 
 /* By the clock that the data plane uses, so that the two agree on what still
@@ -40,18 +40,6 @@ static int read_stats(const struct maps *m, struct snapshot *s)
 	return ret;
 }
 
-static int read_routes(struct snapshot *s)
-{
-	struct routes_there there;
-	int ret = routes_there_read(&s->conf, &there);
-
-	if (ret)
-		return ret;
-	s->routes_missing = routes_missing(&there, &s->conf);
-	routes_there_free(&there);
-	return OK;
-}
-
 static void read_hooks(struct snapshot *s)
 {
 	struct pins p = {0};
@@ -78,7 +66,7 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 		read_hooks(s);
 		ret = read_stats(&m, s);
 		if (!ret)
-			ret = read_routes(s);
+			ret = routes_pending(&s->conf, &s->routes_missing);
 		if (ret)
 			snapshot_free(s);
 	}

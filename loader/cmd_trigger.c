@@ -7,7 +7,7 @@
 #include "commands.h"
 #include "json.h"
 #include "pins.h"
-#include "routes_missing.h"
+#include "routes.h"
 #include "trigger.h"
 
 #define WAIT_MAX 3600
@@ -163,18 +163,6 @@ static int run(struct selection *s, const struct maps *m, const struct args *a)
 	return ret ? ret : report(s, a);
 }
 
-static int any_missing(const struct conf *c, bool *any)
-{
-	struct routes_there there;
-	int ret = routes_there_read(c, &there);
-
-	if (ret)
-		return ret;
-	*any = routes_missing(&there, c);
-	routes_there_free(&there);
-	return OK;
-}
-
 /* The state is read again: it may have changed before the lock was ours. */
 static int sync_locked(const char *ifname)
 {
@@ -193,10 +181,10 @@ static int sync_locked(const char *ifname)
 static int mend_routes(const struct conf *c)
 {
 	struct pins pins;
-	bool any;
-	int ret = any_missing(c, &any);
+	size_t n;
+	int ret = routes_pending(c, &n);
 
-	if (ret || !any)
+	if (ret || !n)
 		return ret;
 	ret = pins_open(&pins, c->ifname, false);
 	if (ret)

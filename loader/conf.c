@@ -11,6 +11,8 @@ void conf_init(struct conf *c, const char *ifname)
 		.path_mtu = PATH_MTU_DEFAULT,
 		.pmtu_expiry = PMTU_EXPIRY_DEFAULT,
 		.routes = true,
+		.address4_len = -1,
+		.address6_len = -1,
 	};
 	strncpy(c->ifname, ifname, sizeof(c->ifname) - 1);
 }

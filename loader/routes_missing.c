@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "routes_missing.h"
 
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +12,18 @@ static int compare(const void *a, const void *b)
 
 int routes_there_read(const struct conf *c, struct routes_there *out)
 {
+	struct route_filter ours = {
+		.oif = c->ifindex,
+		.protocol = RTPROT_TUNLOAD,
+		.type = RTN_UNICAST,
+	};
 	struct route *routes;
 	size_t n;
 
 	*out = (struct routes_there){.none_wanted = !c->routes};
 	if (!c->routes)
 		return OK;
-	if (route_list(c->ifindex, RTPROT_TUNLOAD, &routes, &n))
+	if (route_list(&ours, &routes, &n))
 		return FAILED;
 	out->dst = calloc(n + 1, sizeof(*out->dst));
 	for (size_t i = 0; out->dst && i < n; i++)
@@ -39,32 +45,6 @@ static bool is_there(const struct routes_there *t, const struct prefix *p)
 	return bsearch(p, t->dst, t->n, sizeof(*p), compare);
 }
 
-/* A default route is made of two halves. */
-static bool is_missing(const struct routes_there *t, const struct prefix *p)
-{
-	struct prefix low = *p, high;
-
-	if (p->len)
-		return !is_there(t, p);
-	low.len = 1;
-	high = low;
-	high.ip.addr[0] = 0x80;
-	return !is_there(t, &low) || !is_there(t, &high);
-}
-
-size_t routes_missing(const struct routes_there *t, const struct conf *c)
-{
-	size_t missing = 0;
-
-	for (size_t i = 0; !t->none_wanted && i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
-
-		for (size_t j = 0; j < p->n_allowed; j++)
-			missing += is_missing(t, &p->allowed[j]);
-	}
-	return missing;
-}
-
 bool route_missing_to(const struct routes_there *t, const struct peer *p,
 		      const struct ip *ip)
 {
@@ -76,5 +56,5 @@ bool route_missing_to(const struct routes_there *t, const struct peer *p,
 		if (prefix_contains(a, ip) && (!best || a->len > best->len))
 			best = a;
 	}
-	return best && !t->none_wanted && is_missing(t, best);
+	return best && !t->none_wanted && !is_there(t, best);
 }

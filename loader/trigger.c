@@ -32,16 +32,6 @@ static double now_s(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* See neigh_use(). */
-static void resolve_next_hop(const struct run *run, const struct peer *p)
-{
-	struct route hop;
-
-	if (!route_lookup(&p->endpoint, run->c->ifindex, &hop))
-		neigh_use(run->c->ifindex,
-			  hop.gateway.family ? &hop.gateway : &p->endpoint);
-}
-
 static void send_one(struct run *run, size_t i)
 {
 	struct trigger_result *r = &run->results[i];
@@ -57,7 +47,6 @@ static void send_one(struct run *run, size_t i)
 		hint_no_route(r, run->c->ifname);
 		return;
 	}
-	resolve_next_hop(run, p);
 	/* Best effort: the host may not have got that family. */
 	if (other.family && !route_missing_to(&run->there, p, &other))
 		echo_send(&run->echo, &other, i, now_s());

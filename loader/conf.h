@@ -105,8 +105,8 @@ struct conf {
 	/* Given as `address`: put on the host at attach, taken away at detach.
 	 * Prefix length, or -1: the source is the host's own. */
 	int address4_len, address6_len;
-	uint32_t table; /* of the interface's routes: main, or its VRF's */
-	enum tl_mode mode;	    /* asked for */
+	uint32_t table;	   /* of the interface's routes: main, or its VRF's */
+	enum tl_mode mode; /* asked for */
 	uint32_t path_mtu;
 	uint32_t pmtu_expiry; /* s for which a learnt path MTU holds */
 	bool routes;

@@ -132,42 +132,20 @@ static void give_ids(struct conf *c, const struct table *peers)
 	}
 }
 
-/* Zeroes the counters of each peer that was not there before. */
-static int new_stats(const struct maps *m, const struct table *now,
-		     const struct table *want)
-{
-	int cpus = libbpf_num_possible_cpus(), ret = OK;
-	struct tl_peer_stats *zero = NULL;
-
-	if (cpus > 0)
-		zero = calloc(cpus, sizeof(*zero));
-	if (!zero)
-		return fail("cannot count the CPUs, or out of memory");
-	for (size_t i = 0; !ret && i < want->n; i++) {
-		if (!table_find(now, table_key(want, i)) &&
-		    bpf_map_update_elem(m->peer_stats, table_key(want, i), zero,
-					BPF_ANY))
-			ret = fail("cannot write the map \"peer_stats\": %s",
-				   strerror(errno));
-	}
-	free(zero);
-	return ret;
-}
-
 /* Deletes the counters of all ids but those of want, also what a command that
  * was killed has left. */
 static void old_stats(const struct maps *m, const struct table *want)
 {
-	uint32_t key, next;
+	struct tl_stats_key key, next;
 	void *from = NULL;
 
 	while (!bpf_map_get_next_key(m->peer_stats, from, &next)) {
-		if (from && !table_find(want, &key))
+		if (from && !table_find(want, &key.peer))
 			bpf_map_delete_elem(m->peer_stats, &key);
 		key = next;
 		from = &key;
 	}
-	if (from && !table_find(want, &key))
+	if (from && !table_find(want, &key.peer))
 		bpf_map_delete_elem(m->peer_stats, &key);
 }
 
@@ -241,7 +219,7 @@ static int prune_prefixes(const struct state_tables *now,
 static int change(const struct maps *m, const struct state_tables *now,
 		  const struct state_tables *want)
 {
-	int ret = new_stats(m, &now->t[STATE_PEERS], &want->t[STATE_PEERS]);
+	int ret = OK;
 
 	for (int i = STATE_PEERS; !ret && i <= STATE_ENDPOINTS; i++)
 		ret = table_put(&now->t[i], &want->t[i], NULL);

@@ -31,9 +31,15 @@
  * administered) and the peer id in three bytes, big endian. Its addresses hold
  * the id the same way: 240.x.x.x (240.0.0.7 for peer 7), fe80::74:6e:xx:xxxx.
  */
-#define TL_GATEWAY_MAC	   {0x02, 0x74, 0x6e}
-#define TL_GATEWAY_NET4	   240 /* first byte; a prefix of 8 bits */
-#define TL_GATEWAY_NET6	   {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x74, 0, 0x6e, 0}
+#define TL_GATEWAY_MAC                                                         \
+	{                                                                      \
+		0x02, 0x74, 0x6e                                               \
+	}
+#define TL_GATEWAY_NET4 240 /* first byte; a prefix of 8 bits */
+#define TL_GATEWAY_NET6                                                        \
+	{                                                                      \
+		0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x74, 0, 0x6e, 0              \
+	}
 #define TL_GATEWAY_NET6_LEN 104 /* bits */
 
 /* Packets, and bytes of the inner packet (of the packet itself where there is
@@ -109,7 +115,8 @@ struct tl_prefix {
 
 #define TL_PREFIX_F_GUARD  0x01 /* drop plain packets with this source */
 #define TL_PREFIX_F_OWN	   0x02 /* an address of this host */
-#define TL_PREFIX_F_SHARED 0x04 /* of more peers than that one, see `shared` */
+#define TL_PREFIX_F_SHARED 0x04 /* of more peers than that one, see `shared`   \
+				 */
 
 /* shared: prefixes that several peers may use as a source (routes = no), one
  * row a peer -> its length; looked up with the peer fixed. An IPv4 prefix is

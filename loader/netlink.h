@@ -18,6 +18,8 @@ struct link_info {
 	uint16_t type; /* ARPHRD_* */
 	bool up;
 	bool loopback;
+	uint32_t table;
+	bool no_ipv6;
 };
 
 /* FAILED with "no such interface" when it does not exist. */

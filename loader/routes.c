@@ -121,7 +121,7 @@ static int make_all(const struct plan *p)
 	return ret;
 }
 
-int routes_sync(const struct conf *c)
+int routes_sync(struct conf *c)
 {
 	struct plan p;
 	int ret = plan(&p, c);
@@ -196,4 +196,21 @@ int routes_print_plan(FILE *out, const struct conf *c)
 	}
 	plan_free(&p);
 	return ret;
+}
+
+int routes_pending(const struct conf *c, size_t *n)
+{
+	struct plan p;
+	int ret = plan(&p, c);
+
+	*n = p.n_changes;
+	plan_free(&p);
+	return ret;
+}
+
+int host_broadcasts(struct ip **out, size_t *n)
+{
+	*out = NULL;
+	*n = 0;
+	return OK;
 }

@@ -18,7 +18,9 @@
  * touched. Wants no routes at all where c->routes is false.
  * On failure what was changed is put back.
  */
-int routes_sync(const struct conf *c);
+int routes_sync(struct conf *c);
+int routes_pending(const struct conf *c, size_t *n);
+int host_broadcasts(struct ip **out, size_t *n);
 
 /* First half of a sync for a change under traffic: removes only what c no
  * longer wants, so that no prefix is routed to the interface without a peer. */

@@ -130,7 +130,7 @@ static int start(const struct args *a, const struct programs *g,
 		ret = mark_ready(&g->maps, &iface);
 	if (!ret)
 		report(&iface, "attached", c);
-	if (!ret && !*c->file)
+	if (!ret && !*c->file && !c->n_peers)
 		report_no_file(c);
 	return ret;
 }
@@ -355,7 +355,7 @@ static int dry_run(const struct args *a)
 	}
 	if (!ret)
 		ret = print_plan(&c);
-	if (!ret && have && !*c.file)
+	if (!ret && have && !*c.file && !c.n_peers)
 		report_no_file(&c);
 	warn_waiting(&c);
 	conf_free(&c);
@@ -430,5 +430,6 @@ int cmd_attach(int argc, char **argv)
 		return dry_run(&a);
 	if (!ret)
 		ret = require_bpf();
+	output_is_news = true;
 	return ret ?: attach(&a);
 }

@@ -199,6 +199,7 @@ static int do_change(int argc, char **argv, struct change *change)
 				  change->edit == edit_add);
 	if (!ret)
 		ret = require_bpf();
+	output_is_news = true;
 	return ret ?: run_change(change);
 }
 

@@ -146,5 +146,6 @@ int cmd_reload(int argc, char **argv)
 		dry |= c == 'n';
 	}
 	ret = only_iface(argc, argv, &ifname);
+	output_is_news = !dry;
 	return ret ?: reload(ifname, file, dry);
 }

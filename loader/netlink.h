@@ -72,4 +72,7 @@ int neigh_del(uint32_t oif, const struct ip *ip);
  * inner source, which a cloud need not answer. */
 void neigh_use(uint32_t oif, const struct ip *ip);
 
+bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
+		    uint32_t oif, char *buf, size_t len);
+
 #endif

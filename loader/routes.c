@@ -214,3 +214,10 @@ int host_broadcasts(struct ip **out, size_t *n)
 	*n = 0;
 	return OK;
 }
+
+bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
+		    uint32_t oif, char *buf, size_t len)
+{
+	(void)endpoint, (void)local, (void)oif, (void)buf, (void)len;
+	return false;
+}

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The part of the kernel's types that the BPF programs use, trimmed by hand.
- * All of it is UAPI or wire format: nothing here moves between kernels, so
- * nothing is relocated. scripts/check-vmlinux compares sizes, offsets and enum
- * values with the BTF of the running kernel.
+ * Most of it is UAPI or wire format, which does not move between kernels;
+ * scripts/check-vmlinux compares sizes, offsets and enum values with the BTF of
+ * the running kernel. The kernel's own structs at the end are relocated (CO-RE):
+ * of those the script compares that the members are there.
  */
 #ifndef TUNLOAD_VMLINUX_H
 #define TUNLOAD_VMLINUX_H
@@ -29,6 +30,10 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
 	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+enum {
+	BPF_NOEXIST = 1,
 };
 
 enum {
@@ -86,6 +91,16 @@ struct __sk_buff {
 	__u32 gso_segs;
 	__u64 sk;
 	__u32 gso_size;
+};
+
+/* The same, of a socket. */
+struct bpf_sock {
+	__u32 bound_dev_if;
+	__u32 family;
+};
+
+enum {
+	PACKET_OTHERHOST = 3,
 };
 
 enum bpf_adj_room_mode {
@@ -167,5 +182,48 @@ struct icmphdr {
 		__u8 reserved[4];
 	} un;
 };
+
+/* The kernel's own structs: only the members that are read, relocated. */
+#pragma clang attribute push(__attribute__((preserve_access_index)),          \
+			     apply_to = record)
+
+struct in_ifaddr {
+	struct in_ifaddr *ifa_next;
+	__be32 ifa_local;
+};
+
+struct in_device {
+	struct in_ifaddr *ifa_list;
+};
+
+struct list_head {
+	struct list_head *next;
+};
+
+struct inet6_ifaddr {
+	struct in6_addr addr;
+	struct list_head if_list;
+};
+
+struct inet6_dev {
+	struct list_head addr_list;
+};
+
+struct net_device {
+	int ifindex;
+	struct in_device *ip_ptr;
+	struct inet6_dev *ip6_ptr;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	unsigned long _skb_refdst;
+};
+
+#pragma clang attribute pop
 
 #endif

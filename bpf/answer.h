@@ -5,6 +5,7 @@
 
 #include "count.h"
 #include "mss.h"
+#include "own.h"
 #include "tc.h"
 #include "too_big.h"
 
@@ -12,8 +13,8 @@
  * pieces that the helper takes. */
 static __always_inline __s64 csum_quote(struct __sk_buff *skb, const __u32 n)
 {
-	const __u32 piece = 32;
-	__be32 words[8];
+	const __u32 piece = 16; /* the stack is short */
+	__be32 words[4];
 	__s64 sum = 0;
 
 	for (__u32 at = 0; at < n; at += piece) {
@@ -50,19 +51,35 @@ static __always_inline bool csum_pending(struct __sk_buff *skb, __u32 at,
 	       csum_fold(csum_fold(pseudo)) == *field;
 }
 
+static __always_inline bool
+csum_pending4(struct __sk_buff *skb, const struct iphdr *ip, __sum16 *field)
+{
+	__u32 hlen = ip->ihl * 4;
+	__u32 pseudo = csum_bytes(0, &ip->saddr, 8) + bpf_htons(ip->protocol) +
+		       bpf_htons(bpf_ntohs(ip->tot_len) - hlen);
+
+	return !ip4_is_fragment(ip) &&
+	       csum_pending(skb, ETH_HLEN + hlen, ip->protocol, pseudo, field);
+}
+
+/* The same of the IPv4 packet in a frame. A global function, verified once. */
+__attribute__((noinline)) int is_csum_pending(struct __sk_buff *skb)
+{
+	struct iphdr ip;
+	__sum16 field;
+
+	return !bpf_skb_load_bytes(skb, ETH_HLEN, &ip, sizeof(ip)) &&
+	       csum_pending4(skb, &ip, &field);
+}
+
 /* The sum of what is quoted of an IPv4 packet. A header with its checksum sums
  * up to nothing. */
 static __always_inline __s64 csum_quote4(struct __sk_buff *skb,
 					 const struct iphdr *about)
 {
-	__u32 hlen = about->ihl * 4;
-	__u32 pseudo = csum_bytes(0, &about->saddr, 8) +
-		       bpf_htons(about->protocol) +
-		       bpf_htons(bpf_ntohs(about->tot_len) - hlen);
 	__sum16 field;
 
-	if (!ip4_is_fragment(about) &&
-	    csum_pending(skb, ETH_HLEN + hlen, about->protocol, pseudo, &field))
+	if (csum_pending4(skb, about, &field))
 		return (__u16)~field;
 	return csum_quote(skb, QUOTE4);
 }
@@ -105,7 +122,9 @@ static __always_inline int answer(struct __sk_buff *skb, const void *header,
 	    bpf_skb_store_bytes(skb, ETH_ALEN, macs, ETH_ALEN, 0))
 		return TC_ACT_SHOT;
 	/* The kernel's rules for marks are not meant for it. */
-	skb->mark = tc_ingress_attached() ? MARK_ANSWER : 0;
+	skb->mark = 0;
+	if (tc_ingress_attached())
+		own_set(skb, OWN_ANSWER, 0, TL_PEER_NONE);
 	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 

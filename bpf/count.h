@@ -12,19 +12,20 @@
 #define DROP_MASK (0 TL_VERDICTS(VERDICT_DROP_BIT))
 #define QUIET_MASK                                                             \
 	(1ULL << TL_rx_decap | 1ULL << TL_rx_plain | 1ULL << TL_tx_encap |     \
-	 1ULL << TL_tx_plain | 1ULL << TL_tx_tunnelled)
+	 1ULL << TL_tx_plain | 1ULL << TL_tx_tunnelled |                       \
+	 1ULL << TL_tx_fragmented | 1ULL << TL_tx_answered)
 
 _Static_assert(TL_VERDICT_COUNT <= 64, "verdicts fit a mask");
 
 static __always_inline bool is_drop(enum tl_verdict verdict)
 {
-	return DROP_MASK >> verdict & 1;
+	return DROP_MASK >> (verdict & 63) & 1;
 }
 
 /* Verdicts of interest to somebody who watches. */
 static __always_inline bool is_reported(enum tl_verdict verdict)
 {
-	return !(QUIET_MASK >> verdict & 1);
+	return !(QUIET_MASK >> (verdict & 63) & 1);
 }
 
 /* A packet, its verdict, and for whom it is counted. */
@@ -46,11 +47,18 @@ static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
 	counter->bytes += o->bytes;
 }
 
-/* The counters of a peer on this CPU, made with its first packet. */
+static const struct tl_peer_stats no_stats;
+
+/* The counters of a peer on this CPU, made with its first packet; NULL: there
+ * is no such peer, or no memory. */
 static __always_inline struct tl_peer_stats *peer_stats_of(__u32 peer)
 {
 	struct tl_stats_key key = {peer, bpf_get_smp_processor_id()};
+	struct tl_peer_stats *stats = bpf_map_lookup_elem(&peer_stats, &key);
 
+	if (stats || !bpf_map_lookup_elem(&peers, &peer))
+		return stats;
+	bpf_map_update_elem(&peer_stats, &key, &no_stats, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&peer_stats, &key);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What becomes of a packet that leaves: find the peer by the inner destination,
- * check, and say what to put in front. */
+/* What becomes of a packet that leaves towards a gateway: check it against its
+ * peer, and say what to put in front. */
 #ifndef TUNLOAD_EGRESS_H
 #define TUNLOAD_EGRESS_H
 
@@ -12,10 +12,11 @@ struct tx {
 	struct outcome outcome;
 	struct inner inner;
 	const struct tl_peer *peer;
-	__u32 mtu;    /* the peer's, configured or learnt */
-	__u32 syn_at; /* of a SYN: where its TCP header is, else 0 */
-	__u32 excess; /* bytes that the segments of a super-packet are too long
-		       */
+	__u32 mtu;     /* the peer's, configured or learnt */
+	__u32 payload; /* bytes behind the inner header */
+	__u32 syn_at;  /* of a SYN: where its TCP header is, else 0 */
+	__u32 excess;  /* bytes that the segments of a super-packet are too long
+			*/
 };
 
 /* The first four bytes behind the IP header: the ports. */
@@ -59,6 +60,35 @@ static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
 	return TL_tx_encap;
 }
 
+/* What must not leave its link, a gateway's least of all: it is only the
+ * likeness of a neighbour. */
+static __always_inline bool stays_on_link(const struct ip_info *ip)
+{
+	if (ip->family == 6)
+		return ip6_is_link_local(ip->src) || ip6_is_link_scope(ip->dst);
+	return ip4_is_link_scope(*(const __be32 *)ip->dst);
+}
+
+static __always_inline bool has_local(const struct tl_peer *peer)
+{
+	const __u32 *a = (const __u32 *)peer->local;
+
+	return a[0] | a[1] | a[2] | a[3];
+}
+
+/* An IPv4 packet that may be fragmented, without options: those would have to
+ * be sorted into the fragments (RFC 791 3.1). */
+static __always_inline bool can_fragment(const struct view *v,
+					 const struct ip_info *ip,
+					 const struct tx *tx)
+{
+	const struct iphdr *ip4 = v->at;
+
+	return ip->family == 4 && ip->hlen == IP4_HLEN &&
+	       (const void *)(ip4 + 1) <= v->end &&
+	       !(ip4->frag_off & bpf_htons(IP4_DF)) && tx->mtu >= IP4_HLEN + 8;
+}
+
 /* Size against the peer's MTU. gso_size: bytes of payload in each segment of a
  * super-packet, else 0. */
 static __always_inline enum tl_verdict check_size(const struct view *v,
@@ -75,6 +105,8 @@ static __always_inline enum tl_verdict check_size(const struct view *v,
 		tx->excess = size - mtu;
 		return TL_tx_encap;
 	}
+	if (!gso_size && can_fragment(v, ip, tx))
+		return TL_tx_fragmented;
 	return !gso_size && !tx->inner.df ? TL_tx_encap : TL_tx_too_big;
 }
 
@@ -122,41 +154,44 @@ static __always_inline __u32 syn_at(const struct view *v,
 	return ip->hlen;
 }
 
-/* The verdict for the packet whose IP header is at v->at. Changes nothing. */
-static __always_inline enum tl_verdict
-egress(const struct view *v, __be16 proto, __u32 gso_size, struct tx *tx)
+/* The verdict for a packet to the gateway of that peer, whose IP header is at
+ * v->at. Changes nothing. */
+static __always_inline enum tl_verdict egress(const struct view *v,
+					      __be16 proto, __u32 gso_size,
+					      __u32 peer, struct tx *tx)
 {
-	const struct tl_prefix *prefix;
 	enum parse_result result = PARSE_MALFORMED;
 	enum tl_verdict verdict;
 	struct ip_info ip = {};
 
 	tx->outcome.bytes = v->len;
+	tx->outcome.peer = peer;
+	tx->peer = bpf_map_lookup_elem(&peers, &peer);
+	if (!tx->peer)
+		return TL_tx_stale_peer;
+	if ((tx->peer->family != 4 && tx->peer->family != 6) ||
+	    !has_local(tx->peer))
+		return TL_tx_waiting;
 	if (proto == bpf_htons(ETH_P_IP))
 		result = parse_ip4(v->at, v->end, &ip);
 	else if (proto == bpf_htons(ETH_P_IPV6))
 		result = parse_ip6_header(v->at, v->end, &ip);
-	if (!ip.family)
-		return TL_tx_plain;
-	prefix = find_prefix(ip.family, ip.dst);
-	if (!prefix || prefix->peer == TL_PEER_NONE)
-		return TL_tx_plain;
-
-	tx->outcome.peer = prefix->peer;
-	tx->peer = bpf_map_lookup_elem(&peers, &prefix->peer);
-	if (!tx->peer || (tx->peer->family != 4 && tx->peer->family != 6))
-		return TL_tx_stale_peer;
-	if (result != PARSE_OK ||
+	else
+		return TL_tx_neighbour;
+	if (!ip.family || result != PARSE_OK ||
 	    (!gso_size && (ip.tot_len > v->len || ip.tot_len < ip.hlen)))
 		return TL_tx_bad_inner;
 	/* What is behind the inner packet is not part of it. */
 	if (!gso_size)
 		tx->outcome.bytes = ip.tot_len;
+	if (stays_on_link(&ip))
+		return TL_tx_neighbour;
 	verdict = check_loop(tx->peer, &ip);
 	if (verdict != TL_tx_encap)
 		return verdict;
 	tx->mtu = peer_mtu(tx->peer);
 	tx->syn_at = syn_at(v, &ip);
+	tx->payload = tx->outcome.bytes - ip.hlen;
 	fill_inner(v, &ip, tx);
 	return check_size(v, &ip, gso_size, tx);
 }

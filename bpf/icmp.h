@@ -175,6 +175,16 @@ static __always_inline bool find_message(const struct view *v,
 	return rx->message_len >= ICMP_HLEN + quoted_hlen;
 }
 
+/* A neighbour advertisement from the wire: its target is no gateway, whoever
+ * sends it (RFC 4861 4.4). */
+static __always_inline enum tl_verdict
+advertisement(const struct view *v, const void *target, struct rx *rx)
+{
+	if (target + 16 > v->end)
+		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
+	return is_gateway6(target) ? TL_rx_gateway : TL_rx_plain;
+}
+
 /* An ICMP packet: an error that quotes an outer packet of ours to a peer is
  * counted for that peer once it is verified; the kernel gets it all the same.
  */
@@ -190,6 +200,8 @@ static __always_inline enum tl_verdict icmp(const struct view *v,
 
 	if (quoted_at > v->end)
 		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
+	if (ip->family == 6 && icmp->type == ND_ADVERTISEMENT)
+		return advertisement(v, quoted_at, rx);
 	verdict = icmp_verdict(ip->family, icmp->type, icmp->code);
 	if (verdict == TL_rx_plain)
 		return verdict;

@@ -42,7 +42,7 @@ guard(const struct ip_info *ip, enum tl_verdict verdict, struct rx *rx)
 
 /* The inner source: possible, not our own, and within what the peer may use
  * (RFC 4213 3.6). */
-static __always_inline enum tl_verdict check_source(__u8 family,
+static __always_inline enum tl_verdict check_source(const __u8 family,
 						    const void *src, __u32 peer)
 {
 	const struct tl_prefix *prefix;
@@ -55,12 +55,31 @@ static __always_inline enum tl_verdict check_source(__u8 family,
 		return TL_rx_not_allowed;
 	if (prefix->flags & TL_PREFIX_F_OWN)
 		return TL_rx_own_source;
-	return prefix->peer == peer ? TL_rx_decap : TL_rx_not_allowed;
+	return prefix->peer == peer || is_shared(prefix, family, src, peer)
+		       ? TL_rx_decap
+		       : TL_rx_not_allowed;
+}
+
+/* An IPv4 destination that only a neighbour on the wire may send to: of link
+ * scope, or the broadcast address of one of our networks. A prefix that has one
+ * is of 30 bits at most: most addresses need no look-up. */
+static __always_inline enum tl_verdict check_neighbour4(const struct iphdr *ip)
+{
+	struct tl_broadcast key;
+
+	if (ip4_is_link_scope(ip->daddr))
+		return TL_rx_neighbour;
+	if (~bpf_ntohl(ip->daddr) & 3)
+		return TL_rx_decap;
+	__builtin_memcpy(key.addr, &ip->daddr, 4);
+	return bpf_map_lookup_elem(&broadcasts, &key) ? TL_rx_neighbour
+						      : TL_rx_decap;
 }
 
 /*
  * What only a neighbour on the wire may send.
- * A link-local destination does not leave its link (RFC 4291 2.5.6); without
+ * A link-local destination does not leave its link (RFC 4291 2.5.6), nor does
+ * multicast of that scope (2.7); without
  * this the address of the outer interface would be reached from afar.
  * Neighbour discovery is believed for its hop limit of 255, with which it
  * cannot have come through a router (RFC 4861 11.2). A tunnel leaves the hop
@@ -70,14 +89,14 @@ static __always_inline enum tl_verdict check_source(__u8 family,
  * 5).
  */
 static __always_inline enum tl_verdict
-check_neighbour(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
+check_neighbour6(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
 {
 	const __u8 *type = (const void *)(ip + 1);
 
 	/* Never so; the verifier has forgotten that. */
 	if ((const void *)(ip + 1) > v->end)
 		return TL_rx_bad_inner;
-	if (ip6_is_link_local(&ip->daddr))
+	if (ip6_is_link_scope(&ip->daddr))
 		return TL_rx_neighbour;
 	if (ip->hop_limit != HOP_LIMIT_ND)
 		return TL_rx_decap;
@@ -99,7 +118,6 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 	const struct ipv6hdr *ip6 = at;
 	const struct iphdr *ip4 = at;
 	enum tl_verdict verdict;
-	const void *src;
 	__u8 tos;
 
 	rx->inner_family = inner_family(outer->proto);
@@ -111,19 +129,20 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 		if (verdict != TL_rx_decap)
 			return verdict;
 		rx->outcome.bytes = bpf_ntohs(ip4->tot_len);
-		src = &ip4->saddr;
 		tos = ip4->tos;
+		verdict = check_source(4, &ip4->saddr, rx->outcome.peer);
+		if (verdict == TL_rx_decap)
+			verdict = check_neighbour4(ip4);
 	} else {
 		verdict = check_inner6(at, v->end, rx->outcome.bytes);
 		if (verdict != TL_rx_decap)
 			return verdict;
 		rx->outcome.bytes = IP6_HLEN + bpf_ntohs(ip6->payload_len);
-		src = &ip6->saddr;
 		tos = ip6_tclass(ip6);
+		verdict = check_source(6, &ip6->saddr, rx->outcome.peer);
+		if (verdict == TL_rx_decap)
+			verdict = check_neighbour6(v, ip6, rx);
 	}
-	verdict = check_source(rx->inner_family, src, rx->outcome.peer);
-	if (verdict == TL_rx_decap && rx->inner_family == 6)
-		verdict = check_neighbour(v, ip6, rx);
 	if (verdict != TL_rx_decap)
 		return verdict;
 	rx->ecn = ecn_decap(tos, outer->tos);
@@ -141,7 +160,7 @@ tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 
 	if (outer->fragment)
 		return TL_rx_fragment;
-	/* Who has no counters does not exist. */
+	/* A peer that does not exist has no counters. */
 	rx->outcome.stats = peer_stats_of(rx->outcome.peer);
 	if (!rx->outcome.stats)
 		return TL_rx_stale_peer;
@@ -175,10 +194,23 @@ static __always_inline enum tl_verdict classify(const struct view *v,
 		return result == PARSE_OK ? tunnelled(v, ip, rx)
 					  : TL_rx_bad_outer;
 	}
+	if (ip->family == 6 && is_gateway6(ip->src))
+		return TL_rx_gateway;
 	if (!ip->fragment &&
 	    ip->proto == (ip->family == 4 ? NEXT_ICMP : NEXT_ICMPV6))
 		return icmp(v, ip, rx);
 	return TL_rx_plain;
+}
+
+/* ARP from the wire: nobody there has a gateway's address. */
+static __always_inline enum tl_verdict arp(const struct view *v, struct rx *rx)
+{
+	const struct arp_packet *arp = v->at;
+
+	if ((const void *)(arp + 1) > v->end)
+		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
+	return arp_is_ip4(arp) && is_gateway4(arp->spa) ? TL_rx_gateway
+							: TL_rx_plain;
 }
 
 /*
@@ -199,6 +231,8 @@ static __always_inline enum tl_verdict ingress(const struct view *v,
 		result = parse_ip4(v->at, v->end, &ip);
 	else if (proto == bpf_htons(ETH_P_IPV6))
 		result = parse_ip6(v->at, v->end, &ip);
+	else if (proto == bpf_htons(ETH_P_ARP))
+		return arp(v, rx);
 	if (!ip.family)
 		return result == PARSE_SHORT
 			       ? need_more(v, rx, TL_rx_plain, TL_rx_plain)

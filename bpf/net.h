@@ -43,6 +43,7 @@ typedef _Bool bool;
 #define ETH_ALEN     6
 #define ETH_HLEN     14
 #define ETH_P_IP     0x0800
+#define ETH_P_ARP    0x0806
 #define ETH_P_IPV6   0x86DD
 #define ETH_P_8021Q  0x8100
 #define ETH_P_8021AD 0x88A8
@@ -84,6 +85,9 @@ static __always_inline __u32 forget(__u32 x, __u32 unknown)
 #define IP4_DF		0x4000
 #define IP4_MF		0x2000
 #define IP4_OFFSET_MASK 0x1fff
+
+/* The same of the IPv6 fragment header (RFC 8200 4.5): offset, or more. */
+#define IP6_OFFSET_OR_MORE 0xfff9
 
 #define IP4_HLEN     20U
 #define IP4_HLEN_MAX 60U /* with options */

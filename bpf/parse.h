@@ -11,8 +11,8 @@
 #include "net.h"
 #include "layout.h"
 
-/* Hop-by-hop and destination options headers that are skipped in front of 4/41:
- * one of each is what RFC 8200 4.1 recommends, RFC 2473 4.1.1 adds one. */
+/* Extension headers that are skipped in front of 4/41: one of each is what RFC
+ * 8200 4.1 recommends, RFC 2473 4.1.1 adds one. */
 #define MAX_OPTIONS_HEADERS 4
 #define IP6_HLEN_MASK	    0x3fff /* holds every length with so many */
 
@@ -71,27 +71,57 @@ parse_ip4(const void *at, const void *end, struct ip_info *out)
 	return PARSE_OK;
 }
 
+/* One extension header in front of what is carried, of those that are skipped:
+ * hop-by-hop and destination options (a Linux peer puts its tunnel
+ * encapsulation limit into one, RFC 2473 5.1), a routing header with no
+ * segments left (RFC 8200 4.4), the fragment header of a packet that is whole
+ * (RFC 6946 4). False: it is none of them. */
+static __always_inline bool is_skipped(__u8 proto, const struct frag_hdr *ext)
+{
+	const __u8 *byte = (const __u8 *)ext;
+
+	if (proto == NEXT_HOP_BY_HOP || proto == NEXT_DEST_OPTIONS)
+		return true;
+	if (proto == NEXT_ROUTING)
+		return byte[3] == 0; /* segments left */
+	return proto == NEXT_FRAGMENT &&
+	       !(ext->frag_off & bpf_htons(IP6_OFFSET_OR_MORE));
+}
+
+static __always_inline bool is_extension(__u8 proto)
+{
+	return proto == NEXT_HOP_BY_HOP || proto == NEXT_DEST_OPTIONS ||
+	       proto == NEXT_ROUTING || proto == NEXT_FRAGMENT;
+}
+
 /*
- * Walks over hop-by-hop and destination options headers; a Linux peer puts its
- * tunnel encapsulation limit into one (RFC 2473 5.1). A fragment header
- * ends the walk: *fragment is set and *proto is the header's. *off and *proto
- * move along.
+ * Walks over the extension headers that are skipped. The header of a fragment
+ * ends the walk: out->fragment is set and out->proto is what it says follows.
+ * out->hlen and out->proto move along.
  */
 static __always_inline enum parse_result
-skip_options(const void *at, const void *end, struct ip_info *out)
+skip_extensions(const void *at, const void *end, struct ip_info *out)
 {
 	for (int i = 0; i <= MAX_OPTIONS_HEADERS; i++) {
-		const struct ipv6_opt_hdr *opt = at + out->hlen;
+		const struct frag_hdr *ext = at + out->hlen;
 
-		if (out->proto != NEXT_HOP_BY_HOP &&
-		    out->proto != NEXT_DEST_OPTIONS)
+		if (!is_extension(out->proto))
 			return PARSE_OK;
 		if (i == MAX_OPTIONS_HEADERS)
 			break;
-		if ((const void *)(opt + 1) > end)
+		if ((const void *)(ext + 1) > end)
 			return PARSE_SHORT;
-		out->proto = opt->nexthdr;
-		out->hlen += (opt->hdrlen + 1) * 8;
+		if (!is_skipped(out->proto, ext)) {
+			out->fragment = out->proto == NEXT_FRAGMENT;
+			if (out->fragment)
+				out->proto = ext->nexthdr;
+			return PARSE_OK;
+		}
+		/* The fragment header has a reserved byte for its length. */
+		out->hlen += out->proto == NEXT_FRAGMENT
+				     ? 8
+				     : (ext->reserved + 1) * 8;
+		out->proto = ext->nexthdr;
 	}
 	return PARSE_MANY_OPTIONS;
 }
@@ -122,21 +152,13 @@ static __always_inline enum parse_result
 parse_ip6(const void *at, const void *end, struct ip_info *out)
 {
 	enum parse_result result = parse_ip6_header(at, end, out);
-	const struct frag_hdr *frag;
 
 	if (result != PARSE_OK)
 		return result;
-	result = skip_options(at, end, out);
+	result = skip_extensions(at, end, out);
 	out->hlen = forget(out->hlen, out->tot_len) & IP6_HLEN_MASK;
 	out->proto = forget(out->proto, out->tot_len);
-	if (result != PARSE_OK || out->proto != NEXT_FRAGMENT)
-		return result;
-	frag = at + out->hlen;
-	if ((const void *)(frag + 1) > end)
-		return PARSE_SHORT;
-	out->fragment = true;
-	out->proto = frag->nexthdr;
-	return PARSE_OK;
+	return result;
 }
 
 /* The family that protocol number 4 or 41 announces. */

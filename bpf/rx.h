@@ -3,8 +3,8 @@
 #ifndef TUNLOAD_RX_H
 #define TUNLOAD_RX_H
 
-#include "checksum.h"
 #include "count.h"
+#include "gateway.h"
 
 /* Not a verdict: more of the packet has to be made readable first. */
 #define NEED_MORE TL_VERDICT_COUNT
@@ -103,6 +103,30 @@ static __always_inline const struct tl_prefix *find_prefix(__u8 family,
 		__builtin_memcpy(key.addr, addr, sizeof(key.addr));
 		return bpf_map_lookup_elem(&prefixes6, &key);
 	}
+}
+
+/* Is a prefix that several peers share that peer's, too? What the peer may use
+ * is looked up with its id fixed; a longer prefix of others goes first. */
+static __always_inline bool is_shared(const struct tl_prefix *prefix,
+				      __u8 family, const void *addr, __u32 peer)
+{
+	struct tl_shared key = {.prefixlen = 32 + 128};
+	const struct tl_shared_len *found;
+	__be32 id = bpf_htonl(peer);
+
+	if (!(prefix->flags & TL_PREFIX_F_SHARED))
+		return false;
+	__builtin_memcpy(key.peer, &id, sizeof(key.peer));
+	if (family == 4) {
+		key.addr[10] = 0xff;
+		key.addr[11] = 0xff;
+		__builtin_memcpy(key.addr + 12, addr, 4);
+	} else {
+		__builtin_memcpy(key.addr, addr, 16);
+	}
+	found = bpf_map_lookup_elem(&shared, &key);
+	return found &&
+	       found->prefixlen == prefix->flags >> TL_PREFIX_LEN_SHIFT;
 }
 
 #endif

@@ -37,6 +37,26 @@ static __always_inline bool ip6_is_link_local(const void *addr)
 	return a[0] == 0xfe && a[1] >> 6 == 2;
 }
 
+/* An IPv4 destination that only a neighbour on the wire may send to: loopback,
+ * link-local (RFC 3927 2.7), 224.0.0.0/24 (RFC 5771 4), class E with the
+ * limited broadcast, and this network. */
+static __always_inline bool ip4_is_link_scope(__be32 addr)
+{
+	__u32 a = bpf_ntohl(addr);
+
+	return a >> 24 == 0 || a >> 24 == 127 || a >> 16 == 0xa9fe ||
+	       a >> 8 == 0xe00000 || a >> 28 == 0xf;
+}
+
+/* The same for IPv6: link-local, and multicast of the interface or link (RFC
+ * 4291 2.5.6, 2.7). */
+static __always_inline bool ip6_is_link_scope(const void *addr)
+{
+	const __u8 *a = addr;
+
+	return ip6_is_link_local(addr) || (a[0] == 0xff && (a[1] & 0xf) <= 2);
+}
+
 /* Solicitations, advertisements and redirects of RFC 4861 4. */
 static __always_inline bool icmp6_is_nd(__u8 type)
 {

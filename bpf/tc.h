@@ -10,12 +10,4 @@
 #define BPF_F_RECOMPUTE_CSUM 1
 #define BPF_F_INGRESS	     1
 
-/* On our own answers to inner sources, on their way in: "tunl". The mark of
- * what arrives otherwise is 0. */
-#define MARK_ANSWER 0x74756e6c
-
-/* In skb->tc_index, of a packet that comes by again because the kernel was
- * asked for its next hop: "tl". */
-#define TC_INDEX_SENT 0x746c
-
 #endif

@@ -3,8 +3,12 @@
 #include "answer.h"
 #include "clamp.h"
 #include "egress.h"
+#include "fragment.h"
+#include "kernel.h"
+#include "next_hop.h"
 #include "report.h"
 #include "resize.h"
+#include "solicit.h"
 #include "vlan.h"
 #include "xdp.h"
 
@@ -121,10 +125,8 @@ int tc_ingress(struct __sk_buff *skb)
 	struct rx rx = {};
 	struct view view;
 
-	if (skb->mark == MARK_ANSWER) {
-		skb->mark = 0;
+	if (own_take(skb) == OWN_ANSWER)
 		return TC_ACT_UNSPEC;
-	}
 	for (int i = 0; i < 2; i++) {
 		make_readable(skb, need);
 		view = skb_view(skb, link_len);
@@ -175,9 +177,10 @@ static __always_inline bool make_room(struct __sk_buff *skb,
 	return !bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, KEEP_GSO);
 }
 
-/* The outer header with the EtherType in front of it, written in one go. */
+/* The link layer header and the outer one, written in one go. */
 struct outer_header {
-	__be16 pad;
+	__be16 pad; /* the IP header is aligned behind it */
+	__u8 macs[2 * ETH_ALEN];
 	__be16 ethertype;
 	union {
 		struct iphdr ip4;
@@ -185,7 +188,23 @@ struct outer_header {
 	};
 };
 
-static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx)
+/* hop NULL: the addresses of the frame stay as they are. */
+static __always_inline bool store_outer(struct __sk_buff *skb,
+					struct outer_header *outer,
+					__u32 family,
+					const struct tl_next_hop *hop)
+{
+	__u32 len = outer_header_len(family);
+
+	if (!hop)
+		return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET,
+					    &outer->ethertype, 2 + len, 0);
+	__builtin_memcpy(outer->macs, hop->macs, sizeof(outer->macs));
+	return !bpf_skb_store_bytes(skb, 0, outer->macs, ETH_HLEN + len, 0);
+}
+
+static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx,
+				     const struct tl_next_hop *hop)
 {
 	__u8 family = tx->peer->family;
 	struct outer_header outer;
@@ -202,24 +221,8 @@ static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx)
 			  tx->inner.df ? 0 : bpf_get_prandom_u32() | 1);
 	else
 		build_ip6(&outer.ip6, tx->peer, &tx->inner);
-	return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &outer.ethertype,
-				    2 + outer_header_len(family), 0) &&
+	return store_outer(skb, &outer, family, hop) &&
 	       (!reload || reload_protocol(skb));
-}
-
-/*
- * The frame carries the link layer address of the outer next hop, because the
- * loader's route leads there; then it can go out as it is. An IPv6 route cannot
- * lead to an IPv4 next hop, so for 6in4 the FIB has to be asked; the packet
- * then passes this hook once more.
- */
-static __always_inline int tc_send(struct __sk_buff *skb, const struct tx *tx)
-{
-	if (tx->inner.family == 6 && tx->peer->family == 4) {
-		skb->tc_index = TC_INDEX_SENT;
-		return bpf_redirect_neigh(skb->ifindex, 0, 0, 0);
-	}
-	return TC_ACT_UNSPEC;
 }
 
 /* What may be fragmented on its way has to get out of this interface first, and
@@ -253,34 +256,164 @@ static __always_inline struct view egress_view(struct __sk_buff *skb)
 	return skb_view(skb, ETH_HLEN);
 }
 
+/* Is this hook that of the interface, and not a test run's? Those carry no
+ * route and have no addresses. */
+static __always_inline bool is_on_interface(const struct __sk_buff *skb)
+{
+	const __u32 zero = 0;
+	const struct tl_interface *iface =
+		bpf_map_lookup_elem(&interface, &zero);
+
+	return iface && iface->ifindex == skb->ifindex;
+}
+
+/* A global function, which is verified once. */
+__attribute__((noinline)) int has_source(struct __sk_buff *skb, __u32 peer)
+{
+	const struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
+
+	return p && is_address_here(skb, p->family, p->local);
+}
+
+/*
+ * What the maps cannot know of a packet that is to be encapsulated: that it
+ * gets out of the interface, and from an address that is there. The latter as
+ * often as the next hop is asked for.
+ */
+static __always_inline enum tl_verdict
+check_device(struct __sk_buff *skb, const struct tx *tx, bool known)
+{
+	if (exceeds_device(skb, tx))
+		return TL_tx_too_big;
+	if (!known && is_on_interface(skb) &&
+	    !has_source(skb, tx->outcome.peer))
+		return TL_tx_no_source;
+	return TL_tx_encap;
+}
+
+/* Fragments need a checksum that is complete, and our own marks. Where they
+ * cannot be had the source is told to send less. */
+static __always_inline bool fragment(struct __sk_buff *skb, const struct tx *tx)
+{
+	return own_secret && !is_csum_pending(skb) &&
+	       !send_fragments(skb, tx->payload, fragment_len(tx->mtu),
+			       tx->outcome.peer);
+}
+
+/* Counts a frame that is not tunnelled. A global function, verified once. */
+__attribute__((noinline)) int count_frame(struct __sk_buff *skb, __u32 verdict,
+					  __u32 peer)
+{
+	struct outcome outcome = {verdict, peer, skb->len - ETH_HLEN, NULL};
+
+	if (is_reported(verdict))
+		report_skb(skb, ETH_HLEN, verdict, peer, outcome.bytes);
+	count(&outcome);
+	return is_drop(verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+/* Answers the ARP request or neighbour solicitation for a gateway that the
+ * frame is. Returns the action, or NOT_SOLICITED. A global function, verified
+ * once. */
+__attribute__((noinline)) int to_solicited(struct __sk_buff *skb)
+{
+	struct solicited s = solicited(skb);
+
+	if (!s.family)
+		return NOT_SOLICITED;
+	if (is_on_interface(skb) && looks_foreign(skb))
+		return count_frame(skb, TL_tx_not_routed, s.peer);
+	if (!bpf_map_lookup_elem(&peers, &s.peer))
+		return count_frame(skb, TL_tx_stale_peer, s.peer);
+	count_frame(skb, TL_tx_answered, s.peer);
+	return s.family == 4 ? answer_arp(skb, s.peer) : answer_nd(skb, s.peer);
+}
+
+/* An inner packet to the gateway of a peer. Returns the action. */
+static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
+				      bool fragmented)
+{
+	const struct tl_next_hop *hop;
+	struct tx tx = {};
+	struct view view = egress_view(skb);
+	enum tl_verdict verdict;
+	int action;
+
+	verdict = egress(&view, skb->protocol, skb->gso_size, peer, &tx);
+	if (!fragmented && is_on_interface(skb) && !is_routed_here(skb))
+		verdict = TL_tx_not_routed;
+	hop = next_hop_known(peer, bpf_ktime_get_coarse_ns());
+	if (verdict == TL_tx_neighbour) {
+		action = to_solicited(skb);
+		if (action != NOT_SOLICITED)
+			return action;
+	}
+	if (verdict == TL_tx_encap)
+		verdict = check_device(skb, &tx, hop);
+	if (verdict == TL_tx_fragmented && !fragment(skb, &tx))
+		verdict = TL_tx_too_big;
+	if (verdict == TL_tx_encap && !tc_encap(skb, &tx, hop))
+		verdict = TL_tx_error;
+	tx.outcome.verdict = verdict;
+	if (is_reported(verdict))
+		report_skb(skb, ETH_HLEN, verdict, peer, tx.outcome.bytes);
+	count(&tx.outcome);
+	if (verdict == TL_tx_too_big)
+		return tx.inner.family == 4 ? answer4(skb, tx.mtu)
+					    : answer6(skb, tx.mtu);
+	if (verdict == TL_tx_tunnelled)
+		return next_hop_ask(skb, TL_PEER_NONE);
+	if (verdict != TL_tx_encap)
+		return TC_ACT_SHOT;
+	return hop ? TC_ACT_UNSPEC : next_hop_ask(skb, peer);
+}
+
+/* An outer packet with the link layer header that the kernel has found. That of
+ * a gateway: its route leads into a tunnel again. */
+static __always_inline int sent(struct __sk_buff *skb, const __u8 *mac)
+{
+	__u32 peer = skb->cb[OWN_CB_PEER], gateway;
+
+	skb->mark = skb->cb[OWN_CB_DATA];
+	if (is_gateway_mac(mac, &gateway))
+		return count_frame(skb, TL_tx_loop, gateway);
+	if (peer != TL_PEER_NONE)
+		next_hop_learn(skb, peer);
+	return TC_ACT_UNSPEC;
+}
+
+/* Frames that may ask for a gateway; a probe of one that is known goes to the
+ * gateway itself, and in IPv6 shows as a packet that must not leave its link.
+ */
+static __always_inline bool may_solicit(const struct __sk_buff *skb,
+					const __u8 *mac)
+{
+	return skb->protocol == bpf_htons(ETH_P_ARP) ||
+	       (skb->protocol == bpf_htons(ETH_P_IPV6) && mac[0] & 1);
+}
+
 SEC("tc")
 int tc_egress(struct __sk_buff *skb)
 {
-	struct tx tx = {};
-	struct view view;
+	enum own_kind own = own_take(skb);
+	__u8 mac[ETH_ALEN];
+	__u32 peer;
+	int action;
 
-	if (skb->tc_index == TC_INDEX_SENT) {
-		skb->tc_index = 0;
-		return TC_ACT_UNSPEC;
+	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+		return count_frame(skb, TL_tx_plain, TL_PEER_NONE);
+	if (own == OWN_SENT)
+		return sent(skb, mac);
+	if (own == OWN_FRAGMENT && cut_fragment(skb))
+		return count_frame(skb, TL_tx_error, skb->cb[OWN_CB_PEER]);
+	if (may_solicit(skb, mac)) {
+		action = to_solicited(skb);
+		if (action != NOT_SOLICITED)
+			return action;
 	}
-	view = egress_view(skb);
-	tx.outcome.verdict = egress(&view, skb->protocol, skb->gso_size, &tx);
-
-	if (tx.outcome.verdict == TL_tx_encap && exceeds_device(skb, &tx))
-		tx.outcome.verdict = TL_tx_too_big;
-	if (tx.outcome.verdict == TL_tx_encap && !tc_encap(skb, &tx))
-		tx.outcome.verdict = TL_tx_error;
-	if (is_reported(tx.outcome.verdict))
-		report_skb(skb, ETH_HLEN, tx.outcome.verdict, tx.outcome.peer,
-			   tx.outcome.bytes);
-	count(&tx.outcome);
-	if (tx.outcome.verdict == TL_tx_too_big)
-		return tx.inner.family == 4 ? answer4(skb, tx.mtu)
-					    : answer6(skb, tx.mtu);
-	if (is_drop(tx.outcome.verdict))
-		return TC_ACT_SHOT;
-	return tx.outcome.verdict == TL_tx_encap ? tc_send(skb, &tx)
-						 : TC_ACT_UNSPEC;
+	if (!is_gateway_mac(mac, &peer))
+		return count_frame(skb, TL_tx_plain, TL_PEER_NONE);
+	return to_gateway(skb, peer, own == OWN_FRAGMENT);
 }
 
 char LICENSE[] SEC("license") = "GPL";

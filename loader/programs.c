@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "bpf_log.h"
@@ -91,6 +92,24 @@ static void skip_modules(struct tunload_bpf *skel)
 	bpf_log_start(); /* it has complained of that */
 }
 
+/* What the data plane knows its own skbs by (bpf/own.h), and whether it may
+ * read the kernel's structs (bpf/kernel.h; a lockdown may forbid it). */
+static int set_constants(struct tunload_bpf *skel)
+{
+	uint64_t secret = 0;
+
+	while (!secret)
+		if (getrandom(&secret, sizeof(secret), 0) != sizeof(secret))
+			return fail("cannot get random numbers: %s",
+				    strerror(errno));
+	skel->rodata->own_secret = secret;
+	skel->rodata->can_read_kernel =
+		libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS,
+					BPF_FUNC_probe_read_kernel, NULL) == 1;
+	bpf_log_start(); /* the probe may have complained */
+	return OK;
+}
+
 static int open_object(struct programs *g)
 {
 	bpf_log_start();
@@ -100,7 +119,10 @@ static int open_object(struct programs *g)
 		return fail("cannot open the BPF object: %s", strerror(errno));
 	skip_modules(g->skel);
 	bpf_map__set_max_entries(g->skel->maps.peer_stats, stats_rows());
-	return OK;
+	if (!set_constants(g->skel))
+		return OK;
+	programs_close(g);
+	return FAILED;
 }
 
 int programs_try(void)

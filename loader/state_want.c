@@ -237,7 +237,7 @@ static bool guarded(const struct owned *o)
 static int want_owned(struct state_tables *want, const struct owned *o,
 		      size_t n)
 {
-	uint32_t flags = n > 1 ? TL_PREFIX_F_SHARED : 0;
+	uint32_t flags = 0;
 	uint32_t first = o->peer->id;
 	int ret = OK;
 
@@ -249,6 +249,9 @@ static int want_owned(struct state_tables *want, const struct owned *o,
 		if (n > 1)
 			ret = want_shared(want, &o[i]);
 	}
+	if (n > 1)
+		flags |= TL_PREFIX_F_SHARED |
+			 o->prefix->len << TL_PREFIX_LEN_SHIFT;
 	return ret ?: want_prefix(want, o->prefix, first, flags);
 }
 

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What only the kernel's own structs tell about an skb at tc egress: whether
+ * this host has routed it to this interface, and which addresses that has.
+ * Reading them takes CAP_PERFMON, and no lockdown of the kernel's memory; where
+ * it is refused the loader clears can_read_kernel.
+ */
+#ifndef TUNLOAD_KERNEL_H
+#define TUNLOAD_KERNEL_H
+
+#include "net.h"
+#include <bpf/bpf_core_read.h>
+
+const volatile bool can_read_kernel = true;
+
+/* The lowest bit of _skb_refdst says that no reference is held (SKB_DST_NOREF),
+ * the next two are flags of pointers in general. */
+#define DST_POINTER_MASK (~7UL)
+
+#define AF_INET	 2
+#define AF_INET6 10
+
+/* Frames of a bridge keep the type and interface they came in with; those of a
+ * packet socket or a tap belong to a socket that is not IP's. */
+static __always_inline bool looks_foreign(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = (struct bpf_sock *)(long)skb->sk;
+
+	if (skb->pkt_type == PACKET_OTHERHOST)
+		return true;
+	if (!sk)
+		return false;
+	sk = bpf_sk_fullsock(sk);
+	return sk && sk->family != AF_INET && sk->family != AF_INET6;
+}
+
+/*
+ * The kernel's routing has sent this skb out of the interface of this hook: the
+ * route that it carries leads there. What a bridge forwards or a packet socket
+ * sends carries none; what comes from a macvlan or ipvlan carries one that
+ * leads to that device.
+ */
+static __always_inline bool is_routed_here(struct __sk_buff *skb)
+{
+	struct sk_buff *kernel = (struct sk_buff *)skb;
+	struct dst_entry *dst;
+	unsigned long ref = 0;
+
+	if (!can_read_kernel)
+		return !looks_foreign(skb);
+	bpf_core_read(&ref, sizeof(ref), &kernel->_skb_refdst);
+	dst = (struct dst_entry *)(ref & DST_POINTER_MASK);
+	return dst && (__u32)BPF_CORE_READ(dst, dev, ifindex) == skb->ifindex;
+}
+
+/* Interfaces with more addresses than that are not searched to their end: then
+ * the address is taken to be there. */
+#define ADDRESSES_SEARCHED 128
+
+static __always_inline bool has_address4(const struct net_device *dev,
+					 __be32 addr)
+{
+	struct in_ifaddr *ifa = BPF_CORE_READ(dev, ip_ptr, ifa_list);
+
+	for (int i = 0; i < ADDRESSES_SEARCHED; i++) {
+		if (!ifa)
+			return false;
+		if (BPF_CORE_READ(ifa, ifa_local) == addr)
+			return true;
+		ifa = BPF_CORE_READ(ifa, ifa_next);
+	}
+	return true;
+}
+
+static __always_inline bool has_address6(const struct net_device *dev,
+					 const void *addr)
+{
+	struct inet6_dev *in6 = BPF_CORE_READ(dev, ip6_ptr);
+	const __u64 *want = addr;
+	struct list_head *head, *at;
+	struct in6_addr found;
+
+	if (!in6)
+		return false;
+	head = __builtin_preserve_access_index(&in6->addr_list);
+	at = BPF_CORE_READ(head, next);
+	for (int i = 0; i < ADDRESSES_SEARCHED; i++) {
+		struct inet6_ifaddr *ifa;
+		const __u64 *is = (const __u64 *)&found;
+
+		if (!at || at == head)
+			return false;
+		ifa = (void *)at -
+		      bpf_core_field_offset(struct inet6_ifaddr, if_list);
+		bpf_core_read(&found, sizeof(found), &ifa->addr);
+		if (is[0] == want[0] && is[1] == want[1])
+			return true;
+		at = BPF_CORE_READ(at, next);
+	}
+	return true;
+}
+
+/* Is that an address of the interface of this hook, at this moment? */
+static __always_inline bool is_address_here(struct __sk_buff *skb, __u8 family,
+					    const void *addr)
+{
+	struct sk_buff *kernel = (struct sk_buff *)skb;
+	struct net_device *dev = NULL;
+
+	if (!can_read_kernel)
+		return true;
+	bpf_core_read(&dev, sizeof(dev), &kernel->dev);
+	return family == 4 ? has_address4(dev, *(const __be32 *)addr)
+			   : has_address6(dev, addr);
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ARP requests and neighbour solicitations for gateways, at tc egress: turned
+ * into their answer, which arrives on this interface at once. No wire sees
+ * them, and the kernel's entry is there again whoever flushed it.
+ */
+#ifndef TUNLOAD_SOLICIT_H
+#define TUNLOAD_SOLICIT_H
+
+#include "answer.h"
+#include "gateway.h"
+
+/* No action of a tc program. */
+#define NOT_SOLICITED -2
+
+/* What is asked for: the target of a request or solicitation for a gateway. */
+struct solicited {
+	__u8 family; /* 4, 6; 0: it is none */
+	__u32 peer;
+};
+
+static __always_inline struct solicited arp_target(struct __sk_buff *skb)
+{
+	struct solicited none = {};
+	struct arp_packet arp;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof(arp)) ||
+	    !arp_is_ip4(&arp) || arp.op != bpf_htons(ARP_REQUEST) ||
+	    !is_gateway4(arp.tpa))
+		return none;
+	return (struct solicited){4, id_of_bytes(arp.tpa + 1)};
+}
+
+static __always_inline struct solicited nd_target(struct __sk_buff *skb)
+{
+	struct solicited none = {};
+	struct {
+		struct ipv6hdr ip;
+		__u8 icmp[ND_TARGET_END];
+	} ask;
+	const __u8 *target = ask.icmp + 8;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ask, sizeof(ask)) ||
+	    ask.ip.nexthdr != NEXT_ICMPV6 || ask.icmp[0] != ND_SOLICITATION ||
+	    !is_gateway6(target))
+		return none;
+	return (struct solicited){6, id_of_bytes(target + 13)};
+}
+
+static __always_inline struct solicited solicited(struct __sk_buff *skb)
+{
+	return skb->protocol == bpf_htons(ETH_P_ARP) ? arp_target(skb)
+						     : nd_target(skb);
+}
+
+/* The frame of an answer goes back to who asked. */
+static __always_inline int let_arrive(struct __sk_buff *skb, __u32 peer)
+{
+	__u8 macs[2 * ETH_ALEN];
+
+	if (bpf_skb_load_bytes(skb, ETH_ALEN, macs, ETH_ALEN))
+		return TC_ACT_SHOT;
+	gateway_mac(macs + ETH_ALEN, peer);
+	if (bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0))
+		return TC_ACT_SHOT;
+	skb->mark = 0;
+	if (tc_ingress_attached())
+		own_set(skb, OWN_ANSWER, 0, TL_PEER_NONE);
+	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+}
+
+static __always_inline int answer_arp(struct __sk_buff *skb, __u32 peer)
+{
+	struct arp_packet arp;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof(arp)))
+		return TC_ACT_SHOT;
+	arp_turn_around(&arp);
+	if (bpf_skb_store_bytes(skb, ETH_HLEN, &arp, sizeof(arp), 0))
+		return TC_ACT_SHOT;
+	return let_arrive(skb, peer);
+}
+
+/* To the unspecified address, of a host that looks for duplicates, nothing is
+ * said (RFC 4861 7.2.4 would have it said to all). */
+static __always_inline int answer_nd(struct __sk_buff *skb, __u32 peer)
+{
+	struct ipv6hdr ask;
+	struct nd_packet said;
+	__u8 target[16];
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ask, sizeof(ask)) ||
+	    bpf_skb_load_bytes(skb, ETH_HLEN + IP6_HLEN + 8, target,
+			       sizeof(target)) ||
+	    ip6_is_martian(&ask.saddr) ||
+	    bpf_skb_change_tail(skb, ETH_HLEN + sizeof(said), 0))
+		return TC_ACT_SHOT;
+	build_advertisement(&said, target, &ask.saddr);
+	if (bpf_skb_store_bytes(skb, ETH_HLEN, &said, sizeof(said), 0))
+		return TC_ACT_SHOT;
+	return let_arrive(skb, peer);
+}
+
+#endif

@@ -121,13 +121,15 @@ static void resolve_name(struct resolver *r, struct peer *p)
 static int check_any_works(const struct resolver *r)
 {
 	const struct peer *p = r->lacks_address;
+	struct origin from;
 
 	for (size_t i = 0; i < r->c->n_peers; i++)
 		if (!*r->c->peers[i].waiting)
 			return OK;
 	if (!p)
 		return OK;
-	return conf_fail(&p->origin, "peer %s: %s", p->name, p->waiting);
+	from = peer_origin(p, p->local_fixed ? KEY_LOCAL : KEY_ENDPOINT);
+	return conf_fail(&from, "peer %s: %s", p->name, p->waiting);
 }
 
 static int resolve_on(struct resolver *r)

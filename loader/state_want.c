@@ -250,8 +250,8 @@ static int want_owned(struct state_tables *want, const struct owned *o,
 			ret = want_shared(want, &o[i]);
 	}
 	if (n > 1)
-		flags |= TL_PREFIX_F_SHARED |
-			 o->prefix->len << TL_PREFIX_LEN_SHIFT;
+		flags |= TL_PREFIX_F_SHARED | o->prefix->len
+						      << TL_PREFIX_LEN_SHIFT;
 	return ret ?: want_prefix(want, o->prefix, first, flags);
 }
 

@@ -60,5 +60,6 @@ int cmd_detach(int argc, char **argv)
 	if (next_option(argc, argv, "", none) != -1)
 		return USAGE;
 	ret = only_iface(argc, argv, &ifname);
+	output_is_news = true;
 	return ret ?: detach(ifname);
 }

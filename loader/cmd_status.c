@@ -7,7 +7,6 @@
 #include "commands.h"
 #include "json.h"
 #include "pins.h"
-#include "routes.h"
 #include "status.h"
 
 /* By the clock that the data plane uses, so that the two agree on what still
@@ -24,6 +23,8 @@ static void snapshot_free(struct snapshot *s)
 {
 	conf_free(&s->conf);
 	free(s->peers);
+	free(s->own);
+	free(s->host.addrs);
 }
 
 static int read_stats(const struct maps *m, struct snapshot *s)
@@ -35,8 +36,23 @@ static int read_stats(const struct maps *m, struct snapshot *s)
 	s->peers = calloc(s->conf.n_peers + 1, sizeof(*s->peers));
 	if (!s->peers)
 		return fail("out of memory");
-	for (size_t i = 0; !ret && i < s->conf.n_peers; i++)
-		ret = stats_read(m, s->conf.peers[i].id, &s->peers[i]);
+	return ret ?: stats_read_all(m, &s->conf, s->peers);
+}
+
+/* What somebody else may have changed. Routes that cannot be compared are no
+ * reason to show nothing. */
+static int read_host(struct snapshot *s)
+{
+	int ret = link_info(s->conf.ifname, &s->host.link);
+
+	s->conf.table = s->host.link.table;
+	if (!ret)
+		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
+	if (!ret)
+		ret = addr_list(0, &s->own, &s->n_own);
+	if (!ret && s->host.link.up &&
+	    routes_pending(&s->conf, &s->routes_missing))
+		s->routes_missing = 0;
 	return ret;
 }
 
@@ -46,6 +62,7 @@ static void read_hooks(struct snapshot *s)
 
 	strcpy(p.ifname, s->conf.ifname);
 	hooks_query(&p, s->iface.ifindex, &s->hooks);
+	hooks_missing(p.ifname, &s->iface, s->hooks_missing);
 	s->kernel_has_tcx = hooks_have_tcx(s->iface.ifindex);
 }
 
@@ -66,7 +83,7 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 		read_hooks(s);
 		ret = read_stats(&m, s);
 		if (!ret)
-			ret = routes_pending(&s->conf, &s->routes_missing);
+			ret = read_host(s);
 		if (ret)
 			snapshot_free(s);
 	}

@@ -72,6 +72,7 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 	const struct tl_prefix *prefix;
 	const struct ipv6hdr *ip6 = at;
 	const struct iphdr *ip4 = at;
+	const void *dst;
 	__u32 len = quoted->tot_len - quoted->hlen;
 
 	if (n < 8 || at + 8 > v->end ||
@@ -83,16 +84,20 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 			return false;
 		if (n < IP4_HLEN || (const void *)(ip4 + 1) > v->end)
 			return may_be_short;
-		prefix = find_prefix(4, &ip4->daddr);
+		dst = &ip4->daddr;
+		prefix = find_prefix(4, dst);
 	} else {
 		if (ip6->version != 6 ||
 		    IP6_HLEN + bpf_ntohs(ip6->payload_len) != len)
 			return false;
 		if (n < IP6_HLEN || (const void *)(ip6 + 1) > v->end)
 			return may_be_short;
-		prefix = find_prefix(6, &ip6->daddr);
+		dst = &ip6->daddr;
+		prefix = find_prefix(6, dst);
 	}
-	return prefix && prefix->peer == peer;
+	return prefix && (prefix->peer == peer ||
+			  is_shared(prefix, inner_family(quoted->proto), dst,
+				    peer));
 }
 
 /* The peer's MTU: what was learnt from ICMP, while that holds. */

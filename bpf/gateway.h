@@ -25,6 +25,7 @@ struct arp_packet {
 /* Types of RFC 4861 4. */
 #define ND_SOLICITATION	 135
 #define ND_ADVERTISEMENT 136
+#define ND_REDIRECT	 137
 #define ND_OPT_TARGET	 2
 #define ND_HOP_LIMIT	 255
 

@@ -180,10 +180,11 @@ static __always_inline bool find_message(const struct view *v,
 	return rx->message_len >= ICMP_HLEN + quoted_hlen;
 }
 
-/* A neighbour advertisement from the wire: its target is no gateway, whoever
- * sends it (RFC 4861 4.4). */
+/* A neighbour advertisement or redirect from the wire, each of which says what
+ * link layer address its target has (RFC 4861 4.4, 4.5): that is no gateway,
+ * whoever sends it. */
 static __always_inline enum tl_verdict
-advertisement(const struct view *v, const void *target, struct rx *rx)
+check_target(const struct view *v, const void *target, struct rx *rx)
 {
 	if (target + 16 > v->end)
 		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
@@ -205,8 +206,9 @@ static __always_inline enum tl_verdict icmp(const struct view *v,
 
 	if (quoted_at > v->end)
 		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
-	if (ip->family == 6 && icmp->type == ND_ADVERTISEMENT)
-		return advertisement(v, quoted_at, rx);
+	if (ip->family == 6 &&
+	    (icmp->type == ND_ADVERTISEMENT || icmp->type == ND_REDIRECT))
+		return check_target(v, quoted_at, rx);
 	verdict = icmp_verdict(ip->family, icmp->type, icmp->code);
 	if (verdict == TL_rx_plain)
 		return verdict;

@@ -45,7 +45,6 @@ static int read_host(struct snapshot *s)
 {
 	int ret = link_info(s->conf.ifname, &s->host.link);
 
-	s->conf.table = s->host.link.table;
 	if (!ret)
 		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
 	if (!ret)

@@ -37,12 +37,12 @@ static uint32_t own_ifindex(const struct pins *p, uint32_t *flags)
 
 int take_down(struct pins *p)
 {
-	char name[IFNAMSIZ];
 	uint32_t flags, ifindex = own_ifindex(p, &flags);
 	int ret = OK;
 
 	pins_unready(p->ifname);
-	if (ifindex && if_indextoname(ifindex, name))
+	/* Rules and a table outlive their interface. */
+	if (ifindex)
 		ret = routes_clear(ifindex);
 	/* The pins say whose a filter is: they stay as long as it does. */
 	if (hooks_detach(p, ifindex, flags & TL_IF_F_CLSACT_OURS))

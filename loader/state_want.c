@@ -63,6 +63,10 @@ void state_tables_free(struct state_tables *s)
 		table_free(&s->t[i]);
 }
 
+/* The IPv4 gateway of the very last id, 240.255.255.255, is the broadcast
+ * address of its network, and no route can lead there. */
+#define ID_MAX (TL_PEER_MAX - 1)
+
 /* Which ids are in use, one bit each. */
 struct ids {
 	uint8_t *used;
@@ -80,7 +84,7 @@ static void use_id(struct ids *ids, uint32_t id)
  * moment may still be moving. */
 static uint32_t new_id(struct ids *ids)
 {
-	uint32_t id = ids->top < TL_PEER_MAX ? ids->top + 1 : 1;
+	uint32_t id = ids->top < ID_MAX ? ids->top + 1 : 1;
 
 	while (ids->used[id / 8] & 1 << id % 8)
 		id++;
@@ -97,7 +101,7 @@ static void known_ids(struct ids *ids, const struct names *names,
 		uint32_t id;
 
 		memcpy(&id, table_key(peers, i), sizeof(id));
-		if (!id || id > TL_PEER_MAX)
+		if (!id || id > ID_MAX)
 			continue;
 		use_id(ids, id);
 		if (memchr(v->name, 0, sizeof(v->name)))
@@ -109,7 +113,7 @@ static void known_ids(struct ids *ids, const struct names *names,
 
 int state_ids(struct conf *c, const struct table *peers)
 {
-	struct ids ids = {.used = calloc(1, TL_PEER_MAX / 8 + 1)};
+	struct ids ids = {.used = calloc(1, ID_MAX / 8 + 1)};
 	struct names names = {0};
 	int ret = ids.used ? names_init(&names, c) : fail("out of memory");
 

@@ -241,15 +241,20 @@ def test_ids_are_not_used_again_at_once(pair):
                "allowed-ips", "10.40.0.0/24")
     ids = {row["value"]["name"]: row["key"] for row in pair.tl.map("peers")}
     assert ids == {"other": 2, "new": 3}
-    # The last one there can be: the lowest free one comes next.
+    # The last id there can be is taken: the lowest free one comes next.
     path = os.path.join(pair.tl.pins, "peers")
-    key = ["hex", "ff", "ff", "ff", "00"]
     value = json.loads(run("bpftool", "-j", "map", "lookup", "pinned", path,
                            "key", "hex", "3", "0", "0", "0").stdout)["value"]
-    renamed = [hex(b) for b in b"last\0"] + value[5:]
-    run("bpftool", "map", "update", "pinned", path, "key", *key, "value",
-        "hex", *(v.removeprefix("0x") for v in renamed))
+    value = [hex(b) for b in b"last\0"] + value[5:]
+    run("bpftool", "map", "update", "pinned", path, "key", "hex", "fe", "ff",
+        "ff", "00", "value", "hex", *(v.removeprefix("0x") for v in value))
+    allow = os.path.join(pair.tl.pins, "prefixes4")
+    run("bpftool", "map", "update", "pinned", allow, "key", "hex",
+        *"18 0 0 0 a 46 0 0".split(), "value", "hex",
+        *"fe ff ff 0 1 0 0 0".split())
+    pair.tl.ok("peer", "set", "eth0", "last", "endpoint", "192.0.2.6")
     pair.tl.ok("peer", "add", "eth0", "wrapped", "endpoint", "192.0.2.5",
                "allowed-ips", "10.50.0.0/24")
     ids = {row["value"]["name"]: row["key"] for row in pair.tl.map("peers")}
-    assert ids["wrapped"] == 1
+    assert ids["last"] == 0xfffffe and ids["wrapped"] == 1
+    assert "gateway6" in pair.tl.peer("last")

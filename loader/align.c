@@ -88,18 +88,8 @@ int align(const struct programs *g, const struct pins *p, const struct maps *m,
 	return ret;
 }
 
-/* A foreign route that was in the way still is, as long as there is nothing to
- * do about the routes. */
-static void keep_reasons(const struct conf *now, struct conf *want)
-{
-	for (size_t i = 0; i < want->n_peers; i++)
-		if (!*want->peers[i].waiting)
-			strcpy(want->peers[i].waiting, now->peers[i].waiting);
-}
-
 /* Whether aligning would change anything, without a lock. */
-static int look(const struct maps *m, const struct conf *now, struct conf *want,
-		bool *any)
+static int look(const struct maps *m, struct conf *want, bool *any)
 {
 	bool missing[HOOK_COUNT];
 	struct tl_interface iface;
@@ -107,13 +97,12 @@ static int look(const struct maps *m, const struct conf *now, struct conf *want,
 	size_t routes = 0;
 	int ret = interface_read(m, &iface);
 
-	*any = !ret && hooks_missing(now->ifname, &iface, missing);
+	*any = !ret && hooks_missing(want->ifname, &iface, missing);
 	if (!ret)
-		ret = routes_pending(want, &routes);
+		ret = routes_foresee(want, &routes);
 	*any |= routes;
 	if (ret || *any)
 		return ret;
-	keep_reasons(now, want);
 	ret = host_facts_read(want, &facts);
 	if (!ret)
 		ret = state_pending(m, want, &facts, any);
@@ -134,7 +123,7 @@ static int foresee(const char *ifname, struct conf *want, bool *any)
 	if (!ret) {
 		ret = resolve_again(&now, NULL, want);
 		if (!ret) {
-			ret = look(&m, &now, want, any);
+			ret = look(&m, want, any);
 			if (ret)
 				conf_free(want);
 		}

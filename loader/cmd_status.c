@@ -45,14 +45,13 @@ static int read_host(struct snapshot *s)
 {
 	int ret = link_info(s->conf.ifname, &s->host.link);
 
-	s->conf.table = s->host.link.table;
 	if (!ret)
 		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
 	if (!ret)
 		ret = addr_list(0, &s->own, &s->n_own);
 	if (!ret && s->host.link.up &&
-	    routes_pending(&s->conf, &s->routes_missing))
-		s->routes_missing = 0;
+	    routes_pending(&s->conf, &s->changes_pending))
+		s->changes_pending = 0;
 	return ret;
 }
 

@@ -123,19 +123,61 @@ static int mount_locked(struct pins *p, const char *dir)
 	return ret;
 }
 
-/* This process has a mount namespace of its own, and the bpffs is not that of
- * PID 1. False where that cannot be seen (a unit without CAP_SYS_PTRACE, whose
- * mounts come from PID 1's). */
+static pid_t parent_of(pid_t pid)
+{
+	char path[32], line[512] = "";
+	int parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f && fgets(line, sizeof(line), f) && strrchr(line, ')') &&
+	    sscanf(strrchr(line, ')'), ") %*c %d", &parent) != 1)
+		parent = 0;
+	if (f)
+		fclose(f);
+	return parent;
+}
+
+static bool other_mounts(pid_t pid, const struct stat *own)
+{
+	struct stat st;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	return !stat(path, &st) &&
+	       (st.st_dev != own->st_dev || st.st_ino != own->st_ino);
+}
+
+/* PID 1 or, where its namespaces cannot be seen, an ancestor, if it has another
+ * mount namespace than this process; else 0. */
+static pid_t outsider(void)
+{
+	struct stat own;
+	pid_t pid;
+
+	if (stat("/proc/self/ns/mnt", &own))
+		return 0;
+	if (other_mounts(1, &own))
+		return 1;
+	for (pid = getppid(); pid > 1; pid = parent_of(pid))
+		if (other_mounts(pid, &own))
+			return pid;
+	return 0;
+}
+
+/* This process has a mount namespace of its own, and its bpffs is not that
+ * outside. False where that cannot be seen (a unit without CAP_SYS_PTRACE,
+ * whose mounts come from PID 1's). */
 static bool is_private(const char *dir)
 {
+	pid_t pid = outsider();
+	struct stat here, there;
 	char outside[PATH_MAX];
-	struct stat own, first, here, there;
 
-	if (stat("/proc/self/ns/mnt", &own) || stat("/proc/1/ns/mnt", &first) ||
-	    (own.st_dev == first.st_dev && own.st_ino == first.st_ino) ||
-	    stat(dir, &here))
+	if (!pid || stat(dir, &here))
 		return false;
-	snprintf(outside, sizeof(outside), "/proc/1/root%s", dir);
+	snprintf(outside, sizeof(outside), "/proc/%d/root%s", pid, dir);
 	if (stat(outside, &there))
 		return errno == ENOENT || errno == ENOTDIR;
 	return here.st_dev != there.st_dev;

@@ -8,18 +8,14 @@
 #include "conf_owner.h"
 #include "conf_set.h"
 
-static void note(struct peer *p, const char *fmt, va_list args)
-{
-	if (!*p->waiting)
-		vsnprintf(p->waiting, sizeof(p->waiting), fmt, args);
-}
-
 void peer_waits(struct peer *p, const char *fmt, ...)
 {
 	va_list args;
 
+	if (*p->waiting)
+		return;
 	va_start(args, fmt);
-	note(p, fmt, args);
+	vsnprintf(p->waiting, sizeof(p->waiting), fmt, args);
 	va_end(args);
 }
 
@@ -37,12 +33,12 @@ refuse(struct peer *p, const struct origin *from, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	if (!is_written(p))
-		note(p, fmt, args);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	return is_written(p) ? conf_error(from, "peer %s: %s", p->name, text)
-			     : OK;
+	if (is_written(p))
+		return conf_error(from, "peer %s: %s", p->name, text);
+	peer_waits(p, "%s", text);
+	return OK;
 }
 
 static void lacks_address(struct resolver *r, const struct peer *p)

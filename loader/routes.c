@@ -114,31 +114,16 @@ int routes_prune(struct conf *c)
 	return ret;
 }
 
-/* A plan for a configuration that must stay as it is: what peers wait for is
- * written to copies of them. */
-static int plan_for(struct plan *p, const struct conf *c)
-{
-	struct conf copy = *c;
-	int ret;
-
-	*p = (struct plan){0};
-	copy.peers = calloc(c->n_peers + 1, sizeof(*copy.peers));
-	if (!copy.peers)
-		return fail("out of memory");
-	if (c->n_peers)
-		memcpy(copy.peers, c->peers, c->n_peers * sizeof(*c->peers));
-	ret = plan_make(p, &copy, c->ifindex);
-	free(copy.peers);
-	return ret;
-}
-
 static bool is_new_route(const struct change *c)
 {
-	return c->kind == CHANGE_ROUTE && !c->old;
+	const struct route *new = c->new;
+
+	return c->kind == CHANGE_ROUTE && !c->old && new->peer != NO_PEER;
 }
 
-/* Those routes among the changes that somebody else has. */
-static int count_blocked(const struct plan *p, const struct conf *c, size_t *n)
+/* Tells the peers of routes among the changes that somebody else has; *n: how
+ * many those are. */
+static int explain_blocked(const struct plan *p, struct conf *c, size_t *n)
 {
 	struct foreign f = {0};
 	size_t i;
@@ -152,17 +137,20 @@ static int count_blocked(const struct plan *p, const struct conf *c, size_t *n)
 		return FAILED;
 	for (; i < p->n; i++) {
 		const struct route *new = p->changes[i].new;
+		const struct route *found = NULL;
 
-		if (is_new_route(&p->changes[i]) &&
-		    new->peer != NO_PEER && * c->peers[new->peer].waiting &&
-		    foreign_find(&f, new))
-			++*n;
+		if (is_new_route(&p->changes[i]))
+			found = foreign_find(&f, new);
+		if (!found)
+			continue;
+		explain_foreign(&c->peers[new->peer], new, found);
+		++*n;
 	}
 	free(f.routes);
 	return OK;
 }
 
-int routes_pending(const struct conf *c, size_t *n)
+int routes_foresee(struct conf *c, size_t *n)
 {
 	size_t blocked = 0;
 	char name[IFNAMSIZ];
@@ -173,11 +161,28 @@ int routes_pending(const struct conf *c, size_t *n)
 	/* Gone: nothing can be made. */
 	if (!if_indextoname(c->ifindex, name))
 		return OK;
-	ret = plan_for(&p, c);
+	ret = plan_make(&p, c, c->ifindex);
 	if (!ret)
-		ret = count_blocked(&p, c, &blocked);
+		ret = explain_blocked(&p, c, &blocked);
 	*n = p.n - blocked;
 	plan_free(&p);
+	return ret;
+}
+
+/* What peers wait for is written to copies of them. */
+int routes_pending(const struct conf *c, size_t *n)
+{
+	struct conf copy = *c;
+	int ret;
+
+	*n = 0;
+	copy.peers = calloc(c->n_peers + 1, sizeof(*copy.peers));
+	if (!copy.peers)
+		return fail("out of memory");
+	if (c->n_peers)
+		memcpy(copy.peers, c->peers, c->n_peers * sizeof(*c->peers));
+	ret = routes_foresee(&copy, n);
+	free(copy.peers);
 	return ret;
 }
 
@@ -240,10 +245,10 @@ static void print_half(FILE *out, char sign, enum change_kind kind,
 		print_addr(out, sign, what, ifname);
 }
 
-int routes_print_plan(FILE *out, const struct conf *c)
+int routes_print_plan(FILE *out, struct conf *c)
 {
 	struct plan p;
-	int ret = plan_for(&p, c);
+	int ret = plan_make(&p, c, c->ifindex);
 
 	for (size_t i = 0; !ret && i < p.n; i++) {
 		const struct change *h = &p.changes[i];

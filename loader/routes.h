@@ -30,13 +30,15 @@ int routes_prune(struct conf *c);
 /* Removes everything of ours for ifindex, which may be gone. */
 int routes_clear(uint32_t ifindex);
 
-/* How many changes routes_sync() would make, without the routes of waiting
- * peers that somebody else has. */
+/* How many changes routes_sync() would make, without the routes that somebody
+ * else has. */
 int routes_pending(const struct conf *c, size_t *n);
+/* The same, and the peers that would have to wait are told. */
+int routes_foresee(struct conf *c, size_t *n);
 
 /* For --dry-run: one line a route, rule or address to be added ("+ ...") or
  * removed ("- ..."). */
-int routes_print_plan(FILE *out, const struct conf *c);
+int routes_print_plan(FILE *out, struct conf *c);
 
 /* An inner prefix that must not come out of a tunnel although a shorter allowed
  * prefix holds it: own is true for an address of this host. */

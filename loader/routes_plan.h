@@ -41,6 +41,9 @@ struct foreign {
 int foreign_read(struct foreign *f);
 const struct route *foreign_find(const struct foreign *f,
 				 const struct route *route);
+/* p waits because of found (NULL: not known which), unless it waits already. */
+void explain_foreign(struct peer *p, const struct route *route,
+		     const struct route *found);
 
 /* Makes all changes. A route that somebody else has makes its peer wait. */
 int plan_run(const struct plan *p, struct conf *c);

@@ -92,8 +92,8 @@ static int failed(size_t i, void *data)
 		    nl_error());
 }
 
-static void explain(struct peer *p, const struct route *route,
-		    const struct route *found)
+void explain_foreign(struct peer *p, const struct route *route,
+		     const struct route *found)
 {
 	char prefix[PREFIX_STRLEN], ifname[IFNAMSIZ], proto[16];
 
@@ -125,7 +125,8 @@ static int explain_all(const struct run *run, struct conf *c)
 		const struct route *r = run->blocked[i];
 
 		if (r->peer != NO_PEER)
-			explain(&c->peers[r->peer], r, foreign_find(&f, r));
+			explain_foreign(&c->peers[r->peer], r,
+					foreign_find(&f, r));
 	}
 	free(f.routes);
 	return OK;

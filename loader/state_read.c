@@ -360,13 +360,17 @@ static int read_tables(struct state_tables *s, const struct maps *m)
 
 int state_read(const struct maps *m, const char *ifname, struct conf *out)
 {
-	struct tl_interface iface;
+	struct tl_interface iface = {0};
+	struct link_info link;
 	struct state_tables s;
 	int ret = interface_read(m, &iface);
 
 	conf_init(out, ifname);
+	if (!ret)
+		ret = link_info(ifname, &link);
 	if (ret)
 		return ret;
+	out->table = link.table;
 	ret = read_tables(&s, m);
 	if (!ret) {
 		read_settings(out, &iface);

@@ -63,6 +63,10 @@ void state_tables_free(struct state_tables *s)
 		table_free(&s->t[i]);
 }
 
+/* The IPv4 gateway of the very last id, 240.255.255.255, is the broadcast
+ * address of its network, and no route can lead there. */
+#define ID_MAX (TL_PEER_MAX - 1)
+
 /* Which ids are in use, one bit each. */
 struct ids {
 	uint8_t *used;
@@ -80,7 +84,7 @@ static void use_id(struct ids *ids, uint32_t id)
  * moment may still be moving. */
 static uint32_t new_id(struct ids *ids)
 {
-	uint32_t id = ids->top < TL_PEER_MAX ? ids->top + 1 : 1;
+	uint32_t id = ids->top < ID_MAX ? ids->top + 1 : 1;
 
 	while (ids->used[id / 8] & 1 << id % 8)
 		id++;
@@ -97,7 +101,7 @@ static void known_ids(struct ids *ids, const struct names *names,
 		uint32_t id;
 
 		memcpy(&id, table_key(peers, i), sizeof(id));
-		if (!id || id > TL_PEER_MAX)
+		if (!id || id > ID_MAX)
 			continue;
 		use_id(ids, id);
 		if (memchr(v->name, 0, sizeof(v->name)))
@@ -109,7 +113,7 @@ static void known_ids(struct ids *ids, const struct names *names,
 
 int state_ids(struct conf *c, const struct table *peers)
 {
-	struct ids ids = {.used = calloc(1, TL_PEER_MAX / 8 + 1)};
+	struct ids ids = {.used = calloc(1, ID_MAX / 8 + 1)};
 	struct names names = {0};
 	int ret = ids.used ? names_init(&names, c) : fail("out of memory");
 
@@ -209,19 +213,16 @@ static int want_prefix(struct state_tables *want, const struct prefix *p,
 
 static int want_shared(struct state_tables *want, const struct owned *o)
 {
-	const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	const struct prefix *p = o->prefix;
-	bool four = p->ip.family == 4;
+	uint32_t id = o->peer->id;
 	struct tl_shared key = {
-		.prefixlen = 32 + (four ? 96 : 0) + p->len,
-		.peer = {o->peer->id >> 24, o->peer->id >> 16, o->peer->id >> 8,
-			 o->peer->id},
+		.prefixlen = 32 + p->len,
+		.family = p->ip.family,
+		.peer = {id >> 16, id >> 8, id},
 	};
 	struct tl_shared_len value = {.prefixlen = p->len};
 
-	if (four)
-		memcpy(key.addr, mapped, sizeof(mapped));
-	memcpy(key.addr + (four ? 12 : 0), p->ip.addr, four ? 4 : 16);
+	memcpy(key.addr, p->ip.addr, p->ip.family == 4 ? 4 : 16);
 	return table_add(&want->t[STATE_SHARED], &key, &value);
 }
 

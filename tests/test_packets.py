@@ -72,7 +72,8 @@ def check(runner, one, prog, linear=None):
     assert result.action in one.action(prog)
     compare(one, result.data)
     if one.answer and result.action == TC_ACT_REDIRECT:
-        wire.check_too_big(result.data, one.data[14:], one.answer)
+        wire.check_too_big(result.data, one.data[14:], one.answer,
+                             one.data[:6])
     if one.check:
         one.check(result.data)
 
@@ -125,7 +126,7 @@ def test_cases_are_well_formed():
 
 
 def label_of(runner, packet):
-    out = runner.quick("tc_egress", wire.eth(packet))[1]
+    out = runner.quick("tc_egress", wire.eth(packet, to=case.PEER[6].mac))[1]
     return wire.without_label(out)[1]
 
 
@@ -160,9 +161,9 @@ def test_fragmentable_ids_differ(runner):
     """RFC 6864 4.3: unique for a source, destination and protocol."""
     runner.enter(egress.VARIANTS)
     peer, dst = egress.VARIANT_PEERS[4, 64, 576]
-    packet = wire.exactly(4, case.US[4], dst[4], peer.mtu + 100)
-    ids = {runner.quick("tc_egress", wire.eth(packet))[1][18:20]
-           for _ in range(32)}
+    packet = wire.exactly(6, case.US[6], dst[6], peer.mtu + 100)
+    frame = wire.eth(packet, to=peer.mac)
+    ids = {runner.quick("tc_egress", frame)[1][18:20] for _ in range(32)}
     assert len(ids) >= 30
 
 

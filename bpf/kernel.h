@@ -62,14 +62,12 @@ static __always_inline bool has_address4(const struct net_device *dev,
 {
 	struct in_ifaddr *ifa = BPF_CORE_READ(dev, ip_ptr, ifa_list);
 
-	for (int i = 0; i < ADDRESSES_SEARCHED; i++) {
-		if (!ifa)
-			return false;
+	for (int i = 0; i < ADDRESSES_SEARCHED && ifa; i++) {
 		if (BPF_CORE_READ(ifa, ifa_local) == addr)
-			return true;
+			break;
 		ifa = BPF_CORE_READ(ifa, ifa_next);
 	}
-	return true;
+	return ifa;
 }
 
 static __always_inline bool has_address6(const struct net_device *dev,
@@ -79,25 +77,23 @@ static __always_inline bool has_address6(const struct net_device *dev,
 	const __u64 *want = addr;
 	struct list_head *head, *at;
 	struct in6_addr found;
+	const __u64 *is = (const __u64 *)&found;
 
 	if (!in6)
 		return false;
 	head = __builtin_preserve_access_index(&in6->addr_list);
 	at = BPF_CORE_READ(head, next);
-	for (int i = 0; i < ADDRESSES_SEARCHED; i++) {
-		struct inet6_ifaddr *ifa;
-		const __u64 *is = (const __u64 *)&found;
+	for (int i = 0; i < ADDRESSES_SEARCHED && at != head; i++) {
+		struct inet6_ifaddr *ifa =
+			(void *)at -
+			bpf_core_field_offset(struct inet6_ifaddr, if_list);
 
-		if (!at || at == head)
-			return false;
-		ifa = (void *)at -
-		      bpf_core_field_offset(struct inet6_ifaddr, if_list);
 		bpf_core_read(&found, sizeof(found), &ifa->addr);
 		if (is[0] == want[0] && is[1] == want[1])
-			return true;
+			break;
 		at = BPF_CORE_READ(at, next);
 	}
-	return true;
+	return at != head;
 }
 
 /* Is that an address of the interface of this hook, at this moment? */

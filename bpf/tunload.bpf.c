@@ -188,6 +188,15 @@ struct outer_header {
 	};
 };
 
+/* Not on the stack, which is short: nothing else uses it between filling and
+ * storing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct outer_header);
+} outer_headers SEC(".maps");
+
 /* hop NULL: the addresses of the frame stay as they are. */
 static __always_inline bool store_outer(struct __sk_buff *skb,
 					struct outer_header *outer,
@@ -207,21 +216,22 @@ static __always_inline bool tc_encap(struct __sk_buff *skb, const struct tx *tx,
 				     const struct tl_next_hop *hop)
 {
 	__u8 family = tx->peer->family;
-	struct outer_header outer;
+	const __u32 zero = 0;
+	struct outer_header *outer = bpf_map_lookup_elem(&outer_headers, &zero);
 	bool reload = false;
 
 	if (tx->syn_at)
 		clamp_mss(skb, ETH_HLEN + tx->syn_at,
 			  mss_of_mtu(tx->mtu, tx->inner.family));
-	if (!make_room(skb, tx, &reload))
+	if (!outer || !make_room(skb, tx, &reload))
 		return false;
-	outer.ethertype = ethertype(family);
+	outer->ethertype = ethertype(family);
 	if (family == 4)
-		build_ip4(&outer.ip4, tx->peer, &tx->inner,
+		build_ip4(&outer->ip4, tx->peer, &tx->inner,
 			  tx->inner.df ? 0 : bpf_get_prandom_u32() | 1);
 	else
-		build_ip6(&outer.ip6, tx->peer, &tx->inner);
-	return store_outer(skb, &outer, family, hop) &&
+		build_ip6(&outer->ip6, tx->peer, &tx->inner);
+	return store_outer(skb, outer, family, hop) &&
 	       (!reload || reload_protocol(skb));
 }
 

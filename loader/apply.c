@@ -3,27 +3,41 @@
 
 #include <stdlib.h>
 
+int host_facts_read(const struct conf *c, struct host_facts *out)
+{
+	int ret;
+
+	*out = (struct host_facts){0};
+	ret = routes_exceptions(c, &out->exceptions, &out->n_exceptions);
+	return ret ?: host_broadcasts(&out->broadcasts, &out->n_broadcasts);
+}
+
+void host_facts_free(struct host_facts *facts)
+{
+	free(facts->exceptions);
+	free(facts->broadcasts);
+}
+
 static int apply_maps(const struct maps *m, struct conf *c)
 {
-	struct exception *exceptions = NULL;
-	size_t n = 0;
-	int ret = routes_exceptions(c, &exceptions, &n);
+	struct host_facts facts;
+	int ret = host_facts_read(c, &facts);
 
 	if (!ret)
-		ret = state_apply(m, c, exceptions, n);
-	free(exceptions);
+		ret = state_apply(m, c, &facts);
+	host_facts_free(&facts);
 	return ret;
 }
 
-/* Its own errors follow the first one, which said what is wrong: they are worth
- * a line each, since the state is then neither the old nor the new one. */
+/* The first error said what is wrong. Rollback errors are printed too: the
+ * state is then neither the old nor the new one. */
 static void restore(const struct maps *m, const struct conf *now)
 {
 	struct conf old;
 
 	if (conf_copy(&old, now))
 		return;
-	if (apply_maps(m, &old) || routes_sync(&old))
+	if (apply_maps(m, &old) || routes_sync(&old) || state_waiting(m, &old))
 		warn("%s: the state before could not be restored: run "
 		     "`tunload reload %s`",
 		     now->ifname, now->ifname);
@@ -32,14 +46,18 @@ static void restore(const struct maps *m, const struct conf *now)
 
 int apply(const struct maps *m, const struct conf *now, struct conf *want)
 {
-	int ret = routes_prune(want);
+	int ret = state_give_ids(m, want);
 
+	if (!ret)
+		ret = routes_prune(want);
 	/* It put back what it had removed. */
 	if (ret)
 		return ret;
 	ret = apply_maps(m, want);
 	if (!ret)
 		ret = routes_sync(want);
+	if (!ret)
+		ret = state_waiting(m, want);
 	if (ret)
 		restore(m, now);
 	return ret;

@@ -51,7 +51,7 @@ const char *take_iface(int argc, char **argv)
 	}
 	name = argv[optind++];
 	if (*name && strlen(name) < IFNAMSIZ && strcmp(name, ".") &&
-	    strcmp(name, "..") && !strpbrk(name, "/: \t\n"))
+	    strcmp(name, "..") && !strpbrk(name, "/: ") && text_printable(name))
 		return name;
 	usage("%s: \"%s\" is no interface name: give 1 to %d characters "
 	      "without /, : and blanks",

@@ -2,10 +2,7 @@
 #include "attach.h"
 
 #include <net/if.h>
-#include <string.h>
 #include <unistd.h>
-
-#include "apply.h"
 
 int conf_load(struct conf *c, const char *ifname, const char *file, bool *found)
 {
@@ -18,52 +15,8 @@ int conf_load(struct conf *c, const char *ifname, const char *file, bool *found)
 	if (!*found)
 		return OK;
 	ret = conf_read(c, file ? file : path);
-	if (!ret)
-		ret = conf_check(c);
 	if (ret)
 		conf_free(c);
-	return ret;
-}
-
-void mode_reason_asked(struct tl_interface *iface, enum tl_mode asked,
-		       const char *how)
-{
-	if (asked == TL_MODE_TC && how)
-		snprintf(iface->mode_reason, sizeof(iface->mode_reason),
-			 "asked for by %s", how);
-}
-
-static void hooks_restore(const struct pins *p, const struct maps *m,
-			  const struct tl_interface *before)
-{
-	struct tl_interface iface;
-	struct programs old;
-
-	if (interface_read(m, &iface) || programs_open(&old, p))
-		return;
-	memcpy(iface.mode_reason, before->mode_reason,
-	       sizeof(iface.mode_reason));
-	hooks_attach(&old, p, m, &iface, before->mode_asked);
-	programs_close(&old);
-}
-
-int change_attached(const struct programs *g, const struct pins *p,
-		    const struct maps *m, const struct conf *now,
-		    struct conf *want, const char *how)
-{
-	struct tl_interface iface, before;
-	int ret = interface_read(m, &iface);
-
-	before = iface;
-	if (!ret && g) {
-		mode_reason_asked(&iface, want->mode, how);
-		ret = hooks_attach(g, p, m, &iface, want->mode);
-	}
-	if (ret)
-		return ret;
-	ret = apply(m, now, want);
-	if (ret && g)
-		hooks_restore(p, m, &before);
 	return ret;
 }
 
@@ -84,12 +37,12 @@ static uint32_t own_ifindex(const struct pins *p, uint32_t *flags)
 
 int take_down(struct pins *p)
 {
-	char name[IFNAMSIZ];
 	uint32_t flags, ifindex = own_ifindex(p, &flags);
 	int ret = OK;
 
 	pins_unready(p->ifname);
-	if (ifindex && if_indextoname(ifindex, name))
+	/* Rules and a table outlive their interface. */
+	if (ifindex)
 		ret = routes_clear(ifindex);
 	/* The pins say whose a filter is: they stay as long as it does. */
 	if (hooks_detach(p, ifindex, flags & TL_IF_F_CLSACT_OURS))

@@ -9,7 +9,9 @@
 #include "commands.h"
 #include "conf_set.h"
 #include "hooks.h"
+#include "layout2.h"
 #include "resolve.h"
+#include "risks.h"
 #include "trigger.h"
 
 struct args {
@@ -34,7 +36,9 @@ static int override(const struct args *a, struct conf *c)
 	return mode->set(c, &line, a->mode);
 }
 
-static int want_conf(const struct args *a, struct conf *c)
+/* The file's configuration; now is what runs, or NULL. */
+static int want_conf(const struct args *a, struct conf *c,
+		     const struct conf *now)
 {
 	bool found;
 	int ret = conf_load(c, a->ifname, a->file, &found);
@@ -43,9 +47,13 @@ static int want_conf(const struct args *a, struct conf *c)
 		return ret;
 	ret = override(a, c);
 	if (!ret)
-		ret = resolve(c);
+		ret = conf_check(c);
+	if (!ret)
+		ret = resolve(c, now);
 	if (ret)
 		conf_free(c);
+	else
+		warn_risks(c);
 	return ret;
 }
 
@@ -62,31 +70,12 @@ static int mark_ready(const struct maps *m, struct tl_interface *iface)
 	return interface_write(m, iface);
 }
 
-/* What the first packets hit is no failure of attach: the paths may come up
- * later. */
-static void trigger_all(const struct conf *c, const struct maps *m)
-{
-	struct trigger_result *r = calloc(c->n_peers + 1, sizeof(*r));
-	const struct peer **peers = calloc(c->n_peers + 1, sizeof(*peers));
-
-	for (size_t i = 0; r && peers && i < c->n_peers; i++)
-		peers[i] = &c->peers[i];
-	if (r && peers && trigger_send(c, m, peers, c->n_peers, 0, r) == OK) {
-		for (size_t i = 0; i < c->n_peers; i++) {
-			if (!r[i].sent)
-				warn("peer %s: no first packet sent: %s",
-				     peers[i]->name, r[i].hint);
-		}
-	}
-	free(peers);
-	free(r);
-}
-
 static void report_no_file(const struct conf *c)
 {
 	printf("%s: no file %s/tunload/%s.conf, so no peers (add some with "
 	       "`tunload peer add`)\n",
 	       c->ifname, SYSCONFDIR, c->ifname);
+	warn_lonely_files();
 }
 
 static void report(const struct tl_interface *iface, const char *verb,
@@ -96,9 +85,10 @@ static void report(const struct tl_interface *iface, const char *verb,
 	       iface->mode == TL_MODE_NATIVE ? "native XDP" : "tc",
 	       iface->mode_reason, c->n_peers,
 	       c->n_peers == 1 ? "peer" : "peers");
+	warn_waiting(c);
 }
 
-/* Identity first: what follows can then be found and taken down. */
+/* Write the interface record first, so that cleanup can find the rest. */
 static int write_identity(const struct maps *m, const struct conf *c,
 			  struct tl_interface *iface)
 {
@@ -127,6 +117,7 @@ static int start(const struct args *a, const struct programs *g,
 
 	conf_init(&empty, c->ifname);
 	empty.ifindex = c->ifindex;
+	empty.table = c->table;
 	empty.routes = c->routes;
 	mode_reason_asked(&iface, c->mode, mode_how(a));
 	if (!ret)
@@ -139,7 +130,7 @@ static int start(const struct args *a, const struct programs *g,
 		ret = mark_ready(&g->maps, &iface);
 	if (!ret)
 		report(&iface, "attached", c);
-	if (!ret && !*c->file)
+	if (!ret && !*c->file && !c->n_peers)
 		report_no_file(c);
 	return ret;
 }
@@ -155,47 +146,102 @@ static int attach_fresh(const struct args *a, struct pins *p, struct conf *c)
 	if (ret)
 		take_down(p);
 	else if (!a->no_trigger)
-		trigger_all(c, &g.maps);
+		trigger_first(c, NULL, &g.maps);
 	programs_close(&g);
+	return ret;
+}
+
+/* The maps of the first form cannot be used again: it is taken down, and the
+ * new one attached with its peers. Both together take a moment in which traffic
+ * pauses, hence the trial before. */
+static int replace_layout2(const struct args *a, struct pins *p, struct conf *c)
+{
+	int ret = programs_try();
+
+	if (!ret)
+		ret = take_down(p);
+	if (!ret)
+		ret = hooks_free(a->ifname, c->ifindex);
+	if (!ret)
+		ret = attach_fresh(a, p, c);
+	if (!ret)
+		printf("%s: upgraded from the form of an older version; "
+		       "counters start at 0\n",
+		       a->ifname);
 	return ret;
 }
 
 /* On failure what runs is as it was. */
 static int exchange(const struct programs *g, const struct pins *p,
-		    const struct conf *now, struct conf *want, const char *how)
+		    const struct conf *now, struct conf *want, const char *how,
+		    struct mended *mended)
 {
 	int ret = programs_stage(g, p, now->ifindex);
 
 	if (!ret)
-		ret = change_attached(g, p, &g->maps, now, want, how);
+		ret = align(g, p, &g->maps, now, want, how, mended);
 	if (ret)
 		programs_unstage(p);
 	return ret ?: programs_commit(p);
 }
 
-/* want is the file's configuration, or NULL: what runs stays. */
+/* What runs stays; the default file, if there is one, is not applied. */
+static void report_file(const struct args *a, const struct conf *now)
+{
+	struct conf file;
+	bool found;
+
+	if (a->file || conf_load(&file, a->ifname, NULL, &found))
+		return;
+	if (found && conf_differs(&file, now))
+		printf("%s: %s is not what runs: `tunload reload %s` applies "
+		       "it\n",
+		       a->ifname, file.file, a->ifname);
+	conf_free(&file);
+}
+
+/* same: want is what runs, resolved again. */
 static int upgrade_to(const struct args *a, const struct programs *g,
-		      const struct pins *p, struct conf *want)
+		      const struct pins *p, const struct conf *now,
+		      struct conf *want, bool same)
 {
 	struct tl_interface iface;
+	struct mended mended;
+	int ret = exchange(g, p, now, want,
+			   !same || a->mode ? mode_how(a) : NULL, &mended);
+
+	if (!ret)
+		ret = interface_read(&g->maps, &iface);
+	if (ret)
+		return ret;
+	report(&iface, "upgraded in place", want);
+	mended_print(&mended, same ? now : NULL, want);
+	report_file(a, want);
+	if (!a->no_trigger)
+		trigger_first(want, NULL, &g->maps);
+	return OK;
+}
+
+/* want is the file's configuration, or NULL. */
+static int upgrade_from(const struct args *a, const struct programs *g,
+			const struct pins *p, struct conf *want)
+{
 	struct conf now, same;
 	int ret = state_read(&g->maps, p->ifname, &now);
 
 	if (ret)
 		return ret;
-	ret = conf_copy(&same, &now);
-	if (!ret && !want)
-		ret = override(a, &same);
-	if (!ret)
-		ret = exchange(g, p, &now, want ?: &same,
-			       want || a->mode ? mode_how(a) : NULL);
-	if (!ret)
-		ret = interface_read(&g->maps, &iface);
-	if (!ret)
-		report(&iface, "upgraded in place", want ?: &same);
-	if (!ret && !a->no_trigger)
-		trigger_all(want ?: &same, &g->maps);
-	conf_free(&same);
+	if (want) {
+		ret = upgrade_to(a, g, p, &now, want, false);
+	} else {
+		ret = resolve_again(&now, NULL, &same);
+		if (!ret) {
+			ret = override(a, &same);
+			if (!ret)
+				ret = upgrade_to(a, g, p, &now, &same, true);
+			conf_free(&same);
+		}
+	}
 	conf_free(&now);
 	return ret;
 }
@@ -207,12 +253,12 @@ static int upgrade(const struct args *a, struct pins *p, struct conf *want)
 
 	if (ret)
 		return ret;
-	ret = upgrade_to(a, &g, p, want);
+	ret = upgrade_from(a, &g, p, want);
 	programs_close(&g);
 	return ret;
 }
 
-/* An attach that came to its end, on this very interface. */
+/* A completed attach on this interface. */
 static bool runs(const char *ifname)
 {
 	struct tl_interface iface;
@@ -229,10 +275,12 @@ static int attach_locked(const struct args *a, struct pins *p, struct conf *c,
 {
 	int ret = OK;
 
+	if (*have && layout2_runs(a->ifname))
+		return replace_layout2(a, p, c);
 	if (runs(a->ifname))
 		return upgrade(a, p, a->file ? c : NULL);
 	if (!*have) {
-		ret = want_conf(a, c);
+		ret = want_conf(a, c, NULL);
 		*have = !ret;
 	}
 	if (!ret && !pins_empty(p)) {
@@ -245,33 +293,81 @@ static int attach_locked(const struct args *a, struct pins *p, struct conf *c,
 	return ret ?: attach_fresh(a, p, c);
 }
 
-/* What an upgrade or a first attach would come to. */
-static int dry_run(const struct args *a)
+/* What runs in the first form, resolved again. */
+static int layout2_conf(const struct args *a, struct conf *c)
 {
-	bool keep = !a->file && runs(a->ifname);
-	struct conf c;
-	int ret = keep ? state_running(a->ifname, &c) : want_conf(a, &c);
+	struct conf now;
+	int ret = layout2_read(a->ifname, &now);
 
 	if (ret)
 		return ret;
-	if (keep)
+	ret = resolve_again(&now, NULL, c);
+	conf_free(&now);
+	if (ret)
+		return ret;
+	ret = override(a, c);
+	if (ret)
+		conf_free(c);
+	return ret;
+}
+
+/* The configuration to attach; *have is false where what runs stays, which is
+ * read with the lock. The file is read before anything is touched. */
+static int first_conf(const struct args *a, struct conf *c, bool *have)
+{
+	bool running = runs(a->ifname);
+	struct conf now;
+	int ret;
+
+	*have = a->file || !running || layout2_runs(a->ifname);
+	if (!*have)
+		return OK;
+	if (!a->file && running)
+		return layout2_conf(a, c);
+	if (!running || layout2_runs(a->ifname))
+		return want_conf(a, c, NULL);
+	ret = state_running(a->ifname, &now);
+	if (ret)
+		return ret;
+	ret = want_conf(a, c, &now);
+	conf_free(&now);
+	return ret;
+}
+
+/* What an upgrade or a first attach would come to. */
+static int dry_run(const struct args *a)
+{
+	struct conf c, now;
+	bool have;
+	int ret = first_conf(a, &c, &have);
+
+	if (ret)
+		return ret;
+	if (!have) {
+		ret = state_running(a->ifname, &now);
+		if (ret)
+			return ret;
+		ret = resolve_again(&now, NULL, &c);
+		conf_free(&now);
+		if (ret)
+			return ret;
 		ret = override(a, &c);
+	}
 	if (!ret)
 		ret = print_plan(&c);
-	if (!ret && !keep && !*c.file)
+	if (!ret && have && !*c.file && !c.n_peers)
 		report_no_file(&c);
+	warn_waiting(&c);
 	conf_free(&c);
 	return ret;
 }
 
-/* An upgrade without -c does not look at the default file: the peers that run
- * stay. The file is read before anything is touched. */
 static int attach(const struct args *a)
 {
-	bool have = a->file || !runs(a->ifname);
 	struct conf c;
 	struct pins p;
-	int ret = have ? want_conf(a, &c) : OK;
+	bool have;
+	int ret = first_conf(a, &c, &have);
 
 	if (ret)
 		return ret;
@@ -285,7 +381,7 @@ static int attach(const struct args *a)
 	return ret;
 }
 
-/* Also says no to a mode that is none, before anything is looked at. */
+/* Rejects an unknown --mode early. */
 static int check_args(const struct args *a)
 {
 	struct conf c;
@@ -327,9 +423,13 @@ int cmd_attach(int argc, char **argv)
 {
 	struct args a = {0};
 
-	int ret = parse_args(&a, argc, argv) ?: require_bpf();
+	int ret = parse_args(&a, argc, argv);
 
-	if (ret)
-		return ret;
-	return a.dry_run ? dry_run(&a) : attach(&a);
+	/* Looking needs no rights. */
+	if (!ret && a.dry_run)
+		return dry_run(&a);
+	if (!ret)
+		ret = require_bpf();
+	output_is_news = true;
+	return ret ?: attach(&a);
 }

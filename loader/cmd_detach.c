@@ -12,12 +12,14 @@
 static int detach_routes(const char *ifname)
 {
 	struct route *routes = NULL;
+	struct route_filter ours = {.protocol = RTPROT_TUNLOAD};
 	struct link_info link;
 	size_t n = 0;
 	int ret = link_info(ifname, &link);
 
+	ours.oif = link.ifindex;
 	if (!ret)
-		ret = route_list(link.ifindex, RTPROT_TUNLOAD, &routes, &n);
+		ret = route_list(&ours, &routes, &n);
 	free(routes);
 	if (!ret)
 		ret = hooks_free(ifname, link.ifindex);
@@ -58,5 +60,6 @@ int cmd_detach(int argc, char **argv)
 	if (next_option(argc, argv, "", none) != -1)
 		return USAGE;
 	ret = only_iface(argc, argv, &ifname);
+	output_is_news = true;
 	return ret ?: detach(ifname);
 }

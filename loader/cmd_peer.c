@@ -2,12 +2,13 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "apply.h"
+#include "align.h"
 #include "commands.h"
 #include "conf_set.h"
 #include "peer_list.h"
 #include "pins.h"
 #include "resolve.h"
+#include "trigger.h"
 
 /* What is to be done to the running state: words are KEY VALUE pairs. */
 struct change {
@@ -87,8 +88,31 @@ static int edit_del(const struct change *change, struct conf *c)
 	return OK;
 }
 
+static int apply_change(const struct pins *p, const struct maps *m,
+			const struct conf *now, struct conf *want)
+{
+	struct mended mended;
+	int ret = align(NULL, p, m, now, want, NULL, &mended);
+
+	if (ret)
+		return ret;
+	mended_print(&mended, NULL, want);
+	trigger_first(want, now, m);
+	return OK;
+}
+
+/* Warns only about the peer that the words are about. */
+static void warn_named(const struct change *change, const struct conf *c)
+{
+	const struct peer *p = conf_peer(c, change->name);
+
+	if (p && *p->waiting)
+		warn("peer %s waits: %s", p->name, p->waiting);
+}
+
 /* The lock is held. */
-static int change_state(const struct maps *m, const struct change *change)
+static int change_state(const struct pins *p, const struct maps *m,
+			const struct change *change)
 {
 	struct conf now, want;
 	int ret = state_read(m, change->ifname, &now);
@@ -97,13 +121,16 @@ static int change_state(const struct maps *m, const struct change *change)
 		return ret;
 	ret = conf_copy(&want, &now);
 	if (!ret) {
+		resolve_forget(&want);
 		ret = change->edit(change, &want);
 		if (!ret)
 			ret = conf_check(&want);
 		if (!ret)
-			ret = resolve(&want);
+			ret = resolve_edited(&want, &now);
 		if (!ret)
-			ret = apply(m, &now, &want);
+			ret = apply_change(p, m, &now, &want);
+		if (!ret)
+			warn_named(change, &want);
 		conf_free(&want);
 	}
 	conf_free(&now);
@@ -120,7 +147,7 @@ static int run_change(const struct change *change)
 		return ret;
 	ret = maps_open(&m, change->ifname);
 	if (!ret) {
-		ret = change_state(&m, change);
+		ret = change_state(&pins, &m, change);
 		maps_close(&m);
 	}
 	pins_close(&pins);
@@ -128,7 +155,7 @@ static int run_change(const struct change *change)
 }
 
 /* A syntax check that needs neither rights nor an attached interface: the words
- * set on a peer of nobody's. */
+ * set on a peer that is in no state. */
 static int check_words(const struct change *change, int n, bool all)
 {
 	struct conf c;
@@ -172,6 +199,7 @@ static int do_change(int argc, char **argv, struct change *change)
 				  change->edit == edit_add);
 	if (!ret)
 		ret = require_bpf();
+	output_is_news = true;
 	return ret ?: run_change(change);
 }
 

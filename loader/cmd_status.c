@@ -7,7 +7,6 @@
 #include "commands.h"
 #include "json.h"
 #include "pins.h"
-#include "routes_missing.h"
 #include "status.h"
 
 /* By the clock that the data plane uses, so that the two agree on what still
@@ -24,6 +23,8 @@ static void snapshot_free(struct snapshot *s)
 {
 	conf_free(&s->conf);
 	free(s->peers);
+	free(s->own);
+	free(s->host.addrs);
 }
 
 static int read_stats(const struct maps *m, struct snapshot *s)
@@ -35,21 +36,23 @@ static int read_stats(const struct maps *m, struct snapshot *s)
 	s->peers = calloc(s->conf.n_peers + 1, sizeof(*s->peers));
 	if (!s->peers)
 		return fail("out of memory");
-	for (size_t i = 0; !ret && i < s->conf.n_peers; i++)
-		ret = stats_read(m, s->conf.peers[i].id, &s->peers[i]);
-	return ret;
+	return ret ?: stats_read_all(m, &s->conf, s->peers);
 }
 
-static int read_routes(struct snapshot *s)
+/* What somebody else may have changed. Routes that cannot be compared are no
+ * reason to show nothing. */
+static int read_host(struct snapshot *s)
 {
-	struct routes_there there;
-	int ret = routes_there_read(&s->conf, &there);
+	int ret = link_info(s->conf.ifname, &s->host.link);
 
-	if (ret)
-		return ret;
-	s->routes_missing = routes_missing(&there, &s->conf);
-	routes_there_free(&there);
-	return OK;
+	if (!ret)
+		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
+	if (!ret)
+		ret = addr_list(0, &s->own, &s->n_own);
+	if (!ret && s->host.link.up &&
+	    routes_pending(&s->conf, &s->routes_missing))
+		s->routes_missing = 0;
+	return ret;
 }
 
 static void read_hooks(struct snapshot *s)
@@ -58,6 +61,7 @@ static void read_hooks(struct snapshot *s)
 
 	strcpy(p.ifname, s->conf.ifname);
 	hooks_query(&p, s->iface.ifindex, &s->hooks);
+	hooks_missing(p.ifname, &s->iface, s->hooks_missing);
 	s->kernel_has_tcx = hooks_have_tcx(s->iface.ifindex);
 }
 
@@ -78,7 +82,7 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 		read_hooks(s);
 		ret = read_stats(&m, s);
 		if (!ret)
-			ret = read_routes(s);
+			ret = read_host(s);
 		if (ret)
 			snapshot_free(s);
 	}

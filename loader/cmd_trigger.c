@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "align.h"
 #include "commands.h"
 #include "json.h"
 #include "pins.h"
-#include "routes_missing.h"
 #include "trigger.h"
 
 #define WAIT_MAX 3600
@@ -26,6 +26,7 @@ struct selection {
 	const struct peer **peers;
 	struct trigger_result *results;
 	size_t n;
+	char *mended; /* by --due, or NULL */
 };
 
 static uint64_t now_ns(void)
@@ -44,7 +45,7 @@ static int is_due(const struct maps *m, const struct peer *p, bool *due)
 	struct tl_peer_stats stats;
 
 	*due = false;
-	if (!p->keepalive || !p->probe.family)
+	if (!p->keepalive || !p->probe.family || *p->waiting)
 		return OK;
 	if (stats_read(m, p->id, &stats))
 		return FAILED;
@@ -84,50 +85,98 @@ static int select_due(struct selection *s, const struct maps *m)
 	return OK;
 }
 
+static void print_probe(const struct trigger_result *r,
+			const struct trigger_probe *probe, const struct args *a)
+{
+	const char *name = r->peer->name;
+	char to[IP_STRLEN];
+
+	ip_str(&probe->to, to);
+	if (!probe->sent)
+		printf("%s: not sent: %s\n", name, r->hint);
+	else if (probe->answered && probe->rtt_ms >= 0)
+		printf("%s: answered by %s in %.1f ms\n", name, to,
+		       probe->rtt_ms);
+	else if (probe->answered)
+		printf("%s: answered by other traffic than a reply of %s\n",
+		       name, to);
+	else if (a->wait_s > 0)
+		printf("%s: no answer from %s in %g s: %s\n", name, to,
+		       a->wait_s, r->hint);
+	else
+		printf("%s: sent to %s\n", name, to);
+}
+
 static void print_text(const struct trigger_result *r, const struct args *a)
 {
-	char probe[IP_STRLEN];
+	print_probe(r, &r->main, a);
+	if (r->other.sent)
+		print_probe(r, &r->other, a);
+}
 
-	ip_str(&r->peer->probe, probe);
-	if (!r->sent)
-		printf("%s: not sent: %s\n", r->peer->name, r->hint);
-	else if (r->answered && r->rtt_ms >= 0)
-		printf("%s: answered by %s in %.1f ms\n", r->peer->name, probe,
-		       r->rtt_ms);
-	else if (r->answered)
-		printf("%s: answered by other traffic than a reply of %s\n",
-		       r->peer->name, probe);
-	else if (a->wait_s > 0)
-		printf("%s: no answer in %g s: %s\n", r->peer->name, a->wait_s,
-		       r->hint);
-	else
-		printf("%s: sent\n", r->peer->name);
+static json_t *rtt_json(const struct trigger_probe *probe)
+{
+	if (probe->rtt_ms < 0)
+		return json_null();
+	return json_real((int64_t)(probe->rtt_ms * 1e3 + 0.5) / 1e3);
+}
+
+static json_t *answered_json(const struct trigger_probe *probe,
+			     const struct args *a)
+{
+	return a->wait_s > 0 ? json_boolean(probe->answered) : json_null();
+}
+
+static json_t *other_json(const struct trigger_probe *probe,
+			  const struct args *a)
+{
+	if (!probe->to.family)
+		return json_null();
+	return json_pack("{s:o, s:b, s:o, s:o}", "probe", json_ip(&probe->to),
+			 "sent", probe->sent, "answered",
+			 answered_json(probe, a), "rtt_ms", rtt_json(probe));
 }
 
 static json_t *result_json(const struct trigger_result *r, const struct args *a)
 {
-	return json_pack(
-		"{s:s, s:o, s:b, s:o, s:o, s:o}", "peer", r->peer->name,
-		"probe", json_ip(&r->peer->probe), "sent", r->sent, "answered",
-		a->wait_s > 0 ? json_boolean(r->answered) : json_null(),
-		"rtt_ms",
-		r->rtt_ms < 0
-			? json_null()
-			: json_real((int64_t)(r->rtt_ms * 1e3 + 0.5) / 1e3),
-		"hint", r->hint[0] ? json_string(r->hint) : json_null());
+	/* clang-format off */
+	return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}",
+			 "peer", r->peer->name,
+			 "probe", json_ip(&r->peer->probe),
+			 "sent", r->main.sent,
+			 "answered", answered_json(&r->main, a),
+			 "rtt_ms", rtt_json(&r->main),
+			 "other_family", other_json(&r->other, a),
+			 "hint", r->hint[0] ? json_string(r->hint)
+					    : json_null());
+	/* clang-format on */
 }
 
 static int print_json(const struct selection *s, const struct args *a)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *root;
 
 	for (size_t i = 0; i < s->n; i++)
 		json_array_append_new(list, result_json(&s->results[i], a));
-	return json_print(
-		json_pack("{s:s, s:o}", "interface", a->ifname, "peers", list),
-		JSON_INDENT(2));
+	root = json_pack("{s:s, s:o}", "interface", a->ifname, "peers", list);
+	if (root && a->due)
+		json_object_set_new(root, "mended",
+				    s->mended && *s->mended
+					    ? json_string(s->mended)
+					    : json_null());
+	return json_print(root, JSON_INDENT(2));
 }
 
+static bool has_failed(const struct trigger_result *r, const struct args *a)
+{
+	if (!r->main.sent)
+		return true;
+	return a->wait_s > 0 &&
+	       (!r->main.answered || (r->other.sent && !r->other.answered));
+}
+
+/* What the timer cannot send now it sends at its next run; what it says goes to
+ * the journal, so only what is new. */
 static int report(const struct selection *s, const struct args *a)
 {
 	int ret = OK;
@@ -135,9 +184,9 @@ static int report(const struct selection *s, const struct args *a)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct trigger_result *r = &s->results[i];
 
-		if (!r->sent || (a->wait_s > 0 && !r->answered))
+		if (has_failed(r, a) && (!a->due || a->wait_s > 0))
 			ret = FAILED;
-		if (!a->json)
+		if (!a->json && (!a->due || a->wait_s > 0 || !r->main.sent))
 			print_text(r, a);
 	}
 	if (a->json && print_json(s, a))
@@ -163,69 +212,29 @@ static int run(struct selection *s, const struct maps *m, const struct args *a)
 	return ret ? ret : report(s, a);
 }
 
-static int any_missing(const struct conf *c, bool *any)
-{
-	struct routes_there there;
-	int ret = routes_there_read(c, &there);
-
-	if (ret)
-		return ret;
-	*any = routes_missing(&there, c);
-	routes_there_free(&there);
-	return OK;
-}
-
-/* The state is read again: it may have changed before the lock was ours. */
-static int sync_locked(const char *ifname)
-{
-	struct conf c;
-	int ret = state_running(ifname, &c);
-
-	if (ret)
-		return ret;
-	ret = routes_sync(&c);
-	conf_free(&c);
-	return ret;
-}
-
-/* What runs by a timer puts right what others, the kernel included, did to our
- * routes meanwhile. */
-static int mend_routes(const struct conf *c)
-{
-	struct pins pins;
-	bool any;
-	int ret = any_missing(c, &any);
-
-	if (ret || !any)
-		return ret;
-	ret = pins_open(&pins, c->ifname, false);
-	if (ret)
-		return ret;
-	ret = sync_locked(c->ifname);
-	pins_close(&pins);
-	return ret;
-}
-
+/* One thing that cannot be mended keeps no peer from its packet. */
 static int trigger(const struct args *a)
 {
 	struct selection s = {0};
 	struct maps m;
-	int ret = maps_open(&m, a->ifname);
+	int ret = maps_open(&m, a->ifname), aligned = OK;
 
 	if (ret)
 		return ret;
+	if (a->due)
+		aligned = align_due(a->ifname, &s.mended);
+	if (s.mended && *s.mended && !a->json)
+		printf("%s: mended: %s\n", a->ifname, s.mended);
 	ret = state_read(&m, a->ifname, &s.conf);
 	if (!ret) {
-		if (a->due)
-			ret = mend_routes(&s.conf);
-		if (!ret)
-			ret = run(&s, &m, a);
+		ret = run(&s, &m, a);
 		conf_free(&s.conf);
 	}
 	free(s.peers);
 	free(s.results);
+	free(s.mended);
 	maps_close(&m);
-	return ret;
+	return ret ?: aligned;
 }
 
 static int parse_wait(const char *text, double *out)

@@ -3,6 +3,8 @@
 #ifndef TUNLOAD_COMMANDS_H
 #define TUNLOAD_COMMANDS_H
 
+#include <stdbool.h>
+
 #include "error.h"
 
 /*
@@ -20,6 +22,10 @@ int cmd_status(int argc, char **argv);
 int cmd_trigger(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_help(int argc, char **argv);
+
+/* Set by a command that changed something: what it prints only tells of that,
+ * so that output which cannot be written is no failure. */
+extern bool output_is_news;
 
 /* Option parsing shared by the commands (args.c): getopt_long() whose errors
  * are ours (one line, USAGE, "see 'tunload help COMMAND'"). */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "conf.h"
 
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@ void conf_init(struct conf *c, const char *ifname)
 		.path_mtu = PATH_MTU_DEFAULT,
 		.pmtu_expiry = PMTU_EXPIRY_DEFAULT,
 		.routes = true,
+		.address4_len = -1,
+		.address6_len = -1,
+		.table = RT_TABLE_MAIN,
 	};
 	strncpy(c->ifname, ifname, sizeof(c->ifname) - 1);
 }
@@ -39,11 +43,57 @@ struct peer *conf_peer(const struct conf *c, const char *name)
 	return NULL;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	const struct peer *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name) ?: (*x > *y) - (*x < *y);
+}
+
+int names_init(struct names *names, const struct conf *c)
+{
+	names->n = c->n_peers;
+	names->sorted = calloc(c->n_peers ?: 1, sizeof(*names->sorted));
+	if (!names->sorted)
+		return fail("out of memory");
+	for (size_t i = 0; i < c->n_peers; i++)
+		names->sorted[i] = &c->peers[i];
+	qsort(names->sorted, names->n, sizeof(*names->sorted), compare_names);
+	return OK;
+}
+
+void names_free(struct names *names)
+{
+	free(names->sorted);
+	*names = (struct names){0};
+}
+
+struct peer *names_find(const struct names *names, const char *name)
+{
+	size_t low = 0, high = names->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = strcmp(name, names->sorted[mid]->name);
+
+		if (!order)
+			return names->sorted[mid];
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
 struct peer *conf_add_peer(struct conf *c, const char *name)
 {
-	struct peer *peers, *p;
+	struct peer *peers = c->peers, *p;
 
-	peers = realloc(c->peers, (c->n_peers + 1) * sizeof(*peers));
+	/* Room for a power of two of them. */
+	if (!(c->n_peers & (c->n_peers - 1)))
+		peers = reallocarray(c->peers, c->n_peers ? 2 * c->n_peers : 1,
+				     sizeof(*peers));
 	if (!peers)
 		return NULL;
 	c->peers = peers;
@@ -64,6 +114,16 @@ void conf_del_peer(struct conf *c, struct peer *p)
 
 	free_peer(p);
 	memmove(p, p + 1, (char *)end - (char *)(p + 1));
+}
+
+/* The power of two that conf_add_peer() counts with. */
+static size_t room_for(size_t n)
+{
+	size_t room = 1;
+
+	while (room < n)
+		room *= 2;
+	return room;
 }
 
 /* from may be NULL when there is nothing to copy. */
@@ -112,6 +172,9 @@ struct origin allowed_origin(const struct peer *p, const struct prefix *allowed)
 
 struct ip peer_other_probe(const struct peer *p)
 {
+	if (!p->probe.family)
+		return (struct ip){0};
+
 	for (size_t i = 0; i < p->n_allowed; i++) {
 		/* A default route has no first host. */
 		if (p->allowed[i].len &&
@@ -125,7 +188,7 @@ int conf_copy(struct conf *to, const struct conf *from)
 {
 	*to = *from;
 	to->n_peers = 0;
-	to->peers = calloc(from->n_peers ?: 1, sizeof(*to->peers));
+	to->peers = calloc(room_for(from->n_peers), sizeof(*to->peers));
 	for (size_t i = 0; to->peers && i < from->n_peers; i++) {
 		struct peer *p = &to->peers[i];
 

@@ -119,6 +119,16 @@ struct conf {
 void conf_init(struct conf *c, const char *ifname);
 void conf_free(struct conf *c);
 struct peer *conf_peer(const struct conf *c, const char *name);
+/* The peers of a conf by name, for many look-ups; valid until the next
+ * conf_add_peer() or conf_del_peer(). */
+struct names {
+	struct peer **sorted;
+	size_t n;
+};
+int names_init(struct names *names, const struct conf *c);
+void names_free(struct names *names);
+/* NULL if there is none. */
+struct peer *names_find(const struct names *names, const char *name);
 /* Appends a peer with defaults; NULL only when out of memory. Pointers to other
  * peers become invalid. */
 struct peer *conf_add_peer(struct conf *c, const char *name);
@@ -152,9 +162,9 @@ int peer_set(struct peer *p, const struct origin *from, const char *key,
 int conf_read(struct conf *c, const char *file);
 
 /* The rules between peers that need no host: endpoint inside its own allowed
- * prefixes (0.0.0.0/0 and ::/0 excepted), equal prefixes, equal (endpoint,
- * local), missing endpoint. Works before resolve() on what is
- * known, and after it on all. */
+ * prefixes (0.0.0.0/0 and ::/0 excepted), equal prefixes where routes are made,
+ * equal (endpoint, local), missing endpoint. Endpoints that are names are left
+ * to resolve(). */
 int conf_check(const struct conf *c);
 
 /* Prints c as a configuration file that conf_read() reads back the same. */

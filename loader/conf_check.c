@@ -38,25 +38,21 @@ static int check_endpoint(const struct peer *p)
 {
 	struct origin from = peer_origin(p, KEY_ENDPOINT);
 	const char *fault = address_fault(&p->endpoint);
+	const struct prefix *around = endpoint_inside(p);
 	char endpoint[ENDPOINT_STRLEN], prefix[PREFIX_STRLEN];
 
 	endpoint_str(p, endpoint);
 	if (fault)
 		return conf_error(&from, "peer %s: endpoint %s %s", p->name,
 				  endpoint, fault);
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		const struct prefix *a = &p->allowed[i];
-
-		if (!a->len || !prefix_contains(a, &p->endpoint))
-			continue;
-		from = allowed_origin(p, a);
-		return conf_error(&from,
-				  "peer %s: endpoint %s is inside its own "
-				  "allowed-ips \"%s\": tunnel packets would be "
-				  "tunnelled again; take the prefix out",
-				  p->name, endpoint, prefix_str(a, prefix));
-	}
-	return OK;
+	if (!around)
+		return OK;
+	from = allowed_origin(p, around);
+	return conf_error(&from,
+			  "peer %s: endpoint %s is inside its own allowed-ips "
+			  "\"%s\": tunnel packets would be tunnelled again; "
+			  "take the prefix out",
+			  p->name, endpoint, prefix_str(around, prefix));
 }
 
 static int check_local(const struct peer *p)
@@ -64,7 +60,7 @@ static int check_local(const struct peer *p)
 	struct origin from = peer_origin(p, KEY_LOCAL);
 	char local[IP_STRLEN], endpoint[ENDPOINT_STRLEN];
 
-	if (!p->local.family || !p->endpoint.family)
+	if (!p->local.family)
 		return OK;
 	ip_str(&p->local, local);
 	endpoint_str(p, endpoint);
@@ -88,12 +84,19 @@ static int check_path_mtu(const struct conf *c, const struct peer *p)
 {
 	struct origin from = interface_origin(c, KEY_PATH_MTU);
 
-	if (p->endpoint.family != 6 || c->path_mtu >= IPV6_MTU_MIN)
+	if (p->endpoint.family == 4 || c->path_mtu >= IPV6_MTU_MIN)
 		return OK;
 	return conf_error(&from,
 			  "path-mtu \"%u\" is too small for the IPv6 endpoint "
 			  "of peer %s (RFC 8200 5): raise it to %u or more",
 			  c->path_mtu, p->name, IPV6_MTU_MIN);
+}
+
+/* A name may come to another address tomorrow: what that means for the peer is
+ * seen when it is looked up, and no error of the file. */
+static bool has_address(const struct peer *p)
+{
+	return p->endpoint.family && !*p->host;
 }
 
 static int check_peer(const struct conf *c, const struct peer *p)
@@ -111,13 +114,12 @@ static int check_peer(const struct conf *c, const struct peer *p)
 				  "\"allowed-ips\" with the prefixes behind it",
 				  p->name);
 	ret = check_probe(p);
-	if (!ret && p->endpoint.family)
-		ret = check_endpoint(p);
+	if (ret || !has_address(p))
+		return ret;
+	ret = check_endpoint(p);
 	if (!ret)
 		ret = check_local(p);
-	if (!ret)
-		ret = check_path_mtu(c, p);
-	return ret;
+	return ret ?: check_path_mtu(c, p);
 }
 
 static int report_same_prefix(const struct owned *a, const struct owned *b)
@@ -149,10 +151,13 @@ static int report_same_prefix(const struct owned *a, const struct owned *b)
 static int check_probe_owner(const struct owners *o, const struct peer *p)
 {
 	struct origin from = peer_origin(p, KEY_PROBE);
-	const struct owned *owned = owner_of(o, &p->probe);
+	const struct owned *owned;
 	char probe[IP_STRLEN], prefix[PREFIX_STRLEN];
 
-	if (!p->probe_fixed || !owned || owned->peer == p)
+	if (!p->probe_fixed || owner_is(o, &p->probe, p))
+		return OK;
+	owned = owner_of(o, &p->probe);
+	if (!owned)
 		return OK;
 	return conf_error(&from,
 			  "peer %s: probe \"%s\" is behind peer %s, whose "
@@ -162,13 +167,21 @@ static int check_probe_owner(const struct owners *o, const struct peer *p)
 			  prefix_str(owned->prefix, prefix), p->name);
 }
 
+/* Where no routes are made, any number of peers may use a prefix as source. */
+static bool may_share(const struct conf *c, const struct owned *a,
+		      const struct owned *b)
+{
+	return !c->routes && a->peer != b->peer;
+}
+
 static int check_prefixes(const struct conf *c)
 {
 	struct owners o;
 	int ret = owners_init(&o, c);
 
 	for (size_t i = 1; !ret && i < o.n; i++) {
-		if (prefix_equal(o.all[i - 1].prefix, o.all[i].prefix))
+		if (prefix_equal(o.all[i - 1].prefix, o.all[i].prefix) &&
+		    !may_share(c, &o.all[i - 1], &o.all[i]))
 			ret = report_same_prefix(&o.all[i - 1], &o.all[i]);
 	}
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
@@ -208,16 +221,17 @@ static int report_same_endpoint(const struct peer *a, const struct peer *b)
 static int check_endpoints(const struct conf *c)
 {
 	const struct peer **all = malloc((c->n_peers + 1) * sizeof(*all));
+	size_t i, n = 0;
 	int ret = OK;
 
 	if (!all)
 		return fail("out of memory");
-	for (size_t i = 0; i < c->n_peers; i++)
-		all[i] = &c->peers[i];
-	qsort(all, c->n_peers, sizeof(*all), compare_endpoints);
-	for (size_t i = 1; !ret && i < c->n_peers; i++) {
-		if (all[i]->endpoint.family &&
-		    !compare_outer(all[i - 1], all[i]))
+	for (i = 0; i < c->n_peers; i++)
+		if (has_address(&c->peers[i]))
+			all[n++] = &c->peers[i];
+	qsort(all, n, sizeof(*all), compare_endpoints);
+	for (i = 1; !ret && i < n; i++) {
+		if (!compare_outer(all[i - 1], all[i]))
 			ret = report_same_endpoint(all[i - 1], all[i]);
 	}
 	free(all);

@@ -80,5 +80,33 @@ const struct owned *owner_of(const struct owners *o, const struct ip *ip)
 		found = bsearch(&key, o->all, o->n, sizeof(*o->all),
 				compare_prefixes);
 	}
+	while (found && found + 1 < o->all + o->n &&
+	       !compare_prefixes(found, found + 1))
+		found++;
 	return found;
+}
+
+bool owner_is(const struct owners *o, const struct ip *ip, const struct peer *p)
+{
+	const struct owned *last = owner_of(o, ip);
+
+	for (const struct owned *own = last; own; own--) {
+		if (compare_prefixes(own, last))
+			return false;
+		if (own->peer == p)
+			return true;
+		if (own == o->all)
+			return false;
+	}
+	return false;
+}
+
+const struct prefix *endpoint_inside(const struct peer *p)
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (p->allowed[i].len &&
+		    prefix_contains(&p->allowed[i], &p->endpoint))
+			return &p->allowed[i];
+	}
+	return NULL;
 }

@@ -25,7 +25,14 @@ int owner_compare_peers(const struct peer *a, const struct peer *b);
 /* Points into c. A status, its error printed; owners_free() also then. */
 int owners_init(struct owners *o, const struct conf *c);
 void owners_free(struct owners *o);
-/* The longest prefix that holds ip, and whose it is; NULL: none does. */
+/* The longest prefix that holds ip, and whose it is; NULL: none does. Of
+ * several owners the last one. */
 const struct owned *owner_of(const struct owners *o, const struct ip *ip);
+/* p is the owner of the longest prefix that holds ip, or one of them. */
+bool owner_is(const struct owners *o, const struct ip *ip,
+	      const struct peer *p);
+/* The allowed prefix of p, no default route, that holds its endpoint; or
+ * NULL. */
+const struct prefix *endpoint_inside(const struct peer *p);
 
 #endif

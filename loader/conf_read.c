@@ -151,35 +151,23 @@ static char *read_line(char *buf, int size, void *stream)
 	return parser->status ? NULL : buf;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	const struct peer *const *x = a, *const *y = b;
-	int order = strcmp((*x)->name, (*y)->name);
-
-	if (order)
-		return order;
-	return (*x)->origin.line < (*y)->origin.line ? -1 : 1;
-}
-
 static int check_names(const struct conf *c)
 {
-	const struct peer **sorted = calloc(c->n_peers ?: 1, sizeof(*sorted));
-	int ret = OK;
+	struct names names;
+	int ret = names_init(&names, c);
 
-	if (!sorted)
-		return fail("out of memory");
-	for (size_t i = 0; i < c->n_peers; i++)
-		sorted[i] = &c->peers[i];
-	qsort(sorted, c->n_peers, sizeof(*sorted), compare_names);
-	for (size_t i = 1; !ret && i < c->n_peers; i++) {
-		if (strcmp(sorted[i - 1]->name, sorted[i]->name))
+	for (size_t i = 1; !ret && i < names.n; i++) {
+		const struct peer *first = names.sorted[i - 1];
+		const struct peer *second = names.sorted[i];
+
+		if (strcmp(first->name, second->name))
 			continue;
-		ret = conf_error(&sorted[i]->origin,
+		ret = conf_error(&second->origin,
 				 "second section [peer %s], first in line %u: "
 				 "merge or rename one",
-				 sorted[i]->name, sorted[i - 1]->origin.line);
+				 second->name, first->origin.line);
 	}
-	free(sorted);
+	names_free(&names);
 	return ret;
 }
 

@@ -136,52 +136,101 @@ static int set_mode(void *target, const struct origin *from, const char *value)
 			  value);
 }
 
-static int set_one_source(struct conf *c, const struct origin *from,
-			  const char *word, size_t n)
+/* The word of a list under source or address: an address, and where `address`
+ * allows it a length, -1 if none is given. */
+static int parse_inner(const struct origin *from, const char *key,
+		       const char *text, struct ip *ip, int *len)
 {
-	char text[IP_STRLEN + 1];
+	char addr[IP_STRLEN + 8];
+	char *slash;
+	uint32_t n;
 	const char *fault;
+
+	snprintf(addr, sizeof(addr), "%s", text);
+	slash = len ? strchr(addr, '/') : NULL;
+	if (slash)
+		*slash = '\0';
+	if (!ip_parse(addr, ip))
+		return conf_error(from,
+				  "%s \"%s\" is not an IP address: give %s",
+				  key, text,
+				  len ? "one, and its prefix length if you "
+					"like"
+				      : "one of this host");
+	fault = address_fault(ip);
+	if (fault)
+		return conf_error(from, "%s \"%s\" %s", key, text, fault);
+	if (!len)
+		return OK;
+	*len = ip->family == 4 ? 32 : 128;
+	if (slash && !number_parse(slash + 1, 1, *len, &n))
+		return conf_error(from,
+				  "%s \"%s\" has no prefix length from 1 to "
+				  "%d: write ADDRESS/LENGTH",
+				  key, text, *len);
+	if (slash)
+		*len = n;
+	return OK;
+}
+
+/* Source and address are two ways to say the same thing. */
+static int set_one_inner(struct conf *c, const struct origin *from,
+			 const char *text, bool address)
+{
+	const char *key = address ? "address" : "source";
+	int len = -1, *to_len;
 	struct ip ip, *to;
 
-	snprintf(text, sizeof(text), "%.*s", (int)n, word);
-	if (!ip_parse(text, &ip))
-		return conf_error(from,
-				  "source \"%s\" is not an IP address: give "
-				  "one of this host",
-				  text);
-	fault = address_fault(&ip);
-	if (fault)
-		return conf_error(from, "source \"%s\" %s", text, fault);
+	if (parse_inner(from, key, text, &ip, address ? &len : NULL))
+		return USAGE;
 	to = ip.family == 4 ? &c->source4 : &c->source6;
+	to_len = ip.family == 4 ? &c->address4_len : &c->address6_len;
+	if (to->family && (*to_len >= 0) != address)
+		return conf_error(from,
+				  "%s \"%s\": there is an IPv%u %s already: "
+				  "give one of the two",
+				  key, text, ip.family,
+				  address ? "source" : "address");
 	if (to->family)
 		return conf_error(from,
-				  "source \"%s\" is a second IPv%u address: "
+				  "%s \"%s\" is a second IPv%u address: "
 				  "give one of a family",
-				  text, ip.family);
+				  key, text, ip.family);
 	*to = ip;
+	*to_len = len;
+	return OK;
+}
+
+static int set_inner(struct conf *c, const struct origin *from,
+		     const char *value, bool address)
+{
+	const char *list = value, *word;
+	char text[PREFIX_STRLEN + 1];
+	size_t n;
+
+	if (!value[strspn(value, ", \t")])
+		return conf_error(from,
+				  "%s \"%s\" has no address in it: give %s",
+				  address ? "address" : "source", value,
+				  address ? "one" : "one of this host");
+	while ((word = list_next(&list, &n))) {
+		snprintf(text, sizeof(text), "%.*s", (int)n, word);
+		if (set_one_inner(c, from, text, address))
+			return USAGE;
+	}
 	return OK;
 }
 
 static int set_source(void *target, const struct origin *from,
 		      const char *value)
 {
-	struct conf *c = target;
-	const char *word;
-	size_t n;
+	return set_inner(target, from, value, false);
+}
 
-	if (!value[strspn(value, ", \t")])
-		return conf_error(from,
-				  "source \"%s\" has no address in it: give "
-				  "one of this host",
-				  value);
-	c->source4 = c->source6 = (struct ip){0};
-	while ((word = list_next(&value, &n))) {
-		int ret = set_one_source(c, from, word, n);
-
-		if (ret)
-			return ret;
-	}
-	return OK;
+static int set_inner_address(void *target, const struct origin *from,
+			     const char *value)
+{
+	return set_inner(target, from, value, true);
 }
 
 static int set_number(const char *key, uint32_t min, uint32_t max,
@@ -228,6 +277,7 @@ const struct key interface_keys[] = {
 	[KEY_LOCAL6] = {.name = "local6", .set = set_local6},
 	[KEY_MODE] = {.name = "mode", .set = set_mode},
 	[KEY_SOURCE] = {.name = "source", .set = set_source},
+	[KEY_ADDRESS] = {.name = "address", .set = set_inner_address},
 	[KEY_PATH_MTU] = {.name = "path-mtu", .set = set_path_mtu},
 	[KEY_PMTU_EXPIRY] = {.name = "pmtu-expiry", .set = set_pmtu_expiry},
 	[KEY_ROUTES] = {.name = "routes", .set = set_routes},

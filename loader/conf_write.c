@@ -21,17 +21,24 @@ static void write_local(FILE *out, const char *key, const struct ip *ip,
 		fprintf(out, "%s = auto # %s\n", key, text);
 }
 
-static void write_source(FILE *out, const struct conf *c)
+/* One of the keys source and address: what of the two families is its. */
+static void write_inner(FILE *out, const struct conf *c, bool address)
 {
-	char a[IP_STRLEN], b[IP_STRLEN];
-	bool both = c->source4.family && c->source6.family;
+	const struct ip *ips[] = {&c->source4, &c->source6};
+	const int lens[] = {c->address4_len, c->address6_len};
+	const char *before = address ? "address = " : "source = ";
+	char text[IP_STRLEN];
 
-	if (!c->source4.family && !c->source6.family)
-		return;
-	fprintf(out, "source = %s%s%s\n",
-		c->source4.family ? ip_str(&c->source4, a) : "",
-		both ? ", " : "",
-		c->source6.family ? ip_str(&c->source6, b) : "");
+	for (int i = 0; i < 2; i++) {
+		if (!ips[i]->family || (lens[i] >= 0) != address)
+			continue;
+		fprintf(out, "%s%s", before, ip_str(ips[i], text));
+		if (address)
+			fprintf(out, "/%d", lens[i]);
+		before = ", ";
+	}
+	if (*before == ',')
+		fputc('\n', out);
 }
 
 static void write_interface(FILE *out, const struct conf *c)
@@ -46,7 +53,8 @@ static void write_interface(FILE *out, const struct conf *c)
 	write_local(out, "local4", &c->local4, c->local4_fixed);
 	write_local(out, "local6", &c->local6, c->local6_fixed);
 	fprintf(out, "mode = %s\n", modes[c->mode]);
-	write_source(out, c);
+	write_inner(out, c, false);
+	write_inner(out, c, true);
 	fprintf(out, "path-mtu = %u\n", c->path_mtu);
 	if (c->pmtu_expiry != PMTU_EXPIRY_DEFAULT)
 		fprintf(out, "pmtu-expiry = %u\n", c->pmtu_expiry);
@@ -73,6 +81,8 @@ static void write_peer(FILE *out, const struct peer *p)
 	char text[IP_STRLEN];
 
 	fprintf(out, "\n[peer %s]\n", p->name);
+	if (*p->waiting)
+		fprintf(out, "# waits: %s\n", p->waiting);
 	fprintf(out, "endpoint = %s\n",
 		p->host[0] ? p->host : ip_str(&p->endpoint, text));
 	write_allowed(out, p);

@@ -168,16 +168,17 @@ static bool receive(int fd, bool four, struct message *out)
 	return true;
 }
 
-bool echo_receive(const struct echo *e, uint32_t *index, double *sent_at)
+bool echo_receive(const struct echo *e, struct echo_reply *out)
 {
 	struct message m;
+	bool four;
 
-	while (receive(e->fd4, true, &m) || receive(e->fd6, false, &m)) {
+	while ((four = receive(e->fd4, true, &m)) ||
+	       receive(e->fd6, false, &m)) {
 		if (m.nonce != e->nonce || m.id != htons(e->id) ||
 		    memcmp(m.marker, MARKER, sizeof(m.marker)))
 			continue;
-		*index = m.index;
-		*sent_at = m.sent_at;
+		*out = (struct echo_reply){four ? 4 : 6, m.index, m.sent_at};
 		return true;
 	}
 	return false;

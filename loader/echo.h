@@ -21,9 +21,14 @@ void echo_close(struct echo *e);
  * errno. */
 int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
 	      double now);
-/* The index and time of sending of the next reply to one of our requests; false
- * when there is none now. */
-bool echo_receive(const struct echo *e, uint32_t *index, double *sent_at);
+/* A reply to one of our requests. */
+struct echo_reply {
+	uint8_t family;
+	uint32_t index;
+	double sent_at;
+};
+/* The next one; false when there is none now. */
+bool echo_receive(const struct echo *e, struct echo_reply *out);
 /* Until there is something to receive, or for the time given. */
 void echo_wait(const struct echo *e, double seconds);
 

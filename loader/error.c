@@ -6,15 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 /* Quoted values come from outside: whatever is in them, an error stays one line
  * of a readable length that cannot steer the terminal. */
 static void print_line(const char *prefix, const char *fmt, va_list args)
 {
 	char line[1024];
 	int n = vsnprintf(line, sizeof(line), fmt, args);
+	bool all;
 
+	all = text_printable(line);
 	for (char *c = line; *c; c++) {
-		if (iscntrl((unsigned char)*c))
+		if (iscntrl((unsigned char)*c) || (!all && *c & 0x80))
 			*c = '?';
 	}
 	if (n >= (int)sizeof(line))

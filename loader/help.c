@@ -16,7 +16,9 @@ static const struct command commands[] = {
 	 "put the tunnels of a configuration on an interface",
 	 "Without -c the configuration is " SYSCONFDIR "/tunload/IFACE.conf; if\n"
 	 "that does not exist, IFACE is attached without peers. On an attached\n"
-	 "interface the programs are upgraded in place, peers and counters stay.\n"
+	 "interface the programs are upgraded in place, peers and counters stay,\n"
+	 "and what others changed on the host is mended.\n"
+	 "A peer that cannot work yet waits; status says why.\n"
 	 "\n"
 	 "  -c, --config FILE   read FILE, which must exist\n"
 	 "  --mode MODE         native: XDP in the driver; tc: behind it; auto:\n"
@@ -27,11 +29,12 @@ static const struct command commands[] = {
 	{"detach", cmd_detach, "IFACE",
 	 "take everything off an interface again",
 	 "Removes the routes, programs and pins that attach has made.\n"},
-	{"reload", cmd_reload, "IFACE [-c FILE]",
+	{"reload", cmd_reload, "IFACE [-c FILE] [--dry-run]",
 	 "make the running state equal to the configuration",
 	 "Only the differences are applied; traffic keeps flowing.\n"
 	 "\n"
-	 "  -c, --config FILE   instead of " SYSCONFDIR "/tunload/IFACE.conf\n"},
+	 "  -c, --config FILE   instead of " SYSCONFDIR "/tunload/IFACE.conf\n"
+	 "  --dry-run           say what would be done and do nothing\n"},
 	{"status", cmd_status, "[IFACE] [--json]",
 	 "show what runs, counters of peers, drops by reason",
 	 "Without IFACE: every attached interface.\n"
@@ -69,7 +72,8 @@ static const struct command commands[] = {
 	 "\n"
 	 "  --wait S   wait up to S seconds for an answer; exit 1 if one is\n"
 	 "             missing\n"
-	 "  --due      only peers that sent nothing for their keepalive time\n"
+	 "  --due      bring what runs in line with the host as it is; then only\n"
+	 "             peers that sent nothing for their keepalive time\n"
 	 "  --json     for programs\n"},
 	{"version", cmd_version, "", "print the version", ""},
 	{"help", cmd_help, "[COMMAND]", "print this, or more about a command",

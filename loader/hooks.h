@@ -40,6 +40,10 @@ int clsact_create(uint32_t ifindex);
 /* Only if no filter is left on it. */
 void clsact_drop(uint32_t ifindex);
 
+/* hooks_others.c. Programs of tunload are on the interface, whosever pins they
+ * have. */
+bool hooks_elsewhere(uint32_t ifindex);
+
 /* hooks_xdp.c. The name of the driver of an interface, or "unknown". */
 void driver_name(const char *ifname, char name[static 32]);
 /* Why link_put() could not put prog on the XDP hook, in words. */

@@ -73,6 +73,13 @@ static bool links_of_ours(uint32_t ifindex)
 	return false;
 }
 
+bool hooks_elsewhere(uint32_t ifindex)
+{
+	return filter_of_tunload(HOOK_TC_INGRESS, ifindex) ||
+	       filter_of_tunload(HOOK_TC_EGRESS, ifindex) ||
+	       links_of_ours(ifindex);
+}
+
 /* Pins under another name that hold this interface: it was renamed. */
 static bool former_name(const char *ifname, uint32_t ifindex,
 			char former[static IFNAMSIZ])

@@ -32,6 +32,21 @@ static bool asks_for_help(int argc, char **argv)
 	return false;
 }
 
+bool output_is_news;
+
+/* Output that a full disk did not take: what was done stays done, but what was
+ * to be shown was not. */
+static int check_output(int ret)
+{
+	if ((!fflush(stdout) && !ferror(stdout)) || ret)
+		return ret;
+	if (!output_is_news)
+		return fail("cannot write to standard output");
+	warn("done, but what was said about it could not be written to "
+	     "standard output");
+	return OK;
+}
+
 static int run(int argc, char **argv)
 {
 	const struct command *command = command_find(argv[0]);
@@ -40,9 +55,9 @@ static int run(int argc, char **argv)
 		return USAGE;
 	if (asks_for_help(argc, argv)) {
 		command_help(stdout, command);
-		return OK;
+		return check_output(OK);
 	}
-	return command->run(argc, argv);
+	return check_output(command->run(argc, argv));
 }
 
 int main(int argc, char **argv)
@@ -58,9 +73,9 @@ int main(int argc, char **argv)
 		if (dir)
 			pins_set_bpffs(dir);
 		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-			return cmd_help(1, argv);
+			return check_output(cmd_help(1, argv));
 		else if (!strcmp(argv[i], "--version"))
-			return cmd_version(1, argv);
+			return check_output(cmd_version(1, argv));
 		else
 			return usage("unknown option \"%s\": see `tunload "
 				     "help`",
@@ -68,9 +83,5 @@ int main(int argc, char **argv)
 	}
 	if (i == argc)
 		return usage("no command given: see `tunload help`");
-	ret = run(argc - i, argv + i);
-	/* What went to a full disk is not done. */
-	if ((fflush(stdout) || ferror(stdout)) && !ret)
-		ret = fail("cannot write to standard output");
-	return ret;
+	return run(argc - i, argv + i);
 }

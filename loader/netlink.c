@@ -1,162 +1,123 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Links, addresses and neighbours by rtnetlink. */
+/* Links by rtnetlink. */
 #include <errno.h>
-#include <linux/if_addr.h>
-#include <linux/neighbour.h>
+#include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "netlink.h"
-#include "nl.h"
+
+/* IFLA_AF_SPEC holds an attribute of each family that the interface has got;
+ * in AF_INET6's are the sysctls of the interface. */
+static bool lacks_ipv6(const struct nlattr *af_spec)
+{
+	const struct nlattr *family, *a;
+	const int32_t *sysctls;
+
+	if (!af_spec)
+		return false;
+	mnl_attr_for_each_nested(family, af_spec)
+	{
+		if (mnl_attr_get_type(family) != AF_INET6)
+			continue;
+		mnl_attr_for_each_nested(a, family)
+		{
+			sysctls = mnl_attr_get_payload(a);
+			if (mnl_attr_get_type(a) == IFLA_INET6_CONF &&
+			    mnl_attr_get_payload_len(a) >
+				    DEVCONF_DISABLE_IPV6 * sizeof(*sysctls))
+				return sysctls[DEVCONF_DISABLE_IPV6];
+		}
+		return false;
+	}
+	return true;
+}
+
+struct link_reply {
+	struct link_info info;
+	uint32_t master;    /* ifindex, 0: none */
+	uint32_t vrf_table; /* 0: it is no VRF */
+};
+
+static uint32_t vrf_table(const struct nlattr *linkinfo)
+{
+	const struct nlattr *a, *b;
+	uint32_t table = 0;
+	bool vrf = false;
+
+	if (!linkinfo)
+		return 0;
+	mnl_attr_for_each_nested(a, linkinfo)
+	{
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
+			vrf = mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
+			      !strcmp(mnl_attr_get_str(a), "vrf");
+		if (mnl_attr_get_type(a) != IFLA_INFO_DATA)
+			continue;
+		mnl_attr_for_each_nested(b, a)
+		{
+			if (mnl_attr_get_type(b) == IFLA_VRF_TABLE)
+				table = nl_u32(b);
+		}
+	}
+	return vrf ? table : 0;
+}
 
 static int on_link(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *tb[IFLA_MTU + 1];
-	struct link_info *out = data;
+	const struct nlattr *tb[IFLA_AF_SPEC + 1];
+	struct link_reply *reply = data;
+	struct link_info *out = &reply->info;
 
-	nl_attrs(nlh, sizeof(*msg), tb, IFLA_MTU);
+	nl_attrs(nlh, sizeof(*msg), tb, IFLA_AF_SPEC);
 	out->ifindex = msg->ifi_index;
 	out->mtu = nl_u32(tb[IFLA_MTU]);
 	out->type = msg->ifi_type;
 	out->up = msg->ifi_flags & IFF_UP;
 	out->loopback = msg->ifi_flags & IFF_LOOPBACK;
+	out->no_ipv6 = lacks_ipv6(tb[IFLA_AF_SPEC]);
+	reply->master = nl_u32(tb[IFLA_MASTER]);
+	reply->vrf_table = vrf_table(tb[IFLA_LINKINFO]);
 	return MNL_CB_OK;
+}
+
+/* The VRF that an interface is in is its master. Bridges and bonds are masters,
+ * too, and have no table. */
+static uint32_t table_of(uint32_t master)
+{
+	struct link_reply reply = {0};
+	struct ifinfomsg *msg;
+	union nl_request r;
+
+	if (!master)
+		return RT_TABLE_MAIN;
+	msg = nl_begin(&r, RTM_GETLINK, 0, sizeof(*msg));
+	msg->ifi_index = master;
+	if (nl_talk(&r, on_link, &reply) || !reply.vrf_table)
+		return RT_TABLE_MAIN;
+	return reply.vrf_table;
 }
 
 int link_info(const char *ifname, struct link_info *out)
 {
+	struct link_reply reply = {0};
 	union nl_request r;
+	int ret;
 
-	memset(out, 0, sizeof(*out));
-	snprintf(out->name, sizeof(out->name), "%s", ifname);
+	snprintf(reply.info.name, IFNAMSIZ, "%s", ifname);
 	nl_begin(&r, RTM_GETLINK, 0, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(&r.nlh, IFLA_IFNAME, out->name);
-	if (!nl_talk(&r, on_link, out))
+	mnl_attr_put_strz(&r.nlh, IFLA_IFNAME, reply.info.name);
+	ret = nl_talk(&r, on_link, &reply);
+	if (!ret)
+		reply.info.table = table_of(reply.master);
+	*out = reply.info;
+	if (!ret)
 		return OK;
 	if (errno == ENODEV)
 		return fail("no such interface \"%s\": `ip link` lists those "
 			    "of this host",
 			    ifname);
 	return fail("cannot read interface \"%s\": %s", ifname, nl_error());
-}
-
-struct addr_dump {
-	uint32_t ifindex; /* 0: of all */
-	struct if_addr *addrs;
-	size_t n;
-};
-
-/* RFC 4862 and 8981: these may not be used as a source, or not for long. */
-#define UNUSABLE6                                                              \
-	(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TEMPORARY)
-
-static bool addr_usable(const struct if_addr *a, uint8_t scope)
-{
-	if (scope != RT_SCOPE_UNIVERSE)
-		return false;
-	/* IFA_F_SECONDARY and IFA_F_TEMPORARY are one bit. */
-	return !(a->flags & (a->ip.family == 4 ? IFA_F_SECONDARY : UNUSABLE6));
-}
-
-static int on_addr(const struct nlmsghdr *nlh, void *data)
-{
-	const struct ifaddrmsg *msg = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *tb[IFA_FLAGS + 1], *addr;
-	struct addr_dump *d = data;
-	struct if_addr *a;
-
-	if (d->ifindex && msg->ifa_index != d->ifindex)
-		return MNL_CB_OK;
-	nl_attrs(nlh, sizeof(*msg), tb, IFA_FLAGS);
-	/* With a point-to-point address IFA_ADDRESS is the other end's. */
-	addr = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
-	if (!nl_ip(addr, nl_family(msg->ifa_family)).family)
-		return MNL_CB_OK;
-	if (!nl_grow((void **)&d->addrs, d->n, sizeof(*a)))
-		return MNL_CB_ERROR;
-	a = &d->addrs[d->n++];
-	a->ip = nl_ip(addr, nl_family(msg->ifa_family));
-	a->prefixlen = msg->ifa_prefixlen;
-	a->flags = tb[IFA_FLAGS] ? nl_u32(tb[IFA_FLAGS]) : msg->ifa_flags;
-	a->usable = addr_usable(a, msg->ifa_scope);
-	return MNL_CB_OK;
-}
-
-int addr_list(uint32_t ifindex, struct if_addr **out, size_t *n)
-{
-	struct addr_dump d = {.ifindex = ifindex};
-	struct ifaddrmsg *msg;
-	union nl_request r;
-	int ret, tries = 0;
-
-	do {
-		d.n = 0;
-		free(d.addrs);
-		d.addrs = NULL;
-		msg = nl_begin(&r, RTM_GETADDR, NLM_F_DUMP, sizeof(*msg));
-		msg->ifa_index = ifindex;
-		ret = nl_talk(&r, on_addr, &d);
-	} while (ret && errno == EINTR && ++tries < NL_DUMP_TRIES);
-	/* A filter on an interface that is gone. */
-	if (ret && errno != ENODEV) {
-		free(d.addrs);
-		return fail("cannot list addresses: %s", nl_error());
-	}
-	*out = d.addrs;
-	*n = d.n;
-	return OK;
-}
-
-static struct ndmsg *neigh_begin(union nl_request *r, uint16_t type,
-				 uint16_t flags, uint32_t oif,
-				 const struct ip *ip)
-{
-	struct ndmsg *msg = nl_begin(r, type, flags, sizeof(*msg));
-
-	msg->ndm_family = nl_af(ip->family);
-	msg->ndm_ifindex = oif;
-	nl_put_ip(r, NDA_DST, ip);
-	return msg;
-}
-
-int neigh_add(uint32_t oif, const struct ip *ip, const uint8_t mac[6])
-{
-	char text[IP_STRLEN];
-	union nl_request r;
-	struct ndmsg *msg;
-
-	msg = neigh_begin(&r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, oif,
-			  ip);
-	msg->ndm_state = NUD_PERMANENT;
-	mnl_attr_put(&r.nlh, NDA_LLADDR, 6, mac);
-	mnl_attr_put_u8(&r.nlh, NDA_PROTOCOL, RTPROT_TUNLOAD);
-	if (nl_talk(&r, NULL, NULL))
-		return fail("cannot add neighbour %s: %s", ip_str(ip, text),
-			    nl_error());
-	return OK;
-}
-
-int neigh_del(uint32_t oif, const struct ip *ip)
-{
-	char text[IP_STRLEN];
-	union nl_request r;
-
-	neigh_begin(&r, RTM_DELNEIGH, 0, oif, ip);
-	if (!nl_talk(&r, NULL, NULL) || errno == ENOENT || errno == ENODEV ||
-	    errno == EAFNOSUPPORT)
-		return OK;
-	return fail("cannot remove neighbour %s: %s", ip_str(ip, text),
-		    nl_error());
-}
-
-void neigh_use(uint32_t oif, const struct ip *ip)
-{
-	union nl_request r;
-	struct ndmsg *msg;
-
-	msg = neigh_begin(&r, RTM_NEWNEIGH, NLM_F_CREATE, oif, ip);
-	msg->ndm_flags = NTF_USE;
-	nl_talk(&r, NULL, NULL);
 }

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Routes of the main table by rtnetlink: list, look up, add, remove. */
+/* Routes by rtnetlink. */
 #include <errno.h>
-#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "netlink.h"
-#include "nl.h"
 
 /* RTA_GATEWAY, of the route's family, or RTA_VIA, which names its own. */
 static struct ip gateway(const struct nlattr *const *tb, uint8_t family)
@@ -27,84 +25,17 @@ static struct ip gateway(const struct nlattr *const *tb, uint8_t family)
 	return ip;
 }
 
-/* Of several next hops the one through oif, or for 0 the first. */
-static bool pick_nexthop(const struct nlattr *multipath, uint32_t oif,
-			 struct route *out)
+/* Of several next hops oif, if it is one of them. */
+static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
 {
 	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
 	int left = mnl_attr_get_payload_len(multipath);
-	const struct nlattr *a, *tb[RTA_MAX + 1];
 
 	for (; RTNH_OK(hop, left);
-	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
-		if (oif && (uint32_t)hop->rtnh_ifindex != oif)
-			continue;
-		memset(tb, 0, sizeof(tb));
-		for (a = (void *)RTNH_DATA(hop);
-		     mnl_attr_ok(a, (char *)hop + hop->rtnh_len - (char *)a);
-		     a = mnl_attr_next(a))
-			if (mnl_attr_get_type(a) <= RTA_MAX)
-				tb[mnl_attr_get_type(a)] = a;
-		out->oif = hop->rtnh_ifindex;
-		out->gateway = gateway(tb, out->dst.ip.family);
-		return true;
-	}
-	return false;
-}
-
-/* A nexthop object, and the members of it if it is a group. */
-struct nexthop {
-	uint32_t oif;
-	struct ip gateway;
-	struct nexthop_grp group[32];
-	size_t n_group;
-};
-
-static int on_nexthop(const struct nlmsghdr *nlh, void *data)
-{
-	const struct nhmsg *msg = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *tb[NHA_GATEWAY + 1];
-	struct nexthop *hop = data;
-	size_t size;
-
-	nl_attrs(nlh, sizeof(*msg), tb, NHA_GATEWAY);
-	hop->oif = nl_u32(tb[NHA_OIF]);
-	hop->gateway = nl_ip(tb[NHA_GATEWAY], nl_family(msg->nh_family));
-	if (tb[NHA_GROUP]) {
-		size = mnl_attr_get_payload_len(tb[NHA_GROUP]);
-		if (size > sizeof(hop->group))
-			size = sizeof(hop->group);
-		memcpy(hop->group, mnl_attr_get_payload(tb[NHA_GROUP]), size);
-		hop->n_group = size / sizeof(hop->group[0]);
-	}
-	return MNL_CB_OK;
-}
-
-static bool nexthop_get(uint32_t id, struct nexthop *out)
-{
-	union nl_request r;
-
-	memset(out, 0, sizeof(*out));
-	nl_begin(&r, RTM_GETNEXTHOP, 0, sizeof(struct nhmsg));
-	mnl_attr_put_u32(&r.nlh, NHA_ID, id);
-	return !nl_talk(&r, on_nexthop, out);
-}
-
-/* A nexthop object by its id: only that is in the message where the sysctl
- * net.ipv4.nexthop_compat_mode is 0. Groups do not nest. */
-static bool follow_nexthop(uint32_t id, uint32_t oif, struct route *out)
-{
-	struct nexthop hop, member;
-	size_t i;
-
-	if (!nexthop_get(id, &hop))
-		return false;
-	for (i = 0; i < hop.n_group && (!hop.oif || hop.oif != oif); i++)
-		if (nexthop_get(hop.group[i].id, &member))
-			hop.oif = member.oif, hop.gateway = member.gateway;
-	out->oif = hop.oif;
-	out->gateway = hop.gateway;
-	return hop.oif && (!oif || hop.oif == oif);
+	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+		if ((uint32_t)hop->rtnh_ifindex == oif)
+			return oif;
+	return 0;
 }
 
 static uint32_t metrics_mtu(const struct nlattr *metrics)
@@ -118,54 +49,57 @@ static uint32_t metrics_mtu(const struct nlattr *metrics)
 	return 0;
 }
 
-/* False for what is no unicast route of the main table through oif. */
-static bool parse_route(const struct nlmsghdr *nlh, uint32_t oif,
-			struct route *out)
+struct route_dump {
+	const struct route_filter *filter;
+	uint8_t family;
+	struct route *routes;
+	size_t n;
+};
+
+static struct route parse(const struct nlmsghdr *nlh, uint32_t oif)
 {
 	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
 	uint8_t family = nl_family(msg->rtm_family);
 	const struct nlattr *tb[RTA_MAX + 1];
 
-	memset(out, 0, sizeof(*out));
 	nl_attrs(nlh, sizeof(*msg), tb, RTA_MAX);
-	if (!family || msg->rtm_type != RTN_UNICAST ||
-	    msg->rtm_flags & RTM_F_CLONED ||
-	    (tb[RTA_TABLE] ? nl_u32(tb[RTA_TABLE]) : msg->rtm_table) !=
-		    RT_TABLE_MAIN)
-		return false;
-	out->dst.ip = nl_ip(tb[RTA_DST], family);
-	out->dst.ip.family = family;
-	out->dst.len = msg->rtm_dst_len;
-	out->prefsrc = nl_ip(tb[RTA_PREFSRC], family);
-	out->metric = nl_u32(tb[RTA_PRIORITY]);
-	out->mtu = metrics_mtu(tb[RTA_METRICS]);
-	out->protocol = msg->rtm_protocol;
+	struct route r = {
+		.dst = {nl_ip(tb[RTA_DST], family), msg->rtm_dst_len},
+		.gateway = gateway(tb, family),
+		.prefsrc = nl_ip(tb[RTA_PREFSRC], family),
+		.table = tb[RTA_TABLE] ? nl_u32(tb[RTA_TABLE]) : msg->rtm_table,
+		.oif = nl_u32(tb[RTA_OIF]),
+		.mtu = metrics_mtu(tb[RTA_METRICS]),
+		.metric = nl_u32(tb[RTA_PRIORITY]),
+		.protocol = msg->rtm_protocol,
+		.type = msg->rtm_type,
+		.scope = msg->rtm_scope,
+		.peer = NO_PEER,
+	};
+
+	r.dst.ip.family = family;
 	if (tb[RTA_MULTIPATH])
-		return pick_nexthop(tb[RTA_MULTIPATH], oif, out);
-	if (tb[RTA_NH_ID] && !tb[RTA_OIF])
-		return follow_nexthop(nl_u32(tb[RTA_NH_ID]), oif, out);
-	out->oif = nl_u32(tb[RTA_OIF]);
-	out->gateway = gateway(tb, family);
-	return !oif || out->oif == oif;
+		r.oif = pick_nexthop(tb[RTA_MULTIPATH], oif);
+	return r;
 }
 
-struct route_dump {
-	uint8_t family;
-	uint8_t protocol; /* 0: any */
-	uint32_t oif;	  /* 0: any */
-	struct route *routes;
-	size_t n;
-};
+static bool matches(const struct route_filter *f, const struct route *r)
+{
+	return (!f->oif || r->oif == f->oif) &&
+	       (!f->table || r->table == f->table) &&
+	       (!f->protocol || r->protocol == f->protocol) &&
+	       (!f->type || r->type == f->type);
+}
 
 static int on_route(const struct nlmsghdr *nlh, void *data)
 {
+	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
 	struct route_dump *d = data;
-	struct route route;
+	struct route route = parse(nlh, d->filter->oif);
 
 	/* A kernel without a family answers with those it has. */
-	if (!parse_route(nlh, d->oif, &route) ||
-	    route.dst.ip.family != d->family ||
-	    (d->protocol && route.protocol != d->protocol))
+	if (route.dst.ip.family != d->family || msg->rtm_flags & RTM_F_CLONED ||
+	    !matches(d->filter, &route))
 		return MNL_CB_OK;
 	if (!nl_grow((void **)&d->routes, d->n, sizeof(route)))
 		return MNL_CB_ERROR;
@@ -173,9 +107,17 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
+static void put_table(union nl_request *r, struct rtmsg *msg, uint32_t table)
+{
+	msg->rtm_table = table < 256 ? table : RT_TABLE_UNSPEC;
+	if (table >= 256)
+		mnl_attr_put_u32(&r->nlh, RTA_TABLE, table);
+}
+
 /* The kernel filters (strict check), so that a full table costs no messages. */
 static int dump_family(struct route_dump *d)
 {
+	const struct route_filter *f = d->filter;
 	size_t before = d->n;
 	struct rtmsg *msg;
 	union nl_request r;
@@ -185,22 +127,22 @@ static int dump_family(struct route_dump *d)
 		d->n = before;
 		msg = nl_begin(&r, RTM_GETROUTE, NLM_F_DUMP, sizeof(*msg));
 		msg->rtm_family = nl_af(d->family);
-		msg->rtm_table = RT_TABLE_MAIN;
-		msg->rtm_protocol = d->protocol;
-		if (d->oif)
-			mnl_attr_put_u32(&r.nlh, RTA_OIF, d->oif);
+		msg->rtm_protocol = f->protocol;
+		msg->rtm_type = f->type;
+		put_table(&r, msg, f->table);
+		if (f->oif)
+			mnl_attr_put_u32(&r.nlh, RTA_OIF, f->oif);
 		ret = nl_talk(&r, on_route, d);
 	} while (ret && errno == EINTR && ++tries < NL_DUMP_TRIES);
-	/* No table yet; the interface is gone; no such family. */
-	if (ret && (errno == ENOENT || errno == ENODEV ||
-		    errno == EAFNOSUPPORT || errno == EOPNOTSUPP))
+	/* No such table, interface or family. */
+	if (ret && nl_absent(errno))
 		return OK;
 	return ret ? fail("cannot list routes: %s", nl_error()) : OK;
 }
 
-int route_list(uint32_t oif, uint8_t protocol, struct route **out, size_t *n)
+int route_list(const struct route_filter *filter, struct route **out, size_t *n)
 {
-	struct route_dump d = {.oif = oif, .protocol = protocol};
+	struct route_dump d = {.filter = filter};
 	int ret = OK;
 
 	for (d.family = 4; !ret && d.family <= 6; d.family += 2)
@@ -214,62 +156,80 @@ int route_list(uint32_t oif, uint8_t protocol, struct route **out, size_t *n)
 	return OK;
 }
 
-struct lookup {
-	uint32_t oif;
-	struct route *out;
-	bool found;
-};
-
-static int on_lookup(const struct nlmsghdr *nlh, void *data)
+static void put_gateway(union nl_request *r, const struct route *route)
 {
-	struct lookup *l = data;
+	const struct ip *gw = &route->gateway;
+	size_t len = gw->family == 4 ? 4 : 16;
+	struct {
+		__kernel_sa_family_t family;
+		uint8_t addr[16];
+	} via = {.family = nl_af(gw->family)};
 
-	l->found = parse_route(nlh, l->oif, l->out);
-	return MNL_CB_OK;
-}
-
-/* As the kernel would resolve it if ours were not there. */
-static int lookup_without_ours(const struct ip *dst, uint32_t oif,
-			       struct route *out)
-{
-	const struct route *best = NULL;
-	struct route *routes;
-	size_t i, n;
-
-	if (route_list(oif, 0, &routes, &n))
-		return FAILED;
-	for (i = 0; i < n; i++) {
-		const struct route *r = &routes[i];
-
-		if (r->protocol == RTPROT_TUNLOAD ||
-		    !prefix_contains(&r->dst, dst))
-			continue;
-		if (!best || r->dst.len > best->dst.len ||
-		    (r->dst.len == best->dst.len && r->metric < best->metric))
-			best = r;
+	if (gw->family == route->dst.ip.family) {
+		nl_put_ip(r, RTA_GATEWAY, gw);
+		return;
 	}
-	if (best)
-		*out = *best;
-	free(routes);
-	return best ? OK : FAILED;
+	memcpy(via.addr, gw->addr, len);
+	mnl_attr_put(&r->nlh, RTA_VIA, sizeof(via.family) + len, &via);
 }
 
-int route_lookup(const struct ip *dst, uint32_t oif, struct route *out)
+static void put_next_hop(union nl_request *r, struct rtmsg *msg,
+			 const struct route *route)
 {
-	struct lookup l = {.oif = oif, .out = out};
-	struct rtmsg *msg;
-	union nl_request r;
+	struct nlattr *metrics;
 
-	msg = nl_begin(&r, RTM_GETROUTE, 0, sizeof(*msg));
-	msg->rtm_family = nl_af(dst->family);
-	msg->rtm_dst_len = dst->family == 4 ? 32 : 128;
-	/* The route itself, with all next hops and its protocol. */
-	msg->rtm_flags = RTM_F_FIB_MATCH;
-	nl_put_ip(&r, RTA_DST, dst);
-	mnl_attr_put_u32(&r.nlh, RTA_OIF, oif);
-	if (nl_talk(&r, on_lookup, &l))
-		return FAILED;
-	if (l.found && out->protocol != RTPROT_TUNLOAD)
-		return OK;
-	return lookup_without_ours(dst, oif, out);
+	/* The kernel need not look for a way to the gateway: there is none
+	 * where the interface has no address for it. */
+	if (route->gateway.family) {
+		put_gateway(r, route);
+		msg->rtm_flags |= RTNH_F_ONLINK;
+	}
+	msg->rtm_scope = route->scope;
+	if (route->prefsrc.family)
+		nl_put_ip(r, RTA_PREFSRC, &route->prefsrc);
+	if (!route->mtu)
+		return;
+	/* advmss follows from it (ip_default_advmss of the kernel). */
+	metrics = mnl_attr_nest_start(&r->nlh, RTA_METRICS);
+	mnl_attr_put_u32(&r->nlh, RTAX_MTU, route->mtu);
+	mnl_attr_nest_end(&r->nlh, metrics);
+}
+
+void route_put(union nl_request *r, uint16_t type, uint16_t flags,
+	       const struct route *route)
+{
+	bool new = type == RTM_NEWROUTE;
+	struct rtmsg *msg =
+		nl_begin(r, type, new ? NLM_F_CREATE | flags : 0, sizeof(*msg));
+
+	msg->rtm_family = nl_af(route->dst.ip.family);
+	msg->rtm_dst_len = route->dst.len;
+	msg->rtm_protocol = RTPROT_TUNLOAD;
+	msg->rtm_type = route->type;
+	put_table(r, msg, route->table);
+	nl_put_ip(r, RTA_DST, &route->dst.ip);
+	mnl_attr_put_u32(&r->nlh, RTA_PRIORITY, route->metric);
+	if (route->type == RTN_UNICAST)
+		mnl_attr_put_u32(&r->nlh, RTA_OIF, route->oif);
+	if (!new)
+		msg->rtm_scope = RT_SCOPE_NOWHERE;
+	else if (route->type == RTN_UNICAST)
+		put_next_hop(r, msg, route);
+}
+
+const char *route_protocol_name(uint8_t protocol, char buf[static 16])
+{
+	static const char *const names[256] = {
+		[RTPROT_KERNEL] = "kernel",   [RTPROT_BOOT] = "boot",
+		[RTPROT_STATIC] = "static",   [RTPROT_RA] = "ra",
+		[RTPROT_ZEBRA] = "zebra",     [RTPROT_BIRD] = "bird",
+		[RTPROT_DHCP] = "dhcp",	      [RTPROT_BABEL] = "babel",
+		[RTPROT_BGP] = "bgp",	      [RTPROT_OSPF] = "ospf",
+		[RTPROT_TUNLOAD] = "tunload",
+	};
+
+	if (names[protocol])
+		return names[protocol];
+	snprintf(buf, 16, "%u", protocol);
+	return buf;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One rtnetlink request and its answer. A socket each time: requests may be
- * made from within the answer to another one. */
+/* rtnetlink requests and their answers. */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -45,23 +44,31 @@ static int ack_attr(const struct nlattr *a, void *data)
 	return MNL_CB_OK;
 }
 
-static int on_error(const struct nlmsghdr *nlh, void *data)
+/* The errno of an answer, 0 for success; its words go to error_text. */
+static int answer_error(const struct nlmsghdr *nlh)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
 	size_t echoed = sizeof(*e);
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*e)) {
-		errno = EBADMSG;
-		return MNL_CB_ERROR;
-	}
-	if (!e->error)
-		return MNL_CB_STOP;
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*e))
+		return EBADMSG;
 	/* The request comes back in front of the attributes, unless capped. */
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		echoed += mnl_nlmsg_get_payload_len(&e->msg);
+	error_text[0] = '\0';
 	if (nlh->nlmsg_flags & NLM_F_ACK_TLVS)
-		mnl_attr_parse(nlh, echoed, ack_attr, data);
-	errno = -e->error;
+		mnl_attr_parse(nlh, echoed, ack_attr, NULL);
+	return -e->error;
+}
+
+static int on_error(const struct nlmsghdr *nlh, void *data)
+{
+	int err = answer_error(nlh);
+
+	(void)data;
+	if (!err)
+		return MNL_CB_STOP;
+	errno = err;
 	return MNL_CB_ERROR;
 }
 
@@ -120,21 +127,134 @@ static struct mnl_socket *open_socket(void)
 	return s;
 }
 
+/* The socket is kept for the next request. Requests may be made from within the
+ * answer to another one, which then open their own. */
+static struct mnl_socket *idle;
+static unsigned int last_seq;
+
+static struct mnl_socket *take_socket(void)
+{
+	struct mnl_socket *s = idle;
+
+	idle = NULL;
+	return s ? s : open_socket();
+}
+
+/* After a failure there may be more to read from it. */
+static void leave_socket(struct mnl_socket *s, bool failed)
+{
+	int err = errno;
+
+	if (failed || idle)
+		mnl_socket_close(s);
+	else
+		idle = s;
+	errno = err;
+}
+
 int nl_talk(union nl_request *r, mnl_cb_t each, void *data)
 {
-	static unsigned int seq;
-	struct mnl_socket *s = open_socket();
-	int ret, err;
+	struct mnl_socket *s = take_socket();
+	int ret;
 
 	error_text[0] = '\0';
 	if (!s)
 		return FAILED;
-	r->nlh.nlmsg_seq = ++seq;
+	r->nlh.nlmsg_seq = ++last_seq;
 	ret = exchange(s, r, each, data);
-	err = errno;
-	mnl_socket_close(s);
-	errno = err;
+	leave_socket(s, ret < 0);
 	return ret < 0 ? FAILED : OK;
+}
+
+/* The answers to that many requests fit the receive buffer, errors all. */
+#define CHUNK_REQUESTS 200
+#define CHUNK_LEN      (CHUNK_REQUESTS * sizeof(union nl_request))
+
+struct chunk {
+	const struct nl_batch *batch;
+	unsigned int first_seq, n;
+	size_t first; /* the number of the request with first_seq */
+	size_t len;
+	bool done; /* its last request was answered */
+	int ret;
+	_Alignas(struct nlmsghdr) char buf[CHUNK_LEN];
+};
+
+/* Success is acknowledged for the last request of a chunk only. */
+static void build_chunk(struct chunk *c, size_t left)
+{
+	struct nlmsghdr *nlh = NULL;
+	union nl_request r;
+
+	c->len = 0;
+	c->first_seq = last_seq + 1;
+	for (c->n = 0; c->n < CHUNK_REQUESTS && c->n < left; c->n++) {
+		c->batch->build(&r, c->first + c->n, c->batch->data);
+		r.nlh.nlmsg_seq = ++last_seq;
+		r.nlh.nlmsg_flags &= ~NLM_F_ACK;
+		nlh = (void *)(c->buf + c->len);
+		memcpy(nlh, &r, r.nlh.nlmsg_len);
+		c->len += NLMSG_ALIGN(r.nlh.nlmsg_len);
+	}
+	nlh->nlmsg_flags |= NLM_F_ACK;
+}
+
+static int on_answer(const struct nlmsghdr *nlh, void *data)
+{
+	struct chunk *c = data;
+	unsigned int i = nlh->nlmsg_seq - c->first_seq;
+	int err = answer_error(nlh);
+
+	if (i >= c->n)
+		return MNL_CB_OK;
+	c->done |= i == c->n - 1;
+	errno = err;
+	if (err && !c->ret)
+		c->ret = c->batch->failed(c->first + i, c->batch->data);
+	return MNL_CB_OK;
+}
+
+static int send_chunk(struct mnl_socket *s, struct chunk *c)
+{
+	static mnl_cb_t on[] = {[NLMSG_ERROR] = on_answer};
+	unsigned int port = mnl_socket_get_portid(s);
+	_Alignas(struct nlmsghdr) char buf[ANSWER_LEN];
+	ssize_t len;
+
+	if (mnl_socket_sendto(s, c->buf, c->len) < 0)
+		return FAILED;
+	c->done = false;
+	while (!c->done) {
+		len = mnl_socket_recvfrom(s, buf, sizeof(buf));
+		if (len < 0 || mnl_cb_run2(buf, len, 0, port, NULL, c, on,
+					   MNL_ARRAY_SIZE(on)) < 0)
+			return FAILED;
+	}
+	return OK;
+}
+
+int nl_batch_run(const struct nl_batch *b, size_t n)
+{
+	static struct chunk c;
+	struct mnl_socket *s = n ? take_socket() : NULL;
+	bool broken = n && !s;
+
+	c = (struct chunk){.batch = b};
+	while (!broken && !c.ret && c.first < n) {
+		build_chunk(&c, n - c.first);
+		broken = send_chunk(s, &c);
+		c.first += c.n;
+	}
+	if (s)
+		leave_socket(s, broken);
+	return broken ? fail("cannot talk to the kernel: %s", strerror(errno))
+		      : c.ret;
+}
+
+bool nl_absent(int err)
+{
+	return err == ESRCH || err == ENOENT || err == ENODEV ||
+	       err == EADDRNOTAVAIL || err == EAFNOSUPPORT || err == EOPNOTSUPP;
 }
 
 void nl_attrs(const struct nlmsghdr *nlh, size_t header_len,

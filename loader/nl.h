@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One rtnetlink request and its answer; the plumbing under netlink.h. */
+/* rtnetlink requests and their answers; the plumbing under netlink.h. */
 #ifndef TUNLOAD_NL_H
 #define TUNLOAD_NL_H
 
@@ -26,8 +26,27 @@ void nl_put_ip(union nl_request *r, uint16_t type, const struct ip *ip);
  * dump changed under the reader; begin again.
  */
 int nl_talk(union nl_request *r, mnl_cb_t each, void *data);
+/*
+ * Sends n requests, many of them in one message to the kernel, in order.
+ * build() makes request i with nl_begin(); failed() hears of each that the
+ * kernel refused, with errno and nl_error(), and returns OK to go on. Later
+ * requests of the same message are made all the same. FAILED, printed, if the
+ * kernel cannot be talked to; else what failed() said.
+ */
+struct nl_batch {
+	void (*build)(union nl_request *r, size_t i, void *data);
+	int (*failed)(size_t i, void *data);
+	void *data;
+};
+
+int nl_batch_run(const struct nl_batch *b, size_t n);
+
 /* What the kernel said about the last failure: its own words if it has any. */
 const char *nl_error(void);
+
+/* Removing found nothing to remove: done by hand, or gone with its interface or
+ * its family. */
+bool nl_absent(int err);
 
 /* How often a dump that changed under the reader is begun again. */
 #define NL_DUMP_TRIES 8

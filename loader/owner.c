@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "netlink.h"
+#include "hooks.h"
 #include "pins.h"
 
 #ifndef SO_NETNS_COOKIE
@@ -37,6 +38,12 @@ int fail_not_attached(const char *ifname)
 
 	if (link_info(ifname, &link))
 		return FAILED;
+	if (hooks_elsewhere(link.ifindex))
+		return fail(
+			"%s is not attached by pins in \"%s\", but programs "
+			"of tunload are on it, pinned elsewhere: use the "
+			"--bpffs it was attached with",
+			ifname, pins_bpffs());
 	return fail("%s is not attached: run `tunload attach %s`", ifname,
 		    ifname);
 }

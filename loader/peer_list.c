@@ -18,7 +18,7 @@ static json_t *peer_json(const struct peer *p)
 {
 	/* clang-format off */
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, "
-			 "s:s}",
+			 "s:s, s:o}",
 			 "name", p->name,
 			 "endpoint", json_ip(&p->endpoint),
 			 "hostname", p->host[0] ? json_string(p->host)
@@ -32,7 +32,9 @@ static json_t *peer_json(const struct peer *p)
 			 "dscp", p->dscp == TL_DSCP_COPY
 					 ? json_string("copy")
 					 : json_integer(p->dscp),
-			 "guard", guard_name(p));
+			 "guard", guard_name(p),
+			 "waiting", *p->waiting ? json_string(p->waiting)
+						: json_null());
 	/* clang-format on */
 }
 
@@ -58,6 +60,8 @@ void peer_list_text(const struct conf *c)
 		for (size_t j = 0; j < p->n_allowed; j++)
 			printf("%c%s", j ? ',' : ' ',
 			       prefix_str(&p->allowed[j], prefix));
+		if (*p->waiting)
+			printf(" waits: %s", p->waiting);
 		putchar('\n');
 	}
 }

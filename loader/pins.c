@@ -4,21 +4,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "hooks.h"
 
 #define BPFFS_DEFAULT "/sys/fs/bpf"
-#define LOCK_WAIT_MS  10000
-#define LOCK_POLL_MS  50
 
 static const char *bpffs_option;
 
@@ -34,6 +30,14 @@ const char *pins_bpffs(void)
 	if (bpffs_option)
 		return bpffs_option;
 	return env && *env ? env : BPFFS_DEFAULT;
+}
+
+/* Nobody named one. */
+static bool bpffs_is_default(void)
+{
+	const char *env = getenv("TUNLOAD_BPFFS");
+
+	return !bpffs_option && !(env && *env);
 }
 
 static void exchange(char *s, char from, char to)
@@ -73,64 +77,6 @@ static int check_owner(const struct pins *p)
 	    hooks_dead(p))
 		return OK;
 	return pins_check_netns(p->ifname, &iface);
-}
-
-static bool dir_empty(const char *path)
-{
-	struct dirent *e;
-	DIR *d = opendir(path);
-	bool empty = d;
-
-	while (d && (e = readdir(d)))
-		empty &= !strcmp(e->d_name, ".") || !strcmp(e->d_name, "..");
-	if (d)
-		closedir(d);
-	return empty;
-}
-
-static bool is_bpffs(const char *dir)
-{
-	struct statfs fs;
-
-	return !statfs(dir, &fs) && fs.f_type == BPF_FS_MAGIC;
-}
-
-/* Only over an empty directory: `--bpffs /proc` must not hide the host's own,
- * and a typing error must not make a new one. */
-static int mount_over(struct pins *p, const char *dir)
-{
-	if (!dir_empty(dir))
-		return fail("\"%s\" is not a bpffs, nor an empty directory to "
-			    "mount one at: name another with --bpffs",
-			    dir);
-	if (mount("bpf", dir, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		  "mode=0700"))
-		return fail("\"%s\" is not a bpffs and mounting one fails: %s; "
-			    "try `mount -t bpf bpf %s`",
-			    dir, strerror(errno), dir);
-	p->mounted = true;
-	return OK;
-}
-
-/* The lock on what is mounted over: two that start at once must not stack two
- * mounts. */
-static int mount_bpffs(struct pins *p)
-{
-	const char *dir = pins_bpffs();
-	int fd, ret = OK;
-
-	if (is_bpffs(dir))
-		return OK;
-	fd = open(dir, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX))
-		ret = fail("cannot use \"%s\" as bpffs: %s; make it, or name "
-			   "another with --bpffs",
-			   dir, strerror(errno));
-	else if (!is_bpffs(dir))
-		ret = mount_over(p, dir);
-	if (fd >= 0)
-		close(fd);
-	return ret;
 }
 
 /* One that was there may have been made by anybody: a bpffs is often open to
@@ -230,7 +176,7 @@ int pins_open(struct pins *p, const char *ifname, bool create)
 	snprintf(p->ifname, sizeof(p->ifname), "%s", ifname);
 	ret = pins_path(p->dir, ifname, NULL);
 	if (!ret && create)
-		ret = mount_bpffs(p);
+		ret = bpffs_mount(p, bpffs_is_default());
 	if (!ret)
 		ret = lock(p, create);
 	if (!ret)

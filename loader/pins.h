@@ -16,6 +16,9 @@ const char *pins_bpffs(void);
  * bpffs has no names with dots, and interfaces none with colons. */
 int pins_path(char buf[static PATH_MAX], const char *ifname, const char *name);
 
+#define LOCK_WAIT_MS 10000 /* for which a lock is waited for */
+#define LOCK_POLL_MS 50
+
 /* An open, exclusively locked pin directory. */
 struct pins {
 	char ifname[IFNAMSIZ];
@@ -37,6 +40,13 @@ int pins_remove(struct pins *p);
 bool pins_empty(const struct pins *p);
 /* Unlocks; removes the directory if it is empty. */
 void pins_close(struct pins *p);
+
+/* pins_mount.c. Mounts a bpffs where the pins go, if there is none. FAILED
+ * where the one of the default place belongs to this mount namespace alone
+ * (made by `ip netns exec` or `unshare -m`) and would vanish with it. */
+int bpffs_mount(struct pins *p, bool is_default);
+/* False for what cannot be read, too. */
+bool dir_empty(const char *path);
 
 /* There is a pin directory of that interface; what it holds may be anything. */
 bool pins_exist(const char *ifname);

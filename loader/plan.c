@@ -2,6 +2,7 @@
 /* `attach --dry-run`. */
 #include "attach.h"
 #include "hooks.h"
+#include "state_map.h"
 
 static void print_mode(const struct conf *c)
 {
@@ -28,11 +29,23 @@ static void print_peer(const struct peer *p)
 	for (size_t i = 0; i < p->n_allowed; i++)
 		printf("%s %s", i ? "," : "",
 		       prefix_str(&p->allowed[i], prefix));
-	printf("\n");
+	printf(*p->waiting ? "; waits\n" : "\n");
 }
 
-int print_plan(const struct conf *c)
+static int need_ids(struct conf *c)
 {
+	const struct table none = {.name = "peers"};
+
+	for (size_t i = 0; i < c->n_peers; i++)
+		if (c->peers[i].id == TL_PEER_NONE)
+			return state_ids(c, &none);
+	return OK;
+}
+
+int print_plan(struct conf *c)
+{
+	if (need_ids(c))
+		return FAILED;
 	print_mode(c);
 	for (size_t i = 0; i < c->n_peers; i++)
 		print_peer(&c->peers[i]);

@@ -44,6 +44,16 @@ static int set_pin_paths(struct tunload_bpf *skel, const struct pins *p)
 	return OK;
 }
 
+/* A row for each CPU that a peer's packets meet. The kernel allots 16 bytes for
+ * each at once: no more than 32 MiB for them. */
+static uint32_t stats_rows(void)
+{
+	const uint32_t most = 1 << 21;
+	uint32_t cpus = stats_cpus();
+
+	return cpus < most / TL_MAX_PEERS ? cpus * TL_MAX_PEERS : most;
+}
+
 static int load_failed(const struct pins *p, int err)
 {
 	const char *words = bpf_log_words();
@@ -100,21 +110,44 @@ static int set_constants(struct tunload_bpf *skel)
 	return OK;
 }
 
-int programs_load(struct programs *g, const struct pins *p)
+static int open_object(struct programs *g)
 {
-	int ret = check_layout(p), err;
-
-	memset(g, 0, sizeof(*g));
-	if (ret)
-		return ret;
 	bpf_log_start();
+	memset(g, 0, sizeof(*g));
 	g->skel = tunload_bpf__open();
 	if (!g->skel)
 		return fail("cannot open the BPF object: %s", strerror(errno));
 	skip_modules(g->skel);
-	ret = set_pin_paths(g->skel, p);
+	bpf_map__set_max_entries(g->skel->maps.peer_stats, stats_rows());
+	if (!set_constants(g->skel))
+		return OK;
+	programs_close(g);
+	return FAILED;
+}
+
+int programs_try(void)
+{
+	const struct pins none = {0};
+	struct programs g;
+	int ret = open_object(&g), err;
+
+	if (ret)
+		return ret;
+	err = tunload_bpf__load(g.skel);
+	ret = err ? load_failed(&none, err) : OK;
+	programs_close(&g);
+	return ret;
+}
+
+int programs_load(struct programs *g, const struct pins *p)
+{
+	int ret = check_layout(p), err;
+
 	if (!ret)
-		ret = set_constants(g->skel);
+		ret = open_object(g);
+	if (ret)
+		return ret;
+	ret = set_pin_paths(g->skel, p);
 	if (!ret) {
 		err = tunload_bpf__load(g->skel);
 		ret = err ? load_failed(p, err) : OK;

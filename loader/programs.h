@@ -18,6 +18,8 @@ struct programs {
 /* Loads the object. Maps already pinned under p are used again (an upgrade
  * keeps peers and counters), the others are new and get pinned. */
 int programs_load(struct programs *g, const struct pins *p);
+/* The kernel takes the object: loads it with maps of its own, and drops it. */
+int programs_try(void);
 /*
  * Pins the three programs beside those that are there, before they go on any
  * hook: whatever cuts us off, what is on a hook has a pin. What such a cut has

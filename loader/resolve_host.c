@@ -4,10 +4,16 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <time.h>
 
 #include "resolve_host.h"
 
+#include "conf_set.h"
 #include "nl.h"
+#include "resolve_local.h"
+
+/* How long look-ups that fail may keep a command waiting, all together. */
+#define PATIENCE_S 10
 
 static struct ip from_sockaddr(const struct sockaddr *sa)
 {
@@ -21,49 +27,55 @@ static struct ip from_sockaddr(const struct sockaddr *sa)
 	return ip;
 }
 
-/* The first of the family, in the resolver's order (RFC 6724). */
-static bool pick(const struct addrinfo *list, uint8_t family, struct ip *out)
+/* The first of the family that a peer can have, in the resolver's order
+ * (RFC 6724). */
+static bool pick(const struct addrinfo *list, uint8_t family,
+		 const struct own_addrs *own, struct ip *out)
 {
 	for (; list; list = list->ai_next) {
 		*out = from_sockaddr(list->ai_addr);
-		if (out->family == family && !ip_is_martian(out))
+		if (out->family == family && !address_fault(out) &&
+		    !find_addr(own->addrs, own->n, out))
 			return true;
 	}
 	*out = (struct ip){0};
 	return false;
 }
 
-static int fail_lookup(const struct peer *p, const char *why)
+/* Name servers that do not answer cost seconds a name: after some of them, the
+ * other names of this command are not asked for. */
+static int look_up(const char *host, struct addrinfo **list)
 {
-	struct origin from = peer_origin(p, KEY_ENDPOINT);
+	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	static time_t spent;
+	time_t start = time(NULL);
+	int ret;
 
-	return conf_fail(&from,
-			 "peer %s: endpoint \"%s\" does not resolve (%s): "
-			 "check the name, or give an address",
-			 p->name, p->host, why);
+	if (spent >= PATIENCE_S)
+		return EAI_AGAIN;
+	ret = getaddrinfo(host, NULL, &hints, list);
+	if (ret)
+		spent += time(NULL) - start;
+	return ret;
 }
 
-int resolve_host(struct peer *p, uint8_t preferred)
+const char *resolve_host(struct peer *p, uint8_t preferred,
+			 const struct own_addrs *own)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
 	uint8_t only = p->local_fixed ? p->local.family : 0;
 	struct addrinfo *list;
 	int ret;
 
-	if (p->endpoint.family || !p->host[0])
-		return OK;
-	ret = getaddrinfo(p->host, NULL, &hints, &list);
+	ret = look_up(p->host, &list);
 	if (ret)
-		return fail_lookup(p, ret == EAI_SYSTEM ? strerror(errno)
-							: gai_strerror(ret));
+		return ret == EAI_SYSTEM ? strerror(errno) : gai_strerror(ret);
 	if (only)
 		preferred = only;
-	if (!pick(list, preferred, &p->endpoint) && !only)
-		pick(list, preferred == 4 ? 6 : 4, &p->endpoint);
+	if (!pick(list, preferred, own, &p->endpoint) && !only)
+		pick(list, preferred == 4 ? 6 : 4, own, &p->endpoint);
 	freeaddrinfo(list);
 	if (p->endpoint.family)
-		return OK;
-	return fail_lookup(p, only ? "no usable address of the family of its "
-				     "local"
-				   : "no usable address");
+		return NULL;
+	return only ? "no usable address of the family of its local"
+		    : "no usable address";
 }

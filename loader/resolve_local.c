@@ -107,14 +107,25 @@ static struct ip kernel_source(const struct host *h, const struct ip *dst)
 	return source;
 }
 
-const struct if_addr *choose_local(const struct host *h, const struct ip *dst)
+static const struct if_addr *find_usable(const struct host *h,
+					 const struct ip *ip)
 {
-	struct ip source = kernel_source(h, dst);
 	const struct if_addr *a = NULL;
 
-	if (source.family)
-		a = find_addr(h->addrs, h->n, &source);
-	return a && a->usable ? a : first_usable(h, dst->family);
+	if (ip && ip->family)
+		a = find_addr(h->addrs, h->n, ip);
+	return a && a->usable ? a : NULL;
+}
+
+const struct if_addr *choose_local(const struct host *h, const struct ip *dst,
+				   const struct ip *before)
+{
+	struct ip source = kernel_source(h, dst);
+	const struct if_addr *a = find_usable(h, &source);
+
+	if (!a && before && before->family == dst->family)
+		a = find_usable(h, before);
+	return a ?: first_usable(h, dst->family);
 }
 
 const char *local_fault(const struct host *h, const struct ip *local,

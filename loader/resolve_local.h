@@ -21,9 +21,11 @@ const struct if_addr *find_addr(const struct if_addr *addrs, size_t n,
 				const struct ip *ip);
 /* NULL if the interface has no usable address of the family. */
 const struct if_addr *first_usable(const struct host *h, uint8_t family);
-/* What to send from to dst: the kernel's choice if that is usable, else the
- * first usable one; NULL if there is none. */
-const struct if_addr *choose_local(const struct host *h, const struct ip *dst);
+/* What to send from to dst: the kernel's choice if that is usable, else what
+ * was chosen before (NULL: nothing) if that still is, else the first usable
+ * one; NULL if there is none. */
+const struct if_addr *choose_local(const struct host *h, const struct ip *dst,
+				   const struct ip *before);
 
 #define LOCAL_FAULT_LEN 256
 /* Why a configured local cannot be used, as a text behind the quoted address,

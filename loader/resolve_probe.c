@@ -16,9 +16,7 @@ struct hosts {
 static bool leads_to(const struct hosts *h, const struct peer *p,
 		     const struct ip *ip)
 {
-	const struct owned *o = owner_of(&h->owners, ip);
-
-	return o && o->peer == p && !find_addr(h->own, h->n_own, ip);
+	return owner_is(&h->owners, ip, p) && !find_addr(h->own, h->n_own, ip);
 }
 
 /* The one behind the first; the same where there is but one. */

@@ -1,166 +1,184 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The routes that lead inner prefixes to the data plane. */
+/* What leads inner prefixes to the data plane. */
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "routes.h"
 
-#include "routes_want.h"
+#include "routes_plan.h"
 
-/* old NULL: to be added; new NULL: to be removed; both: to be replaced. */
-struct change {
-	const struct route *old, *new;
-};
+/* An address that comes or goes makes the kernel change other things: then
+ * look again. */
+#define PASSES 3
 
-struct plan {
-	const struct conf *c;
-	struct wanted *want;
-	size_t n_want;
-	struct route *have;
-	size_t n_have;
-	struct change *changes;
-	size_t n_changes;
-};
-
-static void plan_free(struct plan *p)
+static bool is_addr(const struct change *c)
 {
-	free(p->want);
-	free(p->have);
-	free(p->changes);
+	return c->kind == CHANGE_ADDR;
 }
 
-static bool route_equal(const struct route *a, const struct route *b)
+/* Leaves those changes of which is() is true. */
+static void keep(struct plan *p, bool (*is)(const struct change *))
 {
-	return ip_equal(&a->gateway, &b->gateway) &&
-	       ip_equal(&a->prefsrc, &b->prefsrc) && a->mtu == b->mtu;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (is(&p->changes[i]))
+			p->changes[n++] = p->changes[i];
+	p->n = n;
 }
 
-/* Additions longest first, then removals shortest first. */
-static void diff(struct plan *p)
+/* One after the other until nothing is left that the kernel has changed. The
+ * first plan's footprint is the state before. */
+static int passes(struct conf *c, uint32_t ifindex, struct footprint *before)
 {
-	for (size_t i = 0; i < p->n_want; i++) {
-		const struct route *new = &p->want[i].route;
-		const struct route *old =
-			p->n_have ? bsearch(new, p->have, p->n_have,
-					    sizeof(*p->have), route_compare)
-				  : NULL;
-
-		if (!old || !route_equal(old, new))
-			p->changes[p->n_changes++] = (struct change){old, new};
-	}
-	for (size_t i = p->n_have; i-- > 0;) {
-		const struct route *old = &p->have[i];
-
-		if (!p->n_want || !bsearch(old, p->want, p->n_want,
-					   sizeof(*p->want), route_compare))
-			p->changes[p->n_changes++] = (struct change){old, NULL};
-	}
-}
-
-/* What has to change; plan_free() also on failure. */
-static int plan(struct plan *p, const struct conf *c)
-{
+	bool again = true;
+	struct plan p;
 	int ret = OK;
 
-	*p = (struct plan){.c = c};
-	if (c->routes)
-		ret = routes_wanted(c, &p->want, &p->n_want);
-	if (!ret)
-		ret = route_list(c->ifindex, RTPROT_TUNLOAD, &p->have,
-				 &p->n_have);
-	if (ret)
-		return ret;
-	if (p->n_have)
-		qsort(p->have, p->n_have, sizeof(*p->have), route_compare);
-	p->changes = calloc(p->n_want + p->n_have + 1, sizeof(*p->changes));
-	if (!p->changes)
-		return fail("out of memory");
-	diff(p);
-	return OK;
-}
-
-static bool uses_placeholder(const struct route *r)
-{
-	return ip_equal(&r->gateway, &placeholder);
-}
-
-static bool want_placeholder(const struct plan *p)
-{
-	for (size_t i = 0; i < p->n_want; i++)
-		if (uses_placeholder(&p->want[i].route))
-			return true;
-	return false;
-}
-
-static bool have_placeholder(const struct plan *p)
-{
-	for (size_t i = 0; i < p->n_have; i++)
-		if (uses_placeholder(&p->have[i]))
-			return true;
-	return false;
-}
-
-static int make(const struct route *old, const struct route *new)
-{
-	return new ? route_add(new, old) : route_del(old);
-}
-
-/* All of the changes, or none of them. */
-static int make_all(const struct plan *p)
-{
-	size_t i;
-	int ret = OK;
-
-	for (i = 0; !ret && i < p->n_changes; i++)
-		ret = make(p->changes[i].old, p->changes[i].new);
-	if (!ret)
-		return OK;
-	/* The last one failed; back from the one before. */
-	while (--i > 0)
-		make(p->changes[i - 1].new, p->changes[i - 1].old);
+	for (int i = 0; !ret && again && i < PASSES; i++) {
+		ret = plan_make(&p, c, ifindex);
+		if (!ret && p.new_addrs)
+			keep(&p, is_addr);
+		if (!ret)
+			ret = plan_run(&p, c);
+		again = p.new_addrs || p.old_addrs;
+		if (!i) {
+			*before = p.have;
+			p.have = (struct footprint){0};
+		}
+		plan_free(&p);
+	}
 	return ret;
 }
 
-int routes_sync(const struct conf *c)
+/* As it was before, as far as it goes; the first error is said already. */
+static void put_back(uint32_t ifindex, struct footprint *before)
 {
-	struct plan p;
-	int ret = plan(&p, c);
+	struct plan p = {.ifindex = ifindex};
+
+	if (!footprint_read(ifindex, &p.have)) {
+		p.want = *before;
+		*before = (struct footprint){0};
+		if (!plan_diff(&p))
+			plan_run(&p, NULL);
+	}
+	plan_free(&p);
+}
+
+static int sync_host(struct conf *c, uint32_t ifindex)
+{
+	struct footprint before = {0};
+	int ret = passes(c, ifindex, &before);
 
 	if (ret)
-		goto out;
-	if (want_placeholder(&p))
-		ret = neigh_add(c->ifindex, &placeholder, placeholder_mac);
-	if (!ret)
-		ret = make_all(&p);
-	/* Also what an earlier routes_prune() or a killed sync has left. */
-	if (ret ? !have_placeholder(&p) : !want_placeholder(&p))
-		neigh_del(c->ifindex, &placeholder);
-out:
-	plan_free(&p);
+		put_back(ifindex, &before);
+	footprint_free(&before);
 	return ret;
 }
 
-int routes_prune(const struct conf *c)
+int routes_sync(struct conf *c)
 {
-	struct plan p;
-	size_t i, n = 0;
-	int ret = plan(&p, c);
-
-	for (i = 0; !ret && i < p.n_changes; i++)
-		if (!p.changes[i].new)
-			p.changes[n++] = p.changes[i];
-	p.n_changes = n;
-	if (!ret)
-		ret = make_all(&p);
-	plan_free(&p);
-	return ret;
+	return sync_host(c, c->ifindex);
 }
 
 int routes_clear(uint32_t ifindex)
 {
-	struct conf none = {.ifindex = ifindex};
+	return sync_host(NULL, ifindex);
+}
 
-	return routes_sync(&none);
+/* A route whose prefix is not wanted in another table either. */
+static bool is_pruned(const struct plan *p, const struct change *change)
+{
+	return change->kind == CHANGE_ROUTE && !change->new &&
+	       !(p->want.n_routes &&
+		 bsearch(change->old, p->want.routes, p->want.n_routes,
+			 sizeof(*p->want.routes), route_compare_prefix));
+}
+
+int routes_prune(struct conf *c)
+{
+	struct plan p;
+	size_t n = 0;
+	int ret = plan_make(&p, c, c->ifindex);
+
+	for (size_t i = 0; !ret && i < p.n; i++)
+		if (is_pruned(&p, &p.changes[i]))
+			p.changes[n++] = p.changes[i];
+	p.n = n;
+	if (!ret)
+		ret = plan_run(&p, c);
+	if (ret)
+		put_back(c->ifindex, &p.have);
+	plan_free(&p);
+	return ret;
+}
+
+/* A plan for a configuration that must stay as it is: what peers wait for is
+ * written to copies of them. */
+static int plan_for(struct plan *p, const struct conf *c)
+{
+	struct conf copy = *c;
+	int ret;
+
+	*p = (struct plan){0};
+	copy.peers = calloc(c->n_peers + 1, sizeof(*copy.peers));
+	if (!copy.peers)
+		return fail("out of memory");
+	if (c->n_peers)
+		memcpy(copy.peers, c->peers, c->n_peers * sizeof(*c->peers));
+	ret = plan_make(p, &copy, c->ifindex);
+	free(copy.peers);
+	return ret;
+}
+
+static bool is_new_route(const struct change *c)
+{
+	return c->kind == CHANGE_ROUTE && !c->old;
+}
+
+/* Those routes among the changes that somebody else has. */
+static int count_blocked(const struct plan *p, const struct conf *c, size_t *n)
+{
+	struct foreign f = {0};
+	size_t i;
+
+	*n = 0;
+	for (i = 0; i < p->n && !is_new_route(&p->changes[i]); i++)
+		;
+	if (i == p->n)
+		return OK;
+	if (foreign_read(&f))
+		return FAILED;
+	for (; i < p->n; i++) {
+		const struct route *new = p->changes[i].new;
+
+		if (is_new_route(&p->changes[i]) &&
+		    new->peer != NO_PEER && * c->peers[new->peer].waiting &&
+		    foreign_find(&f, new))
+			++*n;
+	}
+	free(f.routes);
+	return OK;
+}
+
+int routes_pending(const struct conf *c, size_t *n)
+{
+	size_t blocked = 0;
+	char name[IFNAMSIZ];
+	struct plan p;
+	int ret;
+
+	*n = 0;
+	/* Gone: nothing can be made. */
+	if (!if_indextoname(c->ifindex, name))
+		return OK;
+	ret = plan_for(&p, c);
+	if (!ret)
+		ret = count_blocked(&p, c, &blocked);
+	*n = p.n - blocked;
+	plan_free(&p);
+	return ret;
 }
 
 static void print_route(FILE *out, char sign, const struct route *r,
@@ -168,12 +186,17 @@ static void print_route(FILE *out, char sign, const struct route *r,
 {
 	char prefix[PREFIX_STRLEN], ip[IP_STRLEN];
 
-	fprintf(out, "%c %s", sign, prefix_str(&r->dst, prefix));
+	fprintf(out, "%c %s%s", sign, r->type == RTN_THROW ? "throw " : "",
+		prefix_str(&r->dst, prefix));
 	if (r->gateway.family)
 		fprintf(out, " via %s%s",
 			r->gateway.family == r->dst.ip.family ? "" : "inet6 ",
 			ip_str(&r->gateway, ip));
-	fprintf(out, " dev %s proto %u", ifname, r->protocol);
+	if (r->type != RTN_THROW)
+		fprintf(out, " dev %s", ifname);
+	if (r->table != RT_TABLE_MAIN)
+		fprintf(out, " table %u", r->table);
+	fprintf(out, " proto %u", r->protocol);
 	if (r->prefsrc.family)
 		fprintf(out, " src %s", ip_str(&r->prefsrc, ip));
 	if (r->metric)
@@ -183,16 +206,50 @@ static void print_route(FILE *out, char sign, const struct route *r,
 	fputc('\n', out);
 }
 
+static void print_rule(FILE *out, char sign, const struct rule *r)
+{
+	char ip[IP_STRLEN];
+
+	fprintf(out, "%c rule inet%s from %s lookup %u%s\n", sign,
+		r->family == 6 ? "6" : "",
+		r->from.family ? ip_str(&r->from, ip) : "all", r->table,
+		r->no_default ? " suppress_prefixlength 0" : "");
+}
+
+static void print_addr(FILE *out, char sign, const struct if_addr *a,
+		       const char *ifname)
+{
+	char ip[IP_STRLEN], peer[IP_STRLEN] = "";
+
+	if (a->peer.family)
+		ip_str(&a->peer, peer);
+	fprintf(out, "%c address %s%s%s/%u dev %s\n", sign, ip_str(&a->ip, ip),
+		*peer ? " peer " : "", peer, a->prefixlen, ifname);
+}
+
+static void print_half(FILE *out, char sign, enum change_kind kind,
+		       const void *what, const char *ifname)
+{
+	if (!what)
+		return;
+	if (kind == CHANGE_ROUTE)
+		print_route(out, sign, what, ifname);
+	else if (kind == CHANGE_RULE)
+		print_rule(out, sign, what);
+	else if (kind == CHANGE_ADDR)
+		print_addr(out, sign, what, ifname);
+}
+
 int routes_print_plan(FILE *out, const struct conf *c)
 {
 	struct plan p;
-	int ret = plan(&p, c);
+	int ret = plan_for(&p, c);
 
-	for (size_t i = 0; !ret && i < p.n_changes; i++) {
-		if (p.changes[i].old)
-			print_route(out, '-', p.changes[i].old, c->ifname);
-		if (p.changes[i].new)
-			print_route(out, '+', p.changes[i].new, c->ifname);
+	for (size_t i = 0; !ret && i < p.n; i++) {
+		const struct change *h = &p.changes[i];
+
+		print_half(out, '-', h->kind, h->old, c->ifname);
+		print_half(out, '+', h->kind, h->new, c->ifname);
 	}
 	plan_free(&p);
 	return ret;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The routes that lead inner prefixes to the data plane, and the exceptions
- * that the data plane must know.
+ * What leads inner prefixes to the data plane (routes, rules, neighbours,
+ * addresses), and the exceptions that the data plane must know.
  */
 #ifndef TUNLOAD_ROUTES_H
 #define TUNLOAD_ROUTES_H
@@ -9,38 +9,50 @@
 #include "netlink.h"
 
 /*
- * Makes our routes through c->ifindex equal to what c wants: one for each
- * allowed prefix via the outer next hop with the peer's MTU and the preferred
- * source; for a default route its two halves (0.0.0.0/1 and 128.0.0.0/1), so
- * that the host's own stays, and a host route to every endpoint of that family
- * through the next hop it had; for 6in4 via a link-local address that stands
- * for "ask the kernel" with a permanent neighbour entry. Only differences are
- * touched. Wants no routes at all where c->routes is false.
+ * Makes what is ours on the host for c->ifindex equal to what c wants; only
+ * differences are touched:
+ * - the source as a point-to-point address towards 240.0.0.0/8, and the
+ *   addresses of the key `address`;
+ * - a permanent neighbour for each gateway that is used, or, with routes = no,
+ *   could be by the user's routes;
+ * - a route for each allowed prefix via its peer's gateway, in c->table;
+ * default routes, and prefixes that hold an endpoint, in a table of ours with
+ * rules. A peer whose route somebody else has, or that cannot have it here,
+ * gets `waiting` with the reason, unless it waits already; that is no failure.
  * On failure what was changed is put back.
  */
-int routes_sync(const struct conf *c);
+int routes_sync(struct conf *c);
 
-/* First half of a sync for a change under traffic: removes only what c no
- * longer wants, so that no prefix is routed to the interface without a peer. */
-int routes_prune(const struct conf *c);
+/* First half of a sync for a change under traffic: removes only the routes of
+ * prefixes that c no longer wants, so that none leads to no peer. */
+int routes_prune(struct conf *c);
 
-/* Removes every route and neighbour of ours on ifindex. */
+/* Removes everything of ours for ifindex, which may be gone. */
 int routes_clear(uint32_t ifindex);
 
-/* An inner prefix that must not be tunnelled although a shorter allowed prefix
- * holds it: own is true for an address of this host. */
+/* How many changes routes_sync() would make, without the routes of waiting
+ * peers that somebody else has. */
+int routes_pending(const struct conf *c, size_t *n);
+
+/* For --dry-run: one line a route, rule or address to be added ("+ ...") or
+ * removed ("- ..."). */
+int routes_print_plan(FILE *out, const struct conf *c);
+
+/* An inner prefix that must not come out of a tunnel although a shorter allowed
+ * prefix holds it: own is true for an address of this host. */
 struct exception {
 	struct prefix prefix;
 	bool own;
 };
 
-/* The exceptions of c: routes through the interface that are not ours, the
- * interface's link-local and multicast prefixes, endpoints, the addresses of
- * the host; each only where an allowed prefix of c holds it, and none that
- * equals an allowed prefix. *out is malloc()ed. */
+/* The exceptions of c: the host's routes that are not ours, the link-local and
+ * multicast prefixes, endpoints, the addresses of the host; each only where an
+ * allowed prefix of c holds it, and none that equals an allowed prefix. *out is
+ * malloc()ed. */
 int routes_exceptions(const struct conf *c, struct exception **out, size_t *n);
 
-/* For `attach --dry-run`: one line a route to be added ("+ ...") or removed. */
-int routes_print_plan(FILE *out, const struct conf *c);
+/* The IPv4 broadcast addresses of the host's networks, sorted, none twice. *out
+ * is malloc()ed. */
+int host_broadcasts(struct ip **out, size_t *n);
 
 #endif

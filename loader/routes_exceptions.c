@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inner prefixes that stay outside of the tunnels although a shorter allowed
+/* Inner prefixes that do not come out of the tunnels although a shorter allowed
  * prefix holds them. */
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "routes.h"
 
-#include "nl.h"
-
-/* What never leaves a link, or asks for this cloud instance's metadata. */
-static const struct prefix link_scope[] = {
-	{{4, {169, 254}}, 16},		 /* RFC 3927 */
-	{{4, {224}}, 4},		 /* RFC 5771 */
-	{{4, {255, 255, 255, 255}}, 32}, /* RFC 919 */
-	{{6, {0xfe, 0x80}}, 10},	 /* RFC 4291 2.5.6 */
-	{{6, {0xff}}, 8},		 /* RFC 4291 2.7 */
-};
-
-#define N_LINK_SCOPE (sizeof(link_scope) / sizeof(link_scope[0]))
+#include "routes_want.h"
 
 struct set {
 	struct prefix *allowed; /* of all peers, sorted */
@@ -106,20 +96,31 @@ static int collect_allowed(struct set *s, const struct conf *c)
 	return OK;
 }
 
+/* The host's own: what is ours leads into the tunnel, and a route of another
+ * table may have nothing to do with this interface. */
+static bool is_host_route(const struct route *r, const struct conf *c)
+{
+	if (r->oif == c->ifindex && (r->protocol == RTPROT_TUNLOAD ||
+				     prefix_equal(&r->dst, &gateway_net4)))
+		return false;
+	return r->table == RT_TABLE_MAIN || r->table == c->table ||
+	       r->oif == c->ifindex;
+}
+
 /* What the host reaches by a longer route than the allowed prefix: its own
  * subnet first of all, and networks behind devices on top of the interface
  * (VLAN, macvlan), whose packets pass it, too. */
 static int add_routes(struct set *s, const struct conf *c)
 {
+	struct route_filter unicast = {.type = RTN_UNICAST};
 	struct route *routes;
 	size_t i, n;
-	int ret = route_list(0, 0, &routes, &n);
+	int ret = route_list(&unicast, &routes, &n);
 
 	if (ret)
 		return ret;
 	for (i = 0; !ret && i < n; i++)
-		if (routes[i].protocol != RTPROT_TUNLOAD ||
-		    routes[i].oif != c->ifindex)
+		if (is_host_route(&routes[i], c))
 			ret = add(s, &routes[i].dst, false);
 	free(routes);
 	return ret;
@@ -147,7 +148,7 @@ static int collect(struct set *s, const struct conf *c)
 		ret = add_routes(s, c);
 	if (!ret)
 		ret = add_own(s);
-	for (size_t i = 0; !ret && i < N_LINK_SCOPE; i++)
+	for (size_t i = 0; !ret && i < n_link_scope; i++)
 		ret = add(s, &link_scope[i], false);
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
 		ret = add_host(s, &c->peers[i].endpoint, false);
@@ -180,5 +181,52 @@ int routes_exceptions(const struct conf *c, struct exception **out, size_t *n)
 	sort_unique(&s);
 	*out = s.out;
 	*n = s.n;
+	return OK;
+}
+
+static bool has_broadcast(const struct if_addr *a)
+{
+	/* The loopback interface is number 1 everywhere. */
+	return a->ip.family == 4 && !a->ours && a->ifindex != 1 &&
+	       (a->broadcast.family || a->prefixlen <= 30);
+}
+
+/* The address of all ones behind the prefix (RFC 919). */
+static struct ip computed_broadcast(const struct if_addr *a)
+{
+	struct ip ip = a->peer.family ? a->peer : a->ip;
+
+	for (int bit = a->prefixlen; bit < 32; bit++)
+		ip.addr[bit / 8] |= 0x80 >> bit % 8;
+	return ip;
+}
+
+static int compare_ips(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ip));
+}
+
+int host_broadcasts(struct ip **out, size_t *n)
+{
+	struct if_addr *addrs;
+	size_t i, m, found = 0;
+
+	if (addr_list(0, &addrs, &m))
+		return FAILED;
+	*n = 0;
+	*out = calloc(m + 1, sizeof(**out));
+	for (i = 0; *out && i < m; i++)
+		if (has_broadcast(&addrs[i]))
+			(*out)[found++] =
+				addrs[i].broadcast.family
+					? addrs[i].broadcast
+					: computed_broadcast(&addrs[i]);
+	free(addrs);
+	if (!*out)
+		return fail("out of memory");
+	qsort(*out, found, sizeof(**out), compare_ips);
+	for (i = 0; i < found; i++)
+		if (!*n || !ip_equal(&(*out)[*n - 1], &(*out)[i]))
+			(*out)[(*n)++] = (*out)[i];
 	return OK;
 }

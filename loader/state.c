@@ -14,9 +14,9 @@
 	}
 
 const struct map_pin map_pins[MAP_COUNT] = {
-	PIN(peers),	PIN(endpoints),	 PIN(prefixes4),
-	PIN(prefixes6), PIN(peer_stats), PIN(verdicts),
-	PIN(interface), PIN(hostnames),	 PIN(events),
+	PIN(peers),	PIN(endpoints),	 PIN(prefixes4),  PIN(prefixes6),
+	PIN(shared),	PIN(broadcasts), PIN(peer_stats), PIN(verdicts),
+	PIN(interface), PIN(hostnames),	 PIN(waiting),	  PIN(events),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)
@@ -46,6 +46,10 @@ static int check_interface(const char *ifname)
 		return fail_not_attached(ifname);
 	if (iface.netns_cookie && pins_check_netns(ifname, &iface))
 		return FAILED;
+	if (iface.layout == 2)
+		return fail("%s was attached by an older version of tunload: "
+			    "run `tunload attach %s` to upgrade",
+			    ifname, ifname);
 	if (iface.layout && iface.layout != TL_LAYOUT)
 		return fail("%s was attached by another version of tunload "
 			    "(map layout %u, this one's is %u): `tunload "

@@ -1,140 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* struct conf -> maps, differences only. */
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "state_map.h"
 
-static struct tl_peer peer_value(const struct peer *p)
+/* The counters of id on every CPU that has some. */
+static void drop_stats(const struct maps *m, uint32_t id)
 {
-	struct tl_peer v = {
-		.family = p->endpoint.family,
-		.ttl = p->ttl,
-		.dscp = p->dscp,
-		.mtu = p->mtu,
-		.probe_family = p->probe.family,
-		.keepalive = p->keepalive,
-		.mtu_fixed = p->mtu_fixed,
-	};
+	struct tl_stats_key key = {.peer = id};
 
-	strcpy(v.name, p->name);
-	memcpy(v.endpoint, p->endpoint.addr, sizeof(v.endpoint));
-	memcpy(v.local, p->local.addr, sizeof(v.local));
-	memcpy(v.probe, p->probe.addr, sizeof(v.probe));
-	v.flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
-		  (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
-		  (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |
-		  (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0);
-	return v;
+	for (int cpus = stats_cpus(); (int)key.cpu < cpus; key.cpu++)
+		bpf_map_delete_elem(m->peer_stats, &key);
 }
 
-static int want_prefix(struct state_tables *want, const struct prefix *p,
-		       uint32_t peer, uint32_t flags)
-{
-	struct tl_prefix value = {.peer = peer, .flags = flags};
-	struct tl_prefix4 key4 = {.prefixlen = p->len};
-	struct tl_prefix6 key6 = {.prefixlen = p->len};
-
-	memcpy(key4.addr, p->ip.addr, sizeof(key4.addr));
-	memcpy(key6.addr, p->ip.addr, sizeof(key6.addr));
-	if (p->ip.family == 4)
-		return table_add(&want->t[STATE_PREFIXES4], &key4, &value);
-	return table_add(&want->t[STATE_PREFIXES6], &key6, &value);
-}
-
-/* By default not for a default route: nobody may lock themselves out of a host
- * by writing 0.0.0.0/0. */
-static bool guarded(const struct peer *p, const struct prefix *prefix)
-{
-	return p->guard == GUARD_YES ||
-	       (p->guard == GUARD_DEFAULT && prefix->len);
-}
-
-/* What the data plane has learnt stays, as long as the path does. */
-static void keep_learned(struct tl_peer *v, const struct tl_peer *now)
-{
-	if (!now || now->family != v->family ||
-	    memcmp(now->endpoint, v->endpoint, sizeof(v->endpoint)) ||
-	    memcmp(now->local, v->local, sizeof(v->local)))
-		return;
-	v->learned_mtu = now->learned_mtu;
-	v->learned_until_ns = now->learned_until_ns;
-}
-
-static int want_peer(struct state_tables *want, const struct peer *p,
-		     const struct table *peers)
-{
-	struct tl_peer value = peer_value(p);
-	struct tl_peer_id id = {.peer = p->id};
-	struct tl_endpoint e = {.family = p->endpoint.family};
-	struct tl_hostname host = {0};
-	int ret;
-
-	keep_learned(&value, table_find(peers, &p->id));
-	memcpy(e.endpoint, p->endpoint.addr, sizeof(e.endpoint));
-	memcpy(e.local, p->local.addr, sizeof(e.local));
-	ret = table_add(&want->t[STATE_PEERS], &p->id, &value);
-	if (!ret)
-		ret = table_add(&want->t[STATE_ENDPOINTS], &e, &id);
-	if (!ret && *p->host) {
-		strcpy(host.name, p->host);
-		ret = table_add(&want->t[STATE_HOSTNAMES], &p->id, &host);
-	}
-	for (size_t i = 0; !ret && i < p->n_allowed; i++)
-		ret = want_prefix(want, &p->allowed[i], p->id,
-				  guarded(p, &p->allowed[i]) ? TL_PREFIX_F_GUARD
-							     : 0);
-	return ret;
-}
-
-static int want_all(struct state_tables *want, const struct table *peers,
-		    const struct conf *c, const struct exception *exceptions,
-		    size_t n)
-{
-	int ret = OK;
-
-	for (size_t i = 0; !ret && i < c->n_peers; i++)
-		ret = want_peer(want, &c->peers[i], peers);
-	for (size_t i = 0; !ret && i < n; i++)
-		ret = want_prefix(want, &exceptions[i].prefix, TL_PEER_NONE,
-				  exceptions[i].own ? TL_PREFIX_F_OWN : 0);
-	for (int i = 0; i < STATE_COUNT; i++)
-		table_sort(&want->t[i]);
-	return ret;
-}
-
-/* A peer keeps the id it has under its name; a new one gets one above all, as
- * the counters of an id that was free for a moment may still be moving. */
-static void give_ids(struct conf *c, const struct table *peers)
-{
-	uint32_t top = TL_PEER_NONE, id;
-	const struct tl_peer *v;
-	struct peer *p;
-
-	for (size_t i = 0; i < c->n_peers; i++)
-		c->peers[i].id = TL_PEER_NONE;
-	for (size_t i = 0; i < peers->n; i++) {
-		memcpy(&id, table_key(peers, i), sizeof(id));
-		v = table_value(peers, i);
-		p = memchr(v->name, 0, sizeof(v->name)) ? conf_peer(c, v->name)
-							: NULL;
-		if (p)
-			p->id = id;
-		if (id > top)
-			top = id;
-	}
-	for (size_t i = 0; i < c->n_peers; i++) {
-		if (c->peers[i].id == TL_PEER_NONE)
-			c->peers[i].id = ++top;
-	}
-}
-
-/* Deletes the counters of all ids but those of want, also what a command that
- * was killed has left. */
-static void old_stats(const struct maps *m, const struct table *want)
+/* Deletes the counters of ids that are not in want, also what a command that
+ * was killed has left, and of peers with another path: what happened on the
+ * former one says nothing about this one. */
+static void old_stats(const struct maps *m, const struct table *now,
+		      const struct table *want)
 {
 	struct tl_stats_key key, next;
 	void *from = NULL;
@@ -147,14 +31,14 @@ static void old_stats(const struct maps *m, const struct table *want)
 	}
 	if (from && !table_find(want, &key.peer))
 		bpf_map_delete_elem(m->peer_stats, &key);
-}
+	for (size_t i = 0; i < want->n; i++) {
+		const struct tl_peer *was = table_find(now, table_key(want, i));
+		uint32_t id;
 
-static bool is_exception(const void *value)
-{
-	struct tl_prefix v;
-
-	memcpy(&v, value, sizeof(v));
-	return v.peer == TL_PEER_NONE;
+		memcpy(&id, table_key(want, i), sizeof(id));
+		if (was && !same_path(was, table_value(want, i)))
+			drop_stats(m, id);
+	}
 }
 
 static bool is_allowed(const void *value)
@@ -162,13 +46,14 @@ static bool is_allowed(const void *value)
 	return !is_exception(value);
 }
 
-/* Some exception of a is not in b, or is another one there. */
-static bool exceptions_lack(const struct table *a, const struct table *b)
+/* Some row of a for which is() holds is not in b, or is another one there. */
+static bool lacks(const struct table *a, const struct table *b,
+		  table_filter *is)
 {
 	const void *value;
 
 	for (size_t i = 0; i < a->n; i++) {
-		if (!is_exception(table_value(a, i)))
+		if (is && !is(table_value(a, i)))
 			continue;
 		value = table_find(b, table_key(a, i));
 		if (!value || memcmp(value, table_value(a, i), a->value))
@@ -177,15 +62,21 @@ static bool exceptions_lack(const struct table *a, const struct table *b)
 	return false;
 }
 
+static bool differ(const struct table *a, const struct table *b,
+		   table_filter *is)
+{
+	return lacks(a, b, is) || lacks(b, a, is);
+}
+
 static bool exceptions_differ(const struct state_tables *now,
 			      const struct state_tables *want)
 {
 	for (int i = STATE_PREFIXES4; i <= STATE_PREFIXES6; i++) {
-		if (exceptions_lack(&now->t[i], &want->t[i]) ||
-		    exceptions_lack(&want->t[i], &now->t[i]))
+		if (differ(&now->t[i], &want->t[i], is_exception))
 			return true;
 	}
-	return false;
+	return differ(&now->t[STATE_BROADCASTS], &want->t[STATE_BROADCASTS],
+		      NULL);
 }
 
 /* An exception must be there before the shorter prefix that it is from. */
@@ -221,16 +112,16 @@ static int change(const struct maps *m, const struct state_tables *now,
 {
 	int ret = OK;
 
-	for (int i = STATE_PEERS; !ret && i <= STATE_ENDPOINTS; i++)
+	for (int i = STATE_PEERS; !ret && i < STATE_PREFIXES4; i++)
 		ret = table_put(&now->t[i], &want->t[i], NULL);
 	if (!ret)
 		ret = put_prefixes(now, want);
 	if (!ret)
 		ret = prune_prefixes(now, want);
-	for (int i = STATE_ENDPOINTS; !ret && i >= STATE_PEERS; i--)
+	for (int i = STATE_PREFIXES4 - 1; !ret && i >= STATE_PEERS; i--)
 		ret = table_prune(&now->t[i], &want->t[i], NULL);
 	if (!ret)
-		old_stats(m, &want->t[STATE_PEERS]);
+		old_stats(m, &now->t[STATE_PEERS], &want->t[STATE_PEERS]);
 	return ret;
 }
 
@@ -239,48 +130,126 @@ static uint32_t flag(uint32_t flags, uint32_t f, bool on)
 	return on ? flags | f : flags & ~f;
 }
 
-static int write_settings(const struct maps *m, const struct conf *c)
+static struct tl_interface settings(const struct tl_interface *now,
+				    const struct conf *c)
 {
-	struct tl_interface now, v;
+	struct tl_interface v = *now;
 
-	if (interface_read(m, &now))
-		return FAILED;
-	v = now;
 	v.path_mtu = c->path_mtu;
 	v.pmtu_expiry = c->pmtu_expiry;
 	memcpy(v.local4, c->local4.addr, sizeof(v.local4));
 	memcpy(v.local6, c->local6.addr, sizeof(v.local6));
 	memcpy(v.source4, c->source4.addr, sizeof(v.source4));
 	memcpy(v.source6, c->source6.addr, sizeof(v.source6));
+	v.address4_len = c->address4_len + 1;
+	v.address6_len = c->address6_len + 1;
 	v.flags = flag(v.flags, TL_IF_F_LOCAL4_FIXED, c->local4_fixed);
 	v.flags = flag(v.flags, TL_IF_F_LOCAL6_FIXED, c->local6_fixed);
 	v.flags = flag(v.flags, TL_IF_F_NO_ROUTES, !c->routes);
+	return v;
+}
+
+static int write_settings(const struct maps *m, const struct conf *c)
+{
+	struct tl_interface now, v;
+
+	if (interface_read(m, &now))
+		return FAILED;
+	v = settings(&now, c);
 	return memcmp(&v, &now, sizeof(v)) ? interface_write(m, &v) : OK;
 }
 
-int state_apply(const struct maps *m, struct conf *c,
-		const struct exception *exceptions, size_t n_exceptions)
+int state_give_ids(const struct maps *m, struct conf *c)
 {
-	struct state_tables now, want;
+	struct state_tables now;
 	int ret;
 
+	state_tables_init(&now, m);
+	ret = table_read(&now.t[STATE_PEERS]);
+	if (!ret)
+		ret = state_ids(c, &now.t[STATE_PEERS]);
+	state_tables_free(&now);
+	return ret;
+}
+
+/* The two sets of tables; state_tables_free() both also on failure. */
+static int compare(const struct maps *m, struct conf *c,
+		   const struct host_facts *facts, struct state_tables *now,
+		   struct state_tables *want)
+{
+	int ret;
+
+	state_tables_init(now, m);
+	state_tables_init(want, m);
 	if (c->n_peers > TL_MAX_PEERS)
 		return fail("%s: %zu peers; there can be %u", c->ifname,
 			    c->n_peers, TL_MAX_PEERS);
-	state_tables_init(&now, m);
-	state_tables_init(&want, m);
-	ret = state_tables_read(&now);
-	if (!ret) {
-		give_ids(c, &now.t[STATE_PEERS]);
-		ret = want_all(&want, &now.t[STATE_PEERS], c, exceptions,
-			       n_exceptions);
-	}
+	ret = state_tables_read(now);
+	if (!ret)
+		ret = state_ids(c, &now->t[STATE_PEERS]);
+	return ret ?: state_want(want, now, c, facts);
+}
+
+int state_apply(const struct maps *m, struct conf *c,
+		const struct host_facts *facts)
+{
+	struct state_tables now, want;
+	int ret = compare(m, c, facts, &now, &want);
+
 	if (!ret) {
 		c->exceptions_changed = exceptions_differ(&now, &want);
 		ret = change(m, &now, &want);
 	}
 	if (!ret)
 		ret = write_settings(m, c);
+	state_tables_free(&now);
+	state_tables_free(&want);
+	return ret;
+}
+
+int state_pending(const struct maps *m, struct conf *c,
+		  const struct host_facts *facts, bool *any)
+{
+	struct state_tables now, want;
+	struct tl_interface iface, v;
+	int ret = compare(m, c, facts, &now, &want);
+
+	*any = false;
+	for (int i = 0; !ret && i < STATE_COUNT; i++)
+		*any |= differ(&now.t[i], &want.t[i], NULL);
+	state_tables_free(&now);
+	state_tables_free(&want);
+	if (!ret)
+		ret = interface_read(m, &iface);
+	if (ret)
+		return ret;
+	v = settings(&iface, c);
+	*any |= memcmp(&v, &iface, sizeof(v)) != 0;
+	return OK;
+}
+
+int state_waiting(const struct maps *m, const struct conf *c)
+{
+	struct state_tables now, want;
+	struct table *is = &now.t[STATE_WAITING];
+	struct table *to = &want.t[STATE_WAITING];
+	int ret;
+
+	state_tables_init(&now, m);
+	state_tables_init(&want, m);
+	ret = table_read(is);
+	for (size_t i = 0; !ret && i < c->n_peers; i++) {
+		struct tl_waiting v = {0};
+
+		strcpy(v.reason, c->peers[i].waiting);
+		if (*v.reason)
+			ret = table_add(to, &c->peers[i].id, &v);
+	}
+	table_sort(to);
+	if (!ret)
+		ret = table_put(is, to, NULL);
+	if (!ret)
+		ret = table_prune(is, to, NULL);
 	state_tables_free(&now);
 	state_tables_free(&want);
 	return ret;

@@ -6,10 +6,15 @@
 #include "state.h"
 #include "table.h"
 
+/* In the order in which rows are written; they are removed in the reverse
+ * one. */
 enum state_map {
 	STATE_PEERS,
 	STATE_HOSTNAMES,
+	STATE_WAITING,
 	STATE_ENDPOINTS,
+	STATE_BROADCASTS,
+	STATE_SHARED,
 	STATE_PREFIXES4,
 	STATE_PREFIXES6,
 	STATE_COUNT,
@@ -19,34 +24,24 @@ struct state_tables {
 	struct table t[STATE_COUNT];
 };
 
-static inline void state_tables_init(struct state_tables *s,
-				     const struct maps *m)
-{
-	table_init(&s->t[STATE_PEERS], "peers", m->peers, sizeof(uint32_t),
-		   sizeof(struct tl_peer));
-	table_init(&s->t[STATE_HOSTNAMES], "hostnames", m->hostnames,
-		   sizeof(uint32_t), sizeof(struct tl_hostname));
-	table_init(&s->t[STATE_ENDPOINTS], "endpoints", m->endpoints,
-		   sizeof(struct tl_endpoint), sizeof(struct tl_peer_id));
-	table_init(&s->t[STATE_PREFIXES4], "prefixes4", m->prefixes4,
-		   sizeof(struct tl_prefix4), sizeof(struct tl_prefix));
-	table_init(&s->t[STATE_PREFIXES6], "prefixes6", m->prefixes6,
-		   sizeof(struct tl_prefix6), sizeof(struct tl_prefix));
-}
+void state_tables_init(struct state_tables *s, const struct maps *m);
+int state_tables_read(struct state_tables *s);
+void state_tables_free(struct state_tables *s);
 
-static inline int state_tables_read(struct state_tables *s)
-{
-	int ret = OK;
+/* Fills in the ids of c: a peer keeps the id that it has in the table of peers
+ * under its name, a new one gets one above all, or the lowest that is free. */
+int state_ids(struct conf *c, const struct table *peers);
+/* The tables that c wants, sorted; now is what the maps hold. */
+int state_want(struct state_tables *want, const struct state_tables *now,
+	       const struct conf *c, const struct host_facts *facts);
 
-	for (int i = 0; !ret && i < STATE_COUNT; i++)
-		ret = table_read(&s->t[i]);
-	return ret;
-}
-
-static inline void state_tables_free(struct state_tables *s)
+/* A row of prefixes4 or prefixes6 that is an exception. */
+static inline bool is_exception(const void *value)
 {
-	for (int i = 0; i < STATE_COUNT; i++)
-		table_free(&s->t[i]);
+	struct tl_prefix v;
+
+	memcpy(&v, value, sizeof(v));
+	return v.peer == TL_PEER_NONE;
 }
 
 #endif

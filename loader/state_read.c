@@ -32,6 +32,14 @@ static enum tl_mode mode_of(uint32_t asked)
 	return TL_MODE_AUTO;
 }
 
+/* One more than the length; 0 for none. */
+static int address_len(const struct ip *source, uint8_t value)
+{
+	int most = source->family == 4 ? 32 : 128;
+
+	return source->family && value - 1 <= most ? value - 1 : -1;
+}
+
 static void read_settings(struct conf *c, const struct tl_interface *v)
 {
 	c->ifindex = v->ifindex;
@@ -41,6 +49,8 @@ static void read_settings(struct conf *c, const struct tl_interface *v)
 	c->local6_fixed = v->flags & TL_IF_F_LOCAL6_FIXED;
 	c->source4 = ip_if_set(4, v->source4);
 	c->source6 = ip_if_set(6, v->source6);
+	c->address4_len = address_len(&c->source4, v->address4_len);
+	c->address6_len = address_len(&c->source6, v->address6_len);
 	c->mode = mode_of(v->mode_asked);
 	c->path_mtu = v->path_mtu;
 	c->pmtu_expiry = v->pmtu_expiry;
@@ -52,8 +62,8 @@ static const char *peer_fault(const struct tl_peer *v)
 {
 	if (!memchr(v->name, 0, sizeof(v->name)) || !name_valid(v->name))
 		return "no valid name";
-	if (v->family != 4 && v->family != 6)
-		return "a family that is not 4 or 6";
+	if (v->family && v->family != 4 && v->family != 6)
+		return "a family that is not 0, 4 or 6";
 	if (v->probe_family && v->probe_family != 4 && v->probe_family != 6)
 		return "a probe family that is not 0, 4 or 6";
 	if (!v->ttl)
@@ -70,11 +80,23 @@ static enum guard guard_of(uint8_t flags)
 	return flags & TL_PEER_F_GUARD ? GUARD_YES : GUARD_NO;
 }
 
+/* The local of a peer whose endpoint is not known has the family that its bytes
+ * say: no IPv6 address of a host ends in twelve zeros. */
+static struct ip local_of(const struct tl_peer *v)
+{
+	static const uint8_t zero[12];
+	uint8_t family = v->family;
+
+	if (!family)
+		family = memcmp(v->local + 4, zero, sizeof(zero)) ? 6 : 4;
+	return ip_if_set(family, v->local);
+}
+
 static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v)
 {
 	p->id = id;
 	p->endpoint = ip_of(v->family, v->endpoint);
-	p->local = ip_of(v->family, v->local);
+	p->local = local_of(v);
 	p->local_fixed = v->flags & TL_PEER_F_LOCAL_FIXED;
 	p->probe = ip_of(v->probe_family, v->probe);
 	p->probe_fixed = v->flags & TL_PEER_F_PROBE_FIXED;
@@ -101,6 +123,42 @@ static void read_host(struct peer *p, const struct table *hostnames)
 		     p->id);
 }
 
+static void read_waiting(struct peer *p, const struct table *waiting)
+{
+	const struct tl_waiting *w = table_find(waiting, &p->id);
+
+	if (w)
+		snprintf(p->waiting, sizeof(p->waiting), "%.*s",
+			 TL_WAITING_LEN - 1, w->reason);
+}
+
+/* Of two rows with one name the one with the lower id stays; the peers are
+ * sorted by id. */
+static int drop_doubles(struct conf *c)
+{
+	struct names names;
+	int ret = names_init(&names, c);
+	size_t n = 0;
+
+	for (size_t i = 1; !ret && i < names.n; i++) {
+		struct peer *p = names.sorted[i];
+
+		if (strcmp(p->name, names.sorted[i - 1]->name))
+			continue;
+		warn("map \"peers\": id %u has the name of another peer: left "
+		     "out",
+		     p->id);
+		p->id = TL_PEER_NONE;
+	}
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		if (c->peers[i].id != TL_PEER_NONE)
+			c->peers[n++] = c->peers[i];
+	if (!ret)
+		c->n_peers = n;
+	names_free(&names);
+	return ret;
+}
+
 static int read_peers(struct conf *c, const struct state_tables *s)
 {
 	const struct table *t = &s->t[STATE_PEERS];
@@ -112,9 +170,8 @@ static int read_peers(struct conf *c, const struct state_tables *s)
 	for (size_t i = 0; i < t->n; i++) {
 		memcpy(&id, table_key(t, i), sizeof(id));
 		memcpy(&v, table_value(t, i), sizeof(v));
-		fault = id ? peer_fault(&v) : "the id of no peer";
-		if (!fault && conf_peer(c, v.name))
-			fault = "the name of another peer";
+		fault = id && id <= TL_PEER_MAX ? peer_fault(&v)
+						: "the id of no peer";
 		if (fault) {
 			warn("map \"peers\": id %u has %s: left out", id,
 			     fault);
@@ -125,6 +182,7 @@ static int read_peers(struct conf *c, const struct state_tables *s)
 			return fail("out of memory");
 		read_peer(p, id, &v);
 		read_host(p, &s->t[STATE_HOSTNAMES]);
+		read_waiting(p, &s->t[STATE_WAITING]);
 	}
 	return OK;
 }
@@ -136,7 +194,7 @@ static int by_id(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-static struct peer *peer_by_id(const struct conf *c, uint32_t id)
+struct peer *peer_by_id(const struct conf *c, uint32_t id)
 {
 	const struct peer key = {.id = id};
 
@@ -189,13 +247,51 @@ static int read_prefixes(struct conf *c, const struct table *t, uint8_t family)
 	for (size_t i = 0; !ret && i < t->n; i++) {
 		memcpy(&key, table_key(t, i), t->key);
 		memcpy(&v, table_value(t, i), sizeof(v));
-		if (v.peer == TL_PEER_NONE)
+		if (v.peer == TL_PEER_NONE || v.flags & TL_PREFIX_F_SHARED)
 			continue;
 		p = peer_by_id(c, v.peer);
 		if (p && key_prefix(family, &key, &prefix))
 			ret = allow(p, &prefix);
 		else
 			warn("map \"%s\": a row has %s: left out", t->name,
+			     p ? "host bits set" : "an unknown peer");
+	}
+	return ret;
+}
+
+/* A row of `shared` as a key of prefixes4 or prefixes6. */
+static uint8_t shared_prefix(const struct tl_shared *key,
+			     const struct tl_shared_len *v,
+			     struct tl_prefix6 *out)
+{
+	bool four = key->prefixlen == 32 + 96 + v->prefixlen;
+
+	*out = (struct tl_prefix6){.prefixlen = v->prefixlen};
+	if (four)
+		memcpy(out->addr, key->addr + 12, 4);
+	else
+		memcpy(out->addr, key->addr, 16);
+	return four ? 4 : 6;
+}
+
+static int read_shared(struct conf *c, const struct table *t)
+{
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < t->n; i++) {
+		const struct tl_shared *key = table_key(t, i);
+		const uint8_t *id = key->peer;
+		struct tl_prefix6 as_key;
+		struct prefix prefix;
+		uint8_t family = shared_prefix(key, table_value(t, i), &as_key);
+		struct peer *p =
+			peer_by_id(c, (uint32_t)id[0] << 24 | id[1] << 16 |
+					      id[2] << 8 | id[3]);
+
+		if (p && key_prefix(family, &as_key, &prefix))
+			ret = allow(p, &prefix);
+		else
+			warn("map \"shared\": a row has %s: left out",
 			     p ? "host bits set" : "an unknown peer");
 	}
 	return ret;
@@ -218,9 +314,13 @@ static int read_all(struct conf *c, const struct state_tables *s)
 	if (c->n_peers)
 		qsort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
 	if (!ret)
+		ret = drop_doubles(c);
+	if (!ret)
 		ret = read_prefixes(c, &s->t[STATE_PREFIXES4], 4);
 	if (!ret)
 		ret = read_prefixes(c, &s->t[STATE_PREFIXES6], 6);
+	if (!ret)
+		ret = read_shared(c, &s->t[STATE_SHARED]);
 	for (size_t i = 0; i < c->n_peers; i++) {
 		if (c->peers[i].n_allowed)
 			qsort(c->peers[i].allowed, c->peers[i].n_allowed,
@@ -260,13 +360,17 @@ static int read_tables(struct state_tables *s, const struct maps *m)
 
 int state_read(const struct maps *m, const char *ifname, struct conf *out)
 {
-	struct tl_interface iface;
+	struct tl_interface iface = {0};
+	struct link_info link;
 	struct state_tables s;
 	int ret = interface_read(m, &iface);
 
 	conf_init(out, ifname);
+	if (!ret)
+		ret = link_info(ifname, &link);
 	if (ret)
 		return ret;
+	out->table = link.table;
 	ret = read_tables(&s, m);
 	if (!ret) {
 		read_settings(out, &iface);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "state.h"
+#include "table.h"
 
 #define NAME(name, fate, text) [TL_##name] = #name,
 #define TEXT(name, fate, text) [TL_##name] = text,
@@ -36,30 +37,67 @@ static void add_stats(struct tl_peer_stats *sum, const struct tl_peer_stats *s)
 	add_verdicts(&sum->verdicts, &s->verdicts);
 }
 
+int stats_cpus(void)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	return cpus > 0 ? cpus : 1;
+}
+
+static int read_interface(const struct maps *m, struct tl_verdicts *out)
+{
+	int cpus = stats_cpus(), ret = OK;
+	struct tl_verdicts *v = calloc(cpus, sizeof(*v));
+	uint32_t key = 0;
+
+	if (!v)
+		return fail("out of memory");
+	if (bpf_map_lookup_elem(m->verdicts, &key, v))
+		ret = fail("cannot read the map \"verdicts\": %s",
+			   strerror(errno));
+	for (int i = 0; !ret && i < cpus; i++)
+		add_verdicts(out, &v[i]);
+	free(v);
+	return ret;
+}
+
 int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
 {
-	bool whole = peer == TL_PEER_NONE;
-	int fd = whole ? m->verdicts : m->peer_stats;
-	int cpus = libbpf_num_possible_cpus(), ret = OK;
-	uint32_t key = whole ? 0 : peer;
-	struct tl_peer_stats *s = NULL;
-	struct tl_verdicts *v = NULL;
+	struct tl_stats_key key = {.peer = peer};
+	struct tl_peer_stats s;
 
 	memset(out, 0, sizeof(*out));
-	s = cpus > 0 ? calloc(cpus, sizeof(*s)) : NULL;
-	if (!s)
-		return fail("cannot count the CPUs, or out of memory");
-	v = (struct tl_verdicts *)s;
-	/* A peer that is being removed has none any more. */
-	if (bpf_map_lookup_elem(fd, &key, s) && errno != ENOENT)
-		ret = fail("cannot read the counters of peer id %u: %s", peer,
-			   strerror(errno));
-	for (int i = 0; !ret && i < cpus; i++) {
-		if (whole)
-			add_verdicts(&out->verdicts, &v[i]);
-		else
-			add_stats(out, &s[i]);
+	if (peer == TL_PEER_NONE)
+		return read_interface(m, &out->verdicts);
+	for (int cpus = stats_cpus(); (int)key.cpu < cpus; key.cpu++) {
+		if (!bpf_map_lookup_elem(m->peer_stats, &key, &s))
+			add_stats(out, &s);
+		else if (errno != ENOENT)
+			return fail("cannot read the counters of peer id %u: "
+				    "%s",
+				    peer, strerror(errno));
 	}
-	free(s);
+	return OK;
+}
+
+int stats_read_all(const struct maps *m, const struct conf *c,
+		   struct tl_peer_stats *out)
+{
+	struct table t = {.name = "peer_stats",
+			  .fd = m->peer_stats,
+			  .key = sizeof(struct tl_stats_key),
+			  .value = sizeof(struct tl_peer_stats)};
+	int ret = table_read(&t);
+
+	memset(out, 0, c->n_peers * sizeof(*out));
+	for (size_t i = 0; !ret && i < t.n; i++) {
+		const struct tl_stats_key *key = table_key(&t, i);
+		const struct peer *p = peer_by_id(c, key->peer);
+
+		/* The counters of one that is gone, or has just come. */
+		if (p)
+			add_stats(&out[p - c->peers], table_value(&t, i));
+	}
+	table_free(&t);
 	return ret;
 }

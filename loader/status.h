@@ -5,16 +5,22 @@
 
 #include <jansson.h>
 
-#include "programs.h"
+#include "align.h"
+#include "resolve_local.h"
 
 struct snapshot {
 	uint64_t now_ns; /* CLOCK_MONOTONIC_COARSE, as the programs read it */
 	struct conf conf;
 	struct tl_interface iface;
 	struct hooks hooks;
+	bool hooks_missing[HOOK_COUNT];
 	bool kernel_has_tcx;
 	struct tl_verdicts verdicts; /* of the interface */
-	size_t routes_missing;	     /* of ours: somebody else removed them */
+	size_t routes_missing;	     /* of ours, neighbours and addresses too:
+				      * somebody else changed them */
+	struct host host;	     /* the interface and its addresses */
+	struct if_addr *own;	     /* addresses of the host */
+	size_t n_own;
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 };
 
@@ -36,6 +42,24 @@ static inline const char *tc_hook(const struct snapshot *s)
 		return NULL;
 	return s->hooks.tcx ? "tcx" : "clsact";
 }
+
+/* By enum hook. */
+extern const char *const hook_names[HOOK_COUNT];
+
+/* Takes one hint: a sentence of any length. */
+typedef void hint_fn(void *to, const char *text);
+/* What looks wrong with the interface, or with its peer i, in the order of what
+ * is known. What happened before a peer's last change is not looked at: that
+ * has set its counters to 0. */
+void interface_hints(const struct snapshot *s, hint_fn *hint, void *to);
+void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to);
+
+/* The address of that family (4 or 6) that leads into the tunnel of p; family
+ * 0: an inner IPv4 route takes the IPv6 one, as there is no IPv4 source. */
+struct ip peer_gateway(const struct conf *c, const struct peer *p,
+		       uint8_t family);
+/* Has an allowed prefix of that family. */
+bool has_inner(const struct peer *p, uint8_t family);
 
 /* The contract's object (design: JSON of `status`); NULL: out of memory. */
 json_t *status_json(const struct snapshot *s);

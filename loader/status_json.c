@@ -25,13 +25,35 @@ static json_t *learned_mtu(const struct snapshot *s, const struct peer *p)
 			 "expires_seconds", left / 1e9);
 }
 
+static void append_hint(void *to, const char *text)
+{
+	json_array_append_new(to, json_string(text));
+}
+
+static json_t *hints_json(const struct snapshot *s, size_t i)
+{
+	json_t *list = json_array();
+
+	peer_hints(s, i, append_hint, list);
+	return list;
+}
+
+static json_t *gateway_json(const struct snapshot *s, const struct peer *p,
+			    uint8_t family)
+{
+	struct ip ip = peer_gateway(&s->conf, p, family);
+
+	return json_ip(&ip);
+}
+
 static json_t *peer_json(const struct snapshot *s, size_t i)
 {
 	const struct peer *p = &s->conf.peers[i];
 	const struct tl_peer_stats *stats = &s->peers[i];
 
 	/* clang-format off */
-	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, "
+			 "s:o, s:o, s:o, s:o}",
 			 "name", p->name,
 			 "endpoint", json_ip(&p->endpoint),
 			 "local", json_ip(&p->local),
@@ -42,19 +64,37 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 			 "rx", json_counter(&stats->verdicts.rx_decap),
 			 "tx", json_counter(&stats->verdicts.tx_encap),
 			 "last_rx_seconds", last_rx(s, stats),
-			 "verdicts", json_verdicts(&stats->verdicts));
+			 "verdicts", json_verdicts(&stats->verdicts),
+			 "waiting", *p->waiting ? json_string(p->waiting)
+						: json_null(),
+			 "gateway4", gateway_json(s, p, 4),
+			 "gateway6", gateway_json(s, p, 6),
+			 "hints", hints_json(s, i));
 	/* clang-format on */
+}
+
+static json_t *missing_json(const struct snapshot *s)
+{
+	json_t *list = json_array();
+
+	for (int h = 0; h < HOOK_COUNT; h++)
+		if (s->hooks_missing[h])
+			append_hint(list, hook_names[h]);
+	return list;
 }
 
 json_t *status_json(const struct snapshot *s)
 {
+	json_t *hints = json_array();
 	bool native = s->iface.mode == TL_MODE_NATIVE;
 	json_t *peers = json_array();
 
+	interface_hints(s, append_hint, hints);
 	for (size_t i = 0; i < s->conf.n_peers; i++)
 		json_array_append_new(peers, peer_json(s, i));
 	/* clang-format off */
-	return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:i, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:i, s:o, s:o, s:o, "
+			 "s:o}",
 			 "interface", s->conf.ifname,
 			 "mode", native ? "native" : "tc",
 			 "mode_reason", s->iface.mode_reason,
@@ -62,6 +102,8 @@ json_t *status_json(const struct snapshot *s)
 			 "local4", json_ip(&s->conf.local4),
 			 "local6", json_ip(&s->conf.local6),
 			 "routes_missing", (int)s->routes_missing,
+			 "hooks_missing", missing_json(s),
+			 "hints", hints,
 			 "peers", peers,
 			 "verdicts", json_verdicts(&s->verdicts));
 	/* clang-format on */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define PREFIXES_SHOWN 12
+#define HINT_COLUMNS   64
 
 /* 1536 -> "1.5 KiB" */
 static const char *human_bytes(uint64_t bytes, char buf[static 32])
@@ -40,28 +41,21 @@ static const char *human_age(const struct snapshot *s, uint64_t then_ns,
 	return buf;
 }
 
-static bool has_inner(const struct peer *p, uint8_t family)
-{
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (p->allowed[i].ip.family == family)
-			return true;
-	}
-	return false;
-}
-
 static void print_endpoint(FILE *out, const struct peer *p)
 {
 	char endpoint[IP_STRLEN], local[IP_STRLEN];
 	bool inner4 = has_inner(p, 4), inner6 = has_inner(p, 6);
 	unsigned int outer = p->endpoint.family;
 
-	fprintf(out, "\npeer %s: %s <- %s (", p->name,
+	fprintf(out, "\npeer %s: %s <- %s", p->name,
 		ip_str(&p->endpoint, endpoint), ip_str(&p->local, local));
-	if (inner4)
-		fprintf(out, "4in%u%s", outer, inner6 ? ", " : "");
-	if (inner6)
-		fprintf(out, "6in%u", outer);
-	fprintf(out, ")\n");
+	if (*p->waiting)
+		fprintf(out, ", waits");
+	else if (inner4 && inner6)
+		fprintf(out, " (4in%u, 6in%u)", outer, outer);
+	else
+		fprintf(out, " (%uin%u)", inner4 ? 4 : 6, outer);
+	fputc('\n', out);
 	if (p->host[0])
 		fprintf(out, "  name         %s\n", p->host);
 }
@@ -90,49 +84,25 @@ static void print_traffic(FILE *out, const char *label,
 		human_bytes(c->bytes, bytes), last);
 }
 
-static uint64_t sum(const struct tl_verdicts *v, enum tl_verdict first,
-		    enum tl_verdict last)
+/* Broken at blanks into lines under the label. */
+static void print_hint(void *to, const char *text)
 {
-	uint64_t packets = 0;
+	const char *label = "hint";
+	size_t n;
 
-	for (int i = first; i <= (int)last; i++)
-		packets += verdict_counters(v)[i].packets;
-	return packets;
-}
-
-/* What is behind a peer from which nothing got in, in the order of what is
- * known. */
-static void print_hint(FILE *out, const struct peer *p,
-		       const struct tl_verdicts *v)
-{
-	const char *numbers = "4";
-	char endpoint[IP_STRLEN];
-
-	if (!v->tx_encap.packets || v->rx_decap.packets)
-		return;
-	ip_str(&p->endpoint, endpoint);
-	if (has_inner(p, 6))
-		numbers = has_inner(p, 4) ? "4 and 41" : "41";
-	/* Borrowed prefixes come from somebody else. */
-	if (sum(v, TL_rx_bad_outer, TL_rx_error) > v->rx_borrowed.packets)
-		fprintf(out, "  hint         packets come from this peer, but "
-			     "none gets in: see why above\n");
-	else if (sum(v, TL_rx_icmp_unreachable, TL_rx_icmp_other))
-		fprintf(out,
-			"  hint         %s or a router before it answers with "
-			"ICMP errors: look whether\n"
-			"               the other end has this tunnel "
-			"(protocol %s) and is up\n",
-			endpoint, numbers);
-	else
-		fprintf(out,
-			"  hint         sent, but nothing came back: look "
-			"whether security groups and\n"
-			"               firewalls let protocol %s through "
-			"to and from %s,\n"
-			"               and whether the other end has this "
-			"tunnel\n",
-			numbers, endpoint);
+	while (*text) {
+		n = strlen(text);
+		if (n > HINT_COLUMNS) {
+			n = HINT_COLUMNS;
+			while (n && text[n] != ' ')
+				n--;
+			n = n ?: strcspn(text, " ");
+		}
+		fprintf(to, "  %-12s %.*s\n", label, (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+		label = "";
+	}
 }
 
 static void print_verdict(FILE *out, enum tl_verdict verdict,
@@ -176,6 +146,22 @@ static void print_mtu(FILE *out, const struct snapshot *s, const struct peer *p)
 		fprintf(out, "  mtu          %u\n", p->mtu);
 }
 
+/* Those who make the routes themselves need to know. */
+static void print_gateways(FILE *out, const struct snapshot *s,
+			   const struct peer *p)
+{
+	struct ip four = peer_gateway(&s->conf, p, 4);
+	struct ip six = peer_gateway(&s->conf, p, 6);
+	char text[IP_STRLEN];
+
+	if (s->conf.routes)
+		return;
+	fprintf(out, "  gateway      ");
+	if (four.family)
+		fprintf(out, "%s, ", ip_str(&four, text));
+	fprintf(out, "%s\n", ip_str(&six, text));
+}
+
 static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 {
 	const struct tl_peer_stats *stats = &s->peers[i];
@@ -184,6 +170,7 @@ static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 
 	print_endpoint(out, p);
 	print_allowed(out, p);
+	print_gateways(out, s, p);
 	print_mtu(out, s, p);
 	print_traffic(out, "received", &stats->verdicts.rx_decap,
 		      human_age(s, stats->last_rx_ns, age));
@@ -191,7 +178,7 @@ static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 		      human_age(s, stats->last_tx_ns, age));
 	print_fate(out, &stats->verdicts, TL_FATE_DROP);
 	print_fate(out, &stats->verdicts, TL_FATE_PASS);
-	print_hint(out, p, &stats->verdicts);
+	peer_hints(s, i, print_hint, out);
 }
 
 static void print_tc_hook(FILE *out, const struct snapshot *s)
@@ -199,10 +186,7 @@ static void print_tc_hook(FILE *out, const struct snapshot *s)
 	const char *hook = tc_hook(s);
 
 	if (!hook)
-		fprintf(out,
-			"  tc hook      none: somebody took our program off: "
-			"run `tunload attach %s`\n",
-			s->conf.ifname);
+		fprintf(out, "  tc hook      none\n");
 	else
 		fprintf(out, "  tc hook      %s%s\n", hook,
 			s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)");
@@ -220,12 +204,9 @@ static void print_xdp(FILE *out, const struct snapshot *s)
 static void print_routes(FILE *out, const struct snapshot *s)
 {
 	if (!s->conf.routes)
-		fprintf(out, "  routes       none of ours (routes = no)\n");
-	if (s->routes_missing)
-		fprintf(out,
-			"  hint         routes are missing: %zu of the allowed "
-			"prefixes: run `tunload reload %s`\n",
-			s->routes_missing, s->conf.ifname);
+		fprintf(out, "  routes       none of ours (routes = no): only "
+			     "what is routed to a peer's gateway is "
+			     "tunnelled\n");
 }
 
 void status_text(FILE *out, const struct snapshot *s)
@@ -241,6 +222,7 @@ void status_text(FILE *out, const struct snapshot *s)
 	fprintf(out, "  local4       %s\n", ip_str(&s->conf.local4, local));
 	fprintf(out, "  local6       %s\n", ip_str(&s->conf.local6, local));
 	print_routes(out, s);
+	interface_hints(s, print_hint, out);
 	if (!s->conf.n_peers)
 		fprintf(out,
 			"\nno peers: add them with `tunload peer add %s "

@@ -5,17 +5,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "error.h"
 
 #define BATCH	4096 /* rows */
 #define KEY_MAX 64   /* bytes; also what the kernel notes its place in */
 
-void table_init(struct table *t, const char *name, int fd, size_t key,
-		size_t value)
-{
-	*t = (struct table){.name = name, .fd = fd, .key = key, .value = value};
-}
+/* How long the kernel may take to get memory for new rows. */
+#define MEMORY_MS 10000
 
 void table_free(struct table *t)
 {
@@ -149,6 +147,22 @@ static bool same(const struct table *now, const struct table *want, size_t i)
 	return value && !memcmp(value, table_value(want, i), want->value);
 }
 
+/* The memory behind the maps is refilled in the background: whoever adds rows
+ * faster than that meets ENOMEM, and waits. */
+static int update(const struct table *t, size_t i)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+	int tries = 0;
+
+	while (bpf_map_update_elem(t->fd, table_key(t, i), table_value(t, i),
+				   BPF_ANY)) {
+		if (errno != ENOMEM || ++tries > MEMORY_MS)
+			return failed(t, "write", errno);
+		nanosleep(&ms, NULL);
+	}
+	return OK;
+}
+
 int table_put(const struct table *now, const struct table *want,
 	      table_filter *which)
 {
@@ -156,9 +170,8 @@ int table_put(const struct table *now, const struct table *want,
 		if ((which && !which(table_value(want, i))) ||
 		    same(now, want, i))
 			continue;
-		if (bpf_map_update_elem(want->fd, table_key(want, i),
-					table_value(want, i), BPF_ANY))
-			return failed(want, "write", errno);
+		if (update(want, i))
+			return FAILED;
 	}
 	return OK;
 }

@@ -16,9 +16,6 @@ struct table {
 	uint8_t *rows;
 };
 
-/* An empty table for that map. */
-void table_init(struct table *t, const char *name, int fd, size_t key,
-		size_t value);
 void table_free(struct table *t);
 /* Key and value both begin where any integer may. */
 static inline size_t table_room(size_t bytes)

@@ -216,6 +216,40 @@ bool hostname_valid(const char *s)
 	return letter;
 }
 
+/* The code point at s, and how many bytes it takes; 0: it is none. */
+static size_t utf8_next(const unsigned char *s, uint32_t *out)
+{
+	size_t n = *s < 0x80 ? 1 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+
+	if ((*s >= 0x80 && *s < 0xc2) || *s > 0xf4)
+		return 0;
+	*out = n == 1 ? *s : *s & (0xff >> (n + 1));
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*out = *out << 6 | (s[i] & 0x3f);
+	}
+	if (*out < least[n] || *out > 0x10ffff ||
+	    (*out >= 0xd800 && *out < 0xe000))
+		return 0;
+	return n;
+}
+
+bool text_printable(const char *s)
+{
+	const unsigned char *at = (const unsigned char *)s;
+	uint32_t c = 0;
+	size_t n;
+
+	for (; *at; at += n) {
+		n = utf8_next(at, &c);
+		if (!n || c < 0x20 || (c >= 0x7f && c < 0xa0))
+			return false;
+	}
+	return true;
+}
+
 /* Levenshtein's distance, blind to case. Words longer than the row are as far
  * away as can be. */
 static size_t edit_distance(const char *a, const char *b)

@@ -57,6 +57,9 @@ bool name_valid(const char *s);
  * one letter. */
 bool hostname_valid(const char *s);
 
+/* UTF-8 without control characters (RFC 3629 4; C0, DEL, C1). */
+bool text_printable(const char *s);
+
 /* word looks like a slip of the pen for meant. */
 bool word_close(const char *word, const char *meant);
 

@@ -7,7 +7,7 @@
 #include "trigger.h"
 
 #include "echo.h"
-#include "routes_missing.h"
+#include "path.h"
 #include "trigger_hint.h"
 
 /* The first request may die waiting for ARP or neighbour discovery, and the
@@ -17,7 +17,6 @@
 struct run {
 	const struct maps *m;
 	const struct conf *c;
-	struct routes_there there;
 	struct trigger_result *results;
 	struct tl_peer_stats *before; /* one a result */
 	size_t n;
@@ -32,62 +31,75 @@ static double now_s(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* See neigh_use(). */
-static void resolve_next_hop(const struct run *run, const struct peer *p)
+/* It must not leave without the tunnel, by whatever route there is. */
+static bool leads_to(const struct run *run, const struct peer *p,
+		     const struct ip *to)
 {
-	struct route hop;
+	const struct ip *source =
+		to->family == 4 ? &run->c->source4 : &run->c->source6;
 
-	if (!route_lookup(&p->endpoint, run->c->ifindex, &hop))
-		neigh_use(run->c->ifindex,
-			  hop.gateway.family ? &hop.gateway : &p->endpoint);
+	return path_peer(run->c->ifindex, source, to) == p->id;
+}
+
+static void send_probe(struct run *run, size_t i, struct trigger_probe *probe)
+{
+	struct trigger_result *r = &run->results[i];
+
+	if (!probe->to.family || probe->answered)
+		return;
+	if (!leads_to(run, r->peer, &probe->to))
+		hint_no_route(r, &probe->to, run->c);
+	else if (!echo_send(&run->echo, &probe->to, i, now_s()))
+		probe->sent = true;
+	else if (!probe->sent)
+		hint_not_sent(r, &probe->to, errno);
 }
 
 static void send_one(struct run *run, size_t i)
 {
 	struct trigger_result *r = &run->results[i];
-	const struct peer *p = r->peer;
-	struct ip other = peer_other_probe(p);
 
-	if (!p->probe.family) {
+	if (*r->peer->waiting)
+		hint_waits(r);
+	else if (!r->main.to.family)
 		hint_no_probe(r);
-		return;
-	}
-	/* It would leave without the tunnel, by whatever route there is. */
-	if (route_missing_to(&run->there, p, &p->probe)) {
-		hint_no_route(r, run->c->ifname);
-		return;
-	}
-	resolve_next_hop(run, p);
-	/* Best effort: the host may not have got that family. */
-	if (other.family && !route_missing_to(&run->there, p, &other))
-		echo_send(&run->echo, &other, i, now_s());
-	if (!echo_send(&run->echo, &p->probe, i, now_s()))
-		r->sent = true;
-	else if (!r->sent)
-		hint_not_sent(r, errno);
+	send_probe(run, i, &r->other);
+	send_probe(run, i, &r->main);
+}
+
+static bool all_sent_answered(const struct trigger_result *r)
+{
+	return (!r->main.sent || r->main.answered) &&
+	       (!r->other.sent || r->other.answered);
 }
 
 static void send_unanswered(struct run *run)
 {
 	for (size_t i = 0; i < run->n; i++)
-		if (!run->results[i].answered)
-			send_one(run, i);
+		send_one(run, i);
 }
 
-/* Whatever comes out of the tunnel shows that the path is open; nothing else
- * does. */
+/* Something came out of this peer's tunnel since the trigger began. */
+static int has_received(const struct run *run, size_t i, bool *out)
+{
+	struct tl_peer_stats now;
+
+	if (stats_read(run->m, run->results[i].peer->id, &now))
+		return FAILED;
+	*out = now.verdicts.rx_decap.packets >
+	       run->before[i].verdicts.rx_decap.packets;
+	return OK;
+}
+
+/* Of a peer with prefixes of one family, whatever came shows that the path is
+ * open. */
 static int look_at_counter(struct run *run, size_t i)
 {
 	struct trigger_result *r = &run->results[i];
-	struct tl_peer_stats now;
 
-	if (r->answered || !r->sent)
+	if (r->other.to.family || r->main.answered || !r->main.sent)
 		return OK;
-	if (stats_read(run->m, r->peer->id, &now))
-		return FAILED;
-	r->answered = now.verdicts.rx_decap.packets >
-		      run->before[i].verdicts.rx_decap.packets;
-	return OK;
+	return has_received(run, i, &r->main.answered);
 }
 
 static int look_at_counters(struct run *run)
@@ -99,31 +111,41 @@ static int look_at_counters(struct run *run)
 	return ret;
 }
 
-/* All replies that are there. One that came without the tunnel, or out of
- * another peer's, says nothing about this one. */
+/* One that came without the tunnel, or out of another peer's, says nothing
+ * about this one. */
+static int take_reply(struct run *run, const struct echo_reply *reply)
+{
+	struct trigger_result *r = &run->results[reply->index];
+	struct trigger_probe *probe = &r->main;
+	bool received;
+
+	if (r->other.to.family == reply->family)
+		probe = &r->other;
+	if (probe->to.family != reply->family || !probe->sent)
+		return OK;
+	if (has_received(run, reply->index, &received))
+		return FAILED;
+	probe->answered |= received;
+	if (probe->answered && probe->rtt_ms < 0)
+		probe->rtt_ms = (now_s() - reply->sent_at) * 1e3;
+	return OK;
+}
+
 static int receive(struct run *run)
 {
-	struct trigger_result *r;
-	double sent_at, rtt_ms;
-	uint32_t i;
+	struct echo_reply reply;
+	int ret = OK;
 
-	while (echo_receive(&run->echo, &i, &sent_at)) {
-		if (i >= run->n)
-			continue;
-		r = &run->results[i];
-		rtt_ms = (now_s() - sent_at) * 1e3;
-		if (look_at_counter(run, i))
-			return FAILED;
-		if (r->answered && r->rtt_ms < 0)
-			r->rtt_ms = rtt_ms;
-	}
-	return OK;
+	while (!ret && echo_receive(&run->echo, &reply))
+		if (reply.index < run->n)
+			ret = take_reply(run, &reply);
+	return ret;
 }
 
 static bool all_answered(const struct run *run)
 {
 	for (size_t i = 0; i < run->n; i++)
-		if (run->results[i].sent && !run->results[i].answered)
+		if (!all_sent_answered(&run->results[i]))
 			return false;
 	return true;
 }
@@ -156,7 +178,7 @@ static int explain_silence(const struct run *run, double wait_s)
 	for (size_t i = 0; i < run->n; i++) {
 		struct trigger_result *r = &run->results[i];
 
-		if (!r->sent || r->answered || wait_s <= 0)
+		if (all_sent_answered(r) || wait_s <= 0)
 			continue;
 		if (stats_read(run->m, r->peer->id, &now))
 			return FAILED;
@@ -167,16 +189,20 @@ static int explain_silence(const struct run *run, double wait_s)
 
 static int start(struct run *run, const struct peer *const *peers)
 {
-	int ret = routes_there_read(run->c, &run->there);
+	int ret = OK;
 
-	if (ret)
-		return ret;
 	run->before = calloc(run->n + 1, sizeof(*run->before));
 	if (!run->before)
 		return fail("out of memory");
 	for (size_t i = 0; !ret && i < run->n; i++) {
-		run->results[i] =
-			(struct trigger_result){.peer = peers[i], .rtt_ms = -1};
+		struct trigger_result *r = &run->results[i];
+
+		*r = (struct trigger_result){.peer = peers[i]};
+		r->main.rtt_ms = r->other.rtt_ms = -1;
+		if (!*peers[i]->waiting) {
+			r->main.to = peers[i]->probe;
+			r->other.to = peer_other_probe(peers[i]);
+		}
 		ret = stats_read(run->m, peers[i]->id, &run->before[i]);
 	}
 	return ret;
@@ -198,7 +224,48 @@ int trigger_send(const struct conf *c, const struct maps *m,
 	if (!ret)
 		ret = explain_silence(&run, wait_s);
 	echo_close(&run.echo);
-	routes_there_free(&run.there);
 	free(run.before);
 	return ret;
+}
+
+/* The peer is new, or reached by other addresses than before. */
+static bool is_new_path(const struct names *now, const struct peer *p)
+{
+	const struct peer *was = names_find(now, p->name);
+
+	return !was || !ip_equal(&was->endpoint, &p->endpoint) ||
+	       !ip_equal(&was->local, &p->local) || *was->waiting;
+}
+
+static void send_first(const struct conf *c, const struct maps *m,
+		       const struct peer **peers, size_t n)
+{
+	struct trigger_result *r = calloc(n + 1, sizeof(*r));
+
+	if (r && trigger_send(c, m, peers, n, 0, r) == OK) {
+		for (size_t i = 0; i < n; i++) {
+			if (!r[i].main.sent)
+				warn("peer %s: no first packet sent: %s",
+				     peers[i]->name, r[i].hint);
+		}
+	}
+	free(r);
+}
+
+void trigger_first(const struct conf *c, const struct conf *now,
+		   const struct maps *m)
+{
+	const struct peer **peers = calloc(c->n_peers + 1, sizeof(*peers));
+	struct names names = {0};
+	size_t n = 0;
+
+	if (now && names_init(&names, now))
+		return free(peers);
+	for (size_t i = 0; peers && i < c->n_peers; i++)
+		if (!*c->peers[i].waiting && is_new_path(&names, &c->peers[i]))
+			peers[n++] = &c->peers[i];
+	if (n)
+		send_first(c, m, peers, n);
+	names_free(&names);
+	free(peers);
 }

@@ -6,6 +6,8 @@
 
 #include "trigger_hint.h"
 
+#include "gateway.h"
+
 __attribute__((format(printf, 2, 3))) static void hint(struct trigger_result *r,
 						       const char *fmt, ...)
 {
@@ -22,21 +24,38 @@ void hint_no_probe(struct trigger_result *r)
 		"answers a ping");
 }
 
-void hint_no_route(struct trigger_result *r, const char *ifname)
+void hint_waits(struct trigger_result *r)
 {
-	char ip[IP_STRLEN];
-
-	hint(r,
-	     "the route to %s is missing, somebody removed it: run `tunload "
-	     "reload %s`",
-	     ip_str(&r->peer->probe, ip), ifname);
+	hint(r, "the peer waits: %s", r->peer->waiting);
 }
 
-void hint_not_sent(struct trigger_result *r, int err)
+void hint_no_route(struct trigger_result *r, const struct ip *to,
+		   const struct conf *c)
+{
+	char ip[IP_STRLEN], gateway[IP_STRLEN];
+	const struct ip *source = to->family == 4 ? &c->source4 : &c->source6;
+	struct ip via = gateway_ip(r->peer->id,
+				   to->family == 4 && source->family ? 4 : 6);
+
+	ip_str(to, ip);
+	ip_str(&via, gateway);
+	if (c->routes)
+		hint(r,
+		     "the route to %s is missing, or another one leads past "
+		     "the tunnel (ip route get %s): run `tunload reload %s`",
+		     ip, ip, c->ifname);
+	else
+		hint(r,
+		     "%s is not routed to the peer's gateway %s (routes = no, "
+		     "so routes are yours)",
+		     ip, gateway);
+}
+
+void hint_not_sent(struct trigger_result *r, const struct ip *to, int err)
 {
 	char ip[IP_STRLEN];
 
-	ip_str(&r->peer->probe, ip);
+	ip_str(to, ip);
 	if (err == ENETUNREACH || err == EHOSTUNREACH)
 		hint(r, "%s: is there a route to %s (ip route get %s)?",
 		     strerror(err), ip, ip);
@@ -87,14 +106,16 @@ void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 		  const struct tl_verdicts *now)
 {
 	const struct peer *p = r->peer;
-	unsigned int protocol = p->probe.family == 4 ? 4 : 41;
+	const struct ip *silent =
+		r->main.sent && !r->main.answered ? &r->main.to : &r->other.to;
+	unsigned int protocol = silent->family == 4 ? 4 : 41;
 	char local[IP_STRLEN], endpoint[IP_STRLEN], probe[IP_STRLEN];
 	int drop = grown(before, now, is_drop);
 	int icmp = grown(before, now, is_icmp);
 
 	ip_str(&p->local, local);
 	ip_str(&p->endpoint, endpoint);
-	ip_str(&p->probe, probe);
+	ip_str(silent, probe);
 	if (drop >= 0)
 		hint(r, "packets %s but were dropped: %s: %s",
 		     verdict_names[drop][0] == 'r' ? "came back"

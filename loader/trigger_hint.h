@@ -6,10 +6,13 @@
 #include "trigger.h"
 
 void hint_no_probe(struct trigger_result *r);
-/* Our route to the probe is gone. */
-void hint_no_route(struct trigger_result *r, const char *ifname);
+/* The peer waits, and says why. */
+void hint_waits(struct trigger_result *r);
+/* to is not routed into the peer's tunnel. */
+void hint_no_route(struct trigger_result *r, const struct ip *to,
+		   const struct conf *c);
 /* err: errno of the attempt to send. */
-void hint_not_sent(struct trigger_result *r, int err);
+void hint_not_sent(struct trigger_result *r, const struct ip *to, int err);
 /* From how the peer's counters moved between sending and now. */
 void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 		  const struct tl_verdicts *now);

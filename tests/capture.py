@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Frames out of and into the interfaces of a lab."""
 import collections
+import ctypes
 import errno
 import itertools
 import mmap
@@ -106,6 +107,65 @@ class Capture:
     def close(self):
         """Ends the capture."""
         self.sock.close()
+
+
+def _bpf(code, jt, jf, k):
+    return struct.pack("=HBBI", code, jt, jf, k)
+
+
+# Classic BPF: frames to a gateway's MAC, ARP requests for 240.0.0.0/8,
+# neighbour solicitations for fe80::74:6e:0:0/104.
+LDW, LDH, LDB, RSH, AND, JEQ, RET = 0x20, 0x28, 0x30, 0x74, 0x54, 0x15, 0x06
+GATEWAY_FILTER = [
+    _bpf(LDW, 0, 0, 0), _bpf(AND, 0, 0, 0xffffff00),
+    _bpf(JEQ, 16, 0, 0x02746e00),
+    _bpf(LDH, 0, 0, 12), _bpf(JEQ, 0, 5, 0x0806),
+    _bpf(LDH, 0, 0, 20), _bpf(JEQ, 0, 13, 1),
+    _bpf(LDB, 0, 0, 38), _bpf(JEQ, 10, 11, 240), _bpf(RET, 0, 0, 0),
+    _bpf(JEQ, 0, 9, 0x86dd),
+    _bpf(LDB, 0, 0, 20), _bpf(JEQ, 0, 7, 58),
+    _bpf(LDB, 0, 0, 54), _bpf(JEQ, 0, 5, 135),
+    _bpf(LDW, 0, 0, 62), _bpf(JEQ, 0, 3, 0xfe800000),
+    _bpf(LDW, 0, 0, 70), _bpf(JEQ, 0, 1, 0x0074006e),
+    _bpf(RET, 0, 0, 0xffff), _bpf(RET, 0, 0, 0)]
+SO_ATTACH_FILTER = 26
+
+
+class GatewayWatch:
+    """Sees what must never be on a wire: frames to a gateway's MAC, and who
+    asks for one. Costs nothing while there are none."""
+
+    def __init__(self, ns, ifname):
+        self.where = f"{ns.name} {ifname}"
+        self.sock = ns.call(socket.socket, socket.AF_PACKET, socket.SOCK_RAW,
+                            0)
+        code = b"".join(GATEWAY_FILTER)
+        self.code = ctypes.create_string_buffer(code, len(code))
+        self.sock.setsockopt(
+            socket.SOL_SOCKET, SO_ATTACH_FILTER,
+            struct.pack("HP", len(GATEWAY_FILTER),
+                        ctypes.addressof(self.code)))
+        self.sock.bind((ifname, ETH_P_ALL))
+
+    def frames(self):
+        """The frames that should not have been there; those that came in
+        were sent by the other end on purpose."""
+        seen = []
+        while True:
+            try:
+                data, _, _, sender = self.sock.recvmsg(2048, 0,
+                                                       socket.MSG_DONTWAIT)
+            except OSError:
+                return seen
+            if sender[2] == PACKET_OUTGOING:
+                seen.append(data)
+
+    def close(self):
+        """Ends the watch; fails if there was such a frame."""
+        seen = self.frames()
+        self.sock.close()
+        assert not seen, (f"{self.where}: {len(seen)} frames to or about a "
+                          f"gateway left: {[f.hex() for f in seen[:3]]}")
 
 
 class Tap:

@@ -23,7 +23,7 @@ import shutil
 import sys
 import tempfile
 
-from capture import Capture, Frame, Sender, Tap
+from capture import Capture, Frame, GatewayWatch, Sender, Tap
 from netns import TIMEOUT, Netns, Process, run, wait_until
 
 __all__ = ["Bpffs", "Capture", "Frame", "Lab", "Netns", "Process", "Sender",
@@ -130,6 +130,8 @@ class Tunload:
 class Lab(contextlib.ExitStack):
     """Makes all of the above and closes it, last first."""
 
+    watch = True  # no wire of a lab may see a frame to or about a gateway
+
     def __init__(self):
         super().__init__()
         self._macs = itertools.count(1)
@@ -162,6 +164,9 @@ class Lab(contextlib.ExitStack):
             if not offload:
                 ns.run("ethtool", "-K", ifname, "tx", "off", "gso", "off",
                        "gro", "off", "tso", "off")
+        if self.watch:
+            self.keep(GatewayWatch(ns_a, if_a))
+            self.keep(GatewayWatch(ns_b, if_b))
         for ns, ifname in (ns_a, if_a), (ns_b, if_b):
             wait_until(lambda n=ns, i=ifname: self._settled(n, i),
                        f"{ns.name} {ifname} settled")

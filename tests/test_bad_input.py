@@ -221,13 +221,32 @@ def test_pins_of_another_namespace_are_refused(running, fresh, args):
 
 
 def test_a_failed_attach_leaves_the_host_as_it_was(fresh):
-    """A late step fails: a route of somebody else is in the way."""
-    fresh.ns.ip("route", "add", "10.10.0.0/24", "via", "192.0.2.9", "proto",
-                "static")
-    before = fresh.state()
-    done = fresh.run("attach", "eth0", "-c", fresh.tunload.write(PEER))
-    check(done, 1, f'{fresh.tunload.conf}:3: route "10.10.0.0/24" already '
-          "exists on eth0 (proto static): remove it, or attach with "
-          "--no-routes")
-    assert fresh.state() == before
-    fresh.ns.ip("route", "del", "10.10.0.0/24")
+    """A late step fails: native mode where the driver has none."""
+    fresh.ns.ip("link", "add", "br0", "type", "bridge")
+    fresh.ns.ip("link", "set", "br0", "up")
+    fresh.ns.addr("br0", "198.51.100.1/24")
+    before = fresh.state()[:3]
+    path = fresh.tunload.write("[interface]\nmode = native\n" + PEER)
+    done = fresh.run("attach", "br0", "-c", path)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert fresh.state()[:3] == before
+    fresh.ns.ip("link", "del", "br0")
+
+
+@pytest.mark.parametrize("name", [b"\xffth0", b"e\nth0", b"e\x1b[2J",
+                                  "e\u0085".encode(), b"\xc3\x28"])
+def test_interface_names_that_are_no_text(fresh, name):
+    done = fresh.ns.run(TUNLOAD, "status", os.fsdecode(name), check=False)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "is no interface name" in done.stderr
+    assert done.stderr.rstrip("\n").isprintable()
+
+
+def test_a_dry_run_needs_no_rights(fresh, public):
+    path = fresh.tunload.write(PEER)
+    os.chmod(os.path.dirname(path), 0o755)
+    os.chmod(path, 0o644)
+    done = fresh.ns.run(*NOBODY, public, "--bpffs", fresh.bpffs, "attach",
+                        "eth0", "-c", path, "--dry-run", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "peer tokyo: endpoint 192.0.2.2" in done.stdout

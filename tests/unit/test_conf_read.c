@@ -185,6 +185,26 @@ static const char *const bad[][2] = {
 	{"[interface]\nsource = 10.0.0.1, 10.0.0.2\n",
 	 "c:2: source \"10.0.0.2\" is a second IPv4 address: give one of a "
 	 "family"},
+	{"[interface]\naddress = 10.0.0.1, 10.0.0.2/24\n",
+	 "c:2: address \"10.0.0.2/24\" is a second IPv4 address: give one of "
+	 "a family"},
+	{"[interface]\naddress = 10.0.0.1/33\n",
+	 "c:2: address \"10.0.0.1/33\" has no prefix length from 1 to 32: "
+	 "write ADDRESS/LENGTH"},
+	{"[interface]\naddress = x\n",
+	 "c:2: address \"x\" is not an IP address: give one, and its prefix "
+	 "length if you like"},
+	{"[interface]\naddress = fe80::1/64\n",
+	 "c:2: address \"fe80::1/64\" is a link-local address: use a global or "
+	 "private one"},
+	{"[interface]\nsource = 10.0.0.1\naddress = 10.0.0.1/32\n",
+	 "c:3: address \"10.0.0.1/32\": there is an IPv4 source already: give "
+	 "one of the two"},
+	{"[interface]\naddress = fd00::1, 10.0.0.2\nsource = 10.0.0.1\n",
+	 "c:3: source \"10.0.0.1\": there is an IPv4 address already: give one "
+	 "of the two"},
+	{"[interface]\naddress = ,\n",
+	 "c:2: address \",\" has no address in it: give one"},
 	{"[interface]\nsource = me\n", "c:2: source \"me\" is not an IP "
 				       "address: give one of this host"},
 	{"[interface]\nsource = 127.0.0.1\n",

@@ -70,6 +70,8 @@ static void expect_same(const struct conf *a, const struct conf *b)
 	assert_int_equal(a->local6_fixed, b->local6_fixed);
 	assert_true(ip_equal(&a->source4, &b->source4));
 	assert_true(ip_equal(&a->source6, &b->source6));
+	assert_int_equal(a->address4_len, b->address4_len);
+	assert_int_equal(a->address6_len, b->address6_len);
 	assert_int_equal(a->mode, b->mode);
 	assert_int_equal(a->path_mtu, b->path_mtu);
 	assert_int_equal(a->routes, b->routes);
@@ -84,6 +86,8 @@ static const char *const round_trips[] = {
 	"[interface]\nlocal4 = 192.0.2.9\nlocal6 = 2001:db8::9\nmode = native\n"
 	"source = fd00::1\npath-mtu = 1280\nroutes = no\n",
 	"[interface]\nsource = 10.0.0.1 fd00::1\nmode = tc\n",
+	"[interface]\naddress = 10.0.0.1/24 fd00::1\n",
+	"[interface]\naddress = fd00::1/64\nsource = 10.0.0.1\n",
 	"[peer a]\nendpoint = x.example\nallowed-ips = 0.0.0.0/0 ::/0\n"
 	"local = 2001:db8::1\nprobe = 2001:db8::7\nkeepalive = 0\nmtu = 1400\n"
 	"ttl = 1\ndscp = 0\nguard = yes\n"

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "layout2.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pins.h"
+#include "state.h"
+
+/* Layout 2 had these maps with these rows already; its `interface` is shorter
+ * by what was added at the end, and its other maps have nothing to keep. */
+_Static_assert(sizeof(struct tl_peer) == 112, "a peer of layout 2");
+_Static_assert(sizeof(struct tl_prefix4) == 8 &&
+		       sizeof(struct tl_prefix6) == 20,
+	       "prefixes of layout 2");
+_Static_assert(sizeof(struct tl_prefix) == 8, "prefixes of layout 2");
+_Static_assert(sizeof(struct tl_hostname) == 256, "names of layout 2");
+_Static_assert(offsetof(struct tl_interface, address4_len) == 240,
+	       "settings of layout 2");
+
+static const char *const kept[] = {"peers", "prefixes4", "prefixes6",
+				   "hostnames", "interface"};
+
+bool layout2_runs(const char *ifname)
+{
+	struct tl_interface iface;
+	uint64_t cookie;
+
+	return pins_interface(ifname, &iface) && iface.layout == 2 &&
+	       iface.flags & TL_IF_F_READY &&
+	       iface.ifindex == if_nametoindex(ifname) &&
+	       !netns_cookie(&cookie) && cookie == iface.netns_cookie;
+}
+
+static bool is_kept(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+		if (!strcmp(name, kept[i]))
+			return true;
+	return false;
+}
+
+static int open_kept(const char *ifname, struct maps *m)
+{
+	char path[PATH_MAX];
+	int ret = OK;
+
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		int *fd = map_fd(m, &map_pins[i]);
+
+		*fd = -1;
+		if (ret || !is_kept(map_pins[i].name))
+			continue;
+		ret = pins_path(path, ifname, map_pins[i].name);
+		if (!ret)
+			*fd = bpf_obj_get(path);
+		if (!ret && *fd < 0)
+			ret = fail("cannot open \"%s\": %s", path,
+				   strerror(errno));
+	}
+	return ret;
+}
+
+int layout2_read(const char *ifname, struct conf *out)
+{
+	struct maps m;
+	int ret = open_kept(ifname, &m);
+
+	if (!ret)
+		ret = state_read(&m, ifname, out);
+	maps_close(&m);
+	return ret;
+}

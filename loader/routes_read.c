@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What tunload has on the host for an interface. */
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "routes_want.h"
+
+const struct ip old_placeholder = {
+	6,
+	{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 't', 'u', 'n', 'l', 'o', 'a', 'd'}};
+
+void footprint_free(struct footprint *f)
+{
+	free(f->routes);
+	free(f->rules);
+	free(f->neighs);
+	free(f->addrs);
+	free(f->records);
+	free(f->sources6);
+	*f = (struct footprint){0};
+}
+
+/* Throw routes have no interface, their table says whose they are. */
+static bool is_record(const struct route *r)
+{
+	return r->type == RTN_THROW && r->table > TABLE_BASE;
+}
+
+static int read_routes(uint32_t ifindex, struct footprint *f)
+{
+	struct route_filter ours = {.protocol = RTPROT_TUNLOAD};
+	size_t i, n, kept = 0;
+
+	if (route_list(&ours, &f->routes, &n))
+		return FAILED;
+	for (i = 0; i < n; i++) {
+		const struct route *r = &f->routes[i];
+
+		if (is_record(r) ? r->table == TABLE_BASE + ifindex
+				 : r->oif == ifindex) {
+			f->routes[kept++] = *r;
+		} else if (is_record(r)) {
+			if (!nl_grow((void **)&f->records, f->n_records,
+				     sizeof(*r)))
+				return fail("out of memory");
+			f->records[f->n_records++] = *r;
+		}
+	}
+	f->n_routes = kept;
+	if (kept)
+		qsort(f->routes, kept, sizeof(*f->routes), route_compare);
+	return OK;
+}
+
+/* Those of gateways, whoever made them: the kernel's own, learnt from what
+ * tc_egress answers, go at detach, too. */
+static bool is_gateway(const struct neigh *n)
+{
+	uint32_t peer;
+
+	return gateway_id(&n->ip, &peer) || gateway_is_mac(n->mac) ||
+	       ip_equal(&n->ip, &old_placeholder);
+}
+
+static int read_neighs(uint32_t ifindex, struct footprint *f)
+{
+	size_t i, n;
+
+	if (neigh_list(ifindex, &f->neighs, &n))
+		return FAILED;
+	for (i = 0; i < n; i++)
+		if (is_gateway(&f->neighs[i]))
+			f->neighs[f->n_neighs++] = f->neighs[i];
+	if (f->n_neighs)
+		qsort(f->neighs, f->n_neighs, sizeof(*f->neighs),
+		      neigh_compare);
+	return OK;
+}
+
+static bool is_source6(const struct if_addr *a)
+{
+	return a->ip.family == 6 &&
+	       !(a->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+}
+
+static int read_addrs(uint32_t ifindex, struct footprint *f)
+{
+	size_t i, n;
+
+	if (addr_list(0, &f->addrs, &n))
+		return FAILED;
+	f->sources6 = calloc(n + 1, sizeof(*f->sources6));
+	if (!f->sources6)
+		return fail("out of memory");
+	for (i = 0; i < n; i++)
+		if (is_source6(&f->addrs[i]))
+			f->sources6[f->n_sources6++] = f->addrs[i].ip;
+	for (i = 0; i < n; i++)
+		if (f->addrs[i].ifindex == ifindex)
+			f->addrs[f->n_addrs++] = f->addrs[i];
+	return OK;
+}
+
+int footprint_read(uint32_t ifindex, struct footprint *out)
+{
+	*out = (struct footprint){0};
+	return read_addrs(ifindex, out)	   ?:
+	       read_neighs(ifindex, out)   ?:
+	       rule_list(&out->rules, &out->n_rules) ?:
+	       read_routes(ifindex, out);
+}

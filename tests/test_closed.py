@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What has a place on the interface but is not this host's routing does not
+get into a tunnel, nor does it teach anything: guests on a bridge or macvlan,
+packet sockets, containers that set every mark they can, neighbours on the wire
+that claim to be gateways."""
+import subprocess
+
+import pytest
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_NS,
+                                ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr,
+                                IPv6)
+from scapy.layers.l2 import ARP, Ether
+
+from lab import run, wait_until
+from netns import scratch
+from traffic import ping
+
+GATEWAY = "02:74:6e:00:00:01"
+GATEWAY4, GATEWAY6 = "240.0.0.1", "fe80::74:6e:0:1"
+US, SITE = "192.0.2.1", "192.0.2.2"
+INNER_US, INNER_SITE = "10.1.0.1", "10.2.0.1"
+EVIL = "02:66:66:66:66:66"
+CONF = f"""
+[interface]
+source = {INNER_US}, fd00:1::1
+[peer site]
+endpoint = {SITE}
+allowed-ips = 10.2.0.0/24, fd00:2::/64
+"""
+MODES = pytest.mark.parametrize("mode", ["tc", "native"])
+
+
+class Wire:
+    """A host with a tunnel, and the other end of its wire."""
+
+    def __init__(self, lab, mode="tc"):
+        self.lab = lab
+        self.host, self.site = lab.netns("host"), lab.netns("site")
+        lab.veth(self.host, "eth0", self.site, "eth0")
+        self.host.addr("eth0", f"{US}/24", "2001:db8::1/64")
+        self.site.addr("eth0", f"{SITE}/24", "2001:db8::2/64")
+        self.host.addr("lo", f"{INNER_US}/32", "fd00:1::1/128")
+        self.site.addr("lo", f"{INNER_SITE}/32", "fd00:2::1/128")
+        self.tl = lab.tunload(self.host, bpffs=lab.new_bpffs())
+        self.tl.attach(CONF, "--mode", mode, "--no-trigger")
+        self.far = lab.tunload(self.site, bpffs=lab.new_bpffs())
+        self.far.attach(f"""
+[interface]
+source = {INNER_SITE}, fd00:2::1
+[peer host]
+endpoint = {US}
+allowed-ips = 10.1.0.0/16, fd00:1::/64
+""", "--mode", "tc", "--no-trigger")
+        assert self.works(), "the tunnel works before"
+
+    def works(self):
+        """A ping through the tunnel is answered, in both families."""
+        return ping(self.host, INNER_SITE) and ping(self.host, "fd00:2::1")
+
+    def tunnelled(self):
+        """Packets that went into the tunnel."""
+        return self.tl.verdict("tx_encap")
+
+    def refused(self, verdict, number, send):
+        """send() makes so many packets of that verdict, none of which is
+        tunnelled."""
+        before = self.tl.verdict(verdict)
+        encap = self.tunnelled()
+        send()
+        wait_until(lambda: self.tl.verdict(verdict) >= before + number,
+                   f"{number} {verdict}")
+        assert self.tl.verdict(verdict) == before + number
+        assert self.tunnelled() == encap
+
+    def next_hops(self):
+        """MACs that some CPU has learnt."""
+        return {":".join(f"{b:02x}" for b in row["value"]["macs"][:6])
+                for cpu_rows in self.tl.map("next_hops")
+                for row in cpu_rows.get("values", [])
+                if row["value"]["peer"]}
+
+
+@pytest.fixture
+def wire(lab):
+    return Wire(lab)
+
+
+def inner(src=INNER_US, dst=INNER_SITE):
+    return IP(src=src, dst=dst) / ICMP() / b"guest"
+
+
+def test_packet_socket(wire):
+    """Not even root's: what this host's routing has not sent stays out."""
+    frame = Ether(src=wire.host.mac("eth0"), dst=GATEWAY) / inner()
+    sender = wire.lab.sender(wire.host, "eth0")
+    wire.refused("tx_not_routed", 3, lambda: sender.send(frame, frame, frame))
+
+
+def macvlan(wire):
+    guest = wire.lab.netns("guest")
+    wire.host.ip("link", "add", "mv0", "link", "eth0", "netns", guest.name,
+                 "type", "macvlan", "mode", "bridge")
+    guest.ip("link", "set", "mv0", "up")
+    guest.addr("mv0", "10.1.9.2/24")
+    return guest
+
+
+def test_macvlan_packet_socket(wire):
+    """With the host's own MAC as source."""
+    guest = macvlan(wire)
+    sender = wire.lab.sender(guest, "mv0")
+    frame = Ether(src=wire.host.mac("eth0"), dst=GATEWAY) / inner()
+    wire.refused("tx_not_routed", 2, lambda: sender.send(frame, frame))
+
+
+def test_macvlan_stack(wire):
+    """A guest's own routing to a gateway that it entered as a neighbour."""
+    guest = macvlan(wire)
+    guest.ip("neigh", "add", "10.1.9.1", "lladdr", GATEWAY, "dev", "mv0",
+             "nud", "permanent")
+    guest.ip("route", "add", "10.2.0.0/24", "via", "10.1.9.1")
+    wire.refused("tx_not_routed", 2, lambda: guest.run(
+        "ping", "-c", 2, "-i", "0.1", "-W", 1, INNER_SITE, check=False))
+
+
+def test_bridged_guest(wire):
+    """A frame that a bridge forwards out of the interface. The address moves
+    to the bridge for that, as it does on real hosts."""
+    guest = wire.lab.netns("guest")
+    wire.lab.watch = False  # the guest's own wire sees what it tries
+    wire.lab.veth(guest, "eth0", wire.host, "g0")
+    wire.host.ip("link", "add", "br0", "type", "bridge")
+    for port in "eth0", "g0":
+        wire.host.ip("link", "set", port, "master", "br0")
+    wire.host.ip("link", "set", "br0", "up")
+    wait_until(lambda: all(
+        p["state"] == "forwarding" for p in bridge_ports(wire.host)),
+        "the bridge forwards")
+    sender = wire.lab.sender(guest, "eth0")
+    frames = [Ether(src=guest.mac("eth0"), dst=GATEWAY) / inner(),
+              Ether(src=wire.host.mac("eth0"), dst=GATEWAY) / inner()]
+    wire.refused("tx_not_routed", 1, lambda: sender.send(frames[0]))
+    ask = Ether(src=guest.mac("eth0"), dst="ff:ff:ff:ff:ff:ff") / ARP(
+        op=1, hwsrc=guest.mac("eth0"), psrc="10.1.9.2", pdst=GATEWAY4)
+    # A broadcast keeps its type on a bridge; the answer is the truth, and
+    # frames to it are refused. It is not on the wire either way.
+    sender.send(ask)
+    wire.refused("tx_not_routed", 1, lambda: sender.send(frames[0]))
+
+
+def bridge_ports(ns):
+    import json
+    return json.loads(ns.run("bridge", "-json", "link").stdout)
+
+
+def test_forged_outer_packets_teach_nothing(wire):
+    """Frames with our outer addresses to a MAC of the guest's choice, while
+    the next hop is asked for all the time."""
+    guest = macvlan(wire)
+    sender = wire.lab.sender(guest, "mv0")
+    forged = Ether(src=wire.host.mac("eth0"), dst=EVIL) / IP(
+        src=US, dst=SITE, proto=4) / inner()
+    capture = wire.lab.capture(wire.site, "eth0",
+                               lambda f: f.data[:6] == bytes.fromhex(
+                                   EVIL.replace(":", "")) and
+                               b"guest" not in f.data)
+    for _ in range(30):
+        sender.send(*[forged] * 10)
+        assert ping(wire.host, INNER_SITE)
+    assert EVIL not in wire.next_hops()
+    assert wire.next_hops() <= {wire.site.mac("eth0")}
+    assert not capture.packets()
+
+
+MARKS = r"""
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+__attribute__((section("tc"), used)) int marks(struct __sk_buff *skb)
+{
+	skb->tc_index = 0x746c;
+	skb->mark = 0x74756e6c;
+	skb->priority = 7;
+	for (int i = 0; i < 5; i++)
+		skb->cb[i] = VALUE;
+	return TC_ACT_UNSPEC;
+}
+char LICENSE[] __attribute__((section("license"), used)) = "GPL";
+"""
+
+
+@pytest.mark.parametrize("value", ["0", "1", "0xffffffff"])
+def test_marks_of_a_container(wire, value):
+    """A container sets all that a program may set on its own side."""
+    container = wire.lab.netns("container")
+    wire.lab.veth(container, "eth0", wire.host, "c0")
+    container.addr("eth0", "10.1.9.2/24")
+    wire.host.addr("c0", "10.1.9.1/24")
+    container.ip("route", "add", "default", "via", "10.1.9.1")
+    wire.host.forward()
+    with scratch("marks") as top:
+        with open(f"{top}/marks.c", "w", encoding="ascii") as f:
+            f.write(MARKS.replace("VALUE", value))
+        arch = subprocess.run(["uname", "-m"], capture_output=True, text=True,
+                              check=True).stdout.strip()
+        run("clang", "-O2", "-target", "bpf",
+            f"-I/usr/include/{arch}-linux-gnu", "-c", f"{top}/marks.c", "-o",
+            f"{top}/marks.o")
+        container.run("tc", "qdisc", "add", "dev", "eth0", "clsact")
+        container.run("tc", "filter", "add", "dev", "eth0", "egress", "bpf",
+                      "da", "obj", f"{top}/marks.o", "sec", "tc")
+    plain = wire.lab.capture(wire.site, "eth0", lambda f: not f.outgoing and
+                             f.data[12:14] == b"\x08\0" and f.data[23] != 4)
+    before = wire.tunnelled()
+    for _ in range(3):
+        assert ping(container, INNER_SITE)
+    assert wire.tunnelled() == before + 3
+    assert not [f for f in plain.packets()
+                if IP(f[14:]).dst == INNER_SITE]
+
+
+@MODES
+def test_gateways_claimed_from_the_wire(lab, mode):
+    """ARP and neighbour discovery of somebody on the wire who says that he
+    is a gateway."""
+    wire = Wire(lab, mode)
+    us = wire.host.mac("eth0")
+    sender = lab.sender(wire.site, "eth0")
+    link = wire.host.link_local("eth0")
+    eth = Ether(src=EVIL, dst=us)
+    claims = [
+        eth / ARP(op=2, hwsrc=EVIL, psrc=GATEWAY4, hwdst=us, pdst=US),
+        Ether(src=EVIL, dst="ff:ff:ff:ff:ff:ff") / ARP(
+            op=1, hwsrc=EVIL, psrc=GATEWAY4, pdst=US),
+        Ether(src=EVIL, dst="ff:ff:ff:ff:ff:ff") / ARP(
+            op=1, hwsrc=EVIL, psrc=GATEWAY4, pdst=GATEWAY4),
+        eth / IPv6(src="fe80::66", dst=link, hlim=255) / ICMPv6ND_NA(
+            tgt=GATEWAY6, R=0, S=1, O=1) / ICMPv6NDOptDstLLAddr(lladdr=EVIL),
+        eth / IPv6(src=GATEWAY6, dst=link, hlim=255) / ICMPv6ND_NA(
+            tgt=GATEWAY6, R=0, S=1, O=1) / ICMPv6NDOptDstLLAddr(lladdr=EVIL),
+        eth / IPv6(src=GATEWAY6, dst=link, hlim=255) / ICMPv6ND_NS(
+            tgt=link) / ICMPv6NDOptSrcLLAddr(lladdr=EVIL)]
+    # Entries that the kernel has learnt, which anybody may change.
+    wire.host.ip("neigh", "flush", "dev", "eth0", "nud", "all", check=False)
+    assert wire.works()
+    wire.refused("rx_gateway", len(claims), lambda: sender.send(*claims))
+    for line in wire.host.ip("neigh").stdout.splitlines():
+        if line.startswith(("240.", "fe80::74:6e:")) and "lladdr" in line:
+            assert GATEWAY in line, line
+    assert wire.works()
+
+
+def test_source_gone(wire):
+    """An outer source that is no longer on the interface is not used, from a
+    second later on, and works again as soon as it is back."""
+    wire.host.sysctl("net.ipv4.conf.all.promote_secondaries", 1)
+    wire.host.addr("eth0", "192.0.2.77/24")
+    wire.host.ip("addr", "del", f"{US}/24", "dev", "eth0")
+
+    def dropped():
+        ping(wire.host, INNER_SITE, wait=1)
+        return wire.tl.verdict("tx_no_source")
+    wait_until(dropped, "tx_no_source")
+    capture = wire.lab.capture(wire.site, "eth0", lambda f: not f.outgoing and
+                               f.data[12:14] == b"\x08\0" and
+                               f.data[23] == 4)
+    for _ in range(3):
+        ping(wire.host, INNER_SITE, wait=1)
+    assert not capture.packets()
+    wire.host.addr("eth0", f"{US}/24")
+    wait_until(lambda: ping(wire.host, INNER_SITE, wait=1), "works again")
+
+
+def test_asked_once_more_by_the_second(wire):
+    """The next hop is never older than a second: the site's MAC changes."""
+    wire.site.ip("link", "set", "eth0", "address", "02:74:6c:00:00:99")
+    wire.host.ip("neigh", "flush", "dev", "eth0", check=False)
+    wait_until(lambda: ping(wire.host, INNER_SITE, wait=1),
+               "the new MAC is used")
+    assert wire.next_hops() == {"02:74:6c:00:00:99"}

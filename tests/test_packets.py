@@ -115,7 +115,7 @@ def test_short_linear_part(runner, linear):
 ELSEWHERE = {
     "tx_no_source": "tests/test_closed.py::test_source_gone",
     "tx_not_routed": "tests/test_closed.py::test_packet_socket",
-    "tx_fragmented": "tests/test_closed.py::test_inner_fragments",
+    "tx_fragmented": "tests/test_fragments.py::test_forwarded",
 }
 
 

@@ -57,7 +57,8 @@ class TlPrefix(ctypes.Structure):
 
 
 class TlShared(ctypes.Structure):
-    _fields_ = [("prefixlen", u32), ("peer", u8 * 4), ("addr", u8 * 16)]
+    _fields_ = [("prefixlen", u32), ("family", u8), ("peer", u8 * 3),
+                ("addr", u8 * 16)]
 
 
 class TlNextHop(ctypes.Structure):
@@ -206,13 +207,10 @@ class World:
 
 
 def shared_row(net, ident):
-    """(key, value) in the map `shared`: an IPv4 prefix lies in
-    ::ffff:0:0/96."""
-    addr, size = net.network_address.packed, 32 + net.prefixlen
-    if net.version == 4:
-        addr, size = bytes(10) + b"\xff\xff" + addr, size + 96
-    key = TlShared(size, (u8 * 4)(*ident.to_bytes(4, "big")),
-                   (u8 * 16)(*addr))
+    """(key, value) in the map `shared`."""
+    key = TlShared(32 + net.prefixlen, net.version,
+                   (u8 * 3)(*ident.to_bytes(3, "big")),
+                   addr16(net.network_address))
     return bytes(key), net.prefixlen.to_bytes(4, "little")
 
 

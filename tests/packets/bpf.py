@@ -55,7 +55,8 @@ class MapInfo(ctypes.Structure):
 
 class SkBuff(ctypes.Structure):
     """struct __sk_buff; a test run lets us set the named fields."""
-    _fields_ = [("head", u32 * 2), ("mark", u32), ("middle", u32 * 37),
+    _fields_ = [("head", u32 * 2), ("mark", u32), ("middle", u32 * 9),
+                ("cb", u32 * 5), ("rest", u32 * 23),
                 ("wire_len", u32), ("gso_segs", u32), ("sk", u64),
                 ("gso_size", u32), ("tail", u32)]
 
@@ -69,6 +70,28 @@ class XdpMd(ctypes.Structure):
 
 
 assert SkBuff.gso_size.offset == 176  # as in linux/bpf.h
+assert SkBuff.cb.offset == 48
+
+
+def with_constant(obj, name, value):
+    """An ELF object of 64 bits with another value of a constant of its own,
+    little endian as the machine is."""
+    obj = bytearray(obj)
+    shoff, = struct.unpack_from("<Q", obj, 40)
+    size, number = struct.unpack_from("<HH", obj, 58)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", obj, shoff + size * i)
+                for i in range(number)]
+    symtab, = (s for s in sections if s[1] == 2)  # SHT_SYMTAB
+    names = sections[symtab[6]][4]
+    for at in range(symtab[4], symtab[4] + symtab[5], 24):
+        start, _, _, index, offset, length = struct.unpack_from(
+            "<IBBHQQ", obj, at)
+        start += names
+        if obj[start:start + len(name) + 1] == name.encode() + b"\0":
+            offset += sections[index][4]
+            obj[offset:offset + length] = value.to_bytes(length, "little")
+            return bytes(obj)
+    raise KeyError(name)
 
 
 def bpf(cmd, attr):

@@ -25,6 +25,7 @@ struct arp_packet {
 /* Types of RFC 4861 4. */
 #define ND_SOLICITATION	 135
 #define ND_ADVERTISEMENT 136
+#define ND_REDIRECT	 137
 #define ND_OPT_TARGET	 2
 #define ND_HOP_LIMIT	 255
 
@@ -79,6 +80,13 @@ static __always_inline bool is_gateway6(const void *addr)
 	       a[2] == bpf_htonl(0x0074006e) && !((const __u8 *)addr)[12];
 }
 
+static __always_inline bool ip6_is_unspecified(const void *addr)
+{
+	const __be32 *a = addr;
+
+	return !(a[0] | a[1] | a[2] | a[3]);
+}
+
 /* Is that ARP packet one that an IPv4 stack sends over Ethernet? */
 static __always_inline bool arp_is_ip4(const struct arp_packet *arp)
 {
@@ -100,11 +108,13 @@ static __always_inline void arp_turn_around(struct arp_packet *arp)
 }
 
 /* The advertisement of the gateway `target` to the host at `to` that solicited
- * it (RFC 4861 7.2.4). */
+ * it, or, where that is unspecified, to all nodes (RFC 4861 7.2.4): who looks
+ * whether a gateway's address is free learns that it is not (RFC 4862 5.4). */
 static __always_inline void
 build_advertisement(struct nd_packet *out, const void *target, const void *to)
 {
-	const __u32 solicited_override = 0x60;
+	const __u32 solicited = 0x40, override = 0x20;
+	__u8 *daddr = (__u8 *)&out->ip.daddr;
 	__u32 sum;
 
 	__builtin_memset(out, 0, sizeof(*out));
@@ -115,7 +125,13 @@ build_advertisement(struct nd_packet *out, const void *target, const void *to)
 	__builtin_memcpy(&out->ip.saddr, target, 16);
 	__builtin_memcpy(&out->ip.daddr, to, 16);
 	out->type = ND_ADVERTISEMENT;
-	out->flags = solicited_override;
+	out->flags = solicited | override;
+	if (ip6_is_unspecified(to)) {
+		daddr[0] = 0xff;
+		daddr[1] = 0x02;
+		daddr[15] = 1;
+		out->flags = override;
+	}
 	__builtin_memcpy(out->target, target, 16);
 	out->opt_type = ND_OPT_TARGET;
 	out->opt_len = 1; /* of eight bytes */

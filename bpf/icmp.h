@@ -72,6 +72,7 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 	const struct tl_prefix *prefix;
 	const struct ipv6hdr *ip6 = at;
 	const struct iphdr *ip4 = at;
+	const void *dst;
 	__u32 len = quoted->tot_len - quoted->hlen;
 
 	if (n < 8 || at + 8 > v->end ||
@@ -83,16 +84,20 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 			return false;
 		if (n < IP4_HLEN || (const void *)(ip4 + 1) > v->end)
 			return may_be_short;
-		prefix = find_prefix(4, &ip4->daddr);
+		dst = &ip4->daddr;
+		prefix = find_prefix(4, dst);
 	} else {
 		if (ip6->version != 6 ||
 		    IP6_HLEN + bpf_ntohs(ip6->payload_len) != len)
 			return false;
 		if (n < IP6_HLEN || (const void *)(ip6 + 1) > v->end)
 			return may_be_short;
-		prefix = find_prefix(6, &ip6->daddr);
+		dst = &ip6->daddr;
+		prefix = find_prefix(6, dst);
 	}
-	return prefix && prefix->peer == peer;
+	return prefix && (prefix->peer == peer ||
+			  is_shared(prefix, inner_family(quoted->proto), dst,
+				    peer));
 }
 
 /* The peer's MTU: what was learnt from ICMP, while that holds. */
@@ -175,10 +180,11 @@ static __always_inline bool find_message(const struct view *v,
 	return rx->message_len >= ICMP_HLEN + quoted_hlen;
 }
 
-/* A neighbour advertisement from the wire: its target is no gateway, whoever
- * sends it (RFC 4861 4.4). */
+/* A neighbour advertisement or redirect from the wire, each of which says what
+ * link layer address its target has (RFC 4861 4.4, 4.5): that is no gateway,
+ * whoever sends it. */
 static __always_inline enum tl_verdict
-advertisement(const struct view *v, const void *target, struct rx *rx)
+check_target(const struct view *v, const void *target, struct rx *rx)
 {
 	if (target + 16 > v->end)
 		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
@@ -200,8 +206,9 @@ static __always_inline enum tl_verdict icmp(const struct view *v,
 
 	if (quoted_at > v->end)
 		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
-	if (ip->family == 6 && icmp->type == ND_ADVERTISEMENT)
-		return advertisement(v, quoted_at, rx);
+	if (ip->family == 6 &&
+	    (icmp->type == ND_ADVERTISEMENT || icmp->type == ND_REDIRECT))
+		return check_target(v, quoted_at, rx);
 	verdict = icmp_verdict(ip->family, icmp->type, icmp->code);
 	if (verdict == TL_rx_plain)
 		return verdict;

@@ -121,16 +121,16 @@ struct tl_prefix {
 #define TL_PREFIX_LEN_SHIFT 8 /* and its length, in the bits from here on */
 
 /* shared: prefixes that several peers may use as a source (routes = no), one
- * row a peer -> its length; looked up with the peer fixed. An IPv4 prefix is
- * one of ::ffff:0:0/96. */
+ * row a peer -> its length; looked up with family and peer fixed. */
 struct tl_shared {
-	__u32 prefixlen; /* bits: 32 of the peer, then those of the prefix */
-	__u8 peer[4];	 /* id, big endian */
+	__u32 prefixlen; /* bits: 32 of family and peer, then the prefix's */
+	__u8 family;	 /* 4 or 6: ::/0 does not hold IPv4 */
+	__u8 peer[3];	 /* id, big endian */
 	__u8 addr[16];
 };
 
 struct tl_shared_len {
-	__u32 prefixlen; /* of the prefix, bits; IPv4: 0 to 32 */
+	__u32 prefixlen; /* of the prefix, bits */
 };
 
 /* broadcasts: IPv4 broadcast addresses of the host's networks -> itself. */

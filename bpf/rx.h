@@ -110,20 +110,16 @@ static __always_inline const struct tl_prefix *find_prefix(__u8 family,
 static __always_inline bool is_shared(const struct tl_prefix *prefix,
 				      __u8 family, const void *addr, __u32 peer)
 {
-	struct tl_shared key = {.prefixlen = 32 + 128};
+	struct tl_shared key = {
+		.prefixlen = 32 + (family == 4 ? 32 : 128),
+		.family = family,
+		.peer = {peer >> 16, peer >> 8, peer},
+	};
 	const struct tl_shared_len *found;
-	__be32 id = bpf_htonl(peer);
 
 	if (!(prefix->flags & TL_PREFIX_F_SHARED))
 		return false;
-	__builtin_memcpy(key.peer, &id, sizeof(key.peer));
-	if (family == 4) {
-		key.addr[10] = 0xff;
-		key.addr[11] = 0xff;
-		__builtin_memcpy(key.addr + 12, addr, 4);
-	} else {
-		__builtin_memcpy(key.addr, addr, 16);
-	}
+	copy_addr(key.addr, addr, family);
 	found = bpf_map_lookup_elem(&shared, &key);
 	return found &&
 	       found->prefixlen == prefix->flags >> TL_PREFIX_LEN_SHIFT;

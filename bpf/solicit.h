@@ -81,8 +81,6 @@ static __always_inline int answer_arp(struct __sk_buff *skb, __u32 peer)
 	return let_arrive(skb, peer);
 }
 
-/* To the unspecified address, of a host that looks for duplicates, nothing is
- * said (RFC 4861 7.2.4 would have it said to all). */
 static __always_inline int answer_nd(struct __sk_buff *skb, __u32 peer)
 {
 	struct ipv6hdr ask;
@@ -92,7 +90,6 @@ static __always_inline int answer_nd(struct __sk_buff *skb, __u32 peer)
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ask, sizeof(ask)) ||
 	    bpf_skb_load_bytes(skb, ETH_HLEN + IP6_HLEN + 8, target,
 			       sizeof(target)) ||
-	    ip6_is_martian(&ask.saddr) ||
 	    bpf_skb_change_tail(skb, ETH_HLEN + sizeof(said), 0))
 		return TC_ACT_SHOT;
 	build_advertisement(&said, target, &ask.saddr);

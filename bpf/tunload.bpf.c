@@ -353,7 +353,7 @@ static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 	if (!fragmented && is_on_interface(skb) && !is_routed_here(skb))
 		verdict = TL_tx_not_routed;
 	hop = next_hop_known(peer, bpf_ktime_get_coarse_ns());
-	if (verdict == TL_tx_neighbour) {
+	if (verdict == TL_tx_neighbour || verdict == TL_tx_waiting) {
 		action = to_solicited(skb);
 		if (action != NOT_SOLICITED)
 			return action;

@@ -50,8 +50,8 @@ static int read_host(struct snapshot *s)
 	if (!ret)
 		ret = addr_list(0, &s->own, &s->n_own);
 	if (!ret && s->host.link.up &&
-	    routes_pending(&s->conf, &s->routes_missing))
-		s->routes_missing = 0;
+	    routes_pending(&s->conf, &s->changes_pending))
+		s->changes_pending = 0;
 	return ret;
 }
 

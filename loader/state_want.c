@@ -213,19 +213,16 @@ static int want_prefix(struct state_tables *want, const struct prefix *p,
 
 static int want_shared(struct state_tables *want, const struct owned *o)
 {
-	const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	const struct prefix *p = o->prefix;
-	bool four = p->ip.family == 4;
+	uint32_t id = o->peer->id;
 	struct tl_shared key = {
-		.prefixlen = 32 + (four ? 96 : 0) + p->len,
-		.peer = {o->peer->id >> 24, o->peer->id >> 16, o->peer->id >> 8,
-			 o->peer->id},
+		.prefixlen = 32 + p->len,
+		.family = p->ip.family,
+		.peer = {id >> 16, id >> 8, id},
 	};
 	struct tl_shared_len value = {.prefixlen = p->len};
 
-	if (four)
-		memcpy(key.addr, mapped, sizeof(mapped));
-	memcpy(key.addr + (four ? 12 : 0), p->ip.addr, four ? 4 : 16);
+	memcpy(key.addr, p->ip.addr, p->ip.family == 4 ? 4 : 16);
 	return table_add(&want->t[STATE_SHARED], &key, &value);
 }
 

@@ -16,7 +16,7 @@ struct snapshot {
 	bool hooks_missing[HOOK_COUNT];
 	bool kernel_has_tcx;
 	struct tl_verdicts verdicts; /* of the interface */
-	size_t routes_missing;	     /* of ours, neighbours and addresses too:
+	size_t changes_pending;	     /* of ours, neighbours and addresses too:
 				      * somebody else changed them */
 	struct host host;	     /* the interface and its addresses */
 	struct if_addr *own;	     /* addresses of the host */

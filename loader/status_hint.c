@@ -66,11 +66,11 @@ static void routes_hint(const struct sink *out)
 {
 	const char *dev = out->s->conf.ifname;
 
-	if (out->s->routes_missing)
+	if (out->s->changes_pending)
 		say(out,
 		    "routes are missing or changed: %zu of ours (gateways and "
 		    "addresses included): run `tunload reload %s`",
-		    out->s->routes_missing, dev);
+		    out->s->changes_pending, dev);
 }
 
 static void address_hint(const struct sink *out, const char *key,

@@ -101,7 +101,7 @@ json_t *status_json(const struct snapshot *s)
 			 "tc_hook", tc_hook(s),
 			 "local4", json_ip(&s->conf.local4),
 			 "local6", json_ip(&s->conf.local6),
-			 "routes_missing", (int)s->routes_missing,
+			 "changes_pending", (int)s->changes_pending,
 			 "hooks_missing", missing_json(s),
 			 "hints", hints,
 			 "peers", peers,

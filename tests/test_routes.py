@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The routes that attach, reload and detach make, and those they leave."""
+"""The routes that attach and reload change, and what they refuse."""
 import json
 
 import pytest
@@ -7,7 +7,6 @@ import pytest
 from lab import wait_until
 
 PROTO = "94"
-PLACEHOLDER = "fe80::74:756e:6c6f:6164"
 
 
 @pytest.fixture(name="host")
@@ -37,15 +36,6 @@ def ours(ns):
     return routes(ns, "proto", PROTO)
 
 
-def others(ns):
-    """All that is not tunload's, as text, with the neighbours."""
-    lines = []
-    for argv in ("-4", "route"), ("-6", "route"), ("neigh", "show", "nud",
-                                                   "permanent"):
-        lines += ns.ip(*argv).stdout.splitlines()
-    return sorted(line for line in lines if f"proto {PROTO}" not in line)
-
-
 def conf(endpoint, allowed, interface="", name="p", more=""):
     return (f"[interface]\n{interface}\n[peer {name}]\n"
             f"endpoint = {endpoint}\nallowed-ips = {allowed}\n{more}\n")
@@ -56,72 +46,6 @@ BOTH = "10.10.0.0/24, fd00:10::/64"
 
 def mtu(route):
     return route["metrics"][0]["mtu"]
-
-
-@pytest.mark.parametrize("endpoint,hop4,hop6,size", [
-    ("192.0.2.9", "192.0.2.9", PLACEHOLDER, 1480),
-    ("198.51.100.9", "192.0.2.254", PLACEHOLDER, 1480),
-    ("2001:db8::9", "2001:db8::9", "2001:db8::9", 1460),
-    ("2001:db8:1::9", "fe80::1", "fe80::1", 1460),
-])
-def test_next_hops(host, endpoint, hop4, hop6, size):
-    ns, tl = host
-    before = others(ns)
-    tl.attach(conf(endpoint, BOTH, "source = 172.22.2.2"), "--no-trigger")
-    four, six = (ours(ns)[p] for p in BOTH.split(", "))
-    assert set(ours(ns)) == set(BOTH.split(", "))
-    assert four.get("gateway", four.get("via", {}).get("host")) == hop4
-    assert six["gateway"] == hop6 and six["metric"] == 1024
-    assert four["prefsrc"] == "172.22.2.2"
-    assert mtu(four) == mtu(six) == size
-    lladdr = ns.ip("neigh", "show", PLACEHOLDER).stdout
-    assert ("02:74:75:6e:6c:64 PERMANENT" in lladdr) == (hop6 == PLACEHOLDER)
-    tl.detach()
-    assert not ours(ns) and others(ns) == before
-
-
-def test_multipath_and_nexthop_objects(lab, host):
-    ns, tl = host
-    lab.veth(ns, "eth1", lab.netns("c"), "eth0")
-    ns.addr("eth1", "198.18.0.1/24")
-    ns.ip("route", "replace", "default", "nexthop", "via", "198.18.0.9",
-          "nexthop", "via", "192.0.2.253")
-    ns.ip("nexthop", "add", "id", "7", "via", "192.0.2.252", "dev", "eth0")
-    ns.ip("route", "add", "198.51.100.0/24", "nhid", "7")
-    text = (conf("203.0.113.1", "10.1.0.0/24") +
-            "[peer q]\nendpoint = 198.51.100.1\nallowed-ips = 10.2.0.0/24\n")
-    for compat in 1, 0:
-        ns.sysctl("net.ipv4.nexthop_compat_mode", compat)
-        tl.attach(text, "--no-trigger")
-        assert ours(ns)["10.1.0.0/24"]["gateway"] == "192.0.2.253"
-        assert ours(ns)["10.2.0.0/24"]["gateway"] == "192.0.2.252"
-        tl.detach()
-
-
-@pytest.mark.parametrize("endpoint,allowed,want", [
-    ("198.51.100.9", "0.0.0.0/0",
-     {"0.0.0.0/1", "128.0.0.0/1", "198.51.100.9"}),
-    ("192.0.2.9", "0.0.0.0/0", {"0.0.0.0/1", "128.0.0.0/1"}),
-    ("2001:db8:1::9", "::/0", {"::/1", "8000::/1", "2001:db8:1::9"}),
-    ("2001:db8::9", "::/0", {"::/1", "8000::/1"}),
-    ("198.51.100.9", "::/0", {"::/1", "8000::/1"}),
-])
-def test_default_route_in_halves(host, endpoint, allowed, want):
-    ns, tl = host
-    before = others(ns)
-    text = conf(endpoint, allowed)
-    tl.attach(text, "--no-trigger")
-    assert set(ours(ns)) == want and others(ns)[-1:] != []
-    if endpoint in want:
-        hop = "192.0.2.254" if "." in endpoint else "fe80::1"
-        assert ours(ns)[endpoint]["gateway"] == hop
-    now = ours(ns)
-    # The next hops are found again although ours now lead everywhere.
-    tl.reload(text)
-    tl.attach(text, "--no-trigger")
-    assert ours(ns) == now
-    tl.detach()
-    assert not ours(ns) and others(ns) == before
 
 
 def mark(ns, watch, route):
@@ -146,13 +70,13 @@ def test_sync_repairs_and_touches_only_differences(lab, host):
     told = watch.output().rpartition("10.97.0.0/24")[2]
     assert "10.10.0.0/24" not in told and "fd00:10::" not in told
     ns.ip("route", "del", "10.10.0.0/24")
-    ns.ip("neigh", "del", PLACEHOLDER, "dev", "eth0")
+    ns.ip("neigh", "del", "fe80::74:6e:0:1", "dev", "eth0")
     ns.ip("route", "add", "10.99.0.0/24", "via", "192.0.2.9", "proto", PROTO)
     ns.ip("route", "replace", "fd00:10::/64", "via", "fe80::1", "dev", "eth0",
           "metric", "1024", "proto", PROTO)
     tl.attach(text, "--no-trigger")
     assert ours(ns) == want
-    assert "PERMANENT" in ns.ip("neigh", "show", PLACEHOLDER).stdout
+    assert "PERMANENT" in ns.ip("neigh", "show", "fe80::74:6e:0:1").stdout
 
 
 def test_reload_changes_routes(host):
@@ -162,49 +86,8 @@ def test_reload_changes_routes(host):
                    more="mtu = 1400"))
     assert set(ours(ns)) == {"10.10.0.0/24", "10.11.0.0/24"}
     assert {mtu(r) for r in ours(ns).values()} == {1400}
-    assert not ns.ip("neigh", "show", PLACEHOLDER).stdout
     tl.reload(conf("198.51.100.9", "10.10.0.0/24", "routes = no"))
     assert not ours(ns)
-
-
-@pytest.mark.parametrize("link", ["eth0", "eth1"])
-def test_somebody_elses_route(lab, host, link):
-    ns, tl = host
-    lab.veth(ns, "eth1", lab.netns("c"), "eth0")
-    ns.addr("eth1", "198.18.0.1/24")
-    ns.ip("route", "add", "10.20.0.0/24", "dev", link, "proto", "static")
-    before = others(ns)
-    text = conf("192.0.2.9", "10.10.0.0/24, 10.20.0.0/24, fd00:10::/64")
-    done = tl.attach(text, "--no-trigger", check=False)
-    assert done.returncode == 1
-    assert done.stderr == (
-        f'tunload: {tl.conf}:5: route "10.20.0.0/24" already exists on '
-        f"{link} (proto static): remove it, or attach with --no-routes\n")
-    # All of ours are put back, the placeholder's neighbour too.
-    assert not ours(ns) and others(ns) == before
-    tl.attach(text, "--no-trigger", "--no-routes")
-    assert not ours(ns)
-
-
-def test_no_route_to_the_endpoint(host):
-    ns, tl = host
-    ns.ip("route", "del", "default")
-    done = tl.attach(conf("198.51.100.9", BOTH), check=False)
-    assert done.returncode == 1
-    assert done.stderr == (
-        f"tunload: {tl.conf}:4: peer p: no route to its endpoint "
-        '"198.51.100.9" through eth0: add one, or attach with --no-routes\n')
-
-
-def test_ipv6_prefix_where_ipv6_is_disabled(host):
-    ns, tl = host
-    ns.sysctl("net.ipv6.conf.eth0.disable_ipv6", 1)
-    done = tl.attach(conf("192.0.2.9", BOTH), check=False)
-    assert done.returncode == 1 and not ours(ns)
-    assert done.stderr == (
-        f'tunload: {tl.conf}:5: IPv6 is disabled on eth0, but "fd00:10::/64" '
-        "is in allowed-ips: write 0 to "
-        "/proc/sys/net/ipv6/conf/eth0/disable_ipv6\n")
 
 
 REFUSED = [
@@ -216,10 +99,7 @@ REFUSED = [
      "addresses that are not assigned to the interface; use 2001:db8::1"),
     (conf("192.0.2.9", BOTH, "source = 172.22.2.3"), ':2: source "172.22.2.3" '
      "is not an address of this host: assign it to one of its interfaces, "
-     "or remove it"),
-    (conf("192.0.2.9", BOTH, more="mtu = 1481"), ':6: peer p: mtu "1481" '
-     "with the outer header's 20 bytes is more than the MTU 1500 of eth0: "
-     "lower it to 1480"),
+     "or write address instead of source, and tunload does"),
     (conf("2001:db8::9", BOTH, "path-mtu = 1300"), ':2: peer p: path-mtu '
      '"1300" is too small for fd00:10::/64 in its allowed-ips, which needs '
      "1280 inside (RFC 8200 5): raise it to 1320 or more"),
@@ -233,22 +113,32 @@ REFUSED = [
 def test_refused(host, text, error):
     ns, tl = host
     done = tl.attach(text, check=False)
-    assert done.returncode == 2 and not ours(ns)
+    # What the host does not have yet may come: the unit tries again.
+    assert done.returncode == (1 if "assign" in error else 2)
+    assert not ours(ns)
     assert done.stderr == f"tunload: {tl.conf}{error}\n"
 
 
+def test_mtu_larger_than_the_interface_allows(host):
+    ns, tl = host
+    done = tl.attach(conf("192.0.2.9", BOTH, more="mtu = 1481"))
+    assert "more than the MTU 1500 of eth0: 1480 counts" in done.stderr
+    assert {mtu(r) for r in ours(ns).values()} == {1480}
+
+
 def test_a_name_that_does_not_resolve(host):
-    _, tl = host
-    done = tl.attach(conf("nowhere.invalid", BOTH), check=False)
-    assert done.returncode == 1
-    assert 'peer p: endpoint "nowhere.invalid" does not resolve' in done.stderr
+    ns, tl = host
+    done = tl.attach(conf("nowhere.invalid", BOTH))
+    assert 'endpoint "nowhere.invalid" does not resolve' in done.stderr
+    # Nothing leaves in clear meanwhile.
+    assert set(ours(ns)) == set(BOTH.split(", "))
 
 
 def test_dry_run_prints_the_plan(host):
     ns, tl = host
     out = tl.attach(conf("2001:db8:1::9", BOTH), "--dry-run").stdout
-    assert ("+ 10.10.0.0/24 via inet6 fe80::1 dev eth0 proto 94 mtu 1460"
-            in out.splitlines())
-    assert ("+ fd00:10::/64 via fe80::1 dev eth0 proto 94 metric 1024 mtu "
+    assert ("+ 10.10.0.0/24 via inet6 fe80::74:6e:0:1 dev eth0 proto 94 mtu "
             "1460" in out.splitlines())
+    assert ("+ fd00:10::/64 via fe80::74:6e:0:1 dev eth0 proto 94 metric 1024 "
+            "mtu 1460" in out.splitlines())
     assert not ours(ns)

@@ -173,9 +173,9 @@ def test_due_leaves_out_who_has_no_probe(hosts):
 def test_routes_that_somebody_removed(hosts):
     a, tl, _ = hosts
     tl.attach(CONF.format(site=""), "--no-trigger")
-    assert tl.status()["routes_missing"] == 0
+    assert tl.status()["changes_pending"] == 0
     a.ip("route", "del", "10.10.0.0/24")
-    assert tl.status()["routes_missing"] == 1
+    assert tl.status()["changes_pending"] == 1
     text = tl.ok("status", "eth0")
     assert "routes are missing" in text and "`tunload reload eth0`" in text
     status, told = triggered(tl)
@@ -190,7 +190,7 @@ def test_due_brings_routes_back(hosts):
     tl.attach(CONF.format(site=""), "--no-trigger")
     before = a.ip("route").stdout
     a.ip("link", "set", "eth0", "down")
-    assert tl.status()["routes_missing"] == 2
+    assert tl.status()["changes_pending"] == 2
     done = tl.run("trigger", "eth0", "--due")
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
     assert "is down" in done.stderr
@@ -198,13 +198,13 @@ def test_due_brings_routes_back(hosts):
     status, told = triggered(tl, "--due")
     assert status == 0 and told["site"]["sent"] is True
     assert a.ip("route").stdout == before
-    assert tl.status()["routes_missing"] == 0
+    assert tl.status()["changes_pending"] == 0
 
 
 def test_routes_of_nobody_are_not_missing(hosts):
     _, tl, _ = hosts
     tl.attach(CONF.format(site=""), "--no-trigger", "--no-routes")
-    assert tl.status()["routes_missing"] == 0
+    assert tl.status()["changes_pending"] == 0
     assert "missing" not in tl.ok("status", "eth0")
 
 

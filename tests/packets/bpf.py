@@ -136,18 +136,27 @@ class Map:
         key = ctypes.create_string_buffer(key, self.key_size)
         bpf(MAP_DELETE, ElemAttr(self.fd, 0, ctypes.addressof(key), 0, 0))
 
-    def first_key(self):
-        """Some key, or None when the map is empty."""
-        key = ctypes.create_string_buffer(self.key_size)
+    def next_key(self, key=None):
+        """The key behind that one, or some key; None behind the last."""
+        found = ctypes.create_string_buffer(self.key_size)
+        if key is not None:
+            key = ctypes.create_string_buffer(key, self.key_size)
         try:
-            bpf(MAP_GET_NEXT_KEY, ElemAttr(self.fd, 0, 0,
-                                           ctypes.addressof(key), 0))
+            bpf(MAP_GET_NEXT_KEY, ElemAttr(
+                self.fd, 0, ctypes.addressof(key) if key else 0,
+                ctypes.addressof(found), 0))
         except FileNotFoundError:
             return None
-        return key.raw
+        return found.raw
+
+    def keys(self):
+        """All keys of a hash that nobody shortens meanwhile."""
+        key = None
+        while (key := self.next_key(key)) is not None:
+            yield key
 
     def clear(self):
-        while (key := self.first_key()) is not None:
+        while (key := self.next_key()) is not None:
             self.delete(key)
 
 

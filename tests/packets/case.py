@@ -7,7 +7,7 @@ from typing import Callable, Optional
 from . import wire
 from .runner import (TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC, XDP_DROP,
                      XDP_PASS)
-from .world import FATES, FIB_NEXTHOP, NO_GUARD, OWN, READY, World
+from .world import FATES, NO_GUARD, OWN, READY, World
 
 HOOKS = {
     "ingress": ("xdp_ingress", "tc_ingress"),
@@ -17,8 +17,8 @@ HOOKS = {
 }
 
 # Verdicts that know no peer.
-PEERLESS = ("rx_plain", "rx_no_peer", "rx_stale_peer", "tx_plain",
-            "tx_stale_peer")
+PEERLESS = ("rx_plain", "rx_no_peer", "rx_stale_peer", "rx_gateway",
+            "tx_plain", "tx_stale_peer")
 # Verdicts after which the packet must be unchanged, and so its size known.
 WHOLE = ("rx_plain", "rx_no_peer", "rx_too_many_options", "rx_borrowed",
          "rx_icmp_too_big", "rx_icmp_unreachable", "rx_icmp_time_exceeded",
@@ -43,7 +43,7 @@ class Case:
     out: Optional[bytes] = None
     peer: Optional[int] = None
     size: int = UNKNOWN
-    redirect: bool = False
+    redirect: bool = False  # the kernel is to send it
     gso: int = 0
     answer: int = 0
     loose: tuple = ()
@@ -58,7 +58,7 @@ class Case:
         if self.fate == "DROP":
             shot = (XDP_DROP if prog == "xdp_ingress" else TC_ACT_SHOT,)
             return shot + (TC_ACT_REDIRECT,) * bool(self.answer)
-        if self.redirect:
+        if self.redirect or self.fate == "ANSWER":
             return (TC_ACT_REDIRECT,)
         return (XDP_PASS if prog == "xdp_ingress" else TC_ACT_UNSPEC,)
 
@@ -87,19 +87,20 @@ def rx(name, data, verdict, rfc, peer=None, inner=None, **more):
 
 
 def tx(name, inner, verdict, rfc, peer=None, **more):
-    """An egress case for a bare inner packet."""
+    """An egress case for a bare inner packet to the gateway of that peer, or
+    to the MAC `to`. Who sends what leaves the tunnel is the kernel's to
+    find."""
+    to = more.pop("to", peer and peer.mac)
     if verdict == "tx_encap":
         outer = wire.to_peer(peer, inner, more.pop("df", True))
-        more.setdefault("out", wire.eth(outer))
-        more.setdefault("redirect",
-                        (wire.version(inner), peer.family) == (6, 4)
-                        or bool(peer.flags & FIB_NEXTHOP))
+        more.setdefault("out", wire.eth(outer, to=to))
+    more.setdefault("redirect", verdict in ("tx_encap", "tx_tunnelled"))
     more.setdefault("world", MAIN)
-    if verdict in ("tx_encap", "tx_plain", "tx_tunnelled", "tx_loop",
-                   "tx_too_big"):
-        more.setdefault("size", wire.length(inner))
-    return Case(name, "egress", wire.eth(inner), verdict, rfc,
-                peer=peer.id if isinstance(peer, wire_peer) else peer, **more)
+    more.setdefault("size", len(inner) if verdict == "tx_bad_inner"
+                    else wire.length(inner))
+    return Case(name, "egress", wire.eth(inner, to=to or wire.ETH[:6]),
+                verdict, rfc, peer=peer.id if peer
+                and verdict not in PEERLESS else None, **more)
 
 
 # The world most cases live in.

@@ -2,12 +2,12 @@
 """Encapsulation: outer header, refusals, sizes."""
 
 from . import wire
-from .case import (DEFAULT, LOCAL, NESTED, PEER, UNGUARDED, US, World, net,
-                   rx, table, tx)
-from .ingress import inner_packet, kinds, kinds4, kinds6
-from .plain import FAR, nested
+from .case import (DEFAULT, EMPTY, LOCAL, MAIN, NESTED, PEER, UNGUARDED, US,
+                   World, net, rx, table, tx)
+from .ingress import NOP4, inner_packet, kinds, kinds4, kinds6
+from .plain import ARP, FAR, nested
 from .wire import COMBOS, combo_name, eth, exactly, ip, tcp, udp
-from .world import FIB_NEXTHOP
+from .world import gateway_mac
 
 
 def outgoing(outer, inner, **fields):
@@ -32,49 +32,159 @@ def inner_kinds():
 
 
 @table
-def prefixes():
-    """Longest match; the first and last address of each prefix."""
+def destinations():
+    """What routing has given to a gateway goes into its peer's tunnel,
+    whatever the allowed prefixes are (design 3); those of others and our own
+    addresses as well."""
     for inner, outer in COMBOS:
-        k = {4: 1, 6: 2}[outer]
-        wide = {4: [f"10.{k}.0.0", f"10.{k}.255.255", f"10.{k}.2.255",
-                    f"10.{k}.4.0"],
-                6: [f"fd00:{k}::", f"fd00:{k}:ffff:ffff::",
-                    f"fd00:{k}:2:ffff::", f"fd00:{k}:4::"]}[inner]
-        narrow = {4: [f"10.{k}.3.0", f"10.{k}.3.127"],
-                  6: [f"fd00:{k}:3::", f"fd00:{k}:3:7fff::"]}[inner]
-        holes = {4: [f"10.{k}.3.128", f"10.{k}.3.255", f"10.{k}.0.5",
-                     "10.0.255.255", "10.3.0.0", "8.8.8.8", "0.0.0.0",
-                     "255.255.255.255"],
-                 6: [f"fd00:{k}:3:8000::", f"fd00:{k}::5", "fd00:3::",
-                     "fd01::", "fe80::1", "ff02::1", "::"]}[inner]
-        for peers, destinations in ((PEER, wide), (NESTED, narrow)):
-            for dst in destinations:
-                yield tx(f"{combo_name(inner, outer)} to {dst}",
-                         udp(inner, US[inner], dst), "tx_encap",
-                         "RFC 4213 3.2", peers[outer])
-        for dst in holes:
-            yield tx(f"{combo_name(inner, outer)} to {dst}",
-                     udp(inner, US[inner], dst), "tx_plain", "RFC 4213 3.2")
-        world, peer = DEFAULT[outer]
-        for dst in (FAR[inner], {4: "1.1.1.1", 6: "2000::1"}[inner]):
-            yield tx(f"{combo_name(inner, outer)} default route to {dst}",
-                     udp(inner, US[inner], dst), "tx_encap", "RFC 4213 3.2",
-                     peer, world=world)
-    yield tx("4in4 to an unguarded peer", udp(4, US[4], "10.7.0.1"),
-             "tx_encap", "RFC 4213 3.2", UNGUARDED)
+        k, other = (1, 2) if outer == 4 else (2, 1)
+        anywhere = {4: [f"10.{k}.0.0", f"10.{k}.255.255", f"10.{k}.3.1",
+                        f"10.{k}.3.128", f"10.{k}.0.5", f"10.{other}.0.9",
+                        "10.99.0.1", "172.22.2.2", "8.8.8.8", "1.0.0.0",
+                        "126.255.255.255", "128.0.0.1", "169.253.255.255",
+                        "169.255.0.0", "223.255.255.255", "224.0.1.0",
+                        "225.0.0.1", "239.255.255.255"],
+                    6: [f"fd00:{k}::", f"fd00:{k}:ffff:ffff::",
+                        f"fd00:{k}:3::1", f"fd00:{k}:3:8000::",
+                        f"fd00:{k}::5", f"fd00:{other}::9", "fd00:99::1",
+                        "fd00:22::2", "2000::1", "::", "::1", "fe7f::1",
+                        "fec0::1", "ff03::1", "ff05::1", "ff15::1",
+                        "ff0e::1"]}[inner]
+        for dst in anywhere:
+            packet = udp(inner, US[inner], dst)
+            for peer in (PEER[outer], NESTED[outer]):
+                yield tx(f"{combo_name(inner, outer)} to {dst} by peer "
+                         f"{peer.id}", packet, "tx_encap", "design 3", peer)
+            yield tx(f"{combo_name(inner, outer)} to {dst}, to no gateway",
+                     packet, "tx_plain", "design 5")
+    for inner in (4, 6):
+        yield tx(f"{inner}in4 to an unguarded peer",
+                 udp(inner, US[inner], {4: "10.7.0.1", 6: "fd00:7::1"}[inner]),
+                 "tx_encap", "design 3", UNGUARDED)
+
+
+# Ids of which every byte differs, and the greatest one.
+IDS = 0x0a0b0c, 0xffffff, 1 << 16, 1 << 8
+
+
+def worlds_of_ids():
+    """Peers of either outer family by their id."""
+    world, peers = World(), {}
+    for n, ident in enumerate(IDS):
+        outer = 6 if n % 2 else 4
+        end = f"198.51.100.{n + 1}" if outer == 4 else f"2001:db8:2::{n}"
+        peers[ident] = world.peer(end, LOCAL[outer], [], ident=ident)
+    return world, peers
+
+
+BY_ID, BY_IDS = worlds_of_ids()
+
+
+@table
+def gateways():
+    """02:74:6e and the id, big endian (design 3)."""
+    for inner in (4, 6):
+        packet = udp(inner, US[inner], net(4, inner))
+        for ident, peer in BY_IDS.items():
+            yield tx(f"IPv{inner} to the gateway of peer {ident:#x}", packet,
+                     "tx_encap", "design 3", peer, world=BY_ID)
+        for near in ("03746e0a0b0c", "00746e0a0b0c", "02756e0a0b0c",
+                     "02746f0a0b0c", "0c0b0a6e7402", "ffffffffffff",
+                     "01005e746e0a"):
+            yield tx(f"IPv{inner} to {near}", packet, "tx_plain", "design 5",
+                     world=BY_ID, to=bytes.fromhex(near))
 
 
 @table
 def stale():
+    """Never on the wire."""
     for inner, dst in ((4, "10.99.0.1"), (6, "fd00:99::1")):
-        yield tx(f"IPv{inner} to a peer that does not exist",
-                 udp(inner, US[inner], dst), "tx_stale_peer", "design 5")
+        for world, ident in ((MAIN, 99), (MAIN, 0), (BY_ID, 0x0c0b0a),
+                             (BY_ID, 0xffff), (EMPTY, 1)):
+            yield tx(f"IPv{inner} to absent peer {ident:#x}",
+                     udp(inner, US[inner], dst), "tx_stale_peer", "design 5",
+                     world=world, to=gateway_mac(ident))
+    yield frame_to("to an absent peer, no IP", 0x88cc, b"\2\7\4",
+                   "tx_stale_peer", None, to=gateway_mac(99))
+
+
+def frame_to(name, ethertype, payload, verdict, peer, **more):
+    """An egress case of any EtherType."""
+    to = more.get("to", peer and peer.mac)
+    case = tx(name, udp(4, US[4], FAR[4]), verdict, "design 5", peer,
+              size=len(payload), **more)
+    case.data = eth(payload, ethertype, to=to)
+    return case
+
+
+@table
+def waiting():
+    """For a name that does not resolve, or for an address of ours: nothing
+    leaves (design 4)."""
+    world = World()
+    for outer in (4, 6):
+        for waits in ("endpoint", "local"):
+            peer = world.peer(PEER[outer].endpoint, LOCAL[outer],
+                              ["10.1.0.0/16"], waits=waits)
+            for inner in (4, 6):
+                yield tx(f"{combo_name(inner, outer)} waiting for its "
+                         f"{waits}", outgoing(outer, inner), "tx_waiting",
+                         "design 4", peer, world=world)
+            yield frame_to(f"no IP to a peer in IPv{outer} that waits for "
+                           f"its {waits}", 0x88cc, b"\2\7\4", "tx_waiting",
+                           peer, world=world)
+
+
+@table
+def zeroes_in_local():
+    """A local that is not all zero is one."""
+    for outer, local in ((4, "0.0.0.1"), (4, "1.0.0.0"), (6, "100::"),
+                         (6, "0:0:1::"), (6, "::1:0:0"), (6, "::1")):
+        world = World()
+        peer = world.peer(PEER[outer].endpoint, local, [])
+        yield tx(f"4in{outer} with a local of {local}", outgoing(outer, 4), "tx_encap",
+                 "design 5", peer, world=world)
+
+
+@table
+def neighbours():
+    """What must not leave its link does not go through a tunnel (RFC 3927
+    2.7, 4291 2.5.6, 2.7, 5771 4): a gateway is a neighbour in likeness
+    only."""
+    for inner, outer in COMBOS:
+        name = combo_name(inner, outer)
+        here = {4: ["0.0.0.0", "0.255.255.255", "127.0.0.1",
+                    "127.255.255.255", "169.254.0.0", "169.254.255.255",
+                    "224.0.0.0", "224.0.0.255", "240.0.0.0", "240.0.0.1",
+                    "255.255.255.254", "255.255.255.255"],
+                6: ["fe80::", "fe80::1", "febf:ffff::1", "ff01::1",
+                    "ff02::1", "ff12::1", "ff00::1", "ff31::1"]}[inner]
+        for dst in here:
+            yield tx(f"{name} link scope, to {dst}",
+                     udp(inner, US[inner], dst), "tx_neighbour",
+                     "RFC 3927 2.7, 4291 2.7", PEER[outer])
+    for outer in (4, 6):
+        for src, verdict in (("fe80::", "tx_neighbour"),
+                             ("febf::1", "tx_neighbour"),
+                             ("fe7f::1", "tx_encap"),
+                             ("fec0::1", "tx_encap")):
+            yield tx(f"{combo_name(6, outer)} from {src}",
+                     udp(6, src, net(outer, 6)), verdict, "RFC 4291 2.5.6",
+                     PEER[outer])
+        for name, ethertype, payload in (
+                ("arp", 0x0806, ARP), ("lldp", 0x88cc, b"\2\7\4"),
+                ("mpls", 0x8847, b"\0\0\1\x40" + outgoing(4, 4)),
+                ("802.1Q", 0x8100, b"\0\5\x08\0" + outgoing(4, 4)),
+                ("802.3 length", 60, outgoing(4, 4)),
+                ("zero", 0, outgoing(4, 4))):
+            yield frame_to(f"{name} to the gateway of a peer in IPv{outer}",
+                           ethertype, payload, "tx_neighbour", PEER[outer])
 
 
 @table
 def already_tunnelled():
-    """Protocol 4/41 to the endpoint is not encapsulated again; anything else
-    to it is, where the allowed prefixes hold it."""
+    """Protocol 4/41 to the endpoint is not encapsulated again, but sent there;
+    anything else to it is."""
     for inner, outer in COMBOS:
         world, peer = DEFAULT[outer]
         packet = outgoing(outer, inner)
@@ -224,35 +334,41 @@ def check_fragmentable(out):
 
 @table
 def sizes_without_df():
-    """Must get through (RFC 2003 5.1): the outer IPv4 header without DF. No
-    router fragments an IPv6 outer: there it is refused and counted."""
+    """Must get through (RFC 2003 5.1): cut to fragments, for which a test run
+    lacks the secret: the source is told to send less."""
     for (outer, ttl, mtu), (peer, dst) in VARIANT_PEERS.items():
         if ttl != 64:
             continue
         for size in (mtu - 1, mtu, mtu + 1, mtu + 400):
             packet = exactly(4, US[4], dst[4], size, id=77)
             name = f"4in{outer} {size} of {mtu} without DF"
-            if size > mtu and outer == 6:
-                yield tx(name, packet, "tx_too_big", "RFC 2473 7.2", peer,
+            if size > mtu:
+                yield tx(name, packet, "tx_too_big", "RFC 2003 5.1", peer,
                          world=VARIANTS, answer=mtu)
-            elif size > mtu:
-                yield oversized(name, packet, peer, "RFC 2003 5.1, 6864 4.1")
             else:
                 yield tx(name, packet, "tx_encap", "RFC 2003 3.1", peer,
                          world=VARIANTS)
 
 
 @table
-def next_hop_by_fib():
-    """Where no route of ours has resolved the outer next hop."""
+def options_without_df():
+    """IPv4 options would have to be sorted into the fragments (RFC 791 3.1),
+    so routers do it, behind an outer header without DF. None does that to an
+    outer IPv6 packet."""
     for outer in (4, 6):
-        world = World()
-        peer = world.peer(PEER[outer].endpoint, LOCAL[outer],
-                          ["10.1.0.0/16", "fd00:1::/32"], flags=FIB_NEXTHOP)
-        for inner in (4, 6):
-            yield tx(f"{combo_name(inner, outer)} next hop by FIB",
-                     outgoing(4, inner), "tx_encap", "design 3", peer,
-                     world=world)
+        peer, dst = VARIANT_PEERS[outer, 64, 576]
+        for size, words in ((576, 1), (577, 1), (600, 10)):
+            packet = udp(4, US[4], dst[4], size - 28 - 4 * words, id=77,
+                         options=NOP4 * words)
+            name = f"4in{outer} {size} of 576 without DF, {words} options"
+            if size <= 576:
+                yield tx(name, packet, "tx_encap", "RFC 791 3.1", peer,
+                         world=VARIANTS)
+            elif outer == 4:
+                yield oversized(name, packet, peer, "RFC 2003 5.1, 6864 4.1")
+            else:
+                yield tx(name, packet, "tx_too_big", "RFC 2473 7.2", peer,
+                         world=VARIANTS, answer=576)
 
 
 @table
@@ -264,7 +380,7 @@ def malformed():
         for size in range(20 if inner == 4 else 40, len(good)):
             case = tx(f"{name} sent, cut to {size}", good, "tx_bad_inner",
                       "RFC 791 3.1, 8200 3", PEER[outer])
-            case.data = case.data[:14 + size]
+            case.data, case.size = case.data[:14 + size], size
             yield case
         if inner == 4:
             for ihl in range(5):

@@ -11,6 +11,7 @@ from . import wire
 from .case import LOCAL, NESTED, PEER, STRANGER, US, net, rx, table
 from .ingress import NOP4, TAGS
 from .plain import FAR
+from .refused import fragment_header
 from .wire import COMBOS, combo_name, eth, ip, to_peer, udp
 
 
@@ -215,11 +216,16 @@ def in_parts():
                      eth(error4(3, 4, quote, **fields)), "rx_plain",
                      "RFC 791 3.1")
         packet = error6(2, 0, quoted(inner, 6))
-        for what, field in ("first", 1), ("later", 8), ("only", 0):
-            header = bytes([58, 0]) + field.to_bytes(2, "big") + bytes(4)
+        for what, more, offset in ("first", 1, 0), ("later", 0, 1), \
+                ("middle", 1, 5):
+            header = fragment_header(58, more, offset)
             yield rx(f"{combo_name(inner, 6)} {what} fragment of an error",
                      eth(ip(6, FAR[6], LOCAL[6], 44, header + packet[40:])),
                      "rx_plain", "RFC 8200 4.5")
+        yield rx(f"{combo_name(inner, 6)} only fragment of an error",
+                 eth(ip(6, FAR[6], LOCAL[6], 44,
+                        fragment_header(58, 0, 0) + packet[40:])),
+                 "rx_icmp_too_big", "RFC 6946 4", PEER[6])
 
 
 @table

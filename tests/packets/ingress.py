@@ -126,6 +126,41 @@ def outer_options6():
                          peer=-1)
 
 
+def chained(kinds, proto, data):
+    """(first next header, bytes) of any headers that are skipped: 43 with no
+    segments left (RFC 8200 4.4), 44 of a packet that is whole (RFC 6946)."""
+    for kind in reversed(kinds):
+        if kind == 43:
+            head = bytes([proto, 2, 4, 0]) + bytes(20)
+        elif kind == 44:  # what is reserved means nothing
+            head = bytes([proto, 0xff, 0, 6]) + b"\1\2\3\4"
+        else:
+            head = wire.opt_header(proto)
+        data, proto = head + data, kind
+    return proto, data
+
+
+@table
+def skipped_headers():
+    """Four in all, of whatever kinds."""
+    chains = [[43], [44], [HBH, 43], [43, 44], [HBH, DSTOPT, 43, 44],
+              [44, 44, 44, 44], [43, 43, 43, 43], [44, DSTOPT],
+              [HBH, DSTOPT, 43, 44, DSTOPT], [43] * 5, [44] * 5,
+              [DSTOPT] * 4 + [43], [DSTOPT] * 4 + [44]]
+    for inner in (4, 6):
+        packet = inner_packet(6, inner)
+        for chain in chains:
+            nh, data = chained(chain, wire.PROTO[inner], packet)
+            data = eth(from_peer(PEER[6], data, nh))
+            name = f"{combo_name(inner, 6)} behind {chain}, skipped"
+            if len(chain) <= 4:
+                yield rx(name, data, "rx_decap", "RFC 6946 4, 8200 4.4",
+                         PEER[6], packet)
+            else:
+                yield rx(name, data, "rx_too_many_options", "RFC 8200 4",
+                         peer=-1)
+
+
 @table
 def encapsulation_limit():
     """What Linux's ip6tnl sends unless told otherwise, and long options."""

@@ -34,7 +34,7 @@ def segment(outer, inner, mss, options="alone", **fields):
 def clamped(name, before, after, peer):
     """Egress of before must be egress of after."""
     case = tx(name, after, "tx_encap", "RFC 9293 3.7.1", peer)
-    case.data = eth(before)
+    case.data = eth(before, to=peer.mac)
     return case
 
 

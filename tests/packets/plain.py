@@ -5,7 +5,7 @@ from . import wire
 from .case import (DEFAULT, EMPTY, LOCAL, NESTED, PEER, STRANGER, SUSPENDED,
                    UNGUARDED, US, make_default, net, rx, table, tx)
 from .ingress import DSTOPT, HBH, NOP4
-from .refused import fragment_header
+from .refused import fragment_header, routing_header
 from .wire import ETH, eth, ip, tcp, udp
 
 FAR = {4: "203.0.113.9", 6: "2001:db8:9::9"}
@@ -34,12 +34,22 @@ def left_alone():
                      "rx_plain", "RFC 2003 3.1", world=EMPTY)
     src, dst = PEER[6].endpoint, LOCAL[6]
     inner = udp(4, net(6, 4), US[4])
-    for name, kind in [("routing", 43), ("authentication", 51),
+    for name, kind in [("authentication", 51),
                        ("mobility", 135), ("shim6", 140)]:
         head = bytes([4, 0]) + bytes(6)
         yield rx(f"4in6 behind a {name} header",
                  eth(ip(6, src, dst, kind, head + inner)), "rx_plain",
                  "RFC 8200 4")
+    for left in (1, 255):
+        yield rx(f"4in6 behind a routing header, {left} segments left",
+                 eth(ip(6, src, dst, 43, routing_header(4, left) + inner)),
+                 "rx_plain", "RFC 8200 4.4")
+    for name, data in (
+            ("routing", routing_header(17, 0) + b"u" * 16),
+            ("atomic fragment", fragment_header(17, 0, 0) + b"u" * 16)):
+        yield rx(f"udp behind a header: {name}", eth(ip(
+            6, src, dst, 43 if name == "routing" else 44, data)), "rx_plain",
+            "RFC 8200 4")
     nh, data = wire.opt_chain([HBH, DSTOPT], 17, b"u" * 16)
     yield rx("udp behind options", eth(ip(6, src, dst, nh, data)),
              "rx_plain", "RFC 8200 4")

@@ -52,7 +52,10 @@ def truncated_options():
         nh, data = wire.opt_chain([DSTOPT], wire.PROTO[inner],
                                   inner_packet(6, inner))
         packet = from_peer(PEER[6], data, nh)
-        for size in (42, 44, 47, 48, 49, 87):
+        for size in (42, 44, 47):  # what follows them cannot be read
+            yield rx(f"{combo_name(inner, 6)} with options cut to {size}",
+                     eth(packet)[:14 + size], "rx_plain", "RFC 8200 4")
+        for size in (48, 49, 87):
             yield rx(f"{combo_name(inner, 6)} with options cut to {size}",
                      eth(packet)[:14 + size], "rx_bad_outer", "RFC 8200 4",
                      PEER[6])
@@ -201,6 +204,11 @@ def fragments():
 def fragment_header(following, more, offset):
     return (bytes([following, 0]) + (offset << 3 | more).to_bytes(2, "big")
             + b"\0\0\0\7")
+
+
+def routing_header(following, segments_left, words=0):
+    """Of type 4; so many times eight bytes more."""
+    return bytes([following, words, 4, segments_left]) + bytes(4 + 8 * words)
 
 
 def fragment(peer, packet, more, offset, src=None):

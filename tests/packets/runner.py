@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
 
 PROGRAMS = ("xdp_ingress", "tc_ingress", "tc_egress")
-MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "peer_stats",
-        "verdicts", "interface", "events", "limits")
+MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
+        "broadcasts", "peer_stats", "verdicts", "interface", "next_hops",
+        "events", "limits")
 
 XDP_DROP, XDP_PASS = 1, 2
 TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT = -1, 2, 7
@@ -107,11 +108,14 @@ class Runner:
         return numbers(self.maps["verdicts"].lookup(bytes(4)))
 
     def stats(self):
-        """{peer id: numbers of struct tl_peer_stats}; the last_*_ns of the
-        CPUs are summed too: good enough to see one move."""
-        look = self.maps["peer_stats"].lookup
-        return {ident: numbers(look(ident.to_bytes(4, "little")))
-                for ident in self.world.peers}
+        """{peer id: numbers of struct tl_peer_stats}, of the peers that have
+        rows; the last_*_ns of the CPUs are summed too: good enough to see one
+        move."""
+        rows, values = self.maps["peer_stats"], {}
+        for key in rows.keys():
+            ident = int.from_bytes(key[:4], "little")
+            values.setdefault(ident, []).extend(rows.lookup(key))
+        return {ident: numbers(value) for ident, value in values.items()}
 
     def counted(self):
         """Changes of the interface's verdicts since the last call."""
@@ -135,12 +139,12 @@ class Runner:
                              gso_segs=-(-len(data) // gso_size))
         before = self.stats()
         action, out, counted = self.quick(prog, data, ctx)
-        after = self.stats()
         moved = {}
-        for ident, now in after.items():
-            if now != before[ident]:
-                moved[ident] = changes(before[ident][2:], now[2:])
+        for ident, now in self.stats().items():
+            then = before.get(ident, [0] * len(now))
+            if now != then:
+                moved[ident] = changes(then[2:], now[2:])
                 # not "has moved": the clock may be a coarse one
-                moved[ident]["last rx"] = (before[ident][0], now[0])
-                moved[ident]["last tx"] = (before[ident][1], now[1])
+                moved[ident]["last rx"] = (then[0], now[0])
+                moved[ident]["last tx"] = (then[1], now[1])
         return Result(action, out, counted, moved)

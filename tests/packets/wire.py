@@ -15,12 +15,12 @@ def combo_name(inner, outer):
     return f"{inner}in{outer}"
 
 
-def eth(payload, ethertype=None, tags=()):
+def eth(payload, ethertype=None, tags=(), to=ETH[:6]):
     """A frame; the EtherType by default from the IP version nibble; tags are
     (TPID, TCI)."""
     if ethertype is None:
         ethertype = ETH_IP[payload[0] >> 4]
-    head = ETH
+    head = to + ETH[6:]
     for tpid, tci in tags:
         head += tpid.to_bytes(2, "big") + tci.to_bytes(2, "big")
     return head + ethertype.to_bytes(2, "big") + payload
@@ -130,11 +130,11 @@ def without_label(frame):
             word & 0xfffff)
 
 
-def check_too_big(answer, inner, mtu):
+def check_too_big(answer, inner, mtu, mac):
     """The frame is the ICMP error that RFC 1812 4.3.2 and RFC 4443 3.2 ask
-    for about the inner packet."""
+    for about the inner packet, which was sent to that MAC."""
     family, packet = version(inner), answer[14:]
-    assert answer[:14] == ETH[6:] + ETH[:6] + ETH_IP[family].to_bytes(
+    assert answer[:14] == ETH[6:] + mac + ETH_IP[family].to_bytes(
         2, "big"), "link layer header"
     assert version(packet) == family and packet[{4: 8, 6: 7}[family]]
     parsed = (IP if family == 4 else IPv6)(packet)

@@ -15,14 +15,16 @@ BPF_DIR = Path(__file__).resolve().parents[2] / "bpf"
 u8, u32, u64 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64
 
 DSCP_COPY = 0xff
-GUARD, OWN = 1, 2  # TL_PREFIX_F_*
+GUARD, OWN, SHARED = 1, 2, 4  # TL_PREFIX_F_*
 NO_GUARD = 1 << 31  # no flag, but no_guard_until_ns in the future
 READY = 0x01  # TL_IF_F_READY
 NO_PEER = 0
-FIB_NEXTHOP = 0x10  # TL_PEER_F_FIB_NEXTHOP
+IFINDEX = 77  # not that of test runs, which have no routes and no addresses
+SLOTS = 1024  # TL_NEXT_HOPS
+SLOTS_USED = 16  # of those, by tests: peer ids modulo SLOTS are less
 
 # (name, fate) in the order of the counters, from the one list there is.
-VERDICTS = re.findall(r"VERDICT\((\w+),\s*(TUNNEL|PASS|DROP),",
+VERDICTS = re.findall(r"VERDICT\((\w+),\s*(TUNNEL|PASS|DROP|ANSWER),",
                       (BPF_DIR / "verdicts.h").read_text(encoding="ascii"))
 NAMES = [name for name, _ in VERDICTS]
 FATES = dict(VERDICTS)
@@ -54,6 +56,15 @@ class TlPrefix(ctypes.Structure):
     _fields_ = [("peer", u32), ("flags", u32)]
 
 
+class TlShared(ctypes.Structure):
+    _fields_ = [("prefixlen", u32), ("family", u8), ("peer", u8 * 3),
+                ("addr", u8 * 16)]
+
+
+class TlNextHop(ctypes.Structure):
+    _fields_ = [("until_ns", u64), ("peer", u32), ("macs", u8 * 12)]
+
+
 class TlInterface(ctypes.Structure):
     _fields_ = [("layout", u32), ("ifindex", u32), ("netns_cookie", u64),
                 ("name", ctypes.c_char * 16), ("flags", u32),
@@ -62,7 +73,8 @@ class TlInterface(ctypes.Structure):
                 ("local4", u8 * 4), ("local6", u8 * 16),
                 ("source4", u8 * 4), ("source6", u8 * 16),
                 ("mode_reason", ctypes.c_char * 128),
-                ("monitor_until_ns", u64), ("no_guard_until_ns", u64)]
+                ("monitor_until_ns", u64), ("no_guard_until_ns", u64),
+                ("address4_len", u8), ("address6_len", u8)]
 
 
 def addr16(text):
@@ -70,17 +82,31 @@ def addr16(text):
     return (u8 * 16)(*ipaddress.ip_address(text).packed)
 
 
+def gateway_mac(ident):
+    """The link layer address that stands for the peer with that id."""
+    return bytes.fromhex("02746e") + ident.to_bytes(3, "big")
+
+
+def gateway(version, ident):
+    """Its IP address, as text."""
+    if version == 4:
+        return f"240.{ident >> 16}.{ident >> 8 & 255}.{ident & 255}"
+    return f"fe80::74:6e:{ident >> 16:x}:{ident & 0xffff:x}"
+
+
 class Peer:
-    """One remote endpoint with the settings the data plane reads."""
+    """One remote endpoint with the settings the data plane reads. waits: for
+    its "endpoint" or for a "local" address."""
 
     def __init__(self, ident, endpoint, local, **settings):
         self.id, self.endpoint, self.local = ident, endpoint, local
         self.ttl = settings.get("ttl", 64)
         self.dscp = settings.get("dscp", DSCP_COPY)
         self.family = ipaddress.ip_address(endpoint).version
-        self.flags = settings.get("flags", 0)
+        self.waits = settings.get("waits")
         overhead = 20 if self.family == 4 else 40
         self.mtu = settings.get("mtu", 1500 - overhead)
+        self.mac = gateway_mac(ident)
 
     def endpoint_key(self):
         return bytes(TlEndpoint(family=self.family,
@@ -88,11 +114,14 @@ class Peer:
                                 local=addr16(self.local)))
 
     def value(self):
-        return bytes(TlPeer(name=b"peer%d" % self.id, family=self.family,
-                            ttl=self.ttl, dscp=self.dscp, flags=self.flags,
-                            mtu=self.mtu,
-                            endpoint=addr16(self.endpoint),
-                            local=addr16(self.local)))
+        endpoint, local = addr16(self.endpoint), addr16(self.local)
+        nothing = (u8 * 16)()
+        return bytes(TlPeer(
+            name=b"peer%d" % self.id,
+            family=0 if self.waits == "endpoint" else self.family,
+            ttl=self.ttl, dscp=self.dscp, mtu=self.mtu,
+            endpoint=nothing if self.waits == "endpoint" else endpoint,
+            local=nothing if self.waits == "local" else local))
 
 
 class TlEvent(ctypes.Structure):
@@ -101,19 +130,25 @@ class TlEvent(ctypes.Structure):
 
 
 class World:
-    """Peers, endpoints, prefixes and flags of one interface."""
+    """Peers, endpoints, prefixes and flags of one interface; the host's
+    broadcast addresses; what is known of next hops."""
 
     def __init__(self, flags=READY):
         self.peers = {}
         self.endpoints = {}  # key bytes -> peer id
         self.prefixes = {}  # network -> (peer id, flags)
+        self.shared = {}  # network -> ids of the peers that share it
+        self.broadcasts = set()  # bytes
+        self.next_hops = {}  # peer id -> (until_ns, MACs)
         self.flags = flags
 
     def peer(self, endpoint, local, allowed=(), guard=GUARD, **settings):
         """A peer as a loader would write it; returns it."""
-        peer = Peer(len(self.peers) + 1, endpoint, local, **settings)
+        ident = settings.pop("ident", len(self.peers) + 1)
+        peer = Peer(ident, endpoint, local, **settings)
         self.peers[peer.id] = peer
-        self.endpoints[peer.endpoint_key()] = peer.id
+        if not peer.waits:
+            self.endpoints[peer.endpoint_key()] = peer.id
         for text in allowed:
             self.prefix(text, peer.id, guard)
         return peer
@@ -121,6 +156,12 @@ class World:
     def prefix(self, text, peer=NO_PEER, flags=0):
         """One entry of prefixes4 or prefixes6, NO_PEER: an exception."""
         self.prefixes[ipaddress.ip_network(text)] = (peer, flags)
+
+    def share(self, text, *peers, guard=GUARD):
+        """A prefix that all of these peers may use."""
+        net = ipaddress.ip_network(text)
+        self.shared[net] = {peer.id for peer in peers}
+        self.prefix(text, peers[0].id, guard | SHARED | net.prefixlen << 8)
 
     def stale_endpoint(self, endpoint, local, ident):
         """An endpoint whose peer does not exist."""
@@ -130,13 +171,10 @@ class World:
         """Makes the maps equal to this world, as if a monitor listened or
         not; counters of the interface are kept."""
         for name in ("prefixes4", "prefixes6", "endpoints", "peers",
-                     "peer_stats"):
+                     "peer_stats", "shared", "broadcasts"):
             maps[name].clear()
-        stats = bytes(maps["peer_stats"].value_size)
         for ident, peer in self.peers.items():
-            key = ident.to_bytes(4, "little")
-            maps["peers"].update(key, peer.value())
-            maps["peer_stats"].update(key, stats)
+            maps["peers"].update(ident.to_bytes(4, "little"), peer.value())
         for key, ident in self.endpoints.items():
             maps["endpoints"].update(key, ident.to_bytes(4, "little"))
         for net, (ident, flags) in self.prefixes.items():
@@ -145,12 +183,35 @@ class World:
             key.addr[:] = net.network_address.packed
             maps[f"prefixes{net.version}"].update(
                 bytes(key), bytes(TlPrefix(ident, flags)))
-        iface = TlInterface(layout=2, ifindex=1, name=b"test0",
+        for net, idents in self.shared.items():
+            for ident in idents:
+                maps["shared"].update(*shared_row(net, ident))
+        for addr in self.broadcasts:
+            maps["broadcasts"].update(addr, addr)
+        self.write_next_hops(maps["next_hops"])
+        iface = TlInterface(layout=3, ifindex=IFINDEX, name=b"test0",
                             flags=self.flags & ~NO_GUARD, mode=1, path_mtu=1500,
                             monitor_until_ns=2 ** 63 if listen else 0,
                             no_guard_until_ns=2 ** 63
                             if self.flags & NO_GUARD else 0)
         maps["interface"].update(bytes(4), bytes(iface))
+
+
+    def write_next_hops(self, slots):
+        """All slots that tests use, the others stay empty."""
+        rows = [TlNextHop() for _ in range(SLOTS_USED)]
+        for ident, (until, macs) in self.next_hops.items():
+            rows[ident % SLOTS] = TlNextHop(until, ident, (u8 * 12)(*macs))
+        for slot, row in enumerate(rows):
+            slots.update(slot.to_bytes(4, "little"), bytes(row))
+
+
+def shared_row(net, ident):
+    """(key, value) in the map `shared`."""
+    key = TlShared(32 + net.prefixlen, net.version,
+                   (u8 * 3)(*ident.to_bytes(3, "big")),
+                   addr16(net.network_address))
+    return bytes(key), net.prefixlen.to_bytes(4, "little")
 
 
 def endpoint_of(world, src, dst):
@@ -163,13 +224,26 @@ def endpoint_of(world, src, dst):
     return None
 
 
-def match(world, addr):
-    """(peer id, flags) of the longest prefix, or (None, 0)."""
-    best, found = -1, (None, 0)
+def longest(world, addr):
+    """The longest prefix that has that address, or None."""
+    best = None
     number = int.from_bytes(addr, "big")
-    for net, entry in world.prefixes.items():
-        if net.version == {4: 4, 16: 6}[len(addr)] and net.prefixlen > best \
+    for net in world.prefixes:
+        if net.version == {4: 4, 16: 6}[len(addr)] \
+                and (best is None or net.prefixlen > best.prefixlen) \
                 and (number ^ int(net.network_address)) \
                 >> (net.max_prefixlen - net.prefixlen) == 0:
-            best, found = net.prefixlen, entry
-    return found
+            best = net
+    return best
+
+
+def match(world, addr):
+    """(peer id, flags) of the longest prefix, or (None, 0)."""
+    return world.prefixes.get(longest(world, addr), (None, 0))
+
+
+def may_use(world, addr, ident):
+    """Is the longest prefix that peer's, be it with others?"""
+    net = longest(world, addr)
+    return net is not None and ident in world.shared.get(
+        net, {world.prefixes[net][0]})

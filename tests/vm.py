@@ -196,7 +196,8 @@ class Machine:
         directory is `share` (/run/share there); `devices` are more arguments
         for QEMU, which runs in `netns` if that is given, `append` of the
         kernel. With another root file system than ours, it sees in the same
-        place, to read, the directories `show`."""
+        place, to read, the directories `show`. `init` is what bash runs as its
+        first process; it writes the release and, in the end, the status."""
         emulator, console_name = MACHINES[arch]
         self.share, self.processes = share, []
         self.release = release(image)

@@ -10,9 +10,9 @@
 #include "core.h"
 
 #define SEC(name)
-#define __uint(name, value)		      int(*name)[value]
-#define __type(name, value)		      typeof(value) *name
-#define bpf_map_lookup_elem(map, key)	      fake_lookup(map, key)
+#define __uint(name, value)	      int(*name)[value]
+#define __type(name, value)	      typeof(value) *name
+#define bpf_map_lookup_elem(map, key) fake_lookup(map, key)
 #define bpf_map_update_elem(map, key, value, flags)                            \
 	fake_update(map, key, value, flags)
 #define bpf_get_smp_processor_id()	      fake_cpu

@@ -303,9 +303,9 @@ static void loops(void **state)
 
 static void link_scope(void **state)
 {
-	static const char *const all[] = {
-		"0.1.2.3",   "127.0.0.1",	"169.254.0.1",
-		"224.0.0.9", "255.255.255.255", "240.0.0.1"};
+	static const char *const all[] = {"0.1.2.3",	     "127.0.0.1",
+					  "169.254.0.1",     "224.0.0.9",
+					  "255.255.255.255", "240.0.0.1"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

@@ -146,8 +146,8 @@ static void shared_destination(void **state)
 	struct error e4 = good4();
 
 	(void)state;
-	*prefix = (struct tl_prefix){
-		SIX, TL_PREFIX_F_SHARED | 16 << TL_PREFIX_LEN_SHIFT};
+	*prefix = (struct tl_prefix){SIX, TL_PREFIX_F_SHARED |
+						  16 << TL_PREFIX_LEN_SHIFT};
 	assert_int_equal(learnt(&e4), 0);
 	fake_shared[0] = (struct fake_shared){
 		{32 + 16, 4, {0, 0, FOUR}, {10, FOUR}}, {16}};

@@ -21,7 +21,6 @@ READY = 0x01  # TL_IF_F_READY
 NO_PEER = 0
 IFINDEX = 77  # not that of test runs, which have no routes and no addresses
 SLOTS = 1024  # TL_NEXT_HOPS
-SLOTS_USED = 16  # of those, by tests: peer ids modulo SLOTS are less
 
 # (name, fate) in the order of the counters, from the one list there is.
 VERDICTS = re.findall(r"VERDICT\((\w+),\s*(TUNNEL|PASS|DROP|ANSWER),",
@@ -198,12 +197,13 @@ class World:
 
 
     def write_next_hops(self, slots):
-        """All slots that tests use, the others stay empty."""
-        rows = [TlNextHop() for _ in range(SLOTS_USED)]
+        """The slots that another world has filled are emptied."""
+        rows = {slot: TlNextHop() for slot in slots.filled}
         for ident, (until, macs) in self.next_hops.items():
             rows[ident % SLOTS] = TlNextHop(until, ident, (u8 * 12)(*macs))
-        for slot, row in enumerate(rows):
+        for slot, row in rows.items():
             slots.update(slot.to_bytes(4, "little"), bytes(row))
+        slots.filled = {ident % SLOTS for ident in self.next_hops}
 
 
 def shared_row(net, ident):

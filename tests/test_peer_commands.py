@@ -178,7 +178,7 @@ def test_status_in_text_and_json(pair):
     assert peer["tx"]["bytes"] > peer["rx"]["bytes"] >= 84
     assert peer["verdicts"]["rx_decap"] == peer["rx"]
     assert 0 <= peer["last_rx_seconds"] < 10
-    assert status["verdicts"]["tx_encap"] == peer["tx"]
+    assert status["verdicts"]["tx_encap"]["packets"] >= peer["tx"]["packets"]
     listed = json.loads(tl_a.ok("status", "--json"))
     assert [s["interface"] for s in listed] == ["eth0"]
     text = tl_a.ok("status", "eth0")

@@ -117,12 +117,27 @@ static const struct if_addr *find_usable(const struct host *h,
 	return a && a->usable ? a : NULL;
 }
 
+static size_t count_usable(const struct host *h, uint8_t family)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		n += h->addrs[i].usable && h->addrs[i].ip.family == family;
+	return n;
+}
+
 const struct if_addr *choose_local(const struct host *h, const struct ip *dst,
 				   const struct ip *before)
 {
-	struct ip source = kernel_source(h, dst);
-	const struct if_addr *a = find_usable(h, &source);
+	const struct if_addr *a;
+	struct ip source;
 
+	/* Nothing to choose from: the kernel need not be asked for each peer.
+	 */
+	if (count_usable(h, dst->family) < 2)
+		return first_usable(h, dst->family);
+	source = kernel_source(h, dst);
+	a = find_usable(h, &source);
 	if (!a && before && before->family == dst->family)
 		a = find_usable(h, before);
 	return a ?: first_usable(h, dst->family);

@@ -50,7 +50,7 @@ static int read_host(struct snapshot *s)
 	if (!ret)
 		ret = addr_list(0, &s->own, &s->n_own);
 	if (!ret && s->host.link.up &&
-	    routes_pending(&s->conf, &s->changes_pending))
+	    routes_pending(&s->conf, NULL, &s->changes_pending))
 		s->changes_pending = 0;
 	return ret;
 }

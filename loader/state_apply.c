@@ -51,11 +51,12 @@ static bool lacks(const struct table *a, const struct table *b,
 		  table_filter *is)
 {
 	const void *value;
+	size_t at = 0;
 
 	for (size_t i = 0; i < a->n; i++) {
 		if (is && !is(table_value(a, i)))
 			continue;
-		value = table_find(b, table_key(a, i));
+		value = table_next(b, table_key(a, i), &at);
 		if (!value || memcmp(value, table_value(a, i), a->value))
 			return true;
 	}

@@ -140,11 +140,14 @@ int table_read(struct table *t)
 	return ret;
 }
 
-static bool same(const struct table *now, const struct table *want, size_t i)
+const void *table_next(const struct table *t, const void *key, size_t *at)
 {
-	const void *value = table_find(now, table_key(want, i));
+	int order = -1;
 
-	return value && !memcmp(value, table_value(want, i), want->value);
+	while (*at < t->n && (order = memcmp(table_key(t, *at), key,
+					     t->key)) < 0)
+		++*at;
+	return *at < t->n && !order ? table_value(t, *at) : NULL;
 }
 
 /* The memory behind the maps is refilled in the background: whoever adds rows
@@ -166,9 +169,14 @@ static int update(const struct table *t, size_t i)
 int table_put(const struct table *now, const struct table *want,
 	      table_filter *which)
 {
+	const void *value;
+	size_t at = 0;
+
 	for (size_t i = 0; i < want->n; i++) {
-		if ((which && !which(table_value(want, i))) ||
-		    same(now, want, i))
+		if (which && !which(table_value(want, i)))
+			continue;
+		value = table_next(now, table_key(want, i), &at);
+		if (value && !memcmp(value, table_value(want, i), want->value))
 			continue;
 		if (update(want, i))
 			return FAILED;
@@ -179,12 +187,13 @@ int table_put(const struct table *now, const struct table *want,
 int table_prune(const struct table *now, const struct table *want,
 		table_filter *which)
 {
+	size_t at = 0;
 	const void *key;
 
 	for (size_t i = 0; i < now->n; i++) {
 		key = table_key(now, i);
 		if ((which && !which(table_value(now, i))) ||
-		    table_find(want, key))
+		    table_next(want, key, &at))
 			continue;
 		if (bpf_map_delete_elem(now->fd, key) && errno != ENOENT)
 			return failed(now, "write", errno);

@@ -62,6 +62,10 @@ struct host_facts {
  */
 int state_apply(const struct maps *m, struct conf *c,
 		const struct host_facts *facts);
+/* The same for one peer, of which neither id nor prefixes change; was is how it
+ * runs. */
+int state_apply_peer(const struct maps *m, const struct peer *was,
+		     const struct peer *p);
 /* Fills in the ids of c as state_apply() would. */
 int state_give_ids(const struct maps *m, struct conf *c);
 /* *any: state_apply() would change something. Fills in the ids of c. */

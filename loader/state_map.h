@@ -31,6 +31,10 @@ void state_tables_free(struct state_tables *s);
 /* Fills in the ids of c: a peer keeps the id that it has in the table of peers
  * under its name, a new one gets one above all, or the lowest that is free. */
 int state_ids(struct conf *c, const struct table *peers);
+/* Adds the rows of one peer, without its prefixes; peers is what the map holds.
+ */
+int state_want_peer(struct state_tables *want, const struct peer *p,
+		    const struct table *peers);
 /* The tables that c wants, sorted; now is what the maps hold. */
 int state_want(struct state_tables *want, const struct state_tables *now,
 	       const struct conf *c, const struct host_facts *facts);

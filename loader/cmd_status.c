@@ -93,11 +93,14 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 /* list NULL: text. */
 static int show(const char *ifname, json_t *list)
 {
+	struct next_hop hop = {0};
 	struct snapshot s;
 	int ret = snapshot_read(&s, ifname);
 
 	if (ret)
 		return ret;
+	hop.oif = s.conf.ifindex;
+	s.last_hop = &hop;
 	if (!list)
 		status_text(stdout, &s);
 	else if (json_array_append_new(list, status_json(&s)))

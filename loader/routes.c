@@ -96,7 +96,7 @@ void routes_free(struct footprint *have)
 
 int routes_sync(struct conf *c, const struct footprint *have)
 {
-	return sync_host(c, c->ifindex, have);
+	return have->settled ? OK : sync_host(c, c->ifindex, have);
 }
 
 int routes_clear(uint32_t ifindex)
@@ -140,6 +140,7 @@ int routes_prune(struct conf *c, struct footprint *have)
 	size_t n = 0;
 	int ret = plan_make(&p, c, c->ifindex, have);
 
+	have->settled = !ret && !p.n;
 	for (size_t i = 0; !ret && i < p.n; i++)
 		if (is_pruned(&p, &p.changes[i]))
 			p.changes[n++] = p.changes[i];

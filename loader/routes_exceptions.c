@@ -8,6 +8,7 @@
 #include "routes.h"
 
 #include "routes_want.h"
+#include "sort.h"
 
 struct set {
 	struct prefix *allowed; /* of all peers, sorted */
@@ -94,7 +95,7 @@ static int collect_allowed(struct set *s, const struct conf *c)
 			s->lengths[a->ip.family == 6][a->len] = true;
 		}
 	}
-	qsort(s->allowed, s->n_allowed, sizeof(*s->allowed), compare_prefixes);
+	sort(s->allowed, s->n_allowed, sizeof(*s->allowed), compare_prefixes);
 	return OK;
 }
 

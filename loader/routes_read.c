@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "routes_want.h"
+#include "sort.h"
 
 const struct ip old_placeholder = {
 	6,
@@ -58,8 +59,7 @@ static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 			ret = append(&f->others, &f->n_others, r);
 	}
 	f->n_routes = kept;
-	if (kept)
-		qsort(f->routes, kept, sizeof(*f->routes), route_compare);
+	sort(f->routes, kept, sizeof(*f->routes), route_compare);
 	return ret;
 }
 
@@ -82,9 +82,7 @@ static int read_neighs(uint32_t ifindex, struct footprint *f)
 	for (i = 0; i < n; i++)
 		if (is_gateway(&f->neighs[i]))
 			f->neighs[f->n_neighs++] = f->neighs[i];
-	if (f->n_neighs)
-		qsort(f->neighs, f->n_neighs, sizeof(*f->neighs),
-		      neigh_compare);
+	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
 	return OK;
 }
 

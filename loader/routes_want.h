@@ -26,6 +26,7 @@ struct footprint {
 	/* Not ours; filled in by footprint_read_all(), for the exceptions. */
 	struct route *others;
 	size_t n_others;
+	bool settled; /* routes_prune() has found it as it should be */
 	/* The IPv6 addresses of this host that can be sources: a route must
 	 * not name another one. */
 	struct ip *sources6;

@@ -54,13 +54,23 @@ static int compare(const void *a, const void *b, void *table)
 	return memcmp(a, b, ((const struct table *)table)->key);
 }
 
+/* Often so: it is the order of a trie whose prefixes have one length. */
+static bool is_sorted(const struct table *t)
+{
+	for (size_t i = 1; i < t->n; i++)
+		if (memcmp(table_key(t, i - 1), table_key(t, i), t->key) > 0)
+			return false;
+	return true;
+}
+
 void table_sort(struct table *t)
 {
 	size_t size = table_row(t), n = 0;
 
 	if (!t->n)
 		return;
-	qsort_r(t->rows, t->n, size, compare, t);
+	if (!is_sorted(t))
+		qsort_r(t->rows, t->n, size, compare, t);
 	for (size_t i = 1; i < t->n; i++) {
 		if (compare(table_key(t, n), table_key(t, i), t))
 			memmove(table_key(t, ++n), table_key(t, i), size);

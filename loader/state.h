@@ -43,6 +43,8 @@ struct peer *peer_by_id(const struct conf *c, uint32_t id);
 
 /* The same with maps_open() before and maps_close() after it. */
 int state_running(const char *ifname, struct conf *out);
+/* The same without the prefixes, which take the longest to read. */
+int state_running_peers(const char *ifname, struct conf *out);
 
 /* What the data plane must know of the host. */
 struct host_facts {

@@ -186,7 +186,7 @@ static int compare(const struct maps *m, struct conf *c,
 	if (c->n_peers > TL_MAX_PEERS)
 		return fail("%s: %zu peers; there can be %u", c->ifname,
 			    c->n_peers, TL_MAX_PEERS);
-	ret = state_tables_read(now);
+	ret = state_tables_read(now, STATE_COUNT);
 	if (!ret)
 		ret = state_ids(c, &now->t[STATE_PEERS]);
 	return ret ?: state_want(want, now, c, facts);

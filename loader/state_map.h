@@ -15,6 +15,7 @@ enum state_map {
 	STATE_ENDPOINTS,
 	STATE_BROADCASTS,
 	STATE_SHARED,
+	STATE_PREFIXES = STATE_SHARED, /* those of prefixes begin */
 	STATE_PREFIXES4,
 	STATE_PREFIXES6,
 	STATE_COUNT,
@@ -25,7 +26,8 @@ struct state_tables {
 };
 
 void state_tables_init(struct state_tables *s, const struct maps *m);
-int state_tables_read(struct state_tables *s);
+/* The first n of them. */
+int state_tables_read(struct state_tables *s, int n);
 void state_tables_free(struct state_tables *s);
 
 /* Fills in the ids of c: a peer keeps the id that it has in the table of peers

@@ -47,11 +47,11 @@ void state_tables_init(struct state_tables *s, const struct maps *m)
 }
 
 /* A map that is not there (another layout's) is empty. */
-int state_tables_read(struct state_tables *s)
+int state_tables_read(struct state_tables *s, int n)
 {
 	int ret = OK;
 
-	for (int i = 0; !ret && i < STATE_COUNT; i++)
+	for (int i = 0; !ret && i < n; i++)
 		if (s->t[i].fd >= 0)
 			ret = table_read(&s->t[i]);
 	return ret;

@@ -63,28 +63,55 @@ static int put_hooks(const struct programs *g, const struct pins *p,
 	return ret;
 }
 
-int align(const struct programs *g, const struct pins *p, const struct maps *m,
-	  const struct conf *now, struct conf *want, const char *how,
-	  struct mended *mended)
+/* With what is on the host. */
+static int align_from(const struct programs *g, const struct pins *p,
+		      const struct maps *m, const struct conf *now,
+		      struct conf *want, const char *how,
+		      struct mended *mended, struct footprint *have)
 {
 	struct tl_interface iface, before;
 	bool gone;
 	int ret = interface_read(m, &iface);
 
-	*mended = (struct mended){0};
 	if (ret)
 		return ret;
 	before = iface;
 	gone = hooks_missing(p->ifname, &iface, mended->hooks);
-	if (routes_pending(now, &mended->routes))
+	if (routes_pending(now, have, &mended->routes))
 		mended->routes = 0;
 	if (g || gone)
 		ret = put_hooks(g, p, m, &iface, want, how);
 	if (ret)
 		return ret;
-	ret = apply(m, now, want);
+	ret = apply(m, now, want, have);
 	if (ret && g)
 		hooks_restore(p, m, &before);
+	return ret;
+}
+
+int align(const struct programs *g, const struct pins *p, const struct maps *m,
+	  const struct conf *now, struct conf *want, const char *how,
+	  struct mended *mended)
+{
+	struct footprint *have;
+	int ret = routes_read(want->ifindex, &have);
+
+	*mended = (struct mended){0};
+	if (!ret)
+		ret = align_from(g, p, m, now, want, how, mended, have);
+	routes_free(have);
+	return ret;
+}
+
+static int look_at_maps(const struct maps *m, struct conf *want,
+			const struct footprint *have, bool *any)
+{
+	struct host_facts facts;
+	int ret = host_facts_read(want, have, &facts);
+
+	if (!ret)
+		ret = state_pending(m, want, &facts, any);
+	host_facts_free(&facts);
 	return ret;
 }
 
@@ -93,20 +120,20 @@ static int look(const struct maps *m, struct conf *want, bool *any)
 {
 	bool missing[HOOK_COUNT];
 	struct tl_interface iface;
-	struct host_facts facts;
+	struct footprint *have;
 	size_t routes = 0;
 	int ret = interface_read(m, &iface);
 
 	*any = !ret && hooks_missing(want->ifname, &iface, missing);
 	if (!ret)
-		ret = routes_foresee(want, &routes);
-	*any |= routes;
-	if (ret || *any)
+		ret = routes_read(want->ifindex, &have);
+	if (ret)
 		return ret;
-	ret = host_facts_read(want, &facts);
-	if (!ret)
-		ret = state_pending(m, want, &facts, any);
-	host_facts_free(&facts);
+	ret = routes_foresee(want, have, &routes);
+	*any |= routes;
+	if (!ret && !*any)
+		ret = look_at_maps(m, want, have, any);
+	routes_free(have);
 	return ret;
 }
 

@@ -3,12 +3,13 @@
 
 #include <stdlib.h>
 
-int host_facts_read(const struct conf *c, struct host_facts *out)
+int host_facts_read(const struct conf *c, const struct footprint *have,
+		    struct host_facts *out)
 {
 	int ret;
 
 	*out = (struct host_facts){0};
-	ret = routes_exceptions(c, &out->exceptions, &out->n_exceptions);
+	ret = routes_exceptions(c, have, &out->exceptions, &out->n_exceptions);
 	return ret ?: host_broadcasts(&out->broadcasts, &out->n_broadcasts);
 }
 
@@ -18,10 +19,11 @@ void host_facts_free(struct host_facts *facts)
 	free(facts->broadcasts);
 }
 
-static int apply_maps(const struct maps *m, struct conf *c)
+static int apply_maps(const struct maps *m, struct conf *c,
+		      const struct footprint *have)
 {
 	struct host_facts facts;
-	int ret = host_facts_read(c, &facts);
+	int ret = host_facts_read(c, have, &facts);
 
 	if (!ret)
 		ret = state_apply(m, c, &facts);
@@ -33,29 +35,33 @@ static int apply_maps(const struct maps *m, struct conf *c)
  * state is then neither the old nor the new one. */
 static void restore(const struct maps *m, const struct conf *now)
 {
+	struct footprint *have;
 	struct conf old;
 
 	if (conf_copy(&old, now))
 		return;
-	if (apply_maps(m, &old) || routes_sync(&old) || state_waiting(m, &old))
+	if (routes_read(now->ifindex, &have) || apply_maps(m, &old, have) ||
+	    routes_sync(&old, have) || state_waiting(m, &old))
 		warn("%s: the state before could not be restored: run "
 		     "`tunload reload %s`",
 		     now->ifname, now->ifname);
+	routes_free(have);
 	conf_free(&old);
 }
 
-int apply(const struct maps *m, const struct conf *now, struct conf *want)
+int apply(const struct maps *m, const struct conf *now, struct conf *want,
+	  struct footprint *have)
 {
 	int ret = state_give_ids(m, want);
 
 	if (!ret)
-		ret = routes_prune(want);
+		ret = routes_prune(want, have);
 	/* It put back what it had removed. */
 	if (ret)
 		return ret;
-	ret = apply_maps(m, want);
+	ret = apply_maps(m, want, have);
 	if (!ret)
-		ret = routes_sync(want);
+		ret = routes_sync(want, have);
 	if (!ret)
 		ret = state_waiting(m, want);
 	if (ret)

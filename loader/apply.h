@@ -11,13 +11,15 @@
  * (pins_open()). A prefix is never routed to the interface without its peer:
  * routes that go are removed first, routes that come are added last. A peer
  * whose route is somebody else's waits. On failure the state is put back to
- * now, as far as it goes.
+ * now, as far as it goes. have: of routes_read().
  */
-int apply(const struct maps *m, const struct conf *now, struct conf *want);
+int apply(const struct maps *m, const struct conf *now, struct conf *want,
+	  struct footprint *have);
 
 /* What the data plane must know of the host beside c; free it also on
  * failure. */
-int host_facts_read(const struct conf *c, struct host_facts *out);
+int host_facts_read(const struct conf *c, const struct footprint *have,
+		    struct host_facts *out);
 void host_facts_free(struct host_facts *facts);
 
 #endif

@@ -108,6 +108,18 @@ static int write_identity(const struct maps *m, const struct conf *c,
 	return interface_write(m, iface);
 }
 
+static int apply_first(const struct maps *m, const struct conf *empty,
+		       struct conf *c)
+{
+	struct footprint *have;
+	int ret = routes_read(c->ifindex, &have);
+
+	if (!ret)
+		ret = apply(m, empty, c, have);
+	routes_free(have);
+	return ret;
+}
+
 static int start(const struct args *a, const struct programs *g,
 		 const struct pins *p, struct conf *c)
 {
@@ -125,7 +137,7 @@ static int start(const struct args *a, const struct programs *g,
 	if (!ret)
 		ret = hooks_attach(g, p, &g->maps, &iface, c->mode);
 	if (!ret)
-		ret = apply(&g->maps, &empty, c);
+		ret = apply_first(&g->maps, &empty, c);
 	if (!ret)
 		ret = mark_ready(&g->maps, &iface);
 	if (!ret)

@@ -5,6 +5,7 @@
 #include "align.h"
 #include "commands.h"
 #include "conf_set.h"
+#include "one_peer.h"
 #include "peer_list.h"
 #include "pins.h"
 #include "resolve.h"
@@ -110,29 +111,74 @@ static void warn_named(const struct change *change, const struct conf *c)
 		warn("peer %s waits: %s", p->name, p->waiting);
 }
 
+/* A copy of now with the change. */
+static int edited(const struct change *change, const struct conf *now,
+		  struct conf *want)
+{
+	int ret = conf_copy(want, now);
+
+	if (ret)
+		return ret;
+	resolve_forget(want);
+	ret = change->edit(change, want);
+	if (ret)
+		conf_free(want);
+	return ret;
+}
+
+/* With all peers and the host brought in line. */
+static int change_all(const struct pins *p, const struct maps *m,
+		      const struct change *change, const struct conf *now)
+{
+	struct conf want;
+	int ret = edited(change, now, &want);
+
+	if (ret)
+		return ret;
+	ret = conf_check(&want);
+	if (!ret)
+		ret = resolve_edited(&want, now);
+	if (!ret)
+		ret = apply_change(p, m, now, &want);
+	if (!ret)
+		warn_named(change, &want);
+	conf_free(&want);
+	return ret;
+}
+
+static int change_one(const struct maps *m, const struct change *change,
+		      const struct conf *now, bool *done)
+{
+	struct conf want;
+	int ret = OK;
+
+	*done = false;
+	if (change->edit != edit_set)
+		return OK;
+	ret = edited(change, now, &want);
+	if (ret)
+		return ret;
+	ret = one_peer_change(m, now, &want, conf_peer(&want, change->name),
+			      done);
+	if (!ret && *done)
+		trigger_first(&want, now, m);
+	conf_free(&want);
+	return ret;
+}
+
 /* The lock is held. */
 static int change_state(const struct pins *p, const struct maps *m,
 			const struct change *change)
 {
-	struct conf now, want;
+	struct conf now;
 	int ret = state_read(m, change->ifname, &now);
+	bool done = false;
 
 	if (ret)
 		return ret;
-	ret = conf_copy(&want, &now);
-	if (!ret) {
-		resolve_forget(&want);
-		ret = change->edit(change, &want);
-		if (!ret)
-			ret = conf_check(&want);
-		if (!ret)
-			ret = resolve_edited(&want, &now);
-		if (!ret)
-			ret = apply_change(p, m, &now, &want);
-		if (!ret)
-			warn_named(change, &want);
-		conf_free(&want);
-	}
+	ret = change_one(m, change, &now, &done);
+	if (!ret && !done)
+		ret = change_all(p, m, change, &now);
 	conf_free(&now);
 	return ret;
 }

@@ -114,7 +114,7 @@ static int reload_locked(const char *ifname, struct conf *want)
 static int reload(const char *ifname, const char *file, bool dry)
 {
 	struct conf want, now;
-	int ret = state_running(ifname, &now);
+	int ret = state_running_peers(ifname, &now);
 
 	if (ret)
 		return ret;

@@ -49,7 +49,7 @@ static int read_host(struct snapshot *s)
 		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
 	if (!ret)
 		ret = addr_list(0, &s->own, &s->n_own);
-	if (!ret && routes_pending(&s->conf, &s->changes_pending))
+	if (!ret && routes_pending(&s->conf, NULL, &s->changes_pending))
 		s->changes_pending = 0;
 	return ret;
 }
@@ -92,11 +92,14 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 /* list NULL: text. */
 static int show(const char *ifname, json_t *list)
 {
+	struct next_hop hop = {0};
 	struct snapshot s;
 	int ret = snapshot_read(&s, ifname);
 
 	if (ret)
 		return ret;
+	hop.oif = s.conf.ifindex;
+	s.last_hop = &hop;
 	if (!list)
 		status_text(stdout, &s);
 	else if (json_array_append_new(list, status_json(&s)))

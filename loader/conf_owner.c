@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "conf_owner.h"
+#include "sort.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,7 @@ int owners_init(struct owners *o, const struct conf *c)
 		return fail("out of memory");
 	for (size_t i = 0; i < c->n_peers; i++)
 		take_in(o, &c->peers[i]);
-	qsort(o->all, o->n, sizeof(*o->all), compare_owned);
+	sort(o->all, o->n, sizeof(*o->all), compare_owned);
 	return OK;
 }
 

@@ -90,21 +90,22 @@ const char *endpoint_str(const struct peer *p, char buf[static ENDPOINT_STRLEN])
 /* What can be no inner prefix; shorter ones that hold these are fine. */
 static bool prefix_is_special(const struct prefix *p)
 {
-	static const char *const special[] = {
-		"0.0.0.0/8",   "127.0.0.0/8",	     "169.254.0.0/16",
-		"224.0.0.0/4", "255.255.255.255/32", "::/128",
-		"::1/128",     "::ffff:0:0/96",	     "fe80::/10",
-		"ff00::/8",
+	static const struct prefix special[] = {
+		{{4, {0}}, 8},
+		{{4, {127}}, 8},
+		{{4, {169, 254}}, 16},
+		{{4, {224}}, 4},
+		{{4, {255, 255, 255, 255}}, 32},
+		{{6, {0}}, 128},			   /* :: */
+		{{6, {[15] = 1}}, 128},			   /* ::1 */
+		{{6, {[10] = 0xff, [11] = 0xff}}, 96},	   /* ::ffff:0:0 */
+		{{6, {0xfe, 0x80}}, 10},
+		{{6, {0xff}}, 8},
 	};
 
-	for (size_t i = 0; i < LEN(special); i++) {
-		struct prefix outer;
-		const char *why;
-
-		if (prefix_parse(special[i], &outer, &why) &&
-		    prefix_within(p, &outer))
+	for (size_t i = 0; i < LEN(special); i++)
+		if (prefix_within(p, &special[i]))
 			return true;
-	}
 	return false;
 }
 

@@ -115,12 +115,20 @@ int neigh_list(uint32_t ifindex, struct neigh **out, size_t *n);
 void neigh_put(union nl_request *r, uint16_t type, uint32_t ifindex,
 	       const struct neigh *neigh);
 
+/* The next hop that was asked for last: mostly that of all peers. */
+struct next_hop {
+	uint32_t oif;
+	struct ip ip; /* family 0: none yet */
+	uint16_t state; /* NUD_* */
+};
+
 /*
  * What keeps the outer packets from their next hop, as the kernel sees it: no
- * route from local to endpoint through oif, or a next hop that does not answer.
- * False if nothing does.
+ * route from local to endpoint through last->oif, ifname, or a next hop that
+ * does not answer. False if nothing does.
  */
 bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
-		    uint32_t oif, char *buf, size_t len);
+		    const char *ifname, struct next_hop *last, char *buf,
+		    size_t len);
 
 #endif

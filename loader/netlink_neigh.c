@@ -144,33 +144,41 @@ static int on_state(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
-		    uint32_t oif, char *buf, size_t len)
+/* Not there: nothing was sent lately, which is no fault. */
+static uint16_t neigh_state(const struct ip *hop, uint32_t oif)
 {
-	char name[IFNAMSIZ] = "?", ip[IP_STRLEN];
-	uint16_t state = NUD_NONE;
 	union nl_request r;
+	uint16_t state;
+
+	begin(&r, RTM_GETNEIGH, 0, oif, hop);
+	return nl_talk(&r, on_state, &state) ? NUD_NONE : state;
+}
+
+bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
+		    const char *ifname, struct next_hop *last, char *buf,
+		    size_t len)
+{
+	char ip[IP_STRLEN];
 	struct ip hop;
 	uint32_t peer;
 
-	if_indextoname(oif, name);
-	if (!next_hop(endpoint, local, oif, &hop)) {
+	if (!next_hop(endpoint, local, last->oif, &hop)) {
 		snprintf(buf, len, "no route to %s through %s",
-			 ip_str(endpoint, ip), name);
+			 ip_str(endpoint, ip), ifname);
 		return true;
 	}
 	if (gateway_id(&hop, &peer)) {
 		snprintf(buf, len, "the route to %s leads into a tunnel of %s",
-			 ip_str(endpoint, ip), name);
+			 ip_str(endpoint, ip), ifname);
 		return true;
 	}
-	/* Not there: nothing was sent lately, which is no fault. */
-	begin(&r, RTM_GETNEIGH, 0, oif, &hop);
-	if (nl_talk(&r, on_state, &state) ||
-	    !(state & (NUD_FAILED | NUD_INCOMPLETE)))
+	if (!ip_equal(&hop, &last->ip))
+		last->state = neigh_state(&hop, last->oif);
+	last->ip = hop;
+	if (!(last->state & (NUD_FAILED | NUD_INCOMPLETE)))
 		return false;
 	snprintf(buf, len, "next hop %s does not answer (neighbour %s)",
 		 ip_str(&hop, ip),
-		 state & NUD_FAILED ? "FAILED" : "INCOMPLETE");
+		 last->state & NUD_FAILED ? "FAILED" : "INCOMPLETE");
 	return true;
 }

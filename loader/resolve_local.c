@@ -77,10 +77,26 @@ int read_addresses(const struct conf *c, struct host *h)
 	}
 }
 
+/* A socket of that family that is bound to the interface. There is one for all
+ * questions: they may be as many as there are peers. */
+static int question_socket(const struct host *h, uint8_t family)
+{
+	static int sockets[2] = {-1, -1};
+	int *fd = &sockets[family == 6];
+
+	if (*fd < 0)
+		*fd = socket(nl_af(family), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_BINDTODEVICE,
+				  h->link.name, strlen(h->link.name)))
+		return -1;
+	return *fd;
+}
+
 /* The kernel's choice of a source towards dst: that of a connected socket,
  * which sends nothing. */
 static struct ip kernel_source(const struct host *h, const struct ip *dst)
 {
+	static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
@@ -88,23 +104,30 @@ static struct ip kernel_source(const struct host *h, const struct ip *dst)
 	} to = {.any.sa_family = nl_af(dst->family)};
 	struct ip source = {0};
 	socklen_t len = sizeof(to);
-	int fd = socket(nl_af(dst->family), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = question_socket(h, dst->family);
 	bool four = dst->family == 4;
 	void *addr = four ? (void *)&to.v4.sin_addr : (void *)&to.v6.sin6_addr;
 
-	if (fd < 0)
-		return source;
 	to.v4.sin_port = htons(9); /* the same place in both */
 	memcpy(addr, dst->addr, four ? 4 : 16);
-	if (!setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, h->link.name,
-			strlen(h->link.name)) &&
+	/* Until it is disconnected, a socket keeps its source. */
+	if (fd >= 0 && !connect(fd, &nobody, sizeof(nobody)) &&
 	    !connect(fd, &to.any, four ? sizeof(to.v4) : sizeof(to.v6)) &&
 	    !getsockname(fd, &to.any, &len)) {
 		source.family = dst->family;
 		memcpy(source.addr, addr, four ? 4 : 16);
 	}
-	close(fd);
 	return source;
+}
+
+/* There is no choice, so that nobody need be asked. */
+static bool is_only_usable(const struct host *h, const struct if_addr *a)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (&h->addrs[i] != a && h->addrs[i].usable &&
+		    h->addrs[i].ip.family == a->ip.family)
+			return false;
+	return true;
 }
 
 static const struct if_addr *find_usable(const struct host *h,
@@ -117,30 +140,19 @@ static const struct if_addr *find_usable(const struct host *h,
 	return a && a->usable ? a : NULL;
 }
 
-static size_t count_usable(const struct host *h, uint8_t family)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < h->n; i++)
-		n += h->addrs[i].usable && h->addrs[i].ip.family == family;
-	return n;
-}
-
 const struct if_addr *choose_local(const struct host *h, const struct ip *dst,
 				   const struct ip *before)
 {
-	const struct if_addr *a;
+	const struct if_addr *first = first_usable(h, dst->family), *a;
 	struct ip source;
 
-	/* Nothing to choose from: the kernel need not be asked for each peer.
-	 */
-	if (count_usable(h, dst->family) < 2)
-		return first_usable(h, dst->family);
+	if (!first || is_only_usable(h, first))
+		return first;
 	source = kernel_source(h, dst);
 	a = find_usable(h, &source);
 	if (!a && before && before->family == dst->family)
 		a = find_usable(h, before);
-	return a ?: first_usable(h, dst->family);
+	return a ?: first;
 }
 
 const char *local_fault(const struct host *h, const struct ip *local,

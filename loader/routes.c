@@ -28,63 +28,86 @@ static void keep(struct plan *p, bool (*is)(const struct change *))
 	p->n = n;
 }
 
-/* One after the other until nothing is left that the kernel has changed. The
- * first plan's footprint is the state before. */
-static int passes(struct conf *c, uint32_t ifindex, struct footprint *before)
+/* One after the other until nothing is left that the kernel has changed. */
+static int passes(struct conf *c, uint32_t ifindex,
+		  const struct footprint *before)
 {
 	bool again = true;
 	struct plan p;
 	int ret = OK;
 
 	for (int i = 0; !ret && again && i < PASSES; i++) {
-		ret = plan_make(&p, c, ifindex);
+		ret = plan_make(&p, c, ifindex, i ? NULL : before);
 		if (!ret && p.new_addrs)
 			keep(&p, is_addr);
 		if (!ret)
 			ret = plan_run(&p, c);
 		again = p.new_addrs || p.old_addrs;
-		if (!i) {
-			*before = p.have;
-			p.have = (struct footprint){0};
-		}
 		plan_free(&p);
 	}
 	return ret;
 }
 
 /* As it was before, as far as it goes; the first error is said already. */
-static void put_back(uint32_t ifindex, struct footprint *before)
+static void put_back(uint32_t ifindex, const struct footprint *before)
 {
 	struct plan p = {.ifindex = ifindex};
 
 	if (!footprint_read(ifindex, &p.have)) {
 		p.want = *before;
-		*before = (struct footprint){0};
 		if (!plan_diff(&p))
 			plan_run(&p, NULL);
+		p.want = (struct footprint){0};
 	}
 	plan_free(&p);
 }
 
-static int sync_host(struct conf *c, uint32_t ifindex)
+static int sync_host(struct conf *c, uint32_t ifindex,
+		     const struct footprint *have)
 {
-	struct footprint before = {0};
-	int ret = passes(c, ifindex, &before);
+	int ret = passes(c, ifindex, have);
 
 	if (ret)
-		put_back(ifindex, &before);
-	footprint_free(&before);
+		put_back(ifindex, have);
 	return ret;
 }
 
-int routes_sync(struct conf *c)
+int routes_read(uint32_t ifindex, struct footprint **out)
 {
-	return sync_host(c, c->ifindex);
+	int ret;
+
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return fail("out of memory");
+	ret = footprint_read_all(ifindex, *out);
+	if (!ret)
+		return OK;
+	routes_free(*out);
+	*out = NULL;
+	return ret;
+}
+
+void routes_free(struct footprint *have)
+{
+	if (have)
+		footprint_free(have);
+	free(have);
+}
+
+int routes_sync(struct conf *c, const struct footprint *have)
+{
+	return have->settled ? OK : sync_host(c, c->ifindex, have);
 }
 
 int routes_clear(uint32_t ifindex)
 {
-	return sync_host(NULL, ifindex);
+	struct footprint have;
+	int ret = footprint_read(ifindex, &have);
+
+	if (!ret)
+		ret = sync_host(NULL, ifindex, &have);
+	footprint_free(&have);
+	return ret;
 }
 
 /* A route whose prefix is not wanted in another table either. */
@@ -96,12 +119,28 @@ static bool is_pruned(const struct plan *p, const struct change *change)
 			 sizeof(*p->want.routes), route_compare_prefix));
 }
 
-int routes_prune(struct conf *c)
+/* The routes of have that the changes of p have removed are there no longer.
+ * Those changes are in the reverse order of the routes. */
+static void forget_removed(struct footprint *have, const struct plan *p)
+{
+	size_t kept = 0, at = p->n;
+
+	for (size_t i = 0; i < have->n_routes; i++) {
+		if (at && p->changes[at - 1].old == &have->routes[i])
+			at--;
+		else
+			have->routes[kept++] = have->routes[i];
+	}
+	have->n_routes = kept;
+}
+
+int routes_prune(struct conf *c, struct footprint *have)
 {
 	struct plan p;
 	size_t n = 0;
-	int ret = plan_make(&p, c, c->ifindex);
+	int ret = plan_make(&p, c, c->ifindex, have);
 
+	have->settled = !ret && !p.n;
 	for (size_t i = 0; !ret && i < p.n; i++)
 		if (is_pruned(&p, &p.changes[i]))
 			p.changes[n++] = p.changes[i];
@@ -109,7 +148,9 @@ int routes_prune(struct conf *c)
 	if (!ret)
 		ret = plan_run(&p, c);
 	if (ret)
-		put_back(c->ifindex, &p.have);
+		put_back(c->ifindex, have);
+	else
+		forget_removed(have, &p);
 	plan_free(&p);
 	return ret;
 }
@@ -150,7 +191,7 @@ static int explain_blocked(const struct plan *p, struct conf *c, size_t *n)
 	return OK;
 }
 
-int routes_foresee(struct conf *c, size_t *n)
+int routes_foresee(struct conf *c, const struct footprint *have, size_t *n)
 {
 	size_t blocked = 0;
 	char name[IFNAMSIZ];
@@ -161,7 +202,7 @@ int routes_foresee(struct conf *c, size_t *n)
 	/* Gone: nothing can be made. */
 	if (!if_indextoname(c->ifindex, name))
 		return OK;
-	ret = plan_make(&p, c, c->ifindex);
+	ret = plan_make(&p, c, c->ifindex, have);
 	if (!ret)
 		ret = explain_blocked(&p, c, &blocked);
 	*n = p.n - blocked;
@@ -170,7 +211,8 @@ int routes_foresee(struct conf *c, size_t *n)
 }
 
 /* What peers wait for is written to copies of them. */
-int routes_pending(const struct conf *c, size_t *n)
+int routes_pending(const struct conf *c, const struct footprint *have,
+		   size_t *n)
 {
 	struct conf copy = *c;
 	int ret;
@@ -181,7 +223,7 @@ int routes_pending(const struct conf *c, size_t *n)
 		return fail("out of memory");
 	if (c->n_peers)
 		memcpy(copy.peers, c->peers, c->n_peers * sizeof(*c->peers));
-	ret = routes_foresee(&copy, n);
+	ret = routes_foresee(&copy, have, n);
 	free(copy.peers);
 	return ret;
 }
@@ -248,7 +290,7 @@ static void print_half(FILE *out, char sign, enum change_kind kind,
 int routes_print_plan(FILE *out, struct conf *c)
 {
 	struct plan p;
-	int ret = plan_make(&p, c, c->ifindex);
+	int ret = plan_make(&p, c, c->ifindex, NULL);
 
 	for (size_t i = 0; !ret && i < p.n; i++) {
 		const struct change *h = &p.changes[i];

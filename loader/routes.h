@@ -8,6 +8,12 @@
 
 #include "netlink.h"
 
+/* What is on the host now, read once for those of the functions below that take
+ * it: with many peers, reading takes longer than all else. */
+struct footprint;
+int routes_read(uint32_t ifindex, struct footprint **out);
+void routes_free(struct footprint *have);
+
 /*
  * Makes what is ours on the host for c->ifindex equal to what c wants; only
  * differences are touched:
@@ -21,20 +27,22 @@
  * gets `waiting` with the reason, unless it waits already; that is no failure.
  * On failure what was changed is put back.
  */
-int routes_sync(struct conf *c);
+int routes_sync(struct conf *c, const struct footprint *have);
 
 /* First half of a sync for a change under traffic: removes only the routes of
- * prefixes that c no longer wants, so that none leads to no peer. */
-int routes_prune(struct conf *c);
+ * prefixes that c no longer wants, so that none leads to no peer; from have,
+ * too. */
+int routes_prune(struct conf *c, struct footprint *have);
 
 /* Removes everything of ours for ifindex, which may be gone. */
 int routes_clear(uint32_t ifindex);
 
 /* How many changes routes_sync() would make, without the routes that somebody
- * else has. */
-int routes_pending(const struct conf *c, size_t *n);
+ * else has. have NULL: it is read. */
+int routes_pending(const struct conf *c, const struct footprint *have,
+		   size_t *n);
 /* The same, and the peers that would have to wait are told. */
-int routes_foresee(struct conf *c, size_t *n);
+int routes_foresee(struct conf *c, const struct footprint *have, size_t *n);
 
 /* For --dry-run: one line a route, rule or address to be added ("+ ...") or
  * removed ("- ..."). */
@@ -51,7 +59,8 @@ struct exception {
  * multicast prefixes, endpoints, the addresses of the host; each only where an
  * allowed prefix of c holds it, and none that equals an allowed prefix. *out is
  * malloc()ed. */
-int routes_exceptions(const struct conf *c, struct exception **out, size_t *n);
+int routes_exceptions(const struct conf *c, const struct footprint *have,
+		      struct exception **out, size_t *n);
 
 /* The IPv4 broadcast addresses of the host's networks, sorted, none twice. *out
  * is malloc()ed. */

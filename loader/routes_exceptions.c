@@ -8,6 +8,7 @@
 #include "routes.h"
 
 #include "routes_want.h"
+#include "sort.h"
 
 struct set {
 	struct prefix *allowed; /* of all peers, sorted */
@@ -49,6 +50,8 @@ static bool is_exception(const struct set *s, const struct prefix *p)
 	if (is_allowed(s, p))
 		return false;
 	for (int len = p->len - 1; len >= 0; len--) {
+		if (!s->lengths[p->ip.family == 6][len])
+			continue;
 		prefix_shorten(&shorter, len);
 		if (is_allowed(s, &shorter))
 			return true;
@@ -92,7 +95,7 @@ static int collect_allowed(struct set *s, const struct conf *c)
 			s->lengths[a->ip.family == 6][a->len] = true;
 		}
 	}
-	qsort(s->allowed, s->n_allowed, sizeof(*s->allowed), compare_prefixes);
+	sort(s->allowed, s->n_allowed, sizeof(*s->allowed), compare_prefixes);
 	return OK;
 }
 
@@ -110,19 +113,14 @@ static bool is_host_route(const struct route *r, const struct conf *c)
 /* What the host reaches by a longer route than the allowed prefix: its own
  * subnet first of all, and networks behind devices on top of the interface
  * (VLAN, macvlan), whose packets pass it, too. */
-static int add_routes(struct set *s, const struct conf *c)
+static int add_routes(struct set *s, const struct conf *c,
+		      const struct footprint *have)
 {
-	struct route_filter unicast = {.type = RTN_UNICAST};
-	struct route *routes;
-	size_t i, n;
-	int ret = route_list(&unicast, &routes, &n);
+	int ret = OK;
 
-	if (ret)
-		return ret;
-	for (i = 0; !ret && i < n; i++)
-		if (is_host_route(&routes[i], c))
-			ret = add(s, &routes[i].dst, false);
-	free(routes);
+	for (size_t i = 0; !ret && i < have->n_others; i++)
+		if (is_host_route(&have->others[i], c))
+			ret = add(s, &have->others[i].dst, false);
 	return ret;
 }
 
@@ -140,12 +138,13 @@ static int add_own(struct set *s)
 	return ret;
 }
 
-static int collect(struct set *s, const struct conf *c)
+static int collect(struct set *s, const struct conf *c,
+		   const struct footprint *have)
 {
 	int ret = collect_allowed(s, c);
 
 	if (!ret)
-		ret = add_routes(s, c);
+		ret = add_routes(s, c, have);
 	if (!ret)
 		ret = add_own(s);
 	for (size_t i = 0; !ret && i < n_link_scope; i++)
@@ -168,10 +167,11 @@ static void sort_unique(struct set *s)
 	s->n = n;
 }
 
-int routes_exceptions(const struct conf *c, struct exception **out, size_t *n)
+int routes_exceptions(const struct conf *c, const struct footprint *have,
+		      struct exception **out, size_t *n)
 {
 	struct set s = {0};
-	int ret = collect(&s, c);
+	int ret = collect(&s, c, have);
 
 	free(s.allowed);
 	if (ret) {

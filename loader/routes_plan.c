@@ -9,7 +9,8 @@
 
 void plan_free(struct plan *p)
 {
-	footprint_free(&p->have);
+	if (!p->borrowed)
+		footprint_free(&p->have);
 	footprint_free(&p->want);
 	free(p->changes);
 }
@@ -26,20 +27,41 @@ static bool route_equal(const struct route *a, const struct route *b)
 	       ip_equal(&a->prefsrc, &b->prefsrc) && a->mtu == b->mtu;
 }
 
-static const void *find(const void *key, const void *array, size_t n,
-			size_t size, int (*compare)(const void *, const void *))
+typedef int comparison(const void *, const void *);
+
+/* Finds key in a sorted array, where the keys come in the same order: *at is
+ * where the last search has stopped, 0 at first. */
+static const void *find_next(const void *key, const void *array, size_t n,
+			     size_t size, comparison *compare, size_t *at)
 {
-	return n ? bsearch(key, array, n, size, compare) : NULL;
+	const char *a = array;
+
+	while (*at < n && compare(a + *at * size, key) < 0)
+		++*at;
+	return *at < n && !compare(a + *at * size, key) ? a + *at * size : NULL;
+}
+
+/* The same with keys in the reverse order; *at is n at first. */
+static bool is_before(const void *key, const void *array, size_t size,
+		      comparison *compare, size_t *at)
+{
+	const char *a = array;
+
+	while (*at && compare(a + (*at - 1) * size, key) > 0)
+		--*at;
+	return *at && !compare(a + (*at - 1) * size, key);
 }
 
 /* Longest prefix first. */
 static void new_routes(struct plan *p)
 {
+	size_t at = 0;
+
 	for (size_t i = 0; i < p->want.n_routes; i++) {
 		const struct route *new = &p->want.routes[i];
 		const struct route *old =
-			find(new, p->have.routes, p->have.n_routes,
-			     sizeof(*new), route_compare);
+			find_next(new, p->have.routes, p->have.n_routes,
+				  sizeof(*new), route_compare, &at);
 
 		if (!old || !route_equal(old, new))
 			change(p, CHANGE_ROUTE, old, new);
@@ -49,9 +71,11 @@ static void new_routes(struct plan *p)
 /* Shortest prefix first. */
 static void old_routes(struct plan *p)
 {
+	size_t at = p->want.n_routes;
+
 	for (size_t i = p->have.n_routes; i-- > 0;)
-		if (!find(&p->have.routes[i], p->want.routes, p->want.n_routes,
-			  sizeof(*p->want.routes), route_compare))
+		if (!is_before(&p->have.routes[i], p->want.routes,
+			       sizeof(*p->want.routes), route_compare, &at))
 			change(p, CHANGE_ROUTE, &p->have.routes[i], NULL);
 }
 
@@ -63,11 +87,13 @@ static bool neigh_equal(const struct neigh *a, const struct neigh *b)
 
 static void new_neighs(struct plan *p)
 {
+	size_t at = 0;
+
 	for (size_t i = 0; i < p->want.n_neighs; i++) {
 		const struct neigh *new = &p->want.neighs[i];
 		const struct neigh *old =
-			find(new, p->have.neighs, p->have.n_neighs,
-			     sizeof(*new), neigh_compare);
+			find_next(new, p->have.neighs, p->have.n_neighs,
+				  sizeof(*new), neigh_compare, &at);
 
 		if (new->protocol == RTPROT_TUNLOAD &&
 		    (!old || !neigh_equal(old, new)))
@@ -77,12 +103,14 @@ static void new_neighs(struct plan *p)
 
 static void old_neighs(struct plan *p)
 {
+	size_t at = 0;
+
 	for (size_t i = 0; i < p->have.n_neighs; i++) {
 		const struct neigh *old = &p->have.neighs[i];
 
 		if ((p->everything || old->protocol == RTPROT_TUNLOAD) &&
-		    !find(old, p->want.neighs, p->want.n_neighs, sizeof(*old),
-			  neigh_compare))
+		    !find_next(old, p->want.neighs, p->want.n_neighs,
+			       sizeof(*old), neigh_compare, &at))
 			change(p, CHANGE_NEIGH, old, NULL);
 	}
 }
@@ -196,10 +224,17 @@ int plan_diff(struct plan *p)
 	return OK;
 }
 
-int plan_make(struct plan *p, struct conf *c, uint32_t ifindex)
+int plan_make(struct plan *p, struct conf *c, uint32_t ifindex,
+	      const struct footprint *have)
 {
+	int ret = OK;
+
 	*p = (struct plan){.ifindex = ifindex, .everything = !c};
-	return footprint_read(ifindex, &p->have) ?:
-	       footprint_want(c, &p->have, &p->want) ?:
-	       plan_diff(p);
+	if (have) {
+		p->have = *have;
+		p->borrowed = true;
+	} else {
+		ret = footprint_read(ifindex, &p->have);
+	}
+	return ret ?: footprint_want(c, &p->have, &p->want) ?: plan_diff(p);
 }

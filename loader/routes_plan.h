@@ -17,6 +17,7 @@ struct change {
 struct plan {
 	uint32_t ifindex;
 	bool everything; /* neighbours that the kernel learnt go, too */
+	bool borrowed;	 /* have is somebody else's to free */
 	struct footprint have, want;
 	struct change *changes; /* in the order in which to make them */
 	size_t n;
@@ -24,9 +25,10 @@ struct plan {
 	bool old_addrs; /* ... to be removed */
 };
 
-/* For what c wants, or, for NULL, for nothing of ifindex. plan_free() also on
- * failure. */
-int plan_make(struct plan *p, struct conf *c, uint32_t ifindex);
+/* For what c wants, or, for NULL, for nothing of ifindex. have: what is there,
+ * or NULL: it is read. plan_free() also on failure. */
+int plan_make(struct plan *p, struct conf *c, uint32_t ifindex,
+	      const struct footprint *have);
 void plan_free(struct plan *p);
 
 /* Compares have with want, both filled in. */

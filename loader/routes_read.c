@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "routes_want.h"
+#include "sort.h"
 
 const struct ip old_placeholder = {
 	6,
@@ -18,6 +19,7 @@ void footprint_free(struct footprint *f)
 	free(f->neighs);
 	free(f->addrs);
 	free(f->records);
+	free(f->others);
 	free(f->sources6);
 	*f = (struct footprint){0};
 }
@@ -28,30 +30,37 @@ static bool is_record(const struct route *r)
 	return r->type == RTN_THROW && r->table > TABLE_BASE;
 }
 
-static int read_routes(uint32_t ifindex, struct footprint *f)
+static int append(struct route **to, size_t *n, const struct route *r)
 {
-	struct route_filter ours = {.protocol = RTPROT_TUNLOAD};
+	if (!nl_grow((void **)to, *n, sizeof(*r)))
+		return fail("out of memory");
+	(*to)[(*n)++] = *r;
+	return OK;
+}
+
+/* Routes that were neither made for this interface nor are a record are left
+ * to the others. */
+static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
+{
+	struct route_filter which = {.protocol = others ? 0 : RTPROT_TUNLOAD};
 	size_t i, n, kept = 0;
+	int ret = route_list(&which, &f->routes, &n);
 
-	if (route_list(&ours, &f->routes, &n))
-		return FAILED;
-	for (i = 0; i < n; i++) {
+	for (i = 0; !ret && i < n; i++) {
 		const struct route *r = &f->routes[i];
+		bool ours = r->protocol == RTPROT_TUNLOAD;
 
-		if (is_record(r) ? r->table == TABLE_BASE + ifindex
-				 : r->oif == ifindex) {
+		if (ours && (is_record(r) ? r->table == TABLE_BASE + ifindex
+					  : r->oif == ifindex))
 			f->routes[kept++] = *r;
-		} else if (is_record(r)) {
-			if (!nl_grow((void **)&f->records, f->n_records,
-				     sizeof(*r)))
-				return fail("out of memory");
-			f->records[f->n_records++] = *r;
-		}
+		else if (ours && is_record(r))
+			ret = append(&f->records, &f->n_records, r);
+		else if (r->type == RTN_UNICAST && others)
+			ret = append(&f->others, &f->n_others, r);
 	}
 	f->n_routes = kept;
-	if (kept)
-		qsort(f->routes, kept, sizeof(*f->routes), route_compare);
-	return OK;
+	sort(f->routes, kept, sizeof(*f->routes), route_compare);
+	return ret;
 }
 
 /* Those of gateways, whoever made them: the kernel's own, learnt from what
@@ -73,9 +82,7 @@ static int read_neighs(uint32_t ifindex, struct footprint *f)
 	for (i = 0; i < n; i++)
 		if (is_gateway(&f->neighs[i]))
 			f->neighs[f->n_neighs++] = f->neighs[i];
-	if (f->n_neighs)
-		qsort(f->neighs, f->n_neighs, sizeof(*f->neighs),
-		      neigh_compare);
+	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
 	return OK;
 }
 
@@ -103,11 +110,21 @@ static int read_addrs(uint32_t ifindex, struct footprint *f)
 	return OK;
 }
 
-int footprint_read(uint32_t ifindex, struct footprint *out)
+static int read_all(uint32_t ifindex, struct footprint *out, bool others)
 {
 	*out = (struct footprint){0};
 	return read_addrs(ifindex, out)	   ?:
 	       read_neighs(ifindex, out)   ?:
 	       rule_list(&out->rules, &out->n_rules) ?:
-	       read_routes(ifindex, out);
+	       read_routes(ifindex, out, others);
+}
+
+int footprint_read(uint32_t ifindex, struct footprint *out)
+{
+	return read_all(ifindex, out, false);
+}
+
+int footprint_read_all(uint32_t ifindex, struct footprint *out)
+{
+	return read_all(ifindex, out, true);
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "routes_want.h"
+#include "sort.h"
 
 #include "conf_set.h"
 
@@ -164,23 +165,26 @@ __attribute__((format(printf, 2, 3))) static void wait_for(struct peer *p,
 static bool impossible(struct wish *w, struct peer *p,
 		       const struct prefix *prefix, bool own_table)
 {
+	bool no_ipv6 = prefix->ip.family == 6 && w->link.no_ipv6;
+	bool no_rules =
+		own_table && w->c->table && w->c->table != RT_TABLE_MAIN;
 	char text[PREFIX_STRLEN];
 
+	if (!no_ipv6 && !no_rules)
+		return false;
 	prefix_str(prefix, text);
-	if (prefix->ip.family == 6 && w->link.no_ipv6)
+	if (no_ipv6)
 		wait_for(p,
 			 "IPv6 is disabled on %s, but \"%s\" is in "
 			 "allowed-ips: write 0 to "
 			 "/proc/sys/net/ipv6/conf/%s/disable_ipv6",
 			 w->c->ifname, text, w->c->ifname);
-	else if (own_table && w->c->table && w->c->table != RT_TABLE_MAIN)
+	else
 		wait_for(p,
 			 "\"%s\" in allowed-ips holds an endpoint or is a "
 			 "default route, which needs policy rules, and %s is "
 			 "in a VRF: allow smaller prefixes, or use routes = no",
 			 text, w->c->ifname);
-	else
-		return false;
 	return true;
 }
 
@@ -309,8 +313,7 @@ static size_t sort_unique(void *array, size_t n, size_t size,
 	char *a = array;
 	size_t i, m = 0;
 
-	if (n)
-		qsort(a, n, size, compare);
+	sort(a, n, size, compare);
 	for (i = 0; i < n; i++)
 		if (!m || compare(a + (m - 1) * size, a + i * size))
 			memmove(a + m++ * size, a + i * size, size);
@@ -326,7 +329,7 @@ static int collect_endpoints(struct wish *w)
 		if (w->c->peers[i].endpoint.family)
 			w->endpoints[w->n_endpoints++] =
 				w->c->peers[i].endpoint;
-	qsort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), compare_ips);
+	sort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), compare_ips);
 	return OK;
 }
 

@@ -23,6 +23,10 @@ struct footprint {
 	 * what rules they need. */
 	struct route *records;
 	size_t n_records;
+	/* Not ours; filled in by footprint_read_all(), for the exceptions. */
+	struct route *others;
+	size_t n_others;
+	bool settled; /* routes_prune() has found it as it should be */
 	/* The IPv6 addresses of this host that can be sources: a route must
 	 * not name another one. */
 	struct ip *sources6;
@@ -33,6 +37,8 @@ void footprint_free(struct footprint *f);
 
 /* What is there. footprint_free() also on failure. */
 int footprint_read(uint32_t ifindex, struct footprint *out);
+/* The same, and the routes of others. */
+int footprint_read_all(uint32_t ifindex, struct footprint *out);
 
 /*
  * What c wants; for NULL, nothing. The rules are shared by

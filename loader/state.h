@@ -44,6 +44,8 @@ struct peer *peer_by_id(const struct conf *c, uint32_t id);
 
 /* The same with maps_open() before and maps_close() after it. */
 int state_running(const char *ifname, struct conf *out);
+/* The same without the prefixes, which take the longest to read. */
+int state_running_peers(const char *ifname, struct conf *out);
 
 /* What the data plane must know of the host. */
 struct host_facts {
@@ -63,6 +65,10 @@ struct host_facts {
  */
 int state_apply(const struct maps *m, struct conf *c,
 		const struct host_facts *facts);
+/* The same for one peer, of which neither id nor prefixes change; was is how it
+ * runs. */
+int state_apply_peer(const struct maps *m, const struct peer *was,
+		     const struct peer *p);
 /* Fills in the ids of c as state_apply() would. */
 int state_give_ids(const struct maps *m, struct conf *c);
 /* *any: state_apply() would change something. Fills in the ids of c. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* struct conf -> maps, differences only. */
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <string.h>
 
 #include "state_map.h"
@@ -51,11 +52,12 @@ static bool lacks(const struct table *a, const struct table *b,
 		  table_filter *is)
 {
 	const void *value;
+	size_t at = 0;
 
 	for (size_t i = 0; i < a->n; i++) {
 		if (is && !is(table_value(a, i)))
 			continue;
-		value = table_find(b, table_key(a, i));
+		value = table_next(b, table_key(a, i), &at);
 		if (!value || memcmp(value, table_value(a, i), a->value))
 			return true;
 	}
@@ -184,7 +186,7 @@ static int compare(const struct maps *m, struct conf *c,
 	if (c->n_peers > TL_MAX_PEERS)
 		return fail("%s: %zu peers; there can be %u", c->ifname,
 			    c->n_peers, TL_MAX_PEERS);
-	ret = state_tables_read(now);
+	ret = state_tables_read(now, STATE_COUNT);
 	if (!ret)
 		ret = state_ids(c, &now->t[STATE_PEERS]);
 	return ret ?: state_want(want, now, c, facts);
@@ -202,6 +204,49 @@ int state_apply(const struct maps *m, struct conf *c,
 	}
 	if (!ret)
 		ret = write_settings(m, c);
+	state_tables_free(&now);
+	state_tables_free(&want);
+	return ret;
+}
+
+static int change_peer(const struct maps *m, const struct state_tables *now,
+		       const struct state_tables *want)
+{
+	const struct tl_peer *is = table_value(&now->t[STATE_PEERS], 0);
+	const struct tl_peer *to = table_value(&want->t[STATE_PEERS], 0);
+	uint32_t id;
+	int ret = OK;
+
+	memcpy(&id, table_key(&now->t[STATE_PEERS], 0), sizeof(id));
+	for (int i = STATE_PEERS; !ret && i <= STATE_ENDPOINTS; i++)
+		ret = table_put(&now->t[i], &want->t[i], NULL);
+	for (int i = STATE_ENDPOINTS; !ret && i >= STATE_PEERS; i--)
+		ret = table_prune(&now->t[i], &want->t[i], NULL);
+	if (!ret && !same_path(is, to))
+		drop_stats(m, id);
+	return ret;
+}
+
+int state_apply_peer(const struct maps *m, const struct peer *was,
+		     const struct peer *p)
+{
+	struct state_tables now, want;
+	struct tl_peer value;
+	int ret;
+
+	if (bpf_map_lookup_elem(m->peers, &p->id, &value))
+		return fail("cannot read the map \"peers\": %s",
+			    strerror(errno));
+	state_tables_init(&now, m);
+	state_tables_init(&want, m);
+	ret = state_want_peer(&now, was, &now.t[STATE_PEERS]);
+	if (!ret) {
+		memcpy(table_value(&now.t[STATE_PEERS], 0), &value,
+		       sizeof(value));
+		ret = state_want_peer(&want, p, &now.t[STATE_PEERS]);
+	}
+	if (!ret)
+		ret = change_peer(m, &now, &want);
 	state_tables_free(&now);
 	state_tables_free(&want);
 	return ret;

@@ -15,6 +15,7 @@ enum state_map {
 	STATE_ENDPOINTS,
 	STATE_BROADCASTS,
 	STATE_SHARED,
+	STATE_PREFIXES = STATE_SHARED, /* those of prefixes begin */
 	STATE_PREFIXES4,
 	STATE_PREFIXES6,
 	STATE_COUNT,
@@ -25,12 +26,17 @@ struct state_tables {
 };
 
 void state_tables_init(struct state_tables *s, const struct maps *m);
-int state_tables_read(struct state_tables *s);
+/* The first n of them. */
+int state_tables_read(struct state_tables *s, int n);
 void state_tables_free(struct state_tables *s);
 
 /* Fills in the ids of c: a peer keeps the id that it has in the table of peers
  * under its name, a new one gets one above all, or the lowest that is free. */
 int state_ids(struct conf *c, const struct table *peers);
+/* Adds the rows of one peer, without its prefixes; peers is what the map holds.
+ */
+int state_want_peer(struct state_tables *want, const struct peer *p,
+		    const struct table *peers);
 /* The tables that c wants, sorted; now is what the maps hold. */
 int state_want(struct state_tables *want, const struct state_tables *now,
 	       const struct conf *c, const struct host_facts *facts);

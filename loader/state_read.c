@@ -327,22 +327,24 @@ static bool any_orphan(const struct table *prefixes, const struct table *peers)
 
 /* Who reads without the lock may meet a change half way: a peer that came
  * behind the reader, with its prefixes still before him. Then once more. */
-static int read_tables(struct state_tables *s, const struct maps *m)
+static int read_tables(struct state_tables *s, const struct maps *m, int n)
 {
 	const struct table *peers = &s->t[STATE_PEERS];
 	int ret;
 
 	state_tables_init(s, m);
-	ret = state_tables_read(s);
+	ret = state_tables_read(s, n);
 	if (ret || (!any_orphan(&s->t[STATE_PREFIXES4], peers) &&
 		    !any_orphan(&s->t[STATE_PREFIXES6], peers)))
 		return ret;
 	state_tables_free(s);
 	state_tables_init(s, m);
-	return state_tables_read(s);
+	return state_tables_read(s, n);
 }
 
-int state_read(const struct maps *m, const char *ifname, struct conf *out)
+/* From the first n tables. */
+static int read_state(const struct maps *m, const char *ifname, int n,
+		      struct conf *out)
 {
 	struct tl_interface iface = {0};
 	struct link_info link;
@@ -355,7 +357,7 @@ int state_read(const struct maps *m, const char *ifname, struct conf *out)
 	if (ret)
 		return ret;
 	out->table = link.table;
-	ret = read_tables(&s, m);
+	ret = read_tables(&s, m, n);
 	if (!ret) {
 		read_settings(out, &iface);
 		ret = read_all(out, &s);
@@ -366,14 +368,29 @@ int state_read(const struct maps *m, const char *ifname, struct conf *out)
 	return ret;
 }
 
-int state_running(const char *ifname, struct conf *out)
+int state_read(const struct maps *m, const char *ifname, struct conf *out)
+{
+	return read_state(m, ifname, STATE_COUNT, out);
+}
+
+static int read_running(const char *ifname, int n, struct conf *out)
 {
 	struct maps m;
 	int ret = maps_open(&m, ifname);
 
 	if (ret)
 		return ret;
-	ret = state_read(&m, ifname, out);
+	ret = read_state(&m, ifname, n, out);
 	maps_close(&m);
 	return ret;
+}
+
+int state_running(const char *ifname, struct conf *out)
+{
+	return read_running(ifname, STATE_COUNT, out);
+}
+
+int state_running_peers(const char *ifname, struct conf *out)
+{
+	return read_running(ifname, STATE_PREFIXES, out);
 }

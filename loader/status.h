@@ -21,6 +21,7 @@ struct snapshot {
 	struct host host;	     /* the interface and its addresses */
 	struct if_addr *own;	     /* addresses of the host */
 	size_t n_own;
+	struct next_hop *last_hop;
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 };
 

@@ -125,8 +125,8 @@ static void state_hint(const struct sink *out, const struct peer *p)
 		    "local %s is no address of %s now, so nothing is sent: run "
 		    "`tunload reload %s`",
 		    ip_str(&p->local, ip), s->conf.ifname, s->conf.ifname);
-	else if (next_hop_fault(&p->endpoint, &p->local, s->conf.ifindex, fault,
-				sizeof(fault)))
+	else if (next_hop_fault(&p->endpoint, &p->local, s->conf.ifname,
+				s->last_hop, fault, sizeof(fault)))
 		say(out, "%s", fault);
 	if (p->mtu + outer > s->host.link.mtu)
 		say(out,

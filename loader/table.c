@@ -54,13 +54,23 @@ static int compare(const void *a, const void *b, void *table)
 	return memcmp(a, b, ((const struct table *)table)->key);
 }
 
+/* Often so: it is the order of a trie whose prefixes have one length. */
+static bool is_sorted(const struct table *t)
+{
+	for (size_t i = 1; i < t->n; i++)
+		if (memcmp(table_key(t, i - 1), table_key(t, i), t->key) > 0)
+			return false;
+	return true;
+}
+
 void table_sort(struct table *t)
 {
 	size_t size = table_row(t), n = 0;
 
 	if (!t->n)
 		return;
-	qsort_r(t->rows, t->n, size, compare, t);
+	if (!is_sorted(t))
+		qsort_r(t->rows, t->n, size, compare, t);
 	for (size_t i = 1; i < t->n; i++) {
 		if (compare(table_key(t, n), table_key(t, i), t))
 			memmove(table_key(t, ++n), table_key(t, i), size);
@@ -140,51 +150,92 @@ int table_read(struct table *t)
 	return ret;
 }
 
-static bool same(const struct table *now, const struct table *want, size_t i)
+const void *table_next(const struct table *t, const void *key, size_t *at)
 {
-	const void *value = table_find(now, table_key(want, i));
+	int order = -1;
 
-	return value && !memcmp(value, table_value(want, i), want->value);
+	while (*at < t->n && (order = memcmp(table_key(t, *at), key,
+					     t->key)) < 0)
+		++*at;
+	return *at < t->n && !order ? table_value(t, *at) : NULL;
 }
+
+/* Rows that are to be written together. */
+struct batch {
+	const struct table *t; /* of such rows */
+	uint8_t *keys, *values;
+	uint32_t n;
+};
 
 /* The memory behind the maps is refilled in the background: whoever adds rows
  * faster than that meets ENOMEM, and waits. */
-static int update(const struct table *t, size_t i)
+static int flush(struct batch *b)
 {
 	const struct timespec ms = {.tv_nsec = 1000000};
+	uint32_t done = 0, n;
 	int tries = 0;
 
-	while (bpf_map_update_elem(t->fd, table_key(t, i), table_value(t, i),
-				   BPF_ANY)) {
+	while (done < b->n) {
+		n = b->n - done;
+		if (!bpf_map_update_batch(b->t->fd, b->keys + done * b->t->key,
+					  b->values + done * b->t->value, &n,
+					  NULL))
+			break;
 		if (errno != ENOMEM || ++tries > MEMORY_MS)
-			return failed(t, "write", errno);
+			return failed(b->t, "write", errno);
+		done += n;
 		nanosleep(&ms, NULL);
 	}
+	b->n = 0;
 	return OK;
+}
+
+static int update(struct batch *b, size_t i)
+{
+	if (!b->keys)
+		b->keys = calloc(BATCH, b->t->key);
+	if (!b->values)
+		b->values = calloc(BATCH, b->t->value);
+	if (!b->keys || !b->values)
+		return fail("out of memory");
+	memcpy(b->keys + b->n * b->t->key, table_key(b->t, i), b->t->key);
+	memcpy(b->values + b->n * b->t->value, table_value(b->t, i),
+	       b->t->value);
+	return ++b->n < BATCH ? OK : flush(b);
 }
 
 int table_put(const struct table *now, const struct table *want,
 	      table_filter *which)
 {
-	for (size_t i = 0; i < want->n; i++) {
-		if ((which && !which(table_value(want, i))) ||
-		    same(now, want, i))
+	struct batch b = {.t = want};
+	const void *value;
+	int ret = OK;
+	size_t at = 0;
+
+	for (size_t i = 0; !ret && i < want->n; i++) {
+		if (which && !which(table_value(want, i)))
 			continue;
-		if (update(want, i))
-			return FAILED;
+		value = table_next(now, table_key(want, i), &at);
+		if (!value || memcmp(value, table_value(want, i), want->value))
+			ret = update(&b, i);
 	}
-	return OK;
+	if (!ret)
+		ret = flush(&b);
+	free(b.keys);
+	free(b.values);
+	return ret;
 }
 
 int table_prune(const struct table *now, const struct table *want,
 		table_filter *which)
 {
+	size_t at = 0;
 	const void *key;
 
 	for (size_t i = 0; i < now->n; i++) {
 		key = table_key(now, i);
 		if ((which && !which(table_value(now, i))) ||
-		    table_find(want, key))
+		    table_next(want, key, &at))
 			continue;
 		if (bpf_map_delete_elem(now->fd, key) && errno != ENOENT)
 			return failed(now, "write", errno);

@@ -44,6 +44,9 @@ int table_add(struct table *t, const void *key, const void *value);
 void table_sort(struct table *t);
 /* The value of that key in a sorted table, or NULL. */
 void *table_find(const struct table *t, const void *key);
+/* The same where keys come in the table's order; *at: where the last one was, 0
+ * at first. */
+const void *table_next(const struct table *t, const void *key, size_t *at);
 
 /* Which rows a pass is about; NULL for all. */
 typedef bool table_filter(const void *value);

@@ -132,10 +132,12 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b)
 
 bool prefix_contains(const struct prefix *p, const struct ip *ip)
 {
-	struct ip network = *ip;
+	unsigned int bytes = p->len / 8, bits = p->len % 8;
 
-	clear_host_bits(&network, p->len);
-	return ip_equal(&network, &p->ip);
+	return p->ip.family == ip->family &&
+	       !memcmp(p->ip.addr, ip->addr, bytes) &&
+	       (!bits ||
+		!((p->ip.addr[bytes] ^ ip->addr[bytes]) >> (8 - bits)));
 }
 
 bool prefix_within(const struct prefix *inner, const struct prefix *outer)

@@ -189,7 +189,8 @@ class World:
             maps["broadcasts"].update(addr, addr)
         self.write_next_hops(maps["next_hops"])
         iface = TlInterface(layout=3, ifindex=IFINDEX, name=b"test0",
-                            flags=self.flags & ~NO_GUARD, mode=1, path_mtu=1500,
+                            flags=self.flags & ~NO_GUARD, mode=1,
+                            path_mtu=1500,
                             monitor_until_ns=2 ** 63 if listen else 0,
                             no_guard_until_ns=2 ** 63
                             if self.flags & NO_GUARD else 0)

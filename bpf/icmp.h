@@ -58,14 +58,15 @@ static __always_inline bool is_our_ip4(const struct iphdr *outer)
 }
 
 /* May the peer have got what went to that address? Once for each family: the
- * verifier of Linux 6.1 does not see that a family and a pointer go together. */
+ * verifier of Linux 6.1 does not see that a family and a pointer go together.
+ */
 static __always_inline bool goes_to(const __u8 family, const void *dst,
 				    __u32 peer)
 {
 	const struct tl_prefix *prefix = find_prefix(family, dst);
 
-	return prefix && (prefix->peer == peer ||
-			  is_shared(prefix, family, dst, peer));
+	return prefix &&
+	       (prefix->peer == peer || is_shared(prefix, family, dst, peer));
 }
 
 /*

@@ -3,9 +3,9 @@
  * Fragments of an inner IPv4 packet that is larger than the peer's MTU and may
  * be fragmented (RFC 791 3.2). Nobody fragments behind this hook, and outer
  * fragments would have to be put together before the other end can decapsulate
- * them (RFC 2003 5.1), so the inner packet is cut: tc_egress sends copies of it
- * to itself, each with a mark which piece it is to be (own.h), and every copy
- * cuts itself and goes into the tunnel like any other packet.
+ * them (RFC 2003 5.1), so the inner packet is cut: tc_egress sends it and
+ * copies of it to itself, each with a mark which piece it is to be (own.h), and
+ * each cuts itself and goes into the tunnel like any other packet.
  */
 #ifndef TUNLOAD_FRAGMENT_H
 #define TUNLOAD_FRAGMENT_H
@@ -24,8 +24,10 @@ static __always_inline __u32 fragment_len(__u32 mtu)
 	return (mtu - IP4_HLEN) & ~7U;
 }
 
-/* Sends the pieces of an inner packet without IP options; the packet itself is
- * to be dropped then. len: payload bytes; piece: of each fragment. */
+/* Sends the pieces of an inner packet without IP options, but for the last one,
+ * which the packet itself is marked to become when it is redirected to here: to
+ * drop it would tell the kernel to send no more of a datagram's fragments. len:
+ * payload bytes; piece: of each fragment. Returns 0, or -1. */
 __attribute__((noinline)) int send_fragments(struct __sk_buff *skb, __u32 len,
 					     __u32 piece, __u32 peer)
 {
@@ -33,12 +35,15 @@ __attribute__((noinline)) int send_fragments(struct __sk_buff *skb, __u32 len,
 
 	if (!piece || len > 0xffff)
 		return -1;
-	for (int i = 0; i < FRAGMENTS_MOST && at < len; i++, at += piece) {
+	for (int i = 0; i < FRAGMENTS_MOST; i++, at += piece) {
 		own_set(skb, OWN_FRAGMENT, at << 16 | piece, peer);
+		if (at + piece >= len)
+			return 0;
 		if (bpf_clone_redirect(skb, skb->ifindex, 0))
 			break;
 	}
-	return at < len ? -1 : 0;
+	own_take(skb);
+	return -1;
 }
 
 /* Takes n bytes, a multiple of eight, from behind the IP header. */

@@ -373,6 +373,8 @@ static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 					    : answer6(skb, tx.mtu);
 	if (verdict == TL_tx_tunnelled)
 		return next_hop_ask(skb, TL_PEER_NONE);
+	if (verdict == TL_tx_fragmented)
+		return bpf_redirect(skb->ifindex, 0);
 	if (verdict != TL_tx_encap)
 		return TC_ACT_SHOT;
 	return hop ? TC_ACT_UNSPEC : next_hop_ask(skb, peer);

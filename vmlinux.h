@@ -210,7 +210,6 @@ struct inet6_dev {
 };
 
 struct net_device {
-	int ifindex;
 	struct in_device *ip_ptr;
 	struct inet6_dev *ip6_ptr;
 };

@@ -95,9 +95,9 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 		dst = &ip6->daddr;
 		prefix = find_prefix(6, dst);
 	}
-	return prefix && (prefix->peer == peer ||
-			  is_shared(prefix, inner_family(quoted->proto), dst,
-				    peer));
+	return prefix &&
+	       (prefix->peer == peer ||
+		is_shared(prefix, inner_family(quoted->proto), dst, peer));
 }
 
 /* The peer's MTU: what was learnt from ICMP, while that holds. */

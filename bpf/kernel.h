@@ -43,6 +43,7 @@ static __always_inline bool looks_foreign(struct __sk_buff *skb)
 static __always_inline bool is_routed_here(struct __sk_buff *skb)
 {
 	struct sk_buff *kernel = (struct sk_buff *)skb;
+	struct net_device *here = NULL, *there = NULL;
 	struct dst_entry *dst;
 	unsigned long ref = 0;
 
@@ -50,7 +51,12 @@ static __always_inline bool is_routed_here(struct __sk_buff *skb)
 		return !looks_foreign(skb);
 	bpf_core_read(&ref, sizeof(ref), &kernel->_skb_refdst);
 	dst = (struct dst_entry *)(ref & DST_POINTER_MASK);
-	return dst && (__u32)BPF_CORE_READ(dst, dev, ifindex) == skb->ifindex;
+	if (!dst)
+		return false;
+	/* Not by its index: another network namespace may have the same one. */
+	bpf_core_read(&there, sizeof(there), &dst->dev);
+	bpf_core_read(&here, sizeof(here), &kernel->dev);
+	return here == there;
 }
 
 /* Interfaces with more addresses than that are not searched to their end: then

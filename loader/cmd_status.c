@@ -49,8 +49,7 @@ static int read_host(struct snapshot *s)
 		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
 	if (!ret)
 		ret = addr_list(0, &s->own, &s->n_own);
-	if (!ret && s->host.link.up &&
-	    routes_pending(&s->conf, NULL, &s->changes_pending))
+	if (!ret && routes_pending(&s->conf, NULL, &s->changes_pending))
 		s->changes_pending = 0;
 	return ret;
 }

@@ -72,7 +72,8 @@ int rule_list(struct rule **out, size_t *n)
 	return OK;
 }
 
-/* Without NLM_F_EXCL an equal rule is no error: see rules() of routes_plan.c. */
+/* Without NLM_F_EXCL an equal rule is no error: see rules() of routes_plan.c.
+ */
 void rule_put(union nl_request *r, uint16_t type, const struct rule *rule)
 {
 	uint16_t flags = type == RTM_NEWRULE ? NLM_F_CREATE : 0;

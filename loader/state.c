@@ -14,9 +14,10 @@
 	}
 
 const struct map_pin map_pins[MAP_COUNT] = {
-	PIN(peers),	PIN(endpoints),	 PIN(prefixes4),  PIN(prefixes6),
-	PIN(shared),	PIN(broadcasts), PIN(peer_stats), PIN(verdicts),
-	PIN(interface), PIN(hostnames),	 PIN(waiting),	  PIN(events),
+	PIN(peers),    PIN(endpoints),	PIN(prefixes4), PIN(prefixes6),
+	PIN(shared),   PIN(broadcasts), PIN(next_hops), PIN(peer_stats),
+	PIN(verdicts), PIN(interface),	PIN(hostnames), PIN(waiting),
+	PIN(events),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)

@@ -10,7 +10,8 @@
 
 /* File descriptors of the maps, by the names of their pins. */
 struct maps {
-	int peers, endpoints, prefixes4, prefixes6, shared, broadcasts;
+	int peers, endpoints, prefixes4, prefixes6, shared, broadcasts,
+		next_hops;
 	int peer_stats, verdicts, interface, hostnames, waiting, events;
 };
 

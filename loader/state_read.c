@@ -259,21 +259,6 @@ static int read_prefixes(struct conf *c, const struct table *t, uint8_t family)
 	return ret;
 }
 
-/* A row of `shared` as a key of prefixes4 or prefixes6. */
-static uint8_t shared_prefix(const struct tl_shared *key,
-			     const struct tl_shared_len *v,
-			     struct tl_prefix6 *out)
-{
-	bool four = key->prefixlen == 32 + 96 + v->prefixlen;
-
-	*out = (struct tl_prefix6){.prefixlen = v->prefixlen};
-	if (four)
-		memcpy(out->addr, key->addr + 12, 4);
-	else
-		memcpy(out->addr, key->addr, 16);
-	return four ? 4 : 6;
-}
-
 static int read_shared(struct conf *c, const struct table *t)
 {
 	int ret = OK;
@@ -281,14 +266,13 @@ static int read_shared(struct conf *c, const struct table *t)
 	for (size_t i = 0; !ret && i < t->n; i++) {
 		const struct tl_shared *key = table_key(t, i);
 		const uint8_t *id = key->peer;
-		struct tl_prefix6 as_key;
+		struct tl_prefix6 as_key = {.prefixlen = key->prefixlen - 32};
 		struct prefix prefix;
-		uint8_t family = shared_prefix(key, table_value(t, i), &as_key);
 		struct peer *p =
-			peer_by_id(c, (uint32_t)id[0] << 24 | id[1] << 16 |
-					      id[2] << 8 | id[3]);
+			peer_by_id(c, id[0] << 16 | id[1] << 8 | id[2]);
 
-		if (p && key_prefix(family, &as_key, &prefix))
+		memcpy(as_key.addr, key->addr, sizeof(as_key.addr));
+		if (p && key_prefix(key->family, &as_key, &prefix))
 			ret = allow(p, &prefix);
 		else
 			warn("map \"shared\": a row has %s: left out",

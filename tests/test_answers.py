@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """ICMP errors to inner sources: how many go back (RFC 1812 4.3.2.8, RFC 4443
 2.4 f): so many in a window on each CPU, no more, and then again; and what the
-least MTU is that they announce; that they get in. What they look like is in packets/egress.py.
-Events are limited in the same way."""
+least MTU is that they announce; that they get in. What they look like is in
+packets/egress.py. Events are limited in the same way. What the programs send
+round through the kernel and know again by their secret."""
 import struct
 import time
 
 import pytest
+from scapy.layers.inet import IP, fragment
 
 from packets import bpf, case, egress, wire
 from packets.runner import (TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC,
                             Runner)
-from packets.world import TlInterface
+from packets.world import TlInterface, TlNextHop
 
-MARK_ANSWER = 0x74756e6c
 EVENTS, ICMP = 0, 1  # TL_LIMIT_*
 WINDOW, MOST = 100_000_000, 100  # TL_LIMIT_WINDOW_NS, TL_LIMIT_A_WINDOW
 
@@ -29,7 +30,8 @@ def action(runner, kind, age, sent):
     """What becomes of a packet that is too big when a window began `age` ns
     ago in which `sent` have been sent; again while the machine dawdles."""
     runner.enter(case.MAIN)
-    packet = wire.eth(wire.exactly(6, case.US[6], case.net(4, 6), 1481))
+    packet = wire.eth(wire.exactly(6, case.US[6], case.net(4, 6), 1481),
+                      to=case.PEER[4].mac)
     while True:
         now = time.monotonic_ns()
         runner.maps["limits"].update(struct.pack("I", kind),
@@ -91,11 +93,11 @@ def test_no_events_for_a_monitor_that_is_gone(runner):
     assert events(runner, 0, 0, until=-1) == 0
 
 
-def answer(runner, packet):
+def answer(runner, packet, peer):
     """The frame that goes back for a packet to one of egress.VARIANTS."""
     runner.enter(egress.VARIANTS)
     runner.maps["limits"].update(struct.pack("I", ICMP), bytes(16))
-    result, out, _ = runner.quick("tc_egress", wire.eth(packet))
+    result, out, _ = runner.quick("tc_egress", wire.eth(packet, to=peer.mac))
     assert result == TC_ACT_REDIRECT
     return out
 
@@ -106,17 +108,175 @@ def test_least_mtu_of_ipv6(runner, outer):
     peer, dst = egress.VARIANT_PEERS[outer, 64, 576]
     assert peer.mtu < 1280
     packet = wire.exactly(6, case.US[6], dst[6], 1281)
-    out = answer(runner, packet)
-    wire.check_too_big(out, packet, 1280)
+    out = answer(runner, packet, peer)
+    wire.check_too_big(out, packet, 1280, peer.mac)
+
+
+# enum own_kind of bpf/own.h.
+SENT, FRAGMENT, ANSWER = 1, 2, 3
+SECRET = 0x0123456789abcdef
+
+
+@pytest.fixture(name="knowing", scope="module")
+def _knowing():
+    """With a secret, like programs that the loader has loaded."""
+    runner = Runner(own_secret=SECRET)
+    yield runner
+    runner.close()
+
+
+def marked(kind, secret=SECRET, data=0, peer=0, mark=0):
+    """An skb that one of the hooks has sent round (bpf/own.h)."""
+    return bpf.SkBuff(mark=mark, cb=(bpf.u32 * 5)(
+        secret & 0xffffffff, secret >> 32, kind, data, peer))
+
+
+STRANGERS = [marked(ANSWER, 0), marked(ANSWER, SECRET ^ 1),
+             marked(ANSWER, SECRET ^ 1 << 32), marked(SENT),
+             bpf.SkBuff(mark=0x74756e6c)]
 
 
 @pytest.mark.parametrize("inner", [4, 6])
-def test_guard_knows_our_answers(runner, inner):
-    """Their source is a tunnelled prefix; a mark tells them from borrowers."""
-    dst = egress.VARIANT_PEERS[4, 64, 1280][1]
-    out = answer(runner, wire.exactly(inner, case.US[inner], dst[inner], 1500,
-                                      **{4: {"flags": "DF"}, 6: {}}[inner]))
-    marked = bpf.SkBuff(mark=MARK_ANSWER)
-    assert runner.quick("tc_ingress", out, marked) == (TC_ACT_UNSPEC, out, {})
-    result, _, counted = runner.quick("tc_ingress", out)
-    assert result == TC_ACT_SHOT and list(counted) == ["rx_borrowed"]
+def test_guard_knows_our_answers(runner, knowing, inner):
+    """Their source is a tunnelled prefix; a secret tells them from
+    borrowers."""
+    peer, dst = egress.VARIANT_PEERS[4, 64, 1280]
+    packet = wire.exactly(inner, case.US[inner], dst[inner], 1500,
+                          **{4: {"flags": "DF"}, 6: {}}[inner])
+    out = answer(knowing, packet, peer)
+    assert knowing.quick("tc_ingress", out, marked(ANSWER)) == (
+        TC_ACT_UNSPEC, out, {})
+    for ctx in STRANGERS:
+        result, _, counted = knowing.quick("tc_ingress", out, ctx)
+        assert result == TC_ACT_SHOT and list(counted) == ["rx_borrowed"]
+    out = answer(runner, packet, peer)
+    for ctx in marked(ANSWER), marked(ANSWER, 0):
+        result, _, counted = runner.quick("tc_ingress", out, ctx)
+        assert result == TC_ACT_SHOT and list(counted) == ["rx_borrowed"]
+
+
+def outer_frame(peer):
+    """What comes by egress a second time: the kernel's MACs on it."""
+    packet = wire.udp(4, case.US[4], case.net(4, 4))
+    return wire.eth(packet, to=peer.mac), wire.eth(wire.to_peer(peer, packet))
+
+
+def learnt(runner, peer):
+    """The next hop that some CPU knows."""
+    rows = map(TlNextHop.from_buffer_copy, runner.maps["next_hops"].lookup(
+        peer.id.to_bytes(4, "little")))
+    return [(row.peer, bytes(row.macs), row.until_ns) for row in rows
+            if row.until_ns]
+
+
+@pytest.mark.parametrize("outer", [4, 6])
+def test_next_hop_is_learnt(knowing, outer):
+    """From the second pass, which is not counted; and used from then on, for
+    a second."""
+    peer = case.PEER[outer]
+    knowing.enter(case.EMPTY)
+    knowing.enter(case.MAIN)
+    inner, frame = outer_frame(peer)
+    knowing.maps["next_hops"].update(peer.id.to_bytes(4, "little"), bytes(24))
+    assert knowing.quick("tc_egress", inner)[0] == TC_ACT_REDIRECT
+    before = time.monotonic_ns()
+    assert knowing.quick("tc_egress", frame, marked(SENT, peer=peer.id)) == (
+        TC_ACT_UNSPEC, frame, {})
+    (ident, macs, until), = learnt(knowing, peer)
+    assert (ident, macs) == (peer.id, frame[:12])
+    assert -10 ** 8 < until - before - 10 ** 9 < 10 ** 9
+    actions = set()
+    while time.monotonic_ns() < until and len(actions) < 1:
+        result, out, counted = knowing.quick("tc_egress", inner)
+        assert list(counted) == ["tx_encap"]
+        if result == TC_ACT_UNSPEC:  # on the CPU that has learnt it
+            assert out[:14] == frame[:14]
+            actions.add(result)
+    assert actions
+    time.sleep(max(0, until - time.monotonic_ns()) / 1e9 + 0.02)
+    assert knowing.quick("tc_egress", inner)[0] == TC_ACT_REDIRECT
+
+
+def test_nothing_is_learnt_of_others(runner, knowing):
+    """Without the secret an outer packet is any frame, which the peer's
+    counters do not see; one that was tunnelled already teaches nothing."""
+    peer = case.PEER[4]
+    frame = outer_frame(peer)[1]
+    for one, ctxs in (knowing, [marked(SENT, SECRET ^ 1, peer=peer.id),
+                                marked(SENT, 0, peer=peer.id),
+                                marked(ANSWER, peer=peer.id)]), \
+            (runner, [marked(SENT, 0, peer=peer.id)]):
+        one.enter(case.EMPTY)
+        one.enter(case.MAIN)
+        one.maps["next_hops"].update(peer.id.to_bytes(4, "little"), bytes(24))
+        for ctx in ctxs:
+            result, out, counted = one.quick("tc_egress", frame, ctx)
+            assert (result, out, list(counted)) == (
+                TC_ACT_UNSPEC, frame, ["tx_plain"])
+    assert knowing.quick("tc_egress", frame, marked(SENT, peer=0)) == (
+        TC_ACT_UNSPEC, frame, {})
+    assert not learnt(knowing, peer) and not learnt(runner, peer)
+
+
+def test_outer_packets_into_a_tunnel(knowing):
+    """The route to an endpoint leads to a gateway: a loop (RFC 2003 3.2)."""
+    peer = case.PEER[4]
+    knowing.enter(case.MAIN)
+    frame = outer_frame(peer)[1]
+    result, _, counted = knowing.quick(
+        "tc_egress", case.NESTED[4].mac + frame[6:],
+        marked(SENT, peer=peer.id))
+    assert result == TC_ACT_SHOT and list(counted) == ["tx_loop"]
+
+
+@pytest.mark.parametrize("outer", [4, 6])
+@pytest.mark.parametrize("size", [100, 576, 1400, 3000])
+def test_fragments_of_a_packet(knowing, outer, size):
+    """Each copy cuts itself to its piece (RFC 791 3.1), which scapy would have
+    made the same, and goes into the tunnel."""
+    peer, dst = egress.VARIANT_PEERS[outer, 64, 576]
+    knowing.enter(egress.VARIANTS)
+    packet = IP(wire.exactly(4, case.US[4], dst[4], size, id=77, ttl=9,
+                             tos=5))
+    piece = (peer.mtu - 20) & ~7
+    want = fragment(packet, piece)
+    at = 0
+    for one in want:
+        one = bytes(one)
+        result, out, counted = knowing.quick(
+            "tc_egress", wire.eth(bytes(packet), to=peer.mac),
+            marked(FRAGMENT, data=at << 16 | piece, peer=peer.id))
+        assert counted == {"tx_encap": (1, len(one))}
+        assert result == TC_ACT_REDIRECT
+        if outer == 6:
+            out = wire.without_label(out)[0]
+        assert out == wire.eth(wire.to_peer(peer, one), to=peer.mac)
+        at += piece
+    assert at >= size - 20 and len(one) <= peer.mtu
+
+
+def test_fragments_of_a_fragment(knowing):
+    """Its offset and its more-fragments bit go on (RFC 791 3.2)."""
+    peer, dst = egress.VARIANT_PEERS[4, 64, 576]
+    knowing.enter(egress.VARIANTS)
+    for flags, last in (("MF", 0x2000), (0, 0)):
+        packet = wire.ip(4, case.US[4], dst[4], 17, bytes(range(200)) * 5,
+                         id=7, flags=flags, frag=100)
+        for at, more in ((0, 0x2000), (552, last)):
+            out = knowing.quick(
+                "tc_egress", wire.eth(packet, to=peer.mac),
+                marked(FRAGMENT, data=at << 16 | 552, peer=peer.id))[1][34:]
+            field = int.from_bytes(out[6:8], "big")
+            assert field == 100 + at // 8 | more
+            assert wire.checksum(out[:20]) == 0
+            assert out[20:] == packet[20 + at:20 + at + 552]
+
+
+def test_fragments_beyond_the_end(knowing):
+    peer, dst = egress.VARIANT_PEERS[4, 64, 576]
+    knowing.enter(egress.VARIANTS)
+    packet = wire.exactly(4, case.US[4], dst[4], 1000)
+    result, _, counted = knowing.quick(
+        "tc_egress", wire.eth(packet, to=peer.mac),
+        marked(FRAGMENT, data=980 << 16 | 552, peer=peer.id))
+    assert result == TC_ACT_SHOT and list(counted) == ["tx_error"]

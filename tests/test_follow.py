@@ -40,8 +40,8 @@ def tunnelled(frame):
 
 def renumber(pair, old, new):
     """Another address of the first host, as by DHCP."""
-    pair.a.addr("eth0", new)
     pair.a.ip("addr", "del", old, "dev", "eth0")
+    pair.a.addr("eth0", new)
 
 
 def test_nothing_to_mend_takes_no_lock(pair):

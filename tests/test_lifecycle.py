@@ -110,21 +110,11 @@ def test_failed_upgrade_leaves_what_runs(pair):
 
     pair.tl.attach(conf_a())
     before = state()
-    pair.a.ip("route", "add", "10.50.0.0/16", "via", "192.0.2.9")
-    done = pair.tl.attach(conf_a(more=", 10.50.0.0/16"), check=False)
-    assert done.returncode == 1 and "10.50.0.0/16" in done.stderr
-    pair.a.ip("route", "del", "10.50.0.0/16")
+    done = pair.tl.attach(conf_a(more=", 10.50.0.0/16").replace(
+        f"source = {A}", "source = 172.22.2.9"), check=False)
+    assert done.returncode == 1 and "172.22.2.9" in done.stderr
     assert state() == before
     assert ping(pair.a, B, A)
-
-
-def test_failed_attach_leaves_the_host_as_it_was(pair):
-    pair.a.ip("route", "add", "10.10.0.0/24", "via", "192.0.2.9")
-    before = pair.traces()
-    done = pair.tl.attach(conf_a(), check=False)
-    assert done.returncode == 1
-    assert "10.10.0.0/24" in done.stderr and done.stderr.count("\n") == 1
-    assert pair.traces() == before
 
 
 def test_attach_without_peers_says_so(pair):

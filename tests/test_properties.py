@@ -17,7 +17,7 @@ from packets.remote import new_runner
 from packets.runner import (TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC,
                             XDP_DROP, XDP_PASS)
 from packets.tables import all_cases
-from packets.world import FATES, World
+from packets.world import FATES, World, gateway_mac
 
 SEED = int(os.environ.get("TUNLOAD_SEED", "1"))
 SECONDS = float(os.environ.get("TUNLOAD_PROPERTY_SECONDS", "0.3"))
@@ -35,8 +35,9 @@ ACTIONS = {
                    "TUNNEL": [TC_ACT_UNSPEC]},
     # an ICMP error may go back in place of a packet that is too big
     "tc_egress": {"DROP": [TC_ACT_SHOT, TC_ACT_REDIRECT],
-                  "PASS": [TC_ACT_UNSPEC],
-                  "TUNNEL": [TC_ACT_UNSPEC, TC_ACT_REDIRECT]},
+                  "PASS": [TC_ACT_UNSPEC, TC_ACT_REDIRECT],
+                  "TUNNEL": [TC_ACT_UNSPEC, TC_ACT_REDIRECT],
+                  "ANSWER": [TC_ACT_REDIRECT]},
 }
 
 
@@ -104,14 +105,15 @@ def test_decap_undoes_encap(runner, inner, outer, prog):
         runner.enter(here)
         sent = []
         for packet in packets:
-            _, out, counted = runner.quick("tc_egress", wire.eth(packet))
+            _, out, counted = runner.quick("tc_egress", wire.eth(
+                packet, to=here.peers[1].mac))
             assert counted == {"tx_encap": (1, len(packet))}, packet.hex()
             sent.append(out)
         runner.enter(there)
         for packet, frame in zip(packets, sent):
             _, out, counted = runner.quick(prog, frame)
             assert counted == {"rx_decap": (1, len(packet))}, frame.hex()
-            want = wire.eth(model.clamp(packet, limit))
+            want = wire.eth(model.clamp(packet, limit), to=here.peers[1].mac)
             assert out.hex() == want.hex(), f"seed {SEED}"
 
 
@@ -190,8 +192,15 @@ def check_run(prog, world, frame, run):
     assert verdict in verdicts
     fate = FATES[verdict]
     assert action in ACTIONS[prog][fate], (verdict, action)
+    if prog == "tc_egress" and fate in ("PASS", "TUNNEL"):
+        # The kernel is to find the next hop, but where it is known.
+        assert (action == TC_ACT_REDIRECT) == (
+            verdict == "tx_tunnelled" or verdict == "tx_encap"
+            and out[:12] == frame[:12])
     if fate == "PASS":
         assert out == frame
+    elif fate == "ANSWER":
+        assert out.hex() == model.answered(frame).hex()
     elif fate == "TUNNEL" and prog == "tc_egress":
         compare_outer(frame, want, out)
     elif fate == "TUNNEL":
@@ -242,7 +251,11 @@ def test_garbage(runner, prog):
     runner.enter(end_of(4, 0))
     for rng in batches():
         for _ in range(BATCH):
-            ethertype = rng.choice([0x0800, 0x86dd, 0x8100, 0x88a8,
+            ethertype = rng.choice([0x0800, 0x86dd, 0x0806, 0x8100, 0x88a8,
                                     rng.randrange(1 << 16)])
             size = rng.choice([1, 20, 40, 60, rng.randrange(1, 1500)])
-            checked(runner, prog, wire.eth(rng.randbytes(size), ethertype))
+            to = wire.ETH[:6]
+            if prog == "tc_egress" and rng.random() < 0.7:
+                to = gateway_mac(rng.choice([0, 1, 1, 1, 2]))
+            checked(runner, prog, wire.eth(rng.randbytes(size), ethertype,
+                                           to=to))

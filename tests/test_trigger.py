@@ -136,8 +136,8 @@ def test_a_reply_without_the_tunnel_is_no_answer(hosts):
     assert ping(a, "10.20.0.5")
     status, told = triggered(tl, "mute", "--wait", "0.5")
     assert status == 1
-    assert told["mute"]["sent"] is True and told["mute"]["answered"] is False
-    assert told["mute"]["rtt_ms"] is None
+    assert told["mute"]["sent"] is False and told["mute"]["answered"] is False
+    assert "past the tunnel" in told["mute"]["hint"]
 
 
 @pytest.mark.parametrize("own,site,mute,want", [
@@ -190,10 +190,10 @@ def test_due_brings_routes_back(hosts):
     tl.attach(CONF.format(site=""), "--no-trigger")
     before = a.ip("route").stdout
     a.ip("link", "set", "eth0", "down")
-    assert tl.status()["changes_pending"] == 2
+    assert tl.status()["changes_pending"] >= 2
     done = tl.run("trigger", "eth0", "--due")
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert "is down" in done.stderr
+    assert done.returncode == 0 and done.stderr == ""
+    assert "mended" not in done.stdout
     a.ip("link", "set", "eth0", "up")
     status, told = triggered(tl, "--due")
     assert status == 0 and told["site"]["sent"] is True

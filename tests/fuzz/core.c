@@ -25,5 +25,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	check_outer6(random);
 	check_too_big(random);
 	check_martians(random);
+	check_gateways(random);
 	return 0;
 }

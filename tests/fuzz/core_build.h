@@ -9,6 +9,8 @@
 #include "core_parse.h"
 
 #include "../../bpf/build.h"
+#include "../../bpf/gateway.h"
+#include "../../bpf/source.h"
 #include "../../bpf/too_big.h"
 
 /* One's complement sum of big-endian words (RFC 1071), n even. */
@@ -176,6 +178,40 @@ static inline void check_too_big(const uint8_t random[64])
 	CHECK(!memcmp(&six.ip.saddr, random + 28, 16));
 }
 
+/* A gateway's MAC and addresses hold one id; what it says of itself is what RFC
+ * 826 and RFC 4861 ask for. */
+static inline void check_gateways(const uint8_t random[64])
+{
+	uint32_t id = random[0] << 16 | random[1] << 8 | random[2], found = 0;
+	uint8_t mac[6], target[16] = {0xfe, 0x80, [9] = 0x74, [11] = 0x6e};
+	struct arp_packet arp, ask;
+	struct nd_packet nd;
+
+	memcpy(target + 13, random, 3);
+	gateway_mac(mac, id);
+	CHECK(is_gateway_mac(mac, &found) && found == id);
+	CHECK(is_gateway6(target) && id_of_bytes(target + 13) == id);
+	mac[random[3] % 3] ^= random[4] | 1;
+	target[random[3] % 13] ^= random[4] | 1;
+	CHECK(!is_gateway_mac(mac, &found) && !is_gateway6(target));
+	target[random[3] % 13] ^= random[4] | 1;
+	gateway_mac(mac, id);
+
+	build_advertisement(&nd, target, random + 8);
+	CHECK(slow_sum(slow_sum(32 + NEXT_ICMPV6, &nd.ip.saddr, 32), &nd.type,
+		       32) == 0xffff);
+	CHECK(!memcmp(nd.target, target, 16) && !memcmp(nd.opt_mac, mac, 6));
+	CHECK(!memcmp(&nd.ip.saddr, target, 16));
+
+	memcpy(&ask, random + 24, sizeof(ask));
+	memcpy(ask.tpa, (uint8_t[]){240, random[0], random[1], random[2]}, 4);
+	arp = ask;
+	arp_turn_around(&arp);
+	CHECK(!memcmp(arp.tha, ask.sha, 6) && !memcmp(arp.tpa, ask.spa, 4));
+	CHECK(!memcmp(arp.spa, ask.tpa, 4) && !memcmp(arp.sha, mac, 6));
+	CHECK(!memcmp(&arp, &ask, 6) && arp.op == htons(2));
+}
+
 static inline void check_martians(const uint8_t random[64])
 {
 	struct in6_addr six;
@@ -192,6 +228,14 @@ static inline void check_martians(const uint8_t random[64])
 	      (IN6_IS_ADDR_MULTICAST(&six) || IN6_IS_ADDR_V4MAPPED(&six) ||
 	       IN6_IS_ADDR_V4COMPAT(&six) || IN6_IS_ADDR_LOOPBACK(&six) ||
 	       IN6_IS_ADDR_UNSPECIFIED(&six)));
+	CHECK(ip4_is_link_scope(four.s_addr) ==
+	      (a < 1 << 24 || a >> 24 == IN_LOOPBACKNET ||
+	       (a & 0xffff0000) == 0xa9fe0000 ||
+	       (a & 0xffffff00) == INADDR_UNSPEC_GROUP || a >= 0xf0000000));
+	CHECK(ip6_is_link_scope(&six) ==
+	      (IN6_IS_ADDR_LINKLOCAL(&six) || IN6_IS_ADDR_MC_NODELOCAL(&six) ||
+	       IN6_IS_ADDR_MC_LINKLOCAL(&six) ||
+	       (six.s6_addr[0] == 0xff && !(six.s6_addr[1] & 15))));
 }
 
 #endif

@@ -36,7 +36,8 @@ static inline void check_parse4(const uint8_t *at, size_t n)
 				    : PARSE_OK));
 }
 
-/* The walk over options headers as RFC 8200 4 tells it, slowly. */
+/* The walk over extension headers as RFC 8200 4 and RFC 6946 tell it, slowly.
+ */
 static inline enum parse_result walk(const uint8_t *at, size_t n,
 				     struct ip_info *want)
 {
@@ -44,21 +45,26 @@ static inline enum parse_result walk(const uint8_t *at, size_t n,
 
 	want->hlen = 40;
 	want->proto = at[6];
-	while (want->proto == 0 || want->proto == 60) {
+	for (;;) {
+		const uint8_t *ext = at + want->hlen;
+
+		if (want->proto != 0 && want->proto != 60 &&
+		    want->proto != 43 && want->proto != 44)
+			return PARSE_OK;
 		if (options++ == MAX_OPTIONS_HEADERS)
 			return PARSE_MANY_OPTIONS;
-		if (want->hlen + 2 > n)
+		if (want->hlen + 8 > n)
 			return PARSE_SHORT;
-		want->proto = at[want->hlen];
-		want->hlen += 8 + 8 * at[want->hlen + 1];
+		if (want->proto == 43 && ext[3]) /* segments left */
+			return PARSE_OK;
+		if (want->proto == 44 && (net16(ext + 2) & 0xfff9)) {
+			want->fragment = true;
+			want->proto = ext[0];
+			return PARSE_OK;
+		}
+		want->hlen += want->proto == 44 ? 8 : 8 + 8 * ext[1];
+		want->proto = ext[0];
 	}
-	if (want->proto != 44)
-		return PARSE_OK;
-	if (want->hlen + 8 > n)
-		return PARSE_SHORT;
-	want->fragment = true;
-	want->proto = at[want->hlen];
-	return PARSE_OK;
 }
 
 static inline void check_parse6(const uint8_t *at, size_t n)

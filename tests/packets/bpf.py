@@ -14,9 +14,10 @@ import struct
 NR_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 
 MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_GET_NEXT_KEY = 1, 2, 3, 4
-OBJ_GET, PROG_TEST_RUN, OBJ_GET_INFO_BY_FD = 7, 10, 15
+OBJ_GET, PROG_TEST_RUN, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 7, 10, 14, 15
 
-VERIFIED_INSNS = 216  # its offset in struct bpf_prog_info
+# Offsets in struct bpf_prog_info.
+NR_MAP_IDS, MAP_IDS, VERIFIED_INSNS = 52, 56, 216
 
 PERCPU_TYPES = (5, 6, 10)  # BPF_MAP_TYPE_PERCPU_HASH, _ARRAY, _LRU
 
@@ -54,7 +55,8 @@ class MapInfo(ctypes.Structure):
 
 class SkBuff(ctypes.Structure):
     """struct __sk_buff; a test run lets us set the named fields."""
-    _fields_ = [("head", u32 * 2), ("mark", u32), ("middle", u32 * 37),
+    _fields_ = [("head", u32 * 2), ("mark", u32), ("middle", u32 * 9),
+                ("cb", u32 * 5), ("rest", u32 * 23),
                 ("wire_len", u32), ("gso_segs", u32), ("sk", u64),
                 ("gso_size", u32), ("tail", u32)]
 
@@ -68,6 +70,28 @@ class XdpMd(ctypes.Structure):
 
 
 assert SkBuff.gso_size.offset == 176  # as in linux/bpf.h
+assert SkBuff.cb.offset == 48
+
+
+def with_constant(obj, name, value):
+    """An ELF object of 64 bits with another value of a constant of its own,
+    little endian as the machine is."""
+    obj = bytearray(obj)
+    shoff, = struct.unpack_from("<Q", obj, 40)
+    size, number = struct.unpack_from("<HH", obj, 58)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", obj, shoff + size * i)
+                for i in range(number)]
+    symtab, = (s for s in sections if s[1] == 2)  # SHT_SYMTAB
+    names = sections[symtab[6]][4]
+    for at in range(symtab[4], symtab[4] + symtab[5], 24):
+        start, _, _, index, offset, length = struct.unpack_from(
+            "<IBBHQQ", obj, at)
+        start += names
+        if obj[start:start + len(name) + 1] == name.encode() + b"\0":
+            offset += sections[index][4]
+            obj[offset:offset + length] = value.to_bytes(length, "little")
+            return bytes(obj)
+    raise KeyError(name)
 
 
 def bpf(cmd, attr):
@@ -92,6 +116,18 @@ def verified_insns(fd):
     return struct.unpack_from("I", info, VERIFIED_INSNS)[0]
 
 
+def maps_of(fd):
+    """{name: Map} of those that a program uses, pinned or not."""
+    info, ids = (ctypes.c_char * 220)(), (u32 * 64)()
+    struct.pack_into("I", info, NR_MAP_IDS, len(ids))
+    struct.pack_into("Q", info, MAP_IDS, ctypes.addressof(ids))
+    bpf(OBJ_GET_INFO_BY_FD, InfoAttr(fd, len(info), ctypes.addressof(info)))
+    number, = struct.unpack_from("I", info, NR_MAP_IDS)
+    found = [Map(bpf(MAP_GET_FD_BY_ID, ElemAttr(ident)))
+             for ident in ids[:number]]
+    return {one.name: one for one in found}
+
+
 def possible_cpus():
     """What the kernel lays per-CPU values out for: "0-3" or "0,2-3"."""
     with open("/sys/devices/system/cpu/possible", encoding="ascii") as f:
@@ -108,10 +144,12 @@ class Map:
                                          ctypes.addressof(info)))
         self.key_size, self.value_size = info.key_size, info.value_size
         self.max_entries = info.max_entries
+        self.name = info.name.decode("ascii")
         self.cpus = possible_cpus() if info.type in PERCPU_TYPES else 1
         self.stride = info.value_size
         if info.type in PERCPU_TYPES:
             self.stride = (info.value_size + 7) & ~7
+        self.filled = set()  # of an array's keys, for who empties them
         self.buffer = ctypes.create_string_buffer(self.stride * self.cpus)
 
     def lookup(self, key):

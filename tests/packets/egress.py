@@ -142,8 +142,8 @@ def zeroes_in_local():
                          (6, "0:0:1::"), (6, "::1:0:0"), (6, "::1")):
         world = World()
         peer = world.peer(PEER[outer].endpoint, local, [])
-        yield tx(f"4in{outer} from {local}", outgoing(outer, 4), "tx_encap",
-                 "design 5", peer, world=world)
+        yield tx(f"4in{outer} with a local of {local}", outgoing(outer, 4),
+                 "tx_encap", "design 5", peer, world=world)
 
 
 @table

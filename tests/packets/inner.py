@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tunnel packets that are not decapsulated: the inner packet."""
 
-from .case import DEFAULT, NESTED, PEER, US, net, rx, table
+from .case import DEFAULT, NESTED, PEER, US, World, net, rx, table
 from .ingress import inner_packet
 from .refused import patched
 from .wire import (COMBOS, PROTO, combo_name, eth, from_peer, ip, opt_header,
                    udp)
+from .world import GUARD
 
 
 @table
@@ -111,17 +112,104 @@ def neighbour_discovery():
 
 
 @table
-def link_local_destinations():
-    """fe80::/10 is not reached from another link, its neighbours are."""
+def link_scope_destinations():
+    """What is of this link only is not reached from another one, its
+    neighbours are (RFC 3927 2.7, 4291 2.5.6 and 2.7, 5771 4)."""
+    refused = {4: ["0.0.0.0", "0.255.255.255", "127.0.0.1",
+                   "127.255.255.255", "169.254.0.0", "169.254.255.255",
+                   "224.0.0.0", "224.0.0.1", "224.0.0.255", "240.0.0.0",
+                   "240.0.0.1", "255.255.255.254", "255.255.255.255"],
+               6: ["fe80::", "fe80::1", "febf:ffff::1", "ff01::1", "ff02::1",
+                   "ff02::1:ff00:7", "ff12::1", "ff32::1", "ff00::1"]}
+    passed = {4: ["1.0.0.0", "126.255.255.255", "128.0.0.0",
+                  "169.253.255.255", "169.255.0.0", "223.255.255.255",
+                  "224.0.1.0", "224.1.0.0", "232.0.0.1", "239.255.255.255",
+                  "172.22.2.255"],
+              6: ["fe7f:ffff::1", "fec0::", "fd80::1", "ff03::1", "ff05::1",
+                  "ff08::1", "ff0e::1", "ff18::1", "::", "::1",
+                  "fd02::1"]}
+    for inner, outer in COMBOS:
+        for verdict, addresses in (("rx_neighbour", refused[inner]),
+                                   ("rx_decap", passed[inner])):
+            for dst in addresses:
+                packet = udp(inner, net(outer, inner), dst)
+                yield rx(f"{combo_name(inner, outer)}, arrives for {dst}",
+                         eth(from_peer(PEER[outer], packet)), verdict,
+                         "RFC 3927 2.7, 4291 2.7, 5771 4", PEER[outer],
+                         packet)
+
+
+@table
+def subnet_broadcasts():
+    """Those of the host's networks (RFC 2644 4: no router sends one on)."""
+    world, peers = World(), {}
     for outer in (4, 6):
-        for dst in ("fe80::", "fe80::1", "febf:ffff::1", "fe7f:ffff::1",
-                    "fec0::", "fd80::1", "ff02::1"):
-            packet = udp(6, net(outer, 6), dst)
-            refused = dst.startswith(("fe8", "feb"))
-            yield rx(f"{combo_name(6, outer)}, arrives for {dst}",
-                     eth(from_peer(PEER[outer], packet)),
-                     "rx_neighbour" if refused else "rx_decap",
-                     "RFC 4291 2.5.6", PEER[outer], packet)
+        peers[outer] = world.peer(PEER[outer].endpoint, PEER[outer].local,
+                                  ["10.1.0.0/16"] if outer == 4
+                                  else ["10.2.0.0/16"])
+    for text in ("172.22.2.255", "192.0.2.3", "10.255.255.255",
+                 "172.22.2.127"):
+        world.broadcasts.add(bytes(map(int, text.split("."))))
+    for outer, peer in peers.items():
+        for dst, verdict in [
+                ("172.22.2.255", "rx_neighbour"), ("192.0.2.3",
+                                                   "rx_neighbour"),
+                ("10.255.255.255", "rx_neighbour"),
+                ("172.22.2.127", "rx_neighbour"),
+                ("172.22.2.254", "rx_decap"), ("172.22.3.255", "rx_decap"),
+                ("172.22.2.0", "rx_decap"), ("192.0.2.7", "rx_decap"),
+                ("255.2.22.172", "rx_neighbour"),  # class E
+                ("10.255.255.127", "rx_decap")]:
+            packet = udp(4, net(outer, 4), dst)
+            yield rx(f"4in{outer}, broadcast to {dst}",
+                     eth(from_peer(peer, packet)), verdict,
+                     "RFC 2644 4, 1812 4.2.3.1", peer, packet, world=world)
+
+
+def shared_world(outer):
+    """Peers that share prefixes: all, a and b, a and c, c alone."""
+    world, ends = World(), {4: "198.51.100.{}", 6: "2001:db8:2::{}"}
+    a, b, c = (world.peer(ends[outer].format(n), PEER[outer].local,
+                          ident=n << 16 | 7) for n in (1, 2, 3))
+    for four, six, peers in (("10.0.0.0/8", "fd00::/16", (a, b, c)),
+                             ("10.50.0.0/16", "fd00:50::/32", (a, b)),
+                             ("10.50.7.0/24", "fd00:50:7::/48", (c, a)),
+                             ("0.0.0.0/0", None, (a, c)),
+                             (None, "::/0", (a, b))):
+        for prefix in filter(None, (four, six)):
+            world.share(prefix, *peers)
+    for prefix in ("10.50.8.0/24", "fd00:50:8::/48"):
+        world.prefix(prefix, c.id, GUARD)
+    for prefix in ("10.50.9.0/24", "fd00:50:9::/48"):
+        world.prefix(prefix)
+    return world, a, b, c
+
+
+@table
+def shared_prefixes():
+    """Several peers may use the source, by the longest prefix that anybody
+    has (design 4, routes = no)."""
+    for inner, outer in COMBOS:
+        world, a, b, c = shared_world(outer)
+        where = {4: [("10.9.9.9", (a, b, c)), ("10.50.1.9", (a, b)),
+                     ("10.50.7.9", (a, c)), ("10.50.8.9", (c,)),
+                     ("10.50.9.9", ()), ("8.8.8.8", (a, c))],
+                 6: [("fd00:9::9", (a, b, c)), ("fd00:50:1::9", (a, b)),
+                     ("fd00:50:7::9", (a, c)), ("fd00:50:8::9", (c,)),
+                     ("fd00:50:9::9", ()), ("2001:db8::9", (a, b))]}[inner]
+        for src, may in where:
+            packet = udp(inner, src, US[inner])
+            for n, peer in enumerate((a, b, c)):
+                yield rx(f"{combo_name(inner, outer)} from {src} of peer "
+                         f"{'abc'[n]}, shared", eth(from_peer(peer, packet)),
+                         "rx_decap" if peer in may else "rx_not_allowed",
+                         "RFC 4213 3.6", peer, packet, world=world)
+            if may:
+                yield rx(f"IPv{inner} {src} borrowed, shared by peers in "
+                         f"IPv{outer}", eth(packet), "rx_borrowed",
+                         "RFC 4213 3.6",
+                         c if src.endswith(("7.9", "7::9")) else may[0],
+                         world=world)
 
 
 @table

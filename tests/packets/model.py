@@ -7,16 +7,20 @@ slow and simple; the random packets are compared with it.
 """
 
 import ipaddress
+import time
 from dataclasses import dataclass
 
 from . import wire
-from .world import GUARD, NO_GUARD, NO_PEER, OWN, endpoint_of, match
+from .world import (GUARD, NO_GUARD, NO_PEER, OWN, endpoint_of, match,
+                    may_use)
 
 MAX_OPTIONS, MAX_TAGS = 4, 2
 MAX_MESSAGE = 1500  # of ICMP
 HBH, DSTOPT, FRAGMENT, ROUTING = 0, 60, 44, 43
 ND = [bytes([kind]) for kind in range(133, 138)]
 TUNNEL = (4, 41)
+GATEWAY_MAC = bytes.fromhex("02746e")
+ARP_IP4 = bytes.fromhex("000108000604")
 CE, ECT0, ECT1, NOT_ECT = 3, 2, 1, 0
 
 
@@ -60,20 +64,27 @@ def parse(data, walk=True):
 
 
 def skip_options(head, data):
-    """RFC 8200 4: hop-by-hop and destination options, then a fragment
-    header."""
-    while head.proto in (HBH, DSTOPT) and head.options <= MAX_OPTIONS:
+    """RFC 8200 4: what says nothing to who is reached by then. A fragment
+    header is the last of them unless the packet is whole (RFC 6946)."""
+    while head.proto in (HBH, DSTOPT, ROUTING, FRAGMENT):
         head.options += 1
         if head.options > MAX_OPTIONS:
             return
-        if len(data) < head.size + 2:
+        extension = data[head.size:head.size + 8]
+        if len(extension) < 8:
             head.proto, head.sane = None, False
             return
-        head.proto = data[head.size]
-        head.size += 8 * (data[head.size + 1] + 1)
+        following, size = extension[0], 8 * (extension[1] + 1)
+        if head.proto == ROUTING and extension[3] != 0:
+            head.options = 0  # so nothing is tunnelled
+            return
+        if head.proto == FRAGMENT:
+            size = 8
+            if net16(extension, 2) & 0xfff9:
+                head.proto, head.fragment, head.options = following, True, 0
+                return
+        head.proto, head.size = following, head.size + size
         head.sane = head.size <= min(head.length, len(data))
-    if head.proto == FRAGMENT and len(data) >= head.size + 8:
-        head.proto, head.fragment = data[head.size], True
 
 
 def guarded(world, head, verdict):
@@ -94,12 +105,32 @@ def martian(addr):
     return addr[:12] in (bytes(12), bytes(10) + b"\xff\xff")
 
 
-def neighbours_only(ip, inner):
-    """RFC 4291 2.5.6; RFC 4861 11.2, or what may hide it."""
+def is_gateway6(addr):
+    """fe80::74:6e:0:0/104"""
+    return addr[:13] == bytes.fromhex("fe800000000000000074006e00")
+
+
+LINK_SCOPE = [ipaddress.ip_network(text) for text in (
+    "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/24",
+    "240.0.0.0/4", "fe80::/10")]
+
+
+def link_scope(addr):
+    """Destinations that no router forwards to: RFC 3927 2.7, 5771 4, 1122
+    3.2.1.3; RFC 4291 2.5.6, 2.7."""
+    ip = ipaddress.ip_address(addr)
+    if len(addr) == 16 and ip.is_multicast:
+        return addr[1] & 15 <= 2
+    return any(ip in net for net in LINK_SCOPE)
+
+
+def neighbours_only(world, ip, inner):
+    """Also subnet broadcasts (RFC 2644 4); RFC 4861 11.2, or what may hide
+    it."""
+    if link_scope(ip.dst) or ip.dst in world.broadcasts:
+        return True
     if ip.family == 4:
         return False
-    if ipaddress.ip_address(ip.dst).is_link_local:
-        return True
     if inner[7] != 255:
         return False
     return ip.proto in (HBH, ROUTING, DSTOPT) or (
@@ -146,9 +177,9 @@ def check_inner(world, peer, head, data):
     ident, flags = match(world, ip.src)
     if ident == NO_PEER and flags & OWN:
         return {"rx_own_source"}, None
-    if ident != peer:
+    if not may_use(world, ip.src, peer):
         return {"rx_not_allowed"}, None
-    if neighbours_only(ip, inner):
+    if neighbours_only(world, ip, inner):
         return {"rx_neighbour"}, None
     ecn = decap_ecn(wire.tos(inner) & 3, wire.tos(data) & 3)
     if ecn is None:
@@ -239,6 +270,8 @@ def ip_at(frame, tags):
 
 def ingress(world, frame, tags=MAX_TAGS):
     """(verdicts, frame afterwards or None)."""
+    if claimed_by_arp(frame):
+        return {"rx_gateway"}, None
     at = ip_at(frame, tags)
     head = parse(frame[at:]) if at else None
     if head is None:
@@ -254,39 +287,126 @@ def ingress(world, frame, tags=MAX_TAGS):
     return verdicts, packet
 
 
+def claimed_by_arp(frame):
+    """An ARP packet, behind up to two tags, whose sender says that it has a
+    gateway's address."""
+    at, tags = 12, MAX_TAGS
+    while net16(frame, at) in (0x8100, 0x88a8) and tags:
+        at, tags = at + 4, tags - 1
+    data = frame[at + 2:]
+    return frame[at:at + 2] == b"\x08\6" and len(data) >= 28 \
+        and data[:6] == ARP_IP4 and data[14] == 240
+
+
+def claimed(head, data):
+    """An IPv6 packet from a gateway, or an advertisement or redirect about
+    one (RFC 4861 4.4, 4.5)."""
+    message = data[head.size:]
+    return head.family == 6 and (is_gateway6(head.src) or (
+        head.proto == 58 and not head.fragment and len(message) >= 24
+        and message[0] in (136, 137) and is_gateway6(message[8:24])))
+
+
 def received(world, head, data):
     """(verdicts, packet afterwards or None) of an IP packet."""
     if head.options > MAX_OPTIONS:
         return guarded(world, head, "rx_too_many_options"), None
     if head.proto in TUNNEL:
         return tunnelled(world, head, data)
+    if claimed(head, data):
+        return {"rx_gateway", *(["rx_plain"] if head.proto is None else [])
+                }, None
     verdicts = set()
     for verdict in icmp_error(world, head, data) or {"rx_plain"}:
         verdicts |= guarded(world, head, verdict)
     return verdicts, None
 
 
+def asked_for(frame):
+    """The peer's id whose gateway an ARP request (RFC 826) or neighbour
+    solicitation (RFC 4861 4.3) is for, or None."""
+    data = frame[14:]
+    if frame[12:14] == b"\x08\6" and data[:8] == ARP_IP4 + b"\0\1" \
+            and len(data) >= 28 and data[24] == 240:
+        return int.from_bytes(data[25:28], "big")
+    if frame[12:14] == b"\x86\xdd" and len(data) >= 64 and data[6] == 58 \
+            and data[40] == 135 and is_gateway6(data[48:64]):
+        return int.from_bytes(data[61:64], "big")
+    return None
+
+
+def sound(frame):
+    """A solicitation that a host may believe (RFC 4861 7.1.1), as the kernel
+    makes them; what others may be answered or not."""
+    data = frame[14:]
+    return frame[12:14] == b"\x08\6" or (
+        data[0] >> 4 == 6 and data[7] == 255 and data[41] == 0
+        and len(data) >= 40 + net16(data, 4) >= 64
+        and icmp_checksum(parse(data), data) == 0)
+
+
 def egress(world, frame):
     """(verdicts, frame afterwards, with flow label and ID of no meaning)."""
-    head = parse(frame[14:], walk=False) if ip_at(frame, 0) else None
-    ident = match(world, head.dst)[0] if head else None
-    if ident in (None, NO_PEER):
-        return {"tx_plain"}, None
-    if not head.whole:  # malformed, or no IP packet at all
-        return {"tx_plain", "tx_bad_inner", "tx_stale_peer"}, None
+    asked, verdicts, more, out = asked_for(frame), set(), {"tx_plain"}, None
+    if frame[:3] == GATEWAY_MAC:
+        more, out = to_peer(world, int.from_bytes(frame[3:6], "big"), frame)
+    # One that is sent to a gateway itself must not leave its link.
+    if asked is not None and (frame[0] & 1 or frame[12:14] == b"\x08\6"
+                              or more <= {"tx_neighbour", "tx_waiting"}):
+        verdicts = {"tx_answered" if asked in world.peers
+                    else "tx_stale_peer"}
+        if sound(frame):
+            return verdicts, None
+    return verdicts | more, out
+
+
+def answered(frame):
+    """The frame that the gateway asked for sends back."""
+    data = frame[14:]
+    mac = GATEWAY_MAC + asked_for(frame).to_bytes(3, "big")
+    head = frame[6:12] + mac + frame[12:14]
+    if frame[12:14] == b"\x08\6":  # RFC 826
+        return (head + ARP_IP4 + b"\0\2" + mac + data[24:28] + data[8:18]
+                + data[28:])
+    target, asker, flags = data[48:64], data[8:24], 0x60
+    if not any(asker):  # RFC 4861 7.2.4
+        asker, flags = ipaddress.ip_address("ff02::1").packed, 0x20
+    message = (bytes([136, 0, 0, 0, flags, 0, 0, 0]) + target + b"\2\1"
+               + mac)
+    packet = (bytes([0x60, 0, 0, 0, 0, 32, 58, 255]) + target + asker
+              + message)
+    check = icmp_checksum(parse(packet), packet).to_bytes(2, "big")
+    return head + packet[:42] + check + packet[44:]
+
+
+def to_peer(world, ident, frame):
+    """A frame to the gateway of that peer."""
     if ident not in world.peers:
         return {"tx_stale_peer"}, None
     peer, packet = world.peers[ident], frame[14:]
+    if peer.waits:
+        return {"tx_waiting"}, None
+    version = {0x0800: 4, 0x86dd: 6}.get(net16(frame, 12))
+    if version is None:
+        return {"tx_neighbour"}, None
+    head = parse(packet, walk=False)
+    if head is None or head.family != version or not head.sane \
+            or head.length > len(packet):
+        return {"tx_bad_inner"}, None
+    if link_scope(head.dst) or (version == 6 and ipaddress.ip_address(
+            head.src).is_link_local):
+        return {"tx_neighbour"}, None
     outer = ipaddress.ip_address(peer.endpoint).packed
-    if not head.sane or head.length > len(packet):
-        return {"tx_bad_inner", *({"tx_tunnelled", "tx_loop"}
-                if outer in (head.src, head.dst) else ())}, None
     if head.dst == outer and head.proto in TUNNEL:
         return {"tx_tunnelled"}, None
     if head.src == outer:
         return {"tx_loop"}, None
     verdicts, packet = encapsulated(peer, head, packet)
-    return verdicts, packet and frame[:12] + packet[12:]
+    if packet is None:
+        return verdicts, None
+    until, macs = world.next_hops.get(ident, (0, b""))
+    known = until > time.monotonic_ns()
+    return verdicts, (macs if known else frame[:12]) + packet[12:]
 
 
 def clamp(packet, mtu):
@@ -329,12 +449,14 @@ def mss_option(packet, at, end):
 
 
 def encapsulated(peer, head, packet):
-    """RFC 2003 5.1, 2473 7, 4213 3.2.2."""
+    """RFC 2003 5.1, 2473 7, 4213 3.2.2. What may be fragmented is, but for
+    which a test run lacks the secret; an IPv4 packet with options is left to
+    the routers behind us."""
     inner, df = packet[:head.length], True
     if head.length > peer.mtu:
         small = head.family == 6 and head.length <= 1280
         may_fragment = (head.family == 4 and not packet[6] & 0x40
-                        and peer.family == 4)
+                        and head.size > 20 and peer.family == 4)
         if not small and not may_fragment:
             return {"tx_too_big"}, None
         df = False

@@ -9,6 +9,7 @@ import operator
 import os
 import re
 import subprocess
+import tempfile
 from array import array
 from pathlib import Path
 
@@ -57,21 +58,30 @@ def changes(before, after):
 class Runner:
     """The three programs and their maps."""
 
-    def __init__(self, obj=OBJECT):
+    def __init__(self, obj=OBJECT, **constants):
         self.progs, self.maps = {}, {}
         self.world, self.listen = None, False
         with scratch("packets") as top:
             subprocess.run(["mount", "-t", "bpf", "-o", "mode=0700",
                             "bpf", top], check=True)
             try:
-                self._load(obj, top)
+                self._load(obj, top, constants)
             finally:
                 subprocess.run(["umount", top], check=True)
         self.runs = 0
         self.ring = bpf.Ring(self.maps["events"])
         self.last = self._verdicts()
 
-    def _load(self, obj, top):
+    def _load(self, obj, top, constants):
+        with tempfile.NamedTemporaryFile(suffix=".bpf.o") as copy:
+            data = Path(obj).read_bytes()
+            for name, value in constants.items():
+                data = bpf.with_constant(data, name, value)
+            copy.write(data)
+            copy.flush()
+            self._pin(copy.name, top)
+
+    def _pin(self, obj, top):
         done = subprocess.run(
             ["bpftool", "prog", "loadall", str(obj), f"{top}/progs",
              "pinmaps", f"{top}/maps"], capture_output=True, text=True)

@@ -21,7 +21,6 @@ READY = 0x01  # TL_IF_F_READY
 NO_PEER = 0
 IFINDEX = 77  # not that of test runs, which have no routes and no addresses
 SLOTS = 1024  # TL_NEXT_HOPS
-SLOTS_USED = 16  # of those, by tests: peer ids modulo SLOTS are less
 
 # (name, fate) in the order of the counters, from the one list there is.
 VERDICTS = re.findall(r"VERDICT\((\w+),\s*(TUNNEL|PASS|DROP|ANSWER),",
@@ -57,7 +56,8 @@ class TlPrefix(ctypes.Structure):
 
 
 class TlShared(ctypes.Structure):
-    _fields_ = [("prefixlen", u32), ("peer", u8 * 4), ("addr", u8 * 16)]
+    _fields_ = [("prefixlen", u32), ("family", u8), ("peer", u8 * 3),
+                ("addr", u8 * 16)]
 
 
 class TlNextHop(ctypes.Structure):
@@ -189,7 +189,8 @@ class World:
             maps["broadcasts"].update(addr, addr)
         self.write_next_hops(maps["next_hops"])
         iface = TlInterface(layout=3, ifindex=IFINDEX, name=b"test0",
-                            flags=self.flags & ~NO_GUARD, mode=1, path_mtu=1500,
+                            flags=self.flags & ~NO_GUARD, mode=1,
+                            path_mtu=1500,
                             monitor_until_ns=2 ** 63 if listen else 0,
                             no_guard_until_ns=2 ** 63
                             if self.flags & NO_GUARD else 0)
@@ -197,22 +198,20 @@ class World:
 
 
     def write_next_hops(self, slots):
-        """All slots that tests use, the others stay empty."""
-        rows = [TlNextHop() for _ in range(SLOTS_USED)]
+        """The slots that another world has filled are emptied."""
+        rows = {slot: TlNextHop() for slot in slots.filled}
         for ident, (until, macs) in self.next_hops.items():
             rows[ident % SLOTS] = TlNextHop(until, ident, (u8 * 12)(*macs))
-        for slot, row in enumerate(rows):
+        for slot, row in rows.items():
             slots.update(slot.to_bytes(4, "little"), bytes(row))
+        slots.filled = {ident % SLOTS for ident in self.next_hops}
 
 
 def shared_row(net, ident):
-    """(key, value) in the map `shared`: an IPv4 prefix lies in
-    ::ffff:0:0/96."""
-    addr, size = net.network_address.packed, 32 + net.prefixlen
-    if net.version == 4:
-        addr, size = bytes(10) + b"\xff\xff" + addr, size + 96
-    key = TlShared(size, (u8 * 4)(*ident.to_bytes(4, "big")),
-                   (u8 * 16)(*addr))
+    """(key, value) in the map `shared`."""
+    key = TlShared(32 + net.prefixlen, net.version,
+                   (u8 * 3)(*ident.to_bytes(3, "big")),
+                   addr16(net.network_address))
     return bytes(key), net.prefixlen.to_bytes(4, "little")
 
 

@@ -10,9 +10,12 @@
 #include "core.h"
 
 #define SEC(name)
-#define __uint(name, value)		      int(*name)[value]
-#define __type(name, value)		      typeof(value) *name
-#define bpf_map_lookup_elem(map, key)	      fake_lookup(map, key)
+#define __uint(name, value)	      int(*name)[value]
+#define __type(name, value)	      typeof(value) *name
+#define bpf_map_lookup_elem(map, key) fake_lookup(map, key)
+#define bpf_map_update_elem(map, key, value, flags)                            \
+	fake_update(map, key, value, flags)
+#define bpf_get_smp_processor_id()	      fake_cpu
 #define bpf_ktime_get_ns()		      fake_now
 #define bpf_ktime_get_coarse_ns()	      fake_now
 #define bpf_ringbuf_reserve(map, size, flags) ((void)(map), NULL)
@@ -28,13 +31,24 @@ struct fake_prefix {
 
 #define FAKE_PEERS    4
 #define FAKE_PREFIXES 8
+#define FAKE_SHARED   8
+#define FAKE_CPUS     2
 
 static uint64_t fake_now;
 static struct tl_peer fake_peers[FAKE_PEERS]; /* by id; family 0: none */
 static struct fake_prefix fake_prefixes[FAKE_PREFIXES]; /* family 0: none */
 static struct tl_interface fake_interface;
 static struct tl_limit fake_limits[TL_LIMITS];
-static struct tl_peer_stats fake_stats;
+static struct fake_shared {
+	struct tl_shared key; /* prefixlen 0: none */
+	struct tl_shared_len value;
+} fake_shared[FAKE_SHARED];
+static struct tl_broadcast fake_broadcast;
+static uint32_t fake_cpu;
+static struct fake_stats {
+	bool made;
+	struct tl_peer_stats value;
+} fake_stats[FAKE_PEERS][FAKE_CPUS];
 
 static inline struct tl_peer *fake_peer(uint32_t id)
 {
@@ -83,6 +97,27 @@ static inline struct tl_prefix *fake_prefix(uint8_t family, const uint8_t *addr,
 	return best ? &best->value : NULL;
 }
 
+static inline struct tl_shared_len *fake_share(const struct tl_shared *key)
+{
+	struct fake_shared *best = NULL;
+
+	for (size_t i = 0; i < FAKE_SHARED; i++) {
+		struct fake_shared *s = &fake_shared[i];
+
+		if (s->key.prefixlen && s->key.prefixlen <= key->prefixlen &&
+		    (!best || s->key.prefixlen > best->key.prefixlen) &&
+		    same_bits(&s->key.family, &key->family, s->key.prefixlen))
+			best = s;
+	}
+	return best ? &best->value : NULL;
+}
+
+static inline struct fake_stats *fake_row(const struct tl_stats_key *key)
+{
+	assert_true(key->peer < FAKE_PEERS && key->cpu < FAKE_CPUS);
+	return &fake_stats[key->peer][key->cpu];
+}
+
 static inline void *fake_lookup(const void *map, const void *key)
 {
 	const struct tl_prefix4 *four = key;
@@ -91,7 +126,11 @@ static inline void *fake_lookup(const void *map, const void *key)
 	if (map == &peers)
 		return fake_peer(*(const uint32_t *)key);
 	if (map == &peer_stats)
-		return fake_peer(*(const uint32_t *)key) ? &fake_stats : NULL;
+		return fake_row(key)->made ? &fake_row(key)->value : NULL;
+	if (map == &shared)
+		return fake_share(key);
+	if (map == &broadcasts)
+		return memcmp(key, &fake_broadcast, 4) ? NULL : &fake_broadcast;
 	if (map == &endpoints)
 		return fake_endpoint(key);
 	if (map == &prefixes4)
@@ -101,6 +140,20 @@ static inline void *fake_lookup(const void *map, const void *key)
 	if (map == &interface)
 		return &fake_interface;
 	return map == &limits ? &fake_limits[*(const uint32_t *)key] : NULL;
+}
+
+static inline long fake_update(const void *map, const void *key,
+			       const void *value, uint64_t flags)
+{
+	struct fake_stats *row = fake_row(key);
+
+	assert_ptr_equal(map, &peer_stats);
+	assert_int_equal(flags, BPF_NOEXIST);
+	if (row->made)
+		return -1;
+	row->made = true;
+	memcpy(&row->value, value, sizeof(row->value));
+	return 0;
 }
 
 static inline void fake_address(uint8_t to[16], const char *text)

@@ -39,7 +39,7 @@ static size_t tcp_segment(uint8_t *at, uint8_t family, int peer, uint32_t len,
 
 /* What becomes of n readable bytes of a packet of len. */
 static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
-			     uint32_t gso_size, struct tx *tx)
+			     uint32_t gso_size, uint32_t peer, struct tx *tx)
 {
 	uint8_t *at = exact(bytes, n);
 	struct view view = {.at = at, .end = at + n, .len = len};
@@ -47,8 +47,9 @@ static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
 
 	memset(tx, 0, sizeof(*tx));
 	verdict = egress(&view, htons(at[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6),
-			 gso_size, tx);
+			 gso_size, peer, tx);
 	free(at);
+	assert_int_equal(tx->outcome.peer, peer);
 	return verdict;
 }
 
@@ -60,7 +61,7 @@ static enum tl_verdict send_size(uint8_t family, int peer, uint32_t len,
 
 	if (df)
 		bytes[6] = 0x40;
-	return leave(bytes, n, len, 0, tx);
+	return leave(bytes, n, len, 0, peer, tx);
 }
 
 static void sizes_around_the_mtu(void **state)
@@ -80,7 +81,7 @@ static void sizes_around_the_mtu(void **state)
 	assert_int_equal(send_size(6, SIX, 1461, false, &tx), TL_tx_too_big);
 }
 
-/* RFC 2003 5.1: may be fragmented outside, by routers only in IPv4. */
+/* RFC 2003 5.1: cut before it is encapsulated. */
 static void too_large_without_df(void **state)
 {
 	struct tx tx;
@@ -88,9 +89,33 @@ static void too_large_without_df(void **state)
 	(void)state;
 	assert_int_equal(send_size(4, FOUR, 1480, false, &tx), TL_tx_encap);
 	assert_true(tx.inner.df);
+	assert_int_equal(send_size(4, FOUR, 1481, false, &tx),
+			 TL_tx_fragmented);
+	assert_int_equal(tx.mtu, 1480);
+	assert_int_equal(tx.payload, 1461);
+	assert_int_equal(send_size(4, SIX, 1460, false, &tx), TL_tx_encap);
+	assert_int_equal(send_size(4, SIX, 1461, false, &tx), TL_tx_fragmented);
+	/* no fragment has less than eight bytes */
+	fake_peers[FOUR].mtu = 28;
+	assert_int_equal(send_size(4, FOUR, 1481, false, &tx),
+			 TL_tx_fragmented);
+	fake_peers[FOUR].mtu = 27;
 	assert_int_equal(send_size(4, FOUR, 1481, false, &tx), TL_tx_encap);
 	assert_false(tx.inner.df);
-	assert_int_equal(send_size(4, SIX, 1461, false, &tx), TL_tx_too_big);
+}
+
+/* With IP options routers do it, outside, and only in IPv4. */
+static void too_large_with_options(void **state)
+{
+	uint8_t bytes[128];
+	struct tx tx;
+	size_t n = tcp_segment(bytes, 4, FOUR, 1481, ACK);
+
+	(void)state;
+	bytes[0] = 0x46;
+	assert_int_equal(leave(bytes, n, 1481, 0, FOUR, &tx), TL_tx_encap);
+	assert_false(tx.inner.df);
+	assert_int_equal(leave(bytes, n, 1481, 0, SIX, &tx), TL_tx_too_big);
 }
 
 /* RFC 2473 7.1, RFC 4213 3.2.2: nobody may say "too big" of 1280 bytes. */
@@ -115,11 +140,11 @@ static void trailers(void **state)
 	size_t n = tcp_segment(bytes, 6, FOUR, 1480, ACK);
 
 	(void)state;
-	assert_int_equal(leave(bytes, n, 1500, 0, &tx), TL_tx_encap);
+	assert_int_equal(leave(bytes, n, 1500, 0, FOUR, &tx), TL_tx_encap);
 	assert_int_equal(tx.inner.len, 1480);
 	assert_int_equal(tx.outcome.bytes, 1480);
 	assert_true(tx.inner.df);
-	assert_int_equal(leave(bytes, n, 1479, 0, &tx), TL_tx_bad_inner);
+	assert_int_equal(leave(bytes, n, 1479, 0, FOUR, &tx), TL_tx_bad_inner);
 }
 
 static void learnt_mtu(void **state)
@@ -152,7 +177,7 @@ static enum tl_verdict send_super(uint8_t family, int peer, uint8_t proto,
 
 	bytes[family == 4 ? 9 : 6] = proto;
 	bytes[6] |= family == 4 ? 0x40 : 0;
-	return leave(bytes, n, 60000, gso_size, tx);
+	return leave(bytes, n, 60000, gso_size, peer, tx);
 }
 
 static void super_packets_that_fit(void **state)
@@ -195,10 +220,11 @@ static void super_packets_over_64k(void **state)
 	size_t n = tcp_segment(bytes, 4, FOUR, 0, ACK);
 
 	(void)state;
-	assert_int_equal(leave(bytes, n, 150000, 1400, &tx), TL_tx_encap);
+	assert_int_equal(leave(bytes, n, 150000, 1400, FOUR, &tx), TL_tx_encap);
 	assert_int_equal(tx.outcome.bytes, 150000);
 	assert_int_equal(tx.inner.len, 150000);
-	assert_int_equal(leave(bytes, n, 150000, 0, &tx), TL_tx_bad_inner);
+	assert_int_equal(leave(bytes, n, 150000, 0, FOUR, &tx),
+			 TL_tx_bad_inner);
 }
 
 static uint32_t syn_place(uint8_t family, uint8_t flags, uint8_t frag, size_t n)
@@ -209,7 +235,7 @@ static uint32_t syn_place(uint8_t family, uint8_t flags, uint8_t frag, size_t n)
 	tcp_segment(bytes, family, FOUR, n, flags);
 	if (family == 4)
 		bytes[7] = frag;
-	assert_int_equal(leave(bytes, n, n, 0, &tx), TL_tx_encap);
+	assert_int_equal(leave(bytes, n, n, 0, FOUR, &tx), TL_tx_encap);
 	return tx.syn_at;
 }
 
@@ -234,7 +260,7 @@ static uint32_t flow_of(uint8_t port, uint8_t frag)
 
 	bytes[21] = port;
 	bytes[7] = frag;
-	assert_int_equal(leave(bytes, n, n, 0, &tx), TL_tx_encap);
+	assert_int_equal(leave(bytes, n, n, 0, SIX, &tx), TL_tx_encap);
 	return tx.inner.flow;
 }
 
@@ -252,15 +278,12 @@ static enum tl_verdict send_from_to(uint8_t proto, const char *src,
 	struct tx tx;
 
 	put_ip4(bytes, proto, src, dst, 20);
-	return leave(bytes, 20, 20, 0, &tx);
+	return leave(bytes, 20, 20, 0, FOUR, &tx);
 }
 
 static void loops(void **state)
 {
-	struct fake_prefix *all = &fake_prefixes[0];
-
 	(void)state;
-	*all = (struct fake_prefix){4, {0}, 0, {FOUR, 0}};
 	assert_int_equal(send_from_to(4, "192.0.2.10", "198.51.100.1"),
 			 TL_tx_tunnelled);
 	assert_int_equal(send_from_to(41, "10.0.0.1", "198.51.100.1"),
@@ -273,9 +296,46 @@ static void loops(void **state)
 			 TL_tx_loop);
 	assert_int_equal(send_from_to(17, "198.51.100.2", "10.1.0.9"),
 			 TL_tx_encap);
-	all->value.peer = TL_PEER_NONE; /* an exception */
-	assert_int_equal(send_from_to(17, "10.0.0.1", "8.8.8.8"), TL_tx_plain);
-	all->family = 0;
+	/* whatever the allowed prefixes are */
+	assert_int_equal(send_from_to(17, "10.0.0.1", "8.8.8.8"), TL_tx_encap);
+	assert_int_equal(send_from_to(17, "10.0.0.1", "10.2.0.9"), TL_tx_encap);
+}
+
+static void link_scope(void **state)
+{
+	static const char *const all[] = {"0.1.2.3",	     "127.0.0.1",
+					  "169.254.0.1",     "224.0.0.9",
+					  "255.255.255.255", "240.0.0.1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		assert_int_equal(send_from_to(17, "10.0.0.1", all[i]),
+				 TL_tx_neighbour);
+	assert_int_equal(send_from_to(17, "10.0.0.1", "224.0.1.0"),
+			 TL_tx_encap);
+}
+
+/* Its peer comes and goes, or waits for an address. */
+static void peers_that_cannot(void **state)
+{
+	struct tl_peer *peer = &fake_peers[FOUR];
+	struct tx tx;
+
+	(void)state;
+	memset(peer->local, 0, sizeof(peer->local));
+	assert_int_equal(send_size(4, FOUR, 100, true, &tx), TL_tx_waiting);
+	for (int at = 0; at < 16; at++) {
+		peer->local[at] = 1;
+		assert_int_equal(send_size(4, FOUR, 100, true, &tx),
+				 TL_tx_encap);
+		peer->local[at] = 0;
+	}
+	peer->local[0] = 192;
+	peer->family = 5; /* 0 would be no peer at all here */
+	assert_int_equal(send_size(4, FOUR, 100, true, &tx), TL_tx_waiting);
+	peer->family = 0;
+	assert_int_equal(send_size(4, FOUR, 100, true, &tx), TL_tx_stale_peer);
+	assert_int_equal(tx.outcome.bytes, 100);
 }
 
 /* The bytes of an IPv6 address may begin like those of an IPv4 endpoint. */
@@ -286,9 +346,9 @@ static void families_are_compared(void **state)
 
 	(void)state;
 	put_ip6(bytes, 17, "c633:6401::", "fd00:1::9", 40);
-	assert_int_equal(leave(bytes, 40, 40, 0, &tx), TL_tx_encap);
+	assert_int_equal(leave(bytes, 40, 40, 0, FOUR, &tx), TL_tx_encap);
 	put_ip6(bytes, 17, "2001:db8:2::2", "fd00:2::9", 40);
-	assert_int_equal(leave(bytes, 40, 40, 0, &tx), TL_tx_encap);
+	assert_int_equal(leave(bytes, 40, 40, 0, SIX, &tx), TL_tx_encap);
 }
 
 int main(void)
@@ -296,6 +356,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(sizes_around_the_mtu, peers_up),
 		cmocka_unit_test_setup(too_large_without_df, peers_up),
+		cmocka_unit_test_setup(too_large_with_options, peers_up),
 		cmocka_unit_test_setup(ipv6_of_its_least_mtu, peers_up),
 		cmocka_unit_test_setup(trailers, peers_up),
 		cmocka_unit_test_setup(learnt_mtu, peers_up),
@@ -305,6 +366,8 @@ int main(void)
 		cmocka_unit_test_setup(places_of_syn, peers_up),
 		cmocka_unit_test_setup(fragments_are_one_flow, peers_up),
 		cmocka_unit_test_setup(loops, peers_up),
+		cmocka_unit_test_setup(link_scope, peers_up),
+		cmocka_unit_test_setup(peers_that_cannot, peers_up),
 		cmocka_unit_test_setup(families_are_compared, peers_up),
 	};
 

@@ -104,6 +104,49 @@ static void super_packets(void **state)
 			 TL_rx_decap);
 }
 
+/* A peer's counters on a CPU are made with its first packet there, and last;
+ * what does not exist gets none. */
+static void rows_of_counters(void **state)
+{
+	struct tl_peer_stats *here, *there;
+
+	(void)state;
+	memset(fake_stats, 0, sizeof(fake_stats));
+	here = peer_stats_of(1);
+	assert_non_null(here);
+	here->last_rx_ns = 7;
+	fake_cpu = 1;
+	there = peer_stats_of(1);
+	assert_non_null(there);
+	assert_ptr_not_equal(here, there);
+	assert_true(there->last_rx_ns == 0);
+	fake_cpu = 0;
+	assert_ptr_equal(peer_stats_of(1), here);
+	assert_true(here->last_rx_ns == 7);
+	assert_null(peer_stats_of(2));
+	assert_false(fake_stats[2][0].made);
+}
+
+static void verdicts_are_counted_for_peers(void **state)
+{
+	struct outcome o = {TL_rx_decap, 1, 100, NULL};
+	struct tl_peer_stats *stats = &fake_stats[1][0].value;
+
+	(void)state;
+	memset(fake_stats, 0, sizeof(fake_stats));
+	count_peer(&o);
+	assert_true(stats->verdicts.rx_decap.packets == 1);
+	assert_true(stats->verdicts.rx_decap.bytes == 100);
+	assert_true(stats->last_rx_ns == 1000 && stats->last_tx_ns == 0);
+	o.verdict = TL_tx_encap;
+	count_peer(&o);
+	assert_true(stats->verdicts.tx_encap.packets == 1);
+	assert_true(stats->last_tx_ns == 1000);
+	o.peer = 2;
+	count_peer(&o);
+	assert_false(fake_stats[2][0].made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +154,9 @@ int main(void)
 		cmocka_unit_test_setup(more_is_needed, peers_up),
 		cmocka_unit_test_setup(options_out_of_reach, peers_up),
 		cmocka_unit_test_setup(super_packets, peers_up),
+		cmocka_unit_test_setup(rows_of_counters, peers_up),
+		cmocka_unit_test_setup(verdicts_are_counted_for_peers,
+				       peers_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

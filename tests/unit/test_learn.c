@@ -139,6 +139,24 @@ static void inner_packet(void **state)
 	assert_int_equal(learnt(&e6), 0);
 }
 
+/* A shared prefix is in the others' tunnels, too. */
+static void shared_destination(void **state)
+{
+	struct tl_prefix *prefix = &fake_prefixes[2 * FOUR].value;
+	struct error e4 = good4();
+
+	(void)state;
+	*prefix = (struct tl_prefix){SIX, TL_PREFIX_F_SHARED |
+						  16 << TL_PREFIX_LEN_SHIFT};
+	assert_int_equal(learnt(&e4), 0);
+	fake_shared[0] = (struct fake_shared){
+		{32 + 16, 4, {0, 0, FOUR}, {10, FOUR}}, {16}};
+	assert_int_equal(learnt(&e4), 1380);
+	fake_shared[0].key.family = 6;
+	assert_int_equal(learnt(&e4), 0);
+	fake_shared[0].key.prefixlen = 0;
+}
+
 /* We send with DF, and IDs that count segments from 0 (RFC 6864 4.1). */
 static void quoted_ip4_header_is_ours(void **state)
 {
@@ -166,6 +184,7 @@ int main(void)
 		cmocka_unit_test_setup(never_upwards, peers_up),
 		cmocka_unit_test_setup(while_it_holds, peers_up),
 		cmocka_unit_test_setup(inner_packet, peers_up),
+		cmocka_unit_test_setup(shared_destination, peers_up),
 		cmocka_unit_test_setup(quoted_ip4_header_is_ours, peers_up),
 	};
 

@@ -147,9 +147,9 @@ static void ip6_cut_at_every_byte(void **state)
 	for (size_t n = 1; n < len; n++) {
 		enum parse_result result = parse(bytes, n, &ip);
 
-		/* The header's contents need not be there, only its start:
-		 * whoever reads on checks again. */
-		assert_int_equal(result, n < 50 ? PARSE_SHORT : PARSE_OK);
+		/* No more of a header need be there than its first eight
+		 * bytes: whoever reads on checks again. */
+		assert_int_equal(result, n < 56 ? PARSE_SHORT : PARSE_OK);
 	}
 }
 
@@ -164,10 +164,52 @@ static void ip6_fragment(void **state)
 	for (int n = 0; n < 2; n++) {
 		len = ip6(bytes, lengths, n, NEXT_FRAGMENT);
 		bytes[len] = 41;
+		bytes[len + 3] = 1; /* more of them follow */
 		assert_int_equal(parse(bytes, len + 7, &ip), PARSE_SHORT);
 		assert_int_equal(parse(bytes, len + 8, &ip), PARSE_OK);
 		assert_true(ip.fragment);
 		assert_int_equal(ip.proto, 41);
+	}
+}
+
+/* A header of that kind, whose bytes 2 and 3 are these, in front of 41: what
+ * the walk says, and how far it comes. */
+static enum parse_result behind(uint8_t kind, uint8_t two, uint8_t three,
+				struct ip_info *ip)
+{
+	static uint8_t bytes[40 + 2048 * 2];
+	size_t len = ip6(bytes, NULL, 0, kind);
+
+	bytes[len] = 41;
+	bytes[len + 1] = 1; /* 16 bytes; in a fragment header reserved */
+	bytes[len + 2] = two;
+	bytes[len + 3] = three;
+	return parse(bytes, len + 16, ip);
+}
+
+/* RFC 8200 4.4, RFC 6946 4. */
+static void ip6_headers_that_say_nothing(void **state)
+{
+	struct ip_info ip;
+
+	(void)state;
+	assert_int_equal(behind(43, 4, 0, &ip), PARSE_OK);
+	assert_int_equal(ip.proto, 41);
+	assert_int_equal(ip.hlen, 56);
+	for (int left = 1; left < 256; left++) {
+		assert_int_equal(behind(43, 0, left, &ip), PARSE_OK);
+		assert_int_equal(ip.proto, 43);
+		assert_int_equal(ip.hlen, 40);
+		assert_false(ip.fragment);
+	}
+	for (int bit = 0; bit < 16; bit++) {
+		bool whole = bit == 1 || bit == 2; /* reserved */
+
+		assert_int_equal(behind(44, 1 << bit >> 8, 1 << bit, &ip),
+				 PARSE_OK);
+		assert_int_equal(ip.proto, 41);
+		assert_int_equal(ip.hlen, whole ? 48 : 40);
+		assert_int_equal(ip.fragment, !whole);
 	}
 }
 
@@ -256,6 +298,7 @@ int main(void)
 		cmocka_unit_test(ip6_too_many_options),
 		cmocka_unit_test(ip6_cut_at_every_byte),
 		cmocka_unit_test(ip6_fragment),
+		cmocka_unit_test(ip6_headers_that_say_nothing),
 		cmocka_unit_test(ip6_malformed),
 		cmocka_unit_test(inner4_lengths),
 		cmocka_unit_test(inner6_lengths),

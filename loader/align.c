@@ -66,8 +66,8 @@ static int put_hooks(const struct programs *g, const struct pins *p,
 /* With what is on the host. */
 static int align_from(const struct programs *g, const struct pins *p,
 		      const struct maps *m, const struct conf *now,
-		      struct conf *want, const char *how,
-		      struct mended *mended, struct footprint *have)
+		      struct conf *want, const char *how, struct mended *mended,
+		      struct footprint *have)
 {
 	struct tl_interface iface, before;
 	bool gone;

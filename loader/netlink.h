@@ -118,7 +118,7 @@ void neigh_put(union nl_request *r, uint16_t type, uint32_t ifindex,
 /* The next hop that was asked for last: mostly that of all peers. */
 struct next_hop {
 	uint32_t oif;
-	struct ip ip; /* family 0: none yet */
+	struct ip ip;	/* family 0: none yet */
 	uint16_t state; /* NUD_* */
 };
 

@@ -10,10 +10,10 @@
 
 /*
  * Changes p of want, as edited on the command line, and nothing else: neither
- * the other peers nor the host are looked at, which the timer does anyway. *done
- * is false, and nothing was changed, where that is not enough: the prefixes or
- * the MTU change, and with them routes; the endpoint is in a tunnelled prefix;
- * names, peers that wait, addresses that clash.
+ * the other peers nor the host are looked at, which the timer does anyway.
+ * *done is false, and nothing was changed, where that is not enough: the
+ * prefixes or the MTU change, and with them routes; the endpoint is in a
+ * tunnelled prefix; names, peers that wait, addresses that clash.
  */
 int one_peer_change(const struct maps *m, const struct conf *now,
 		    struct conf *want, struct peer *p, bool *done);

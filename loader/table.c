@@ -154,8 +154,8 @@ const void *table_next(const struct table *t, const void *key, size_t *at)
 {
 	int order = -1;
 
-	while (*at < t->n && (order = memcmp(table_key(t, *at), key,
-					     t->key)) < 0)
+	while (*at < t->n &&
+	       (order = memcmp(table_key(t, *at), key, t->key)) < 0)
 		++*at;
 	return *at < t->n && !order ? table_value(t, *at) : NULL;
 }

@@ -99,9 +99,7 @@ struct bpf_sock {
 	__u32 family;
 };
 
-enum {
-	PACKET_OTHERHOST = 3,
-};
+#define PACKET_OTHERHOST 3 /* of <linux/if_packet.h> */
 
 enum bpf_adj_room_mode {
 	BPF_ADJ_ROOM_NET = 0,
@@ -197,7 +195,7 @@ struct in_device {
 };
 
 struct list_head {
-	struct list_head *next;
+	struct list_head *next, *prev;
 };
 
 struct inet6_ifaddr {

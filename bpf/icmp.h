@@ -57,6 +57,18 @@ static __always_inline bool is_our_ip4(const struct iphdr *outer)
 	       bpf_ntohs(outer->id) <= MAX_SEGMENTS;
 }
 
+/* May the peer have got what went to that address? Once for each family: the
+ * verifier of Linux 6.1 does not see that a family and a pointer go together.
+ */
+static __always_inline bool goes_to(const __u8 family, const void *dst,
+				    __u32 peer)
+{
+	const struct tl_prefix *prefix = find_prefix(family, dst);
+
+	return prefix &&
+	       (prefix->peer == peer || is_shared(prefix, family, dst, peer));
+}
+
 /*
  * The quoted outer packet is what we would have sent to that peer: by its
  * outer header, which has no options, and by the inner version, length, and
@@ -69,10 +81,8 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 {
 	const void *at = outer + outer_header_len(quoted->family);
 	bool may_be_short = quoted->family == 4;
-	const struct tl_prefix *prefix;
 	const struct ipv6hdr *ip6 = at;
 	const struct iphdr *ip4 = at;
-	const void *dst;
 	__u32 len = quoted->tot_len - quoted->hlen;
 
 	if (n < 8 || at + 8 > v->end ||
@@ -84,20 +94,15 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 			return false;
 		if (n < IP4_HLEN || (const void *)(ip4 + 1) > v->end)
 			return may_be_short;
-		dst = &ip4->daddr;
-		prefix = find_prefix(4, dst);
+		return goes_to(4, &ip4->daddr, peer);
 	} else {
 		if (ip6->version != 6 ||
 		    IP6_HLEN + bpf_ntohs(ip6->payload_len) != len)
 			return false;
 		if (n < IP6_HLEN || (const void *)(ip6 + 1) > v->end)
 			return may_be_short;
-		dst = &ip6->daddr;
-		prefix = find_prefix(6, dst);
+		return goes_to(6, &ip6->daddr, peer);
 	}
-	return prefix &&
-	       (prefix->peer == peer ||
-		is_shared(prefix, inner_family(quoted->proto), dst, peer));
 }
 
 /* The peer's MTU: what was learnt from ICMP, while that holds. */

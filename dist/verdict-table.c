@@ -10,7 +10,7 @@
 #define FATE_WORD_TUNNEL "tunnel"
 #define FATE_WORD_PASS	 "pass"
 #define FATE_WORD_DROP	 "drop"
-#define FATE_WORD_ANSWER "answered"
+#define FATE_WORD_ANSWER "answer"
 
 #define ROW(name, fate, text)                                                  \
 	printf("%s\t%s\tT{\n%s\nT}\n", #name, FATE_WORD_##fate, text);

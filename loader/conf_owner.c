@@ -53,7 +53,7 @@ int owners_init(struct owners *o, const struct conf *c)
 		return usage(
 			"%s: %zu allowed-ips are more than the %u that fit",
 			c->ifname, total, TL_MAX_PREFIXES);
-	o->all = malloc((total + 1) * sizeof(*o->all));
+	o->all = calloc(total + 1, sizeof(*o->all));
 	if (!o->all)
 		return fail("out of memory");
 	for (size_t i = 0; i < c->n_peers; i++)
@@ -113,10 +113,12 @@ static int compare_holders(const void *a, const void *b)
 bool owner_is(const struct owners *o, const struct ip *ip, const struct peer *p)
 {
 	const struct owned *last = owner_of(o, ip);
-	const struct owned key = {last ? last->prefix : NULL, p};
+	struct owned key;
 
-	return last &&
-	       bsearch(&key, o->all, o->n, sizeof(*o->all), compare_holders);
+	if (!last)
+		return false;
+	key = (struct owned){last->prefix, p};
+	return bsearch(&key, o->all, o->n, sizeof(*o->all), compare_holders);
 }
 
 const struct prefix *endpoint_inside(const struct peer *p)

@@ -120,6 +120,16 @@ static struct ip kernel_source(const struct host *h, const struct ip *dst)
 	return source;
 }
 
+/* There is no choice, so that nobody need be asked. */
+static bool is_only_usable(const struct host *h, const struct if_addr *a)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (&h->addrs[i] != a && h->addrs[i].usable &&
+		    h->addrs[i].ip.family == a->ip.family)
+			return false;
+	return true;
+}
+
 static const struct if_addr *find_usable(const struct host *h,
 					 const struct ip *ip)
 {
@@ -130,30 +140,19 @@ static const struct if_addr *find_usable(const struct host *h,
 	return a && a->usable ? a : NULL;
 }
 
-static size_t count_usable(const struct host *h, uint8_t family)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < h->n; i++)
-		n += h->addrs[i].usable && h->addrs[i].ip.family == family;
-	return n;
-}
-
 const struct if_addr *choose_local(const struct host *h, const struct ip *dst,
 				   const struct ip *before)
 {
-	const struct if_addr *a;
+	const struct if_addr *first = first_usable(h, dst->family), *a;
 	struct ip source;
 
-	/* Nothing to choose from: the kernel need not be asked for each peer.
-	 */
-	if (count_usable(h, dst->family) < 2)
-		return first_usable(h, dst->family);
+	if (!first || is_only_usable(h, first))
+		return first;
 	source = kernel_source(h, dst);
 	a = find_usable(h, &source);
 	if (!a && before && before->family == dst->family)
 		a = find_usable(h, before);
-	return a ?: first_usable(h, dst->family);
+	return a ?: first;
 }
 
 const char *local_fault(const struct host *h, const struct ip *local,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Debian root file system of another architecture: what a machine of vm.py
-runs, and what the compiler and the emulator of single programs see (a
-sysroot). Its packages are unpacked, not installed: their scripts do not run."""
+"""A Debian root file system of its own: what a machine of vm.py of another
+architecture runs, and what the compiler and the emulator of single programs see
+(a sysroot); and what a machine boots by systemd. Its packages are unpacked, not
+installed: their scripts do not run."""
 import glob
 import os
 import tempfile
@@ -20,13 +21,14 @@ PACKAGES = """
 """
 
 
-def rootfs(arch):
+def rootfs(arch, packages=PACKAGES):
     """The directory that holds it."""
-    version = zlib.crc32(PACKAGES.encode())
-    return cached(f"root-{arch}-{version:08x}", lambda path: make(arch, path))
+    version = zlib.crc32(packages.encode())
+    return cached(f"root-{arch}-{version:08x}",
+                  lambda path: make(arch, packages, path))
 
 
-def make(arch, path):
+def make(arch, packages, path):
     """Downloads and unpacks it. apt knows what else the packages need."""
     apt = Apt(arch)
     apt.get("update")
@@ -34,7 +36,7 @@ def make(arch, path):
         os.mkdir(os.path.join(work, "partial"))
         apt.get("-o", f"Dir::Cache::archives={work}", "-y",
                 "--no-install-recommends", "--download-only", "install",
-                *PACKAGES.split())
+                *packages.split())
         unpack(glob.glob(os.path.join(work, "*.deb")), path)
     # Python in an emulated machine would do it at every start, for long.
     run("/usr/bin/python3", "-m", "compileall", "-q", "--invalidation-mode",

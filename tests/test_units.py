@@ -69,8 +69,18 @@ def test_little_is_exposed(installed, unit):
 
 def test_it_tries_again(installed):
     assert installed.lines(SERVICE, "Restart") == ["on-failure"]
+    assert installed.lines(SERVICE, "StartLimitIntervalSec") == ["0"]
     # A wrong file does not get better by waiting.
     assert installed.lines(SERVICE, "RestartPreventExitStatus") == ["2"]
+
+
+def test_a_boot_does_not_wait_for_it(installed):
+    """multi-user.target was not reached while a tunnel had no address and was
+    tried again and again."""
+    assert installed.lines(SERVICE, "DefaultDependencies") == ["no"]
+    device = "sys-subsystem-net-devices-%i.device"
+    assert installed.lines(SERVICE, "WantedBy") == [f"multi-user.target {device}"]
+    assert installed.lines(SERVICE, "StopPropagatedFrom") == [device]
 
 
 def test_the_path_is_kept_open(installed):

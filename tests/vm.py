@@ -190,18 +190,20 @@ class Machine:
     """One that is running, or has run."""
 
     def __init__(self, image, script, share, modules=(), devices=(),
-                 append="", arch="amd64", root="/", show=(), netns=None):
+                 append="", arch="amd64", root="/", show=(), netns=None,
+                 init=SECOND):
         """Starts a bash script as root of a machine with that kernel. Its
         directory is `share` (/run/share there); `devices` are more arguments
         for QEMU, which runs in `netns` if that is given, `append` of the
         kernel. With another root file system than ours, it sees in the same
-        place, to read, the directories `show`."""
+        place, to read, the directories `show`. `init` is what bash runs as its
+        first process; it writes the release and, in the end, the status."""
         emulator, console_name = MACHINES[arch]
         self.share, self.processes = share, []
         self.release = release(image)
         for name in "release", "status", "output":  # of one before
             pathlib.Path(share, name).unlink(missing_ok=True)
-        for name, text in (".init", SECOND), ("script", script):
+        for name, text in (".init", init), ("script", script):
             with open(os.path.join(share, name), "w", encoding="utf-8") as f:
                 f.write(text)
         initrd = os.path.join(share, ".initrd")

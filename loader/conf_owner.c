@@ -53,7 +53,7 @@ int owners_init(struct owners *o, const struct conf *c)
 		return usage(
 			"%s: %zu allowed-ips are more than the %u that fit",
 			c->ifname, total, TL_MAX_PREFIXES);
-	o->all = malloc((total + 1) * sizeof(*o->all));
+	o->all = calloc(total + 1, sizeof(*o->all));
 	if (!o->all)
 		return fail("out of memory");
 	for (size_t i = 0; i < c->n_peers; i++)
@@ -69,37 +69,56 @@ void owners_free(struct owners *o)
 	o->n = 0;
 }
 
+/* The last one with that prefix, or NULL. Without routes, all peers may share
+ * one. */
+static const struct owned *find_last(const struct owners *o,
+				     const struct prefix *p)
+{
+	const struct owned key = {p, NULL};
+	size_t low = 0, high = o->n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (compare_prefixes(&o->all[mid], &key) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low || compare_prefixes(&o->all[low - 1], &key))
+		return NULL;
+	return &o->all[low - 1];
+}
+
 const struct owned *owner_of(const struct owners *o, const struct ip *ip)
 {
 	struct prefix p = {*ip, ip->family == 4 ? 32 : 128};
-	const struct owned key = {&p, NULL}, *found = NULL;
+	const struct owned *found = NULL;
 
-	for (int len = p.len; !found && o->n && len >= 0; len--) {
+	for (int len = p.len; !found && len >= 0; len--) {
 		if (!o->lengths[ip->family == 6][len])
 			continue;
 		prefix_shorten(&p, len);
-		found = bsearch(&key, o->all, o->n, sizeof(*o->all),
-				compare_prefixes);
+		found = find_last(o, &p);
 	}
-	while (found && found + 1 < o->all + o->n &&
-	       !compare_prefixes(found, found + 1))
-		found++;
 	return found;
+}
+
+static int compare_holders(const void *a, const void *b)
+{
+	const struct owned *x = a, *y = b;
+
+	return compare_prefixes(a, b) ?: owner_compare_peers(x->peer, y->peer);
 }
 
 bool owner_is(const struct owners *o, const struct ip *ip, const struct peer *p)
 {
 	const struct owned *last = owner_of(o, ip);
+	struct owned key;
 
-	for (const struct owned *own = last; own; own--) {
-		if (compare_prefixes(own, last))
-			return false;
-		if (own->peer == p)
-			return true;
-		if (own == o->all)
-			return false;
-	}
-	return false;
+	if (!last)
+		return false;
+	key = (struct owned){last->prefix, p};
+	return bsearch(&key, o->all, o->n, sizeof(*o->all), compare_holders);
 }
 
 const struct prefix *endpoint_inside(const struct peer *p)

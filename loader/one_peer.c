@@ -98,8 +98,8 @@ int one_peer_change(const struct maps *m, const struct conf *now,
 	int ret;
 
 	*done = false;
-	if (now->n_peers <= ALIGN_PEERS_MAX || !now->routes ||
-	    !same_routes(was, p) || (chosen && was->probe_fixed))
+	if (now->n_peers <= ALIGN_PEERS_MAX || !same_routes(was, p) ||
+	    (chosen && was->probe_fixed))
 		return OK;
 	keep_others(want, now, p);
 	ret = resolve_alone(want, now, p);
@@ -110,5 +110,8 @@ int one_peer_change(const struct maps *m, const struct conf *now,
 	if (!is_enough(want, was, p))
 		return OK;
 	*done = true;
-	return state_apply_peer(m, was, p);
+	ret = state_apply_peer(m, was, p);
+	if (ret)
+		state_apply_peer(m, p, was);
+	return ret;
 }

@@ -193,9 +193,9 @@ static int flush(struct batch *b)
 static int update(struct batch *b, size_t i)
 {
 	if (!b->keys)
-		b->keys = calloc(BATCH, b->t->key);
+		b->keys = reallocarray(NULL, BATCH, b->t->key);
 	if (!b->values)
-		b->values = calloc(BATCH, b->t->value);
+		b->values = reallocarray(NULL, BATCH, b->t->value);
 	if (!b->keys || !b->values)
 		return fail("out of memory");
 	memcpy(b->keys + b->n * b->t->key, table_key(b->t, i), b->t->key);

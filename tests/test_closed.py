@@ -283,6 +283,7 @@ def test_source_gone(wire):
         ping(wire.host, INNER_SITE, wait=1)
         return wire.tl.verdict("tx_no_source")
     wait_until(dropped, "tx_no_source")
+    wait_until(lambda: not wire.next_hops(), "no CPU knows a next hop")
     capture = wire.lab.capture(wire.site, "eth0", lambda f: not f.outgoing and
                                f.data[12:14] == b"\x08\0" and
                                f.data[23] == 4)

@@ -221,8 +221,9 @@ def test_route_of_the_users_own(path, where, inner):
     """routes = no, and a route that knows nothing of the tunnel: the data
     plane finds out and says so."""
     path.attach("path-mtu = 1400\nroutes = no")
-    path.host.ip("route", "add", SITE_PREFIXES[inner], "via", ROUTER[inner],
-                 "src", HOST[inner], "mtu", JUMBO)
+    gateway = path.tunload.status()["peers"][0][f"gateway{inner}"]
+    path.host.ip("route", "add", SITE_PREFIXES[inner], "via", gateway, "dev",
+                 "eth0", "onlink", "src", HOST[inner], "mtu", JUMBO)
     try:
         tcp_transfer(*ends(path, where, inner), BULK)
         headers = HEADER[inner] + UDP_HEADER

@@ -6,7 +6,8 @@ import socket
 import time
 
 import pytest
-from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet import (ICMP, IP, IPOption_NOP, defragment,
+                               fragment)
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -165,45 +166,56 @@ def test_rate_limit(path, inner):
 
 
 def test_without_df(path):
-    """RFC 2003 3.1: over IPv4 the outer packet may be fragmented, by the
-    routers. Over IPv6 nobody can: the sender is told."""
+    """RFC 791 3.2, RFC 2003 5.1: the inner packet is fragmented, whatever is
+    outside, and every outer packet is whole."""
     path.attach()
     path.learn(MTU)
     packet = udp_packet(LAN[4], SITE[4], BIG, df=False, id=77)
     answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
-    arrived = path.lab.capture(path.site, "tun0")
+    arrived = path.lab.capture(path.site, "tun0",
+                               lambda frame: frame.data[0] >> 4 == 4 and
+                               frame.data[9] == 17)
     wire = path.to_site()
     path.send_from_lan(packet)
-    if path.outer == 6:
-        assert answers.wait(1)[0].data[14:] == answer(
-            hop(packet), path.inner_mtu(MTU), hops=1)
-        return
-    assert arrived.wait(1)[0].data == bytes(hop(packet))
-    outer = packet_of(wire.wait(1)[0].data)
-    assert not outer.df and outer.id != b"\0\0"
+    pieces = -(-(BIG - 20) // ((path.inner_mtu(MTU) - 20) & ~7))
+    got = [IP(f.data) for f in arrived.wait(pieces)]
+    whole, = defragment(got)
+    del whole.chksum
+    assert bytes(whole) == bytes(hop(packet))
+    assert all(len(p) <= path.inner_mtu(MTU) for p in got)
+    assert [len(p) for p in got] == [len(p) for p in fragment(
+        hop(packet), path.inner_mtu(MTU) - 20)]
+    assert all(packet_of(f.data).df for f in wire.wait(pieces))
     assert not answers.frames()
+    assert path.count("tx_fragmented") == 1
 
 
-def test_without_df_and_larger_than_the_device(path):
-    """Nobody fragments behind tc egress: what the interface does not take is
-    answered, not lost. Only without routes of ours does it come so far."""
-    if path.outer == 6:
-        pytest.skip("expected: there it is answered in any case")
+def test_with_options_and_without_df(path):
+    """IP options would have to be sorted into the fragments (RFC 791 3.1):
+    over IPv4 the outer packet may be fragmented by routers, as far as the
+    interface takes it (RFC 2003 3.1); else the sender is told."""
     path.attach(f"path-mtu = {JUMBO}\nroutes = no")
-    path.host.ip("route", "add", "10.10.0.0/24", "via", ROUTER[4])
+    gateway = path.tunload.status()["peers"][0]["gateway4"]
+    path.host.ip("route", "add", "10.10.0.0/24", "via", gateway, "dev",
+                 "eth0", "onlink")
     path.learn(MTU)
-    fitting, longer = (udp_packet(LAN[4], SITE[4], size, df=False, id=77)
+    options = [IPOption_NOP()] * 4
+    fitting, longer = (udp_packet(LAN[4], SITE[4], size - 4, df=False, id=77,
+                                  options=options)
                        for size in (JUMBO - 20, JUMBO - 19))
     answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
-    arrived = path.lab.capture(path.site, "tun0")
+    arrived = path.lab.capture(path.site, "tun0",
+                               lambda frame: frame.data[0] >> 4 == 4)
     wire = path.to_site()
     path.send_from_lan(longer, fitting)
-    assert arrived.wait(1)[0].data == bytes(hop(fitting))
-    outer = packet_of(wire.wait(1)[0].data)
-    assert not outer.df and outer.id != b"\0\0"
-    assert [frame.data[14:] for frame in answers.wait(1)] == [
-        answer(hop(longer), path.inner_mtu(MTU), hops=1)]
-    assert path.count("tx_too_big") == 1
+    told = [longer] if path.outer == 4 else [longer, fitting]
+    assert [frame.data[14:] for frame in answers.wait(len(told))] == [
+        answer(hop(p), path.inner_mtu(MTU), hops=1) for p in told]
+    assert path.count("tx_too_big") == len(told)
+    if path.outer == 4:
+        assert arrived.wait(1)[0].data == bytes(hop(fitting))
+        outer = packet_of(wire.wait(1)[0].data)
+        assert not outer.df and outer.id != b"\0\0"
     path.host.ip("route", "del", "10.10.0.0/24")
 
 

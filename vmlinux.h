@@ -99,6 +99,17 @@ struct bpf_sock {
 	__u32 family;
 };
 
+struct bpf_xfrm_state {
+	__u32 reqid;
+	__u32 spi;
+	__u16 family;
+	__u16 ext;
+	union {
+		__u32 remote_ipv4;
+		__u32 remote_ipv6[4];
+	};
+};
+
 #define PACKET_OTHERHOST 3 /* of <linux/if_packet.h> */
 
 enum bpf_adj_room_mode {

@@ -13,6 +13,19 @@
 
 const volatile bool can_read_kernel = true;
 
+/* Set by the loader where the kernel has IPsec. */
+const volatile bool has_xfrm;
+
+/* What IPsec has decrypted comes by tc ingress once more, as a plain packet
+ * with the source that was inside: the kernel's policies vouch for it. */
+static __always_inline bool came_by_ipsec(struct __sk_buff *skb)
+{
+	struct bpf_xfrm_state state;
+
+	return has_xfrm &&
+	       !bpf_skb_get_xfrm_state(skb, 0, &state, sizeof(state), 0);
+}
+
 /* The lowest bit of _skb_refdst says that no reference is held (SKB_DST_NOREF),
  * the next two are flags of pointers in general. */
 #define DST_POINTER_MASK (~7UL)

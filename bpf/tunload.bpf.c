@@ -136,6 +136,10 @@ int tc_ingress(struct __sk_buff *skb)
 		rx.outcome.verdict = rx.fallback;
 		need = READABLE_AT_MOST;
 	}
+	if (rx.outcome.verdict == TL_rx_borrowed && came_by_ipsec(skb)) {
+		rx.outcome.verdict = TL_rx_plain;
+		rx.outcome.peer = TL_PEER_NONE;
+	}
 	if (is_icmp_verdict(rx.outcome.verdict))
 		icmp_verified(&rx, tc_message(skb, link_len + rx.message_at,
 					      rx.message_len, rx.pseudo_sum));

@@ -179,7 +179,8 @@ uninstall:
 
 # The C files of the tree, vmlinux.h excepted: its layout is the kernel's.
 C_FILES = $(sort $(wildcard bpf/*.[ch] loader/*.[ch] dist/*.c \
-	tests/unit/*.[ch] tests/fuzz/*.[ch]))
+	tests/unit/*.[ch] tests/fuzz/*.[ch] \
+	tests/bench/udp_send.c))
 
 .PHONY: format
 format:

@@ -53,6 +53,8 @@ class Tunload:
     """The program under test, for one interface in one namespace, with the
     pins in a bpffs directory. `ns` may be None: the host's namespace."""
 
+    program = TUNLOAD  # another version may be compared
+
     def __init__(self, ns, ifname, bpffs):
         self.ns, self.ifname, self.bpffs = ns, ifname, bpffs
         self.dir = tempfile.mkdtemp(prefix=f"tunload-{os.getpid()}-")
@@ -60,7 +62,7 @@ class Tunload:
         self.pins = os.path.join(bpffs, "tunload", ifname)
 
     def _command(self, *args):
-        return [TUNLOAD, "--bpffs", self.bpffs, *(str(a) for a in args)]
+        return [self.program, "--bpffs", self.bpffs, *(str(a) for a in args)]
 
     def argv(self, *args):
         """The whole command line of `tunload --bpffs DIR args`."""

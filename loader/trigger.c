@@ -241,13 +241,15 @@ static void send_first(const struct conf *c, const struct maps *m,
 		       const struct peer **peers, size_t n)
 {
 	struct trigger_result *r = calloc(n + 1, sizeof(*r));
+	size_t unsent = 0;
 
 	if (r && trigger_send(c, m, peers, n, 0, r) == OK) {
 		for (size_t i = 0; i < n; i++) {
-			if (!r[i].main.sent)
+			if (!r[i].main.sent && warn_few(&unsent))
 				warn("peer %s: no first packet sent: %s",
 				     peers[i]->name, r[i].hint);
 		}
+		warn_rest(unsent, "peers got no first packet");
 	}
 	free(r);
 }

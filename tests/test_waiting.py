@@ -258,3 +258,23 @@ def test_ids_are_not_used_again_at_once(pair):
     ids = {row["value"]["name"]: row["key"] for row in pair.tl.map("peers")}
     assert ids["last"] == 0xfffffe and ids["wrapped"] == 1
     assert "gateway6" in pair.tl.peer("last")
+
+
+def test_warnings_about_many_peers(pair):
+    """The first few of a kind are said, and the others counted."""
+    conf = SITE + "".join(
+        peer(f"n{i}", f"n{i}.example", f"10.30.{i}.0/24") for i in range(8))
+    for i in range(8):
+        pair.a.addr("lo", f"10.40.{i}.1/24")
+        conf += peer(f"g{i}", f"192.0.2.{20 + i}", f"10.40.{i}.0/24",
+                     "mtu = 1490")
+    done = attach(pair, conf)
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    for words, rest in (
+            (" waits: ", "3 more peers wait: `tunload status` says why"),
+            ("a network of this host", "3 more warnings about allowed-ips"),
+            ("with the outer header is",
+             "3 more peers with an mtu that is too large")):
+        assert sum(words in line for line in lines) == 5, (words, lines)
+        assert "tunload: warning: " + rest in lines

@@ -182,7 +182,8 @@ static int explain_silence(const struct run *run, double wait_s)
 			continue;
 		if (stats_read(run->m, r->peer->id, &now))
 			return FAILED;
-		hint_silence(r, &run->before[i].verdicts, &now.verdicts);
+		hint_silence(r, &run->before[i].verdicts, &now.verdicts,
+			     run->c);
 	}
 	return OK;
 }

@@ -7,6 +7,7 @@
 #include "trigger_hint.h"
 
 #include "gateway.h"
+#include "path.h"
 
 __attribute__((format(printf, 2, 3))) static void hint(struct trigger_result *r,
 						       const char *fmt, ...)
@@ -102,8 +103,25 @@ static bool is_encap(int verdict)
 	return verdict == TL_tx_encap;
 }
 
+/* It may have been dropped for its source, or be answered outside of the
+ * tunnel. */
+static bool hint_outer_source(struct trigger_result *r, const struct ip *to,
+			      const struct conf *c)
+{
+	struct ip outer = path_outer_source(c, r->peer, to);
+	char ip[IP_STRLEN];
+
+	if (!outer.family)
+		return false;
+	hint(r,
+	     "no source is set, so it went with the outer address %s as inner "
+	     "source, which the other end may drop: set `address` or `source`",
+	     ip_str(&outer, ip));
+	return true;
+}
+
 void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
-		  const struct tl_verdicts *now)
+		  const struct tl_verdicts *now, const struct conf *c)
 {
 	const struct peer *p = r->peer;
 	const struct ip *silent =
@@ -129,7 +147,7 @@ void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 		     "(ip neigh), is the route to %s there (ip route get "
 		     "%s)?",
 		     probe, probe);
-	else
+	else if (!hint_outer_source(r, silent, c))
 		hint(r,
 		     "does the path let protocol %u through, does %s send "
 		     "to %s (its NAT: the public one), does %s answer "

@@ -15,6 +15,6 @@ void hint_no_route(struct trigger_result *r, const struct ip *to,
 void hint_not_sent(struct trigger_result *r, const struct ip *to, int err);
 /* From how the peer's counters moved between sending and now. */
 void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
-		  const struct tl_verdicts *now);
+		  const struct tl_verdicts *now, const struct conf *c);
 
 #endif

@@ -63,7 +63,7 @@ uint32_t path_peer(uint32_t oif, const struct ip *source, const struct ip *dst)
 	return look_up(oif, source, dst, &path);
 }
 
-struct ip path_outer_source(const struct conf *c, const struct peer *p,
+struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 			    const struct ip *dst)
 {
 	const struct ip none = {0};
@@ -74,7 +74,8 @@ struct ip path_outer_source(const struct conf *c, const struct peer *p,
 		return none;
 	if (ip_equal(&path.source, &p->local) ||
 	    ip_equal(&path.source, &c->local4) ||
-	    ip_equal(&path.source, &c->local6))
+	    ip_equal(&path.source, &c->local6) ||
+	    ip_is_link_local(&path.source))
 		return path.source;
 	return none;
 }

@@ -200,15 +200,15 @@ static void inner_hint(const struct sink *out, const struct peer *p)
 static void source_hint(const struct sink *out, const struct peer *p,
 			const struct ip *to)
 {
-	struct ip outer = path_outer_source(&out->s->conf, p, to);
+	struct ip wrong = path_wrong_source(&out->s->conf, p, to);
 	char source[IP_STRLEN], ip[IP_STRLEN];
 
-	if (outer.family)
+	if (wrong.family)
 		say(out,
-		    "no source is set: packets of this host to %s carry the "
-		    "outer address %s as inner source, which the other end may "
-		    "drop: set `address` or `source`",
-		    ip_str(to, ip), ip_str(&outer, source));
+		    "no source is set: packets of this host to %s carry %s "
+		    "as inner source, an outer or link-local address, and are "
+		    "dropped here or there: set `address` or `source`",
+		    ip_str(to, ip), ip_str(&wrong, source));
 }
 
 static void sources_hint(const struct sink *out, const struct peer *p,
@@ -216,7 +216,8 @@ static void sources_hint(const struct sink *out, const struct peer *p,
 {
 	struct ip other = peer_other_probe(p);
 
-	if (!v->tx_encap.packets || v->rx_decap.packets)
+	if (v->rx_decap.packets ||
+	    (!v->tx_encap.packets && !v->tx_neighbour.packets))
 		return;
 	if (p->probe.family)
 		source_hint(out, p, &p->probe);

@@ -52,7 +52,7 @@ static void send_probe(struct run *run, size_t i, struct trigger_probe *probe)
 	else if (!echo_send(&run->echo, &probe->to, i, now_s()))
 		probe->sent = true;
 	else if (!probe->sent)
-		hint_not_sent(r, &probe->to, errno);
+		hint_not_sent(r, &probe->to, run->c, errno);
 }
 
 static void send_one(struct run *run, size_t i)

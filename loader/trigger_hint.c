@@ -52,11 +52,31 @@ void hint_no_route(struct trigger_result *r, const struct ip *to,
 		     ip, gateway);
 }
 
-void hint_not_sent(struct trigger_result *r, const struct ip *to, int err)
+/* Dropped for its source, here or there, or answered outside of the tunnel. */
+static bool hint_source(struct trigger_result *r, const struct ip *to,
+			const struct conf *c)
+{
+	struct ip wrong = path_wrong_source(c, r->peer, to);
+	char ip[IP_STRLEN];
+
+	if (!wrong.family)
+		return false;
+	hint(r,
+	     "no source is set, so it went with inner source %s, an outer or "
+	     "link-local address, which is dropped: set `address` or `source`",
+	     ip_str(&wrong, ip));
+	return true;
+}
+
+void hint_not_sent(struct trigger_result *r, const struct ip *to,
+		   const struct conf *c, int err)
 {
 	char ip[IP_STRLEN];
 
 	ip_str(to, ip);
+	/* Dropped at egress. */
+	if (err == ENOBUFS && hint_source(r, to, c))
+		return;
 	if (err == ENETUNREACH || err == EHOSTUNREACH)
 		hint(r, "%s: is there a route to %s (ip route get %s)?",
 		     strerror(err), ip, ip);
@@ -103,23 +123,6 @@ static bool is_encap(int verdict)
 	return verdict == TL_tx_encap;
 }
 
-/* It may have been dropped for its source, or be answered outside of the
- * tunnel. */
-static bool hint_outer_source(struct trigger_result *r, const struct ip *to,
-			      const struct conf *c)
-{
-	struct ip outer = path_outer_source(c, r->peer, to);
-	char ip[IP_STRLEN];
-
-	if (!outer.family)
-		return false;
-	hint(r,
-	     "no source is set, so it went with the outer address %s as inner "
-	     "source, which the other end may drop: set `address` or `source`",
-	     ip_str(&outer, ip));
-	return true;
-}
-
 void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 		  const struct tl_verdicts *now, const struct conf *c)
 {
@@ -147,7 +150,7 @@ void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 		     "(ip neigh), is the route to %s there (ip route get "
 		     "%s)?",
 		     probe, probe);
-	else if (!hint_outer_source(r, silent, c))
+	else if (!hint_source(r, silent, c))
 		hint(r,
 		     "does the path let protocol %u through, does %s send "
 		     "to %s (its NAT: the public one), does %s answer "

@@ -372,9 +372,14 @@ def test_forwarding_is_off_where_packets_come_for_others(pair, number, more):
 
 @pytest.mark.parametrize("number, outer, prefix, probe", [
     (4, "192.0.2.1", "10.10.0.0/24", B),
-    (6, "2001:db8::1", "fd00:10::/64", "fd00:10::1")])
+    (6, "2001:db8::1", "fd00:10::/64", "fd00:10::1"),
+    (6, "fe80::", "fd00:10::/64", "fd00:10::1")])
 def test_no_source_where_one_is_needed(pair, number, outer, prefix, probe):
-    """The other end drops what comes from an address that is not behind us."""
+    """The other end drops what comes from an address that is not behind us, and
+    link-local ones do not leave their link."""
+    if outer == "fe80::":
+        pair.a.ip("addr", "del", "2001:db8::1/64", "dev", "eth0")
+        outer = pair.a.link_local("eth0")
     pair.tl.attach(f"[interface]\nmode = tc\n[peer b]\n"
                    f"endpoint = 192.0.2.2\nallowed-ips = {prefix}\n",
                    "--no-trigger")
@@ -382,10 +387,9 @@ def test_no_source_where_one_is_needed(pair, number, outer, prefix, probe):
     done = pair.tl.run("trigger", "eth0", "--wait", "0.3", "--json")
     told = json.loads(done.stdout)["peers"][0]
     assert done.returncode == 1 and "no source is set" in told["hint"]
-    assert f"outer address {outer} " in told["hint"]
+    assert f"inner source {outer}, " in told["hint"]
     told = hints(pair, "b")
-    assert f"packets of this host to {probe} carry the outer address " \
-        f"{outer} " in told, told
+    assert f"packets of this host to {probe} carry {outer} as inner" in told
 
     # A route that gives a source, as who sets `routes = no` may have one.
     gateway = pair.tl.peer("b")["gateway6"]

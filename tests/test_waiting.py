@@ -7,7 +7,7 @@ import os
 import pytest
 
 from lab import run, wait_until
-from lifecycle import A, B, Pair
+from lifecycle import A, B, Pair, with_hosts
 from traffic import ping
 
 SITE = """
@@ -30,20 +30,6 @@ def peer(name, endpoint, allowed, *more):
     """A section."""
     return "\n".join([f"[peer {name}]", f"endpoint = {endpoint}",
                       f"allowed-ips = {allowed}", *more, ""])
-
-
-def with_hosts(pair, hosts, *args):
-    """Runs tunload where /etc/hosts is of that text, and no name server."""
-    path = os.path.join(pair.tl.dir, "hosts")
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(hosts)
-    with open(path + ".resolv", "w", encoding="utf-8") as f:
-        f.write("nameserver 127.0.0.1\n")
-    script = (f"mount --bind {path} /etc/hosts && "
-              f"mount --bind {path}.resolv /etc/resolv.conf && exec \"$@\"")
-    argv = pair.tl.argv(*args)
-    return pair.a.run("unshare", "-m", "sh", "-c", script, "sh",
-                      *argv[argv.index("--") + 1:], check=False)
 
 
 def attach(pair, text, hosts="", *args):

@@ -54,3 +54,9 @@ void warn(const char *fmt, ...)
 	print_line("warning: ", fmt, args);
 	va_end(args);
 }
+
+void warn_rest(size_t n, const char *what)
+{
+	if (n > WARNINGS_AT_MOST)
+		warn("%zu more %s", n - WARNINGS_AT_MOST, what);
+}

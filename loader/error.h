@@ -7,6 +7,9 @@
 #ifndef TUNLOAD_ERROR_H
 #define TUNLOAD_ERROR_H
 
+#include <stddef.h>
+#include <stdbool.h>
+
 /* Exit statuses of the program, and what every function that can fail and has
  * already said why returns. */
 enum status {
@@ -21,5 +24,15 @@ int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Prints "tunload: warning: <message>\n"; nothing failed. */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* With many peers the first few warnings of a kind are printed, the others only
+ * counted in *n: is this one of the few? */
+#define WARNINGS_AT_MOST 5
+static inline bool warn_few(size_t *n)
+{
+	return (*n)++ < WARNINGS_AT_MOST;
+}
+/* "N more what", if there were more. */
+void warn_rest(size_t n, const char *what);
 
 #endif

@@ -9,5 +9,10 @@
  * 0: none yet) and bound to oif, is routed; TL_PEER_NONE: it leaves without a
  * tunnel, or there is no route. */
 uint32_t path_peer(uint32_t oif, const struct ip *source, const struct ip *dst);
+/* The outer or link-local address of ours that the kernel gives packets through
+ * the tunnel of p to dst as their inner source, as none is set for that family;
+ * family 0: it does not. */
+struct ip path_wrong_source(const struct conf *c, const struct peer *p,
+			    const struct ip *dst);
 
 #endif

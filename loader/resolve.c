@@ -111,7 +111,7 @@ static void resolve_name(struct resolver *r, struct peer *p)
 			   why);
 		return;
 	}
-	if (r->strict)
+	if (r->strict && warn_few(&r->kept))
 		warn("peer %s: its name does not resolve (%s): it keeps the "
 		     "endpoint %s",
 		     p->name, why, endpoint_str(p, endpoint));
@@ -175,6 +175,7 @@ static int run(struct resolver *r, const struct conf *names)
 		c->peers[i].waiting[0] = '\0';
 	if (!ret)
 		ret = resolve_on(r);
+	warn_rest(r->kept, "peers keep their endpoints in the same way");
 	names_free(&r->was);
 	names_free(&r->looked_up);
 	free(r->own.addrs);
@@ -232,8 +233,11 @@ int resolve_again(const struct conf *now, const struct conf *names,
 
 void warn_waiting(const struct conf *c)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < c->n_peers; i++)
-		if (*c->peers[i].waiting)
+		if (*c->peers[i].waiting && warn_few(&n))
 			warn("peer %s waits: %s", c->peers[i].name,
 			     c->peers[i].waiting);
+	warn_rest(n, "peers wait: `tunload status` says why");
 }

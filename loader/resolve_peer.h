@@ -16,6 +16,7 @@ struct resolver {
 	struct own_addrs own;
 	bool strict;	  /* the interface's own settings must be there */
 	bool no_look_ups; /* other names were tried a moment ago */
+	size_t kept;	  /* endpoints, as their names do not resolve */
 	const struct peer *lacks_address; /* the first that waits for one */
 };
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "forwarding.h"
 #include "gateway.h"
 #include "path.h"
 
@@ -102,6 +103,34 @@ static void addresses_hint(const struct sink *out)
 		address_hint(out, "local6", &c->local6, h->addrs, h->n);
 }
 
+static bool any_received(const struct snapshot *s, uint8_t family)
+{
+	for (size_t i = 0; i < s->conf.n_peers; i++)
+		if (s->peers[i].verdicts.rx_decap.packets &&
+		    has_inner(&s->conf.peers[i], family))
+			return true;
+	return false;
+}
+
+/* Packets that came out of tunnels, and may be for others. */
+static void forwarding_hint(const struct sink *out, uint8_t family)
+{
+	const char *dev = out->s->conf.ifname;
+	char setting[64];
+	uint64_t lost;
+
+	if (!any_received(out->s, family))
+		return;
+	lost = not_forwarded(dev, family, setting, sizeof(setting));
+	if (lost)
+		say(out,
+		    "packets come out of tunnels, but %s is 0, and %ju IPv%u "
+		    "packets for other hosts were discarded since the boot "
+		    "(%s): set it to 1 if this host is to forward them",
+		    setting, (uintmax_t)lost, family,
+		    family == 4 ? "IpInAddrErrors" : "Ip6InAddrErrors");
+}
+
 void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 {
 	const struct sink out = {s, hint, to};
@@ -112,6 +141,8 @@ void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 	hooks_hint(&out);
 	routes_hint(&out);
 	addresses_hint(&out);
+	forwarding_hint(&out, 4);
+	forwarding_hint(&out, 6);
 }
 
 static void state_hint(const struct sink *out, const struct peer *p)
@@ -164,6 +195,34 @@ static void inner_hint(const struct sink *out, const struct peer *p)
 			    "`source` or `address`",
 			    prefix_str(a, prefix));
 	}
+}
+
+static void source_hint(const struct sink *out, const struct peer *p,
+			const struct ip *to)
+{
+	struct ip wrong = path_wrong_source(&out->s->conf, p, to);
+	char source[IP_STRLEN], ip[IP_STRLEN];
+
+	if (wrong.family)
+		say(out,
+		    "no source is set: packets of this host to %s carry %s "
+		    "as inner source, an outer or link-local address, and are "
+		    "dropped here or there: set `address` or `source`",
+		    ip_str(to, ip), ip_str(&wrong, source));
+}
+
+static void sources_hint(const struct sink *out, const struct peer *p,
+			 const struct tl_verdicts *v)
+{
+	struct ip other = peer_other_probe(p);
+
+	if (v->rx_decap.packets ||
+	    (!v->tx_encap.packets && !v->tx_neighbour.packets))
+		return;
+	if (p->probe.family)
+		source_hint(out, p, &p->probe);
+	if (other.family)
+		source_hint(out, p, &other);
 }
 
 /* Dropped because of what this peer sent. Borrowed prefixes and claims of a
@@ -225,5 +284,6 @@ void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
 	}
 	state_hint(&out, p);
 	inner_hint(&out, p);
+	sources_hint(&out, p, &s->peers[i].verdicts);
 	traffic_hint(&out, p, &s->peers[i].verdicts);
 }

@@ -52,7 +52,7 @@ static void send_probe(struct run *run, size_t i, struct trigger_probe *probe)
 	else if (!echo_send(&run->echo, &probe->to, i, now_s()))
 		probe->sent = true;
 	else if (!probe->sent)
-		hint_not_sent(r, &probe->to, errno);
+		hint_not_sent(r, &probe->to, run->c, errno);
 }
 
 static void send_one(struct run *run, size_t i)
@@ -182,7 +182,8 @@ static int explain_silence(const struct run *run, double wait_s)
 			continue;
 		if (stats_read(run->m, r->peer->id, &now))
 			return FAILED;
-		hint_silence(r, &run->before[i].verdicts, &now.verdicts);
+		hint_silence(r, &run->before[i].verdicts, &now.verdicts,
+			     run->c);
 	}
 	return OK;
 }
@@ -241,13 +242,15 @@ static void send_first(const struct conf *c, const struct maps *m,
 		       const struct peer **peers, size_t n)
 {
 	struct trigger_result *r = calloc(n + 1, sizeof(*r));
+	size_t unsent = 0;
 
 	if (r && trigger_send(c, m, peers, n, 0, r) == OK) {
 		for (size_t i = 0; i < n; i++) {
-			if (!r[i].main.sent)
+			if (!r[i].main.sent && warn_few(&unsent))
 				warn("peer %s: no first packet sent: %s",
 				     peers[i]->name, r[i].hint);
 		}
+		warn_rest(unsent, "peers got no first packet");
 	}
 	free(r);
 }

@@ -7,6 +7,7 @@
 #include "trigger_hint.h"
 
 #include "gateway.h"
+#include "path.h"
 
 __attribute__((format(printf, 2, 3))) static void hint(struct trigger_result *r,
 						       const char *fmt, ...)
@@ -51,11 +52,31 @@ void hint_no_route(struct trigger_result *r, const struct ip *to,
 		     ip, gateway);
 }
 
-void hint_not_sent(struct trigger_result *r, const struct ip *to, int err)
+/* Dropped for its source, here or there, or answered outside of the tunnel. */
+static bool hint_source(struct trigger_result *r, const struct ip *to,
+			const struct conf *c)
+{
+	struct ip wrong = path_wrong_source(c, r->peer, to);
+	char ip[IP_STRLEN];
+
+	if (!wrong.family)
+		return false;
+	hint(r,
+	     "no source is set, so it went with inner source %s, an outer or "
+	     "link-local address, which is dropped: set `address` or `source`",
+	     ip_str(&wrong, ip));
+	return true;
+}
+
+void hint_not_sent(struct trigger_result *r, const struct ip *to,
+		   const struct conf *c, int err)
 {
 	char ip[IP_STRLEN];
 
 	ip_str(to, ip);
+	/* Dropped at egress. */
+	if (err == ENOBUFS && hint_source(r, to, c))
+		return;
 	if (err == ENETUNREACH || err == EHOSTUNREACH)
 		hint(r, "%s: is there a route to %s (ip route get %s)?",
 		     strerror(err), ip, ip);
@@ -103,7 +124,7 @@ static bool is_encap(int verdict)
 }
 
 void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
-		  const struct tl_verdicts *now)
+		  const struct tl_verdicts *now, const struct conf *c)
 {
 	const struct peer *p = r->peer;
 	const struct ip *silent =
@@ -129,7 +150,7 @@ void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 		     "(ip neigh), is the route to %s there (ip route get "
 		     "%s)?",
 		     probe, probe);
-	else
+	else if (!hint_source(r, silent, c))
 		hint(r,
 		     "does the path let protocol %u through, does %s send "
 		     "to %s (its NAT: the public one), does %s answer "

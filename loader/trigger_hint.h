@@ -12,9 +12,10 @@ void hint_waits(struct trigger_result *r);
 void hint_no_route(struct trigger_result *r, const struct ip *to,
 		   const struct conf *c);
 /* err: errno of the attempt to send. */
-void hint_not_sent(struct trigger_result *r, const struct ip *to, int err);
+void hint_not_sent(struct trigger_result *r, const struct ip *to,
+		   const struct conf *c, int err);
 /* From how the peer's counters moved between sending and now. */
 void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
-		  const struct tl_verdicts *now);
+		  const struct tl_verdicts *now, const struct conf *c);
 
 #endif

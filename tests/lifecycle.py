@@ -53,6 +53,20 @@ def as_unit(pair, *args, **kwargs):
                       "--bpffs", pair.tl.bpffs, *args, check=False, **kwargs)
 
 
+def with_hosts(pair, hosts, *args):
+    """Runs tunload where /etc/hosts is of that text, and no name server."""
+    path = os.path.join(pair.tl.dir, "hosts")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(hosts)
+    with open(path + ".resolv", "w", encoding="utf-8") as f:
+        f.write("nameserver 127.0.0.1\n")
+    script = (f"mount --bind {path} /etc/hosts && "
+              f"mount --bind {path}.resolv /etc/resolv.conf && exec \"$@\"")
+    argv = pair.tl.argv(*args)
+    return pair.a.run("unshare", "-m", "sh", "-c", script, "sh",
+                      *argv[argv.index("--") + 1:], check=False)
+
+
 def bpftool_pinned(kind, path):
     """`bpftool KIND show pinned PATH`, parsed."""
     return json.loads(run("bpftool", "-j", kind, "show", "pinned",

@@ -346,3 +346,57 @@ def test_a_peer_that_only_sends_what_is_dropped(pair):
                    "--no-trigger")
     assert not ping(pair.b, A, B, wait=0.5)
     assert "none gets in" in hints(pair, "b")
+
+
+@pytest.mark.parametrize("number, more", [(4, ""), (6, ", fd00:10::/64")])
+def test_forwarding_is_off_where_packets_come_for_others(pair, number, more):
+    source, target = {4: (B, "172.22.2.99"),
+                      6: ("fd00:10::1", "fd00:22::99")}[number]
+    pair.b.addr("lo", "fd00:10::1/128")
+    pair.lab.veth(pair.a, "lan", pair.lab.netns("lan"), "eth0")
+    pair.a.addr("lan", "172.22.2.1/24", "fd00:22::1/64")
+    pair.tl.attach(conf_a().replace("10.10.0.0/24", "10.10.0.0/24" + more),
+                   "--no-trigger")
+    pair.tl_b.ok("peer", "set", "eth0", "a", "allowed-ips",
+                 "172.22.2.0/24,fd00:22::/64")
+    words = "packets for other hosts were discarded"
+    assert ping(pair.b, A, B)
+    assert words not in hints(pair)
+    ping(pair.b, target, source, wait=0.3)
+    told = hints(pair)
+    assert words in told and f" IPv{number} " in told
+    assert "/forwarding is 0" in told and words in pair.tl.ok("status", "eth0")
+    pair.a.forward()
+    assert words not in hints(pair)
+
+
+@pytest.mark.parametrize("number, outer, prefix, probe", [
+    (4, "192.0.2.1", "10.10.0.0/24", B),
+    (6, "2001:db8::1", "fd00:10::/64", "fd00:10::1"),
+    (6, "fe80::", "fd00:10::/64", "fd00:10::1")])
+def test_no_source_where_one_is_needed(pair, number, outer, prefix, probe):
+    """The other end drops what comes from an address that is not behind us, and
+    link-local ones do not leave their link."""
+    if outer == "fe80::":
+        pair.a.ip("addr", "del", "2001:db8::1/64", "dev", "eth0")
+        outer = pair.a.link_local("eth0")
+    pair.tl.attach(f"[interface]\nmode = tc\n[peer b]\n"
+                   f"endpoint = 192.0.2.2\nallowed-ips = {prefix}\n",
+                   "--no-trigger")
+    assert "no source" not in hints(pair, "b")
+    done = pair.tl.run("trigger", "eth0", "--wait", "0.3", "--json")
+    told = json.loads(done.stdout)["peers"][0]
+    assert done.returncode == 1 and "no source is set" in told["hint"]
+    assert f"inner source {outer}, " in told["hint"]
+    told = hints(pair, "b")
+    assert f"packets of this host to {probe} carry {outer} as inner" in told
+
+    # A route that gives a source, as who sets `routes = no` may have one.
+    gateway = pair.tl.peer("b")["gateway6"]
+    inner = {4: f"{A}/32", 6: "fd00:22::1/128"}[number]
+    if number == 6:
+        pair.a.addr("lo", inner)
+    via = ("via", "inet6", gateway) if number == 4 else ("via", gateway)
+    pair.a.ip(f"-{number}", "route", "add", probe, *via, "dev", "eth0", "src",
+              inner.partition("/")[0])
+    assert "no source" not in hints(pair, "b")

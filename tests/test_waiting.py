@@ -7,7 +7,7 @@ import os
 import pytest
 
 from lab import run, wait_until
-from lifecycle import A, B, Pair
+from lifecycle import A, B, Pair, with_hosts
 from traffic import ping
 
 SITE = """
@@ -30,20 +30,6 @@ def peer(name, endpoint, allowed, *more):
     """A section."""
     return "\n".join([f"[peer {name}]", f"endpoint = {endpoint}",
                       f"allowed-ips = {allowed}", *more, ""])
-
-
-def with_hosts(pair, hosts, *args):
-    """Runs tunload where /etc/hosts is of that text, and no name server."""
-    path = os.path.join(pair.tl.dir, "hosts")
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(hosts)
-    with open(path + ".resolv", "w", encoding="utf-8") as f:
-        f.write("nameserver 127.0.0.1\n")
-    script = (f"mount --bind {path} /etc/hosts && "
-              f"mount --bind {path}.resolv /etc/resolv.conf && exec \"$@\"")
-    argv = pair.tl.argv(*args)
-    return pair.a.run("unshare", "-m", "sh", "-c", script, "sh",
-                      *argv[argv.index("--") + 1:], check=False)
 
 
 def attach(pair, text, hosts="", *args):
@@ -258,3 +244,23 @@ def test_ids_are_not_used_again_at_once(pair):
     ids = {row["value"]["name"]: row["key"] for row in pair.tl.map("peers")}
     assert ids["last"] == 0xfffffe and ids["wrapped"] == 1
     assert "gateway6" in pair.tl.peer("last")
+
+
+def test_warnings_about_many_peers(pair):
+    """The first few of a kind are said, and the others counted."""
+    conf = SITE + "".join(
+        peer(f"n{i}", f"n{i}.example", f"10.30.{i}.0/24") for i in range(8))
+    for i in range(8):
+        pair.a.addr("lo", f"10.40.{i}.1/24")
+        conf += peer(f"g{i}", f"192.0.2.{20 + i}", f"10.40.{i}.0/24",
+                     "mtu = 1490")
+    done = attach(pair, conf)
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    for words, rest in (
+            (" waits: ", "3 more peers wait: `tunload status` says why"),
+            ("a network of this host", "3 more warnings about allowed-ips"),
+            ("with the outer header is",
+             "3 more peers with an mtu that is too large")):
+        assert sum(words in line for line in lines) == 5, (words, lines)
+        assert "tunload: warning: " + rest in lines

@@ -13,8 +13,9 @@ import struct
 
 NR_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 
-MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_GET_NEXT_KEY = 1, 2, 3, 4
-OBJ_GET, PROG_TEST_RUN, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = 7, 10, 14, 15
+MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_GET_NEXT_KEY = range(5)
+OBJ_PIN, OBJ_GET, PROG_TEST_RUN, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = \
+    6, 7, 10, 14, 15
 
 # Offsets in struct bpf_prog_info.
 NR_MAP_IDS, MAP_IDS, VERIFIED_INSNS = 52, 56, 216
@@ -32,6 +33,12 @@ class ElemAttr(ctypes.Structure):
 
 class ObjAttr(ctypes.Structure):
     _fields_ = [("pathname", u64), ("bpf_fd", u32), ("file_flags", u32)]
+
+
+class CreateAttr(ctypes.Structure):
+    _fields_ = [("type", u32), ("key_size", u32), ("value_size", u32),
+                ("max_entries", u32), ("flags", u32), ("inner", u32),
+                ("node", u32), ("name", ctypes.c_char * 16)]
 
 
 class InfoAttr(ctypes.Structure):
@@ -106,6 +113,17 @@ def bpf(cmd, attr):
 def obj_get(path):
     name = ctypes.create_string_buffer(os.fsencode(path))
     return bpf(OBJ_GET, ObjAttr(ctypes.addressof(name)))
+
+
+def create_map(kind, key_size, value_size, entries, flags, name):
+    """A new Map, without BTF."""
+    return Map(bpf(MAP_CREATE, CreateAttr(kind, key_size, value_size, entries,
+                                          flags, 0, 0, name.encode())))
+
+
+def obj_pin(fd, path):
+    name = ctypes.create_string_buffer(os.fsencode(path))
+    bpf(OBJ_PIN, ObjAttr(ctypes.addressof(name), fd))
 
 
 def verified_insns(fd):

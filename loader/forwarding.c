@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "forwarding.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of a sysctl, named by its path; false for one that is not there, too. */
+static bool is_on(const char *name)
+{
+	char path[PATH_MAX];
+	int value = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (fscanf(f, "%d", &value) != 1)
+		value = 0;
+	fclose(f);
+	return value;
+}
+
+/* The number in the first line of a file that has this format. */
+static uint64_t counter(const char *path, const char *format)
+{
+	FILE *f = fopen(path, "re");
+	char line[4096];
+	uintmax_t n = 0;
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f) && sscanf(line, format, &n) != 1)
+		;
+	fclose(f);
+	return n;
+}
+
+static bool forwards4(const char *ifname, char *setting, size_t len)
+{
+	snprintf(setting, len, "net/ipv4/conf/%s/forwarding", ifname);
+	return is_on(setting);
+}
+
+/* IPv6 looks at the host's setting, whatever the interface's says, which is
+ * about router advertisements. */
+static bool forwards6(const char *ifname, char *setting, size_t len)
+{
+	/* Since Linux 6.17. */
+	snprintf(setting, len, "net/ipv6/conf/%s/force_forwarding", ifname);
+	if (is_on(setting))
+		return true;
+	snprintf(setting, len, "net/ipv6/conf/all/forwarding");
+	return is_on(setting);
+}
+
+uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
+		       size_t len)
+{
+	char path[PATH_MAX];
+
+	if (family == 4) {
+		if (forwards4(ifname, setting, len))
+			return 0;
+		/* The line of names is no number; InAddrErrors is the fifth. */
+		return counter("/proc/net/snmp", "Ip: %*u %*u %*u %*u %ju");
+	}
+	if (forwards6(ifname, setting, len))
+		return 0;
+	snprintf(path, sizeof(path), "/proc/net/dev_snmp6/%s", ifname);
+	return counter(path, "Ip6InAddrErrors %ju");
+}

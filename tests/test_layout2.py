@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The upgrade from an attachment of the first form (TL_LAYOUT 2, until version
+0.3): `attach` takes its peers over. Its maps are made here by hand, as
+bpf/maps.h and bpf/layout.h had them then, and without BTF."""
+import ipaddress
+import os
+import re
+import socket
+import struct
+import time
+
+import pytest
+
+from lifecycle import A, B, Pair, conf_a, with_hosts
+from packets.bpf import create_map, obj_pin
+from traffic import ping
+
+HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LPM_TRIE, RINGBUF = 1, 2, 5, 6, 11, 27
+NO_PREALLOC = 1
+# name: type, key, value, entries, flags
+MAPS = {
+    "peers": (HASH, 4, 112, 65536, NO_PREALLOC),
+    "endpoints": (HASH, 36, 4, 65536, NO_PREALLOC),
+    "prefixes4": (LPM_TRIE, 8, 8, 1 << 20, NO_PREALLOC),
+    "prefixes6": (LPM_TRIE, 20, 8, 1 << 20, NO_PREALLOC),
+    "peer_stats": (PERCPU_HASH, 4, 816, 65536, NO_PREALLOC),
+    "verdicts": (PERCPU_ARRAY, 4, 800, 1, 0),
+    "interface": (ARRAY, 4, 240, 1, 0),
+    "hostnames": (HASH, 4, 256, 65536, NO_PREALLOC),
+    "events": (RINGBUF, 0, 0, 256 * 1024, 0),
+    "limits": (PERCPU_ARRAY, 4, 16, 2, 0),
+}
+READY = 0x01
+LOCAL_FIXED, PROBE_FIXED, GUARD_SET, GUARD = 0x01, 0x02, 0x04, 0x08
+FIB_NEXTHOP = 0x10  # is no more
+PREFIX_GUARD, PREFIX_OWN = 1, 2
+SO_NETNS_COOKIE = 71
+HOSTS = "192.0.2.9 other.example\n"
+CONF = """\
+[interface]
+mode = tc
+source = 172.22.2.2
+path-mtu = 1480
+pmtu-expiry = 300
+routes = yes
+[peer b]
+endpoint = 192.0.2.2
+allowed-ips = 10.10.0.0/24, 10.11.0.0/16, fd00:10::/64
+probe = 10.10.0.1
+keepalive = 7
+mtu = 1400
+ttl = 33
+dscp = 46
+guard = yes
+[peer other]
+endpoint = other.example
+allowed-ips = 10.30.0.0/24
+local = 192.0.2.1
+keepalive = 25
+ttl = 64
+dscp = 0
+"""
+
+
+def ip(text):
+    """An address as the maps have it: sixteen bytes."""
+    return ipaddress.ip_address(text).packed.ljust(16, b"\0")
+
+
+def peer_row(name, endpoint, flags=0, ttl=64, dscp=0, mtu=1460, **more):
+    """struct tl_peer."""
+    return struct.pack(
+        "=32s4BI16s16sQI16sIII", name.encode(), 4, ttl, dscp, flags, mtu,
+        ip(endpoint), ip("192.0.2.1"), more.get("until", 0),
+        more.get("learned", 0), ip(more["probe"]), 4,
+        more.get("keepalive", 25), more.get("mtu_fixed", 0))
+
+
+def prefix_key(text):
+    """struct tl_prefix4 or tl_prefix6."""
+    net = ipaddress.ip_network(text)
+    return struct.pack("=I", net.prefixlen) + net.network_address.packed
+
+
+def interface_row(ns):
+    """struct tl_interface."""
+    with ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        cookie, = struct.unpack("=Q", sock.getsockopt(
+            socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))
+    index = ns.call(socket.if_nametoindex, "eth0")
+    return struct.pack(
+        "=IIQ16sIIIII4s16s4s16s128s4xQQ", 2, index, cookie, b"eth0", READY, 2,
+        2, 1480, 300, ip("192.0.2.1")[:4], b"", ip(A)[:4], b"", b"mode = tc",
+        0, 0)
+
+
+class Old:
+    """An attachment of layout 2 on the first host of a Pair: its maps, pinned,
+    and its routes."""
+
+    def __init__(self, pair):
+        self.maps = {name: create_map(*what, name)
+                     for name, what in MAPS.items()}
+        self.maps["interface"].update(bytes(4), interface_row(pair.a))
+        until = time.monotonic_ns() + 10 ** 12
+        self.peer(1, peer_row("b", "192.0.2.2", PROBE_FIXED | GUARD_SET |
+                              GUARD | FIB_NEXTHOP, 33, 46, 1400,
+                              until=until, learned=1300, probe=B,
+                              keepalive=7, mtu_fixed=1400))
+        self.peer(2, peer_row("other", "192.0.2.9", LOCAL_FIXED,
+                              probe="10.30.0.1"))
+        self.maps["hostnames"].update(
+            struct.pack("=I", 2), b"other.example".ljust(256, b"\0"))
+        for text, ident, flags in (
+                ("10.10.0.0/24", 1, PREFIX_GUARD),
+                ("10.11.0.0/16", 1, PREFIX_GUARD),
+                ("fd00:10::/64", 1, PREFIX_GUARD),
+                ("10.30.0.0/24", 2, 0),
+                ("10.11.9.0/24", 0, 0),  # an exception, as of a route
+                ("2001:db8::1/128", 0, PREFIX_OWN)):
+            self.prefix(text, ident, flags)
+        os.makedirs(pair.tl.pins, 0o700)
+        for name, one in self.maps.items():
+            obj_pin(one.fd, os.path.join(pair.tl.pins, name))
+        pair.lab.keep(self)
+        pair.a.batch(
+            f"route add 10.10.0.0/24 via 192.0.2.2 dev eth0 src {A} mtu 1400 "
+            "onlink proto 94",
+            f"route add 10.30.0.0/24 via 192.0.2.9 dev eth0 src {A} "
+            "onlink proto 94")
+
+    def close(self):
+        """Closes its maps, which may still be pinned."""
+        for one in self.maps.values():
+            os.close(one.fd)
+
+    def peer(self, ident, row):
+        """Adds a row to peers."""
+        self.maps["peers"].update(struct.pack("=I", ident), row)
+
+    def prefix(self, text, ident, flags=0):
+        """Adds a row to prefixes4 or prefixes6."""
+        name = "prefixes6" if ":" in text else "prefixes4"
+        self.maps[name].update(prefix_key(text),
+                               struct.pack("=II", ident, flags))
+
+
+@pytest.fixture(name="pair")
+def fixture_pair(lab):
+    """A Pair; nothing is attached on its first host."""
+    return Pair(lab)
+
+
+def sections(text):
+    """What is set in a configuration, without comments and what is auto."""
+    text = re.sub(r" *#.*", "", text)
+    return re.sub(r"^\S+ = auto\n|^\n", "", text, flags=re.M)
+
+
+def test_attach_takes_the_peers_over(pair):
+    before = pair.traces()
+    Old(pair)
+    done = with_hosts(pair, HOSTS, "attach", "eth0")
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert "upgraded from the form of an older version" in done.stdout
+    assert sections(pair.tl.ok("showconf", "eth0")) == CONF
+    assert pair.tl.map("interface")[0]["value"]["layout"] == 3
+    status = pair.tl.status()
+    assert [p["waiting"] for p in status["peers"]] == [None, None]
+    assert status["changes_pending"] == 0 and status["hooks_missing"] == []
+
+    # What is routed goes via gateways, and what was routed otherwise is gone.
+    routes = pair.a.ip("route", "show", "proto", "94").stdout
+    assert "10.10.0.0/24 via 240.0.0.1 dev eth0" in routes
+    assert "10.30.0.0/24 via 240.0.0.2 dev eth0" in routes
+    assert "192.0.2." not in routes
+    assert ping(pair.a, B, A) and ping(pair.b, A, B)
+    pair.tl.detach()
+    assert pair.traces() == before
+
+
+def test_a_broken_entry_is_left_out(pair):
+    old = Old(pair)
+    old.peer(3, peer_row("bad name", "192.0.2.3", probe="10.33.0.1"))
+    old.peer(4, peer_row("mortal", "192.0.2.4", ttl=0, probe="10.34.0.1"))
+    old.peer(5, peer_row("b", "192.0.2.5", probe="10.35.0.1"))
+    old.prefix("10.33.0.0/24", 3)
+    old.maps["hostnames"].update(struct.pack("=I", 1), b"\xff" * 256)
+    done = with_hosts(pair, HOSTS, "attach", "eth0")
+    assert done.returncode == 0, done.stderr
+    for words in ("id 3 has no valid name", "id 4 has a TTL of 0",
+                  "id 5 has the name of another peer",
+                  'map "prefixes4": a row has an unknown peer',
+                  'map "hostnames": id 1 has no valid name'):
+        assert sum(words in line and "left out" in line
+                   for line in done.stderr.splitlines()) == 1, done.stderr
+    assert sections(pair.tl.ok("showconf", "eth0")) == CONF
+    assert ping(pair.a, B, A)
+
+
+def test_a_file_that_is_named_replaces_them(pair):
+    Old(pair)
+    done = pair.tl.attach(conf_a())
+    assert "upgraded from" in done.stdout
+    assert [p["name"] for p in pair.tl.status()["peers"]] == ["b"]
+    assert ping(pair.a, B, A)
+
+
+@pytest.mark.parametrize("args", [
+    ("attach", "eth0", "--dry-run"), ("attach", "eth0", "-c", "/none"),
+    ("attach", "eth0", "--mode", "native", "-c", "BAD")])
+def test_what_fails_or_is_a_trial_changes_nothing(pair, args):
+    Old(pair)
+    before = pair.traces(), sorted(os.listdir(pair.tl.pins))
+    bad = pair.tl.write("[interface]\nlocal4 = 192.0.2.77\n")
+    done = with_hosts(pair, HOSTS, *(bad if a == "BAD" else a for a in args))
+    assert (done.returncode == 0) == ("--dry-run" in args), done
+    if "--dry-run" in args:
+        assert "10.30.0.0/24" in done.stdout
+    assert (pair.traces(), sorted(os.listdir(pair.tl.pins))) == before
+
+
+@pytest.mark.parametrize("args", [
+    ("status", "eth0"), ("status", "eth0", "--json"), ("showconf", "eth0"),
+    ("reload", "eth0", "-c", "FILE"), ("trigger", "eth0"),
+    ("trigger", "eth0", "--due"), ("monitor", "eth0"),
+    ("peer", "list", "eth0"), ("peer", "set", "eth0", "b", "ttl", "9"),
+    ("peer", "add", "eth0", "c", "endpoint", "192.0.2.3",
+     "allowed-ips", "10.50.0.0/24"),
+    ("peer", "del", "eth0", "b")])
+def test_every_other_command_says_attach(pair, args):
+    Old(pair)
+    before = pair.traces(), sorted(os.listdir(pair.tl.pins))
+    conf = pair.tl.write(conf_a())
+    done = pair.tl.run(*(conf if a == "FILE" else a for a in args))
+    assert done.returncode == 1 and done.stdout in ("", "[]\n"), done
+    lines = set(done.stderr.splitlines())
+    assert lines == {
+        "tunload: eth0 was attached by an older version of tunload: run "
+        "`tunload attach eth0` to upgrade"}
+    assert (pair.traces(), sorted(os.listdir(pair.tl.pins))) == before
+
+
+def test_detach(pair):
+    before = pair.traces()
+    Old(pair)
+    assert pair.traces() != before
+    assert pair.tl.detach().stdout == "eth0: detached\n"
+    assert pair.traces() == before
+
+
+def test_an_upgrade_that_was_cut_off_is_none(pair):
+    """Without READY nothing says that the maps are whole: what is left is
+    cleared away, and attach begins anew."""
+    row = bytearray(interface_row(pair.a))
+    row[32] = 0  # flags
+    Old(pair).maps["interface"].update(bytes(4), bytes(row))
+    done = pair.tl.attach(conf_a())
+    assert "clearing away what an attach has left behind" in done.stdout
+    assert ping(pair.a, B, A)

@@ -14,11 +14,13 @@ TABLE = "10"
 OURS, SITE = {4: "172.22.2.2", 6: "fd00:22::2"}, {4: "10.10.0.1",
                                                   6: "fd00:10::1"}
 ALLOWED = {4: "10.10.0.0/24", 6: "fd00:10::/64"}
-# By the version of the outer header.
-ENDPOINT = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
+# By the version of the outer header. The endpoint is behind a router, which is
+# the site itself: only the VRF's table knows the way.
+WIRE = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
+ENDPOINT = {4: "198.51.100.1", 6: "2001:db8:2::1"}
 CONF = """[interface]
 mode = {mode}
-{source}
+{more}
 [peer site]
 endpoint = {endpoint}
 allowed-ips = {allowed}
@@ -29,30 +31,32 @@ class Vrf:
     """A host whose eth0 is in the VRF "blue", and a site without one."""
 
     def __init__(self, lab, outer):
-        self.ours, self.theirs = ENDPOINT[outer]
+        self.ours, self.theirs = WIRE[outer][0], ENDPOINT[outer]
         self.host, self.site = lab.netns("host"), lab.netns("site")
         lab.veth(self.host, "eth0", self.site, "eth0")
         self.host.batch(f"link add blue type vrf table {TABLE}",
                         "link set blue up", "link set eth0 master blue")
         for ns, dev, i, inner in ((self.host, "blue", 0, OURS),
                                   (self.site, "lo", 1, SITE)):
-            ns.addr("eth0", f"{ENDPOINT[4][i]}/24", f"{ENDPOINT[6][i]}/64")
+            ns.addr("eth0", f"{WIRE[4][i]}/24", f"{WIRE[6][i]}/64")
             ns.addr(dev, f"{inner[4]}/32", f"{inner[6]}/128")
-        for _, address in ENDPOINT.values():
+        for v, address in ENDPOINT.items():
+            self.site.addr("eth0", f"{address}/{32 if v == 4 else 128}")
+            self.host.ip("route", "add", address, "via", WIRE[v][1], "vrf",
+                         "blue")
             wait_until(lambda to=address: self.ping(to), "the wire")
         self.tl = lab.tunload(self.host)
         self.tl_site = lab.tunload(self.site, bpffs=lab.new_bpffs())
 
     def attach(self, mode, source=""):
         """Attaches both ends."""
-        if source:
-            source = f"source = {OURS[4]}, {OURS[6]}"
         self.tl_site.attach(CONF.format(
-            mode=mode, source=f"source = {SITE[4]}, {SITE[6]}",
-            endpoint=self.ours, allowed=f"{OURS[4]}, {OURS[6]}"),
+            mode="tc", endpoint=self.ours, allowed=f"{OURS[4]}, {OURS[6]}",
+            more=f"source = {SITE[4]}, {SITE[6]}\n"
+            f"local4 = {ENDPOINT[4]}\nlocal6 = {ENDPOINT[6]}"),
             "--no-trigger")
         return self.tl.attach(CONF.format(
-            mode=mode, source=source, endpoint=self.theirs,
+            mode=mode, more=source, endpoint=self.theirs,
             allowed=", ".join(ALLOWED.values())))
 
     def ping(self, to, *source):
@@ -81,7 +85,7 @@ def fixture_vrf(lab, request):
 @pytest.mark.parametrize("mode", ["tc", "native"])
 def test_routes_are_in_the_vrf(vrf, mode):
     before = vrf.traces()
-    done = vrf.attach(mode, source="yes")
+    done = vrf.attach(mode, f"source = {OURS[4]}, {OURS[6]}")
     assert not done.stderr
     assert vrf.routes(TABLE) == set(ALLOWED.values())
     assert not vrf.routes("main")
@@ -107,7 +111,7 @@ def test_no_source(vrf):
 
 def test_default_route_waits(vrf):
     before = vrf.traces()
-    vrf.tl.attach(CONF.format(mode="tc", source="", endpoint=vrf.theirs,
+    vrf.tl.attach(CONF.format(mode="tc", more="", endpoint=vrf.theirs,
                               allowed="0.0.0.0/0"), "--no-trigger")
     assert "is in a VRF: allow smaller prefixes" in vrf.tl.peer("site")[
         "waiting"]

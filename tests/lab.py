@@ -24,7 +24,7 @@ import sys
 import tempfile
 
 from capture import Capture, Frame, GatewayWatch, Sender, Tap
-from netns import TIMEOUT, Netns, Process, run, wait_until
+from netns import IPV6, TIMEOUT, Netns, Process, run, wait_until
 
 __all__ = ["Bpffs", "Capture", "Frame", "Lab", "Netns", "Process", "Sender",
            "TIMEOUT", "TUNLOAD", "Tap", "Tunload", "run", "wait_until"]
@@ -177,9 +177,9 @@ class Lab(contextlib.ExitStack):
     def _settled(ns, ifname):
         out = ns.ip("-json", "addr", "show", "dev", ifname).stdout
         link = json.loads(out)[0]
-        return link["operstate"] == "UP" and any(
+        return link["operstate"] == "UP" and (not IPV6 or any(
             a["scope"] == "link" and not a.get("tentative")
-            for a in link["addr_info"])
+            for a in link["addr_info"]))
 
     def bpffs(self):
         """The lab's own bpffs; the same one at each call."""

@@ -7,7 +7,7 @@ import socket
 import threading
 
 from lab import TUNLOAD, run, wait_until
-from netns import PATIENCE, kernel_version
+from netns import IPV6, PATIENCE, kernel_version
 from traffic import family
 
 A, B = "172.22.2.2", "10.10.0.1"
@@ -93,7 +93,7 @@ def traces(ns):
     return [
         ns.batch("link", "addr", "route show table all",
                  "neigh show nud permanent", "rule", options=["-details"]),
-        ns.batch("rule", options=["-6"]),
+        ns.batch(*["rule"] * IPV6, options=["-6"]),
         ns.batch("qdisc", *(f"filter show dev eth0 {way}"
                             for way in ("ingress", "egress")), program="tc")]
 

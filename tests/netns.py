@@ -16,6 +16,9 @@ PATIENCE = int(os.environ.get("TUNLOAD_TEST_PATIENCE", "1"))
 # Seconds: a deadline for things that take milliseconds.
 TIMEOUT = 30 * PATIENCE
 
+# Does the kernel have IPv6? Not with ipv6.disable=1 on its command line.
+IPV6 = os.path.exists("/proc/sys/net/ipv6")
+
 CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000
 MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
 
@@ -123,11 +126,12 @@ class Netns:
         self.name = f"tl{os.getpid()}x{next(_names)}-{label}"
         self.path = f"/run/netns/{self.name}"
         run("ip", "netns", "add", self.name)
-        self.sysctl("net.ipv6.conf.all.accept_dad", 0)
-        self.sysctl("net.ipv6.conf.default.accept_dad", 0)
         # Answers about errors are part of what is tested: no rate limits.
         self.sysctl("net.ipv4.icmp_ratelimit", 0)
-        self.sysctl("net.ipv6.icmp.ratelimit", 0)
+        if IPV6:
+            self.sysctl("net.ipv6.icmp.ratelimit", 0)
+            self.sysctl("net.ipv6.conf.all.accept_dad", 0)
+            self.sysctl("net.ipv6.conf.default.accept_dad", 0)
         self.ip("link", "set", "lo", "up")
 
     def argv(self, *argv):

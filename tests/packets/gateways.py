@@ -30,9 +30,21 @@ def text(mac):
     return ":".join(f"{byte:02x}" for byte in mac)
 
 
-def arp(op, src, dst, sha=OUR_MAC, tha=bytes(6), **fields):
+def arp(op, src, dst, sha=OUR_MAC, tha=bytes(6)):
     return bytes(ARP(op=op, hwsrc=text(sha), psrc=src, hwdst=text(tha),
-                     pdst=dst, **fields))
+                     pdst=dst))
+
+
+def odd_arp(packet):
+    """That packet with another type or length of addresses, and what is read
+    of one of IPv4 over Ethernet where it was (scapy would move it)."""
+    for what, at, value in [("network", 0, b"\0\6"),
+                            ("protocol", 2, b"\x86\xdd"),
+                            ("length of hardware addresses", 4, b"\x08"),
+                            ("length of addresses", 5, b"\x10")]:
+        yield (f"of another {what}",
+               packet[:at] + value + packet[at + len(value):])
+    yield "cut off", packet[:27]
 
 
 def frame(name, to, ethertype, payload, verdict, rfc, peer=None, **more):
@@ -84,11 +96,7 @@ def other_arp():
             ("reply to a gateway", arp(2, US[4], asked)),
             ("request of a gateway", arp(1, asked, "10.1.0.9")),
             ("reverse request", arp(3, US[4], asked)),
-            ("of another network", arp(1, US[4], asked, hwtype=6)),
-            ("of another protocol", arp(1, US[4], asked, ptype=0x86dd)),
-            ("of other hardware addresses", arp(1, US[4], asked, hwlen=8)),
-            ("of other addresses", arp(1, US[4], asked, plen=16)),
-            ("cut off", arp(1, US[4], asked)[:27])]:
+            *odd_arp(arp(1, US[4], asked))]:
         yield frame(f"ARP: {what}", BROADCAST, 0x0806, packet, "tx_plain",
                     "RFC 826")
         yield frame(f"ARP to a gateway's MAC: {what}", PEER[4].mac, 0x0806,
@@ -214,14 +222,7 @@ def claims_by_arp():
                     yield rx(f"ARP {op} from {src} to {dst}, {len(pad)} more",
                              eth(packet + pad, 0x0806), verdict, "RFC 826",
                              size=len(packet + pad))
-    for what, packet in [
-            ("of another network", arp(2, "240.0.0.1", LOCAL[4], hwtype=6)),
-            ("of another protocol", arp(2, "240.0.0.1", LOCAL[4],
-                                        ptype=0x86dd)),
-            ("of other hardware addresses", arp(2, "240.0.0.1", LOCAL[4],
-                                                hwlen=8)),
-            ("of other addresses", arp(2, "240.0.0.1", LOCAL[4], plen=16)),
-            ("cut off", arp(2, "240.0.0.1", LOCAL[4])[:27])]:
+    for what, packet in odd_arp(arp(2, "240.0.0.1", LOCAL[4])):
         yield rx(f"ARP received: {what}", eth(packet, 0x0806), "rx_plain",
                  "RFC 826")
 

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Hosts that not every kernel can be made to be: an interface in a VRF, no IPv6
+at all. inside/vrf.py and inside/no_ipv6.py; on the floor only, and no rows of the
+table."""
+import pytest
+
+import vm
+from guest import run_tests
+
+HOSTS = {"vrf": {"modules": ["vrf"]},
+         "no_ipv6": {"append": "ipv6.disable=1"}}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("kernel", vm.KERNELS[:1])
+def test_host(kernel, image, host):
+    del kernel
+    results = run_tests(image, [f"tests/kernels/inside/{host}.py"],
+                        **HOSTS[host])
+    assert results.passed and not results.failed, "\n\n".join(
+        f"{name}:\n{reason}" for name, reason in results.failed.items())
+    assert not results.skipped

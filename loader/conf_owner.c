@@ -17,6 +17,8 @@ static int compare_prefixes(const void *a, const void *b)
 	const struct prefix *x = ((const struct owned *)a)->prefix;
 	const struct prefix *y = ((const struct owned *)b)->prefix;
 
+	/* Every row that is compared has been filled in. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 	return memcmp(&x->ip, &y->ip, sizeof(x->ip)) ?: x->len - y->len;
 }
 

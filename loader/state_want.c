@@ -115,8 +115,11 @@ int state_ids(struct conf *c, const struct table *peers)
 {
 	struct ids ids = {.used = calloc(1, ID_MAX / 8 + 1)};
 	struct names names = {0};
-	int ret = ids.used ? names_init(&names, c) : fail("out of memory");
+	int ret;
 
+	if (!ids.used)
+		return fail("out of memory");
+	ret = names_init(&names, c);
 	for (size_t i = 0; i < c->n_peers; i++)
 		c->peers[i].id = TL_PEER_NONE;
 	if (!ret)

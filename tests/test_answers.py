@@ -10,10 +10,10 @@ import time
 import pytest
 from scapy.layers.inet import IP, fragment
 
-from packets import bpf, case, egress, wire
+from packets import bpf, case, egress, gateways, wire
 from packets.runner import (TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC,
                             Runner)
-from packets.world import TlInterface, TlNextHop
+from packets.world import TlInterface, TlNextHop, gateway
 
 EVENTS, ICMP = 0, 1  # TL_LIMIT_*
 WINDOW, MOST = 100_000_000, 100  # TL_LIMIT_WINDOW_NS, TL_LIMIT_A_WINDOW
@@ -227,6 +227,53 @@ def test_outer_packets_into_a_tunnel(knowing):
         "tc_egress", case.NESTED[4].mac + frame[6:],
         marked(SENT, peer=peer.id))
     assert result == TC_ACT_SHOT and list(counted) == ["tx_loop"]
+
+
+MARK = 0x51
+
+
+def context(runner, frame, ctx):
+    """(mark, what the control block says) of an skb that tc_egress has sent
+    round or let go."""
+    after = bpf.SkBuff()
+    runner.quick("tc_egress", frame, ctx, after)
+    low, high, *said = after.cb
+    return after.mark, said if low | high << 32 == SECRET else [low, high]
+
+
+def test_mark_of_an_outer_packet(knowing):
+    """The kernel's rules for the inner packet's mark are not meant for the
+    outer one, which has the mark again when it leaves; the secret never
+    does."""
+    peer = case.PEER[4]
+    knowing.enter(case.EMPTY)
+    knowing.enter(case.MAIN)
+    knowing.maps["next_hops"].update(peer.id.to_bytes(4, "little"), bytes(24))
+    inner, frame = outer_frame(peer)
+    assert context(knowing, inner, bpf.SkBuff(mark=MARK)) == (
+        0, [SENT, MARK, peer.id])
+    assert context(knowing, frame, marked(SENT, data=MARK, peer=peer.id)) == (
+        MARK, [0, 0])
+
+
+@pytest.mark.parametrize("mode, said", [
+    (2, [ANSWER, 0, 0]), (1, [0, 0])], ids=["tc", "native"])
+def test_marks_of_answers(knowing, mode, said):
+    """An answer is known where tc_ingress would see it, which takes the secret
+    off; else it must not carry one into the host. Nor a mark."""
+    peer, dst = egress.VARIANT_PEERS[4, 64, 1280]
+    knowing.enter(egress.VARIANTS)
+    iface = TlInterface.from_buffer_copy(
+        knowing.maps["interface"].lookup(bytes(4))[0])
+    iface.mode = mode
+    knowing.maps["interface"].update(bytes(4), bytes(iface))
+    knowing.maps["limits"].update(struct.pack("I", ICMP), bytes(16))
+    too_big = wire.eth(wire.exactly(6, case.US[6], dst[6], 1500), to=peer.mac)
+    request = wire.eth(gateways.arp(1, case.US[4], gateway(4, peer.id)),
+                       0x0806, to=b"\xff" * 6)
+    for frame in too_big, request:
+        assert context(knowing, frame, bpf.SkBuff(mark=MARK)) == (0, said)
+    knowing.enter(case.EMPTY)  # writes the interface as it was
 
 
 @pytest.mark.parametrize("outer", [4, 6])

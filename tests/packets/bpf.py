@@ -65,7 +65,7 @@ class SkBuff(ctypes.Structure):
     _fields_ = [("head", u32 * 2), ("mark", u32), ("middle", u32 * 9),
                 ("cb", u32 * 5), ("rest", u32 * 23),
                 ("wire_len", u32), ("gso_segs", u32), ("sk", u64),
-                ("gso_size", u32), ("tail", u32)]
+                ("gso_size", u32), ("tail", u32 * 3)]
 
 
 class XdpMd(ctypes.Structure):
@@ -252,8 +252,9 @@ class Ring:
         self.producer.close()
 
 
-def test_run(fd, data, ctx=None):
-    """One run of a program: (return value, packet afterwards)."""
+def test_run(fd, data, ctx=None, after=None):
+    """One run of a program: (return value, packet afterwards). after: a
+    structure for the context afterwards."""
     data_in = ctypes.create_string_buffer(data, len(data))
     data_out = ctypes.create_string_buffer(len(data) + 512)
     attr = TestRunAttr(prog_fd=fd, data_size_in=len(data),
@@ -263,6 +264,9 @@ def test_run(fd, data, ctx=None):
     if ctx is not None:
         attr.ctx_in = ctypes.addressof(ctx)
         attr.ctx_size_in = ctypes.sizeof(ctx)
+    if after is not None:
+        attr.ctx_out = ctypes.addressof(after)
+        attr.ctx_size_out = ctypes.sizeof(after)
     bpf(PROG_TEST_RUN, attr)
     retval = ctypes.c_int32(attr.retval).value
     return retval, data_out.raw[:attr.data_size_out]

@@ -132,9 +132,10 @@ class Runner:
         before, self.last = self.last, self._verdicts()
         return changes(before, self.last)
 
-    def quick(self, prog, data, ctx=None):
-        """(action, packet, {verdict: (packets, bytes)}) of one run."""
-        action, out = bpf.test_run(self.progs[prog], data, ctx)
+    def quick(self, prog, data, ctx=None, after=None):
+        """(action, packet, {verdict: (packets, bytes)}) of one run; its
+        context afterwards goes to `after`."""
+        action, out = bpf.test_run(self.progs[prog], data, ctx, after)
         self.runs += 1
         return action, out, self.counted()
 

@@ -22,6 +22,8 @@ struct arp_packet {
 	__u8 tha[6], tpa[4];
 };
 
+#define ICMP_REDIRECT_TYPE 5 /* RFC 792 */
+
 /* Types of RFC 4861 4. */
 #define ND_SOLICITATION	 135
 #define ND_ADVERTISEMENT 136

@@ -408,26 +408,81 @@ static __always_inline bool may_solicit(const struct __sk_buff *skb,
 	       (skb->protocol == bpf_htons(ETH_P_IPV6) && mac[0] & 1);
 }
 
+/* The beginning of a frame, as far as the protocol of an IP header. */
+struct frame_head {
+	__u8 mac[ETH_ALEN], from[ETH_ALEN];
+	__be16 proto;
+	__u8 ip[10];
+};
+
+/* Of a frame that is shorter only the destination, which all have. */
+static __always_inline bool load_head(struct __sk_buff *skb,
+				      struct frame_head *head)
+{
+	if (!bpf_skb_load_bytes(skb, 0, head, sizeof(*head)))
+		return true;
+	__builtin_memset(head, 0, sizeof(*head));
+	return !bpf_skb_load_bytes(skb, 0, head->mac, sizeof(head->mac));
+}
+
+/* Is it an ICMP message that tells another host to use a gateway of ours? The
+ * kernel sends them where a packet is routed out of the interface it came by;
+ * the other host would look for the gateway on the wire. Returns the
+ * gateway's peer, or TL_PEER_NONE. A global function, verified once. */
+__attribute__((noinline)) int redirected_peer(struct __sk_buff *skb, __u32 at,
+					      __u32 family)
+{
+	__u8 message[ND_TARGET_END];
+
+	__builtin_memset(message, 0, sizeof(message));
+	if (bpf_skb_load_bytes(skb, at, message, 8))
+		return TL_PEER_NONE;
+	if (family == 4)
+		return message[0] == ICMP_REDIRECT_TYPE &&
+				       is_gateway4(message + 4)
+			       ? id_of_bytes(message + 5)
+			       : TL_PEER_NONE;
+	if (message[0] != ND_REDIRECT ||
+	    bpf_skb_load_bytes(skb, at, message, sizeof(message)) ||
+	    !is_gateway6(message + 8))
+		return TL_PEER_NONE;
+	return id_of_bytes(message + 8 + 13);
+}
+
+static __always_inline __u32 redirects_to(struct __sk_buff *skb,
+					  const struct frame_head *head)
+{
+	if (head->proto == bpf_htons(ETH_P_IP) && head->ip[9] == NEXT_ICMP)
+		return redirected_peer(skb, ETH_HLEN + (head->ip[0] & 0xf) * 4,
+				       4);
+	if (head->proto == bpf_htons(ETH_P_IPV6) && head->ip[6] == NEXT_ICMPV6)
+		return redirected_peer(skb, ETH_HLEN + IP6_HLEN, 6);
+	return TL_PEER_NONE;
+}
+
 SEC("tc")
 int tc_egress(struct __sk_buff *skb)
 {
 	enum own_kind own = own_take(skb);
-	__u8 mac[ETH_ALEN];
+	struct frame_head head;
 	__u32 peer;
 	int action;
 
-	if (bpf_skb_load_bytes(skb, 0, mac, sizeof(mac)))
+	if (!load_head(skb, &head))
 		return count_frame(skb, TL_tx_plain, TL_PEER_NONE);
 	if (own == OWN_SENT)
-		return sent(skb, mac);
+		return sent(skb, head.mac);
 	if (own == OWN_FRAGMENT && cut_fragment(skb))
 		return count_frame(skb, TL_tx_error, skb->cb[OWN_CB_PEER]);
-	if (may_solicit(skb, mac)) {
+	if (may_solicit(skb, head.mac)) {
 		action = to_solicited(skb);
 		if (action != NOT_SOLICITED)
 			return action;
 	}
-	if (!is_gateway_mac(mac, &peer))
+	peer = redirects_to(skb, &head);
+	if (peer != TL_PEER_NONE)
+		return count_frame(skb, TL_tx_redirect, peer);
+	if (!is_gateway_mac(head.mac, &peer))
 		return count_frame(skb, TL_tx_plain, TL_PEER_NONE);
 	return to_gateway(skb, peer, own == OWN_FRAGMENT);
 }

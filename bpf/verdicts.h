@@ -95,6 +95,9 @@
 	VERDICT(tx_fragmented, TUNNEL,                                         \
 		"larger than the peer's MTU, sent in fragments that are "      \
 		"counted themselves (RFC 791 3.2, 2003 5.1)")                  \
+	VERDICT(tx_redirect, DROP,                                             \
+		"ICMP redirect to a gateway, which is nobody else's "          \
+		"neighbour (RFC 792, RFC 4861 8)")                             \
 	VERDICT(tx_answered, ANSWER,                                           \
 		"ARP request or neighbour solicitation for a gateway")
 /* clang-format on */

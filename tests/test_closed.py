@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import (ICMPv6ND_NA, ICMPv6ND_NS,
                                 ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr,
                                 IPv6)
@@ -303,3 +303,30 @@ def test_asked_once_more_by_the_second(wire):
     wait_until(lambda: ping(wire.host, INNER_SITE) and
                wire.next_hops() == {"02:74:6c:00:00:99"},
                "no CPU uses the old one")
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_redirects_to_a_gateway(wire, version):
+    """A router on a stick: what it forwards into a tunnel came by the same
+    interface. The kernel tells the sender of a better first hop, which is the
+    gateway; the sender must not hear of it."""
+    wire.host.forward()
+    sender = wire.lab.sender(wire.site, "eth0")
+    src, dst = {4: ("192.0.2.9", "10.2.0.77"),
+                6: ("2001:db8::9", "fd00:2::77")}[version]
+    told = wire.lab.capture(wire.site, "eth0", lambda f: not f.outgoing and (
+        f.data[12:14] == b"\x08\0" and f.data[23] == 1 and f.data[34] == 5 or
+        f.data[12:14] == b"\x86\xdd" and f.data[20] == 58 and
+        f.data[54] == 137))
+    wire.site.addr("eth0", f"{src}/{ {4: 24, 6: 64}[version]}")
+    packet = (IP(src=src, dst=dst) if version == 4 else
+              IPv6(src=src, dst=dst)) / UDP(sport=7, dport=9) / b"guest"
+    frame = Ether(src=wire.site.mac("eth0"),
+                  dst=wire.host.mac("eth0")) / packet
+
+    def refused():
+        sender.send(frame)
+        return wire.tl.verdict("tx_redirect", "site")
+    wait_until(refused, "a redirect", interval=0.2)
+    assert wire.tunnelled()
+    assert not told.packets()

@@ -4,6 +4,7 @@ wire is one. What is known of the next hop of outer packets."""
 
 from socket import AF_INET6, inet_pton
 
+from scapy.layers.inet import ICMP, IP, IPOption_NOP
 from scapy.layers.inet6 import (ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS,
                                 ICMPv6ND_RA, ICMPv6ND_Redirect, ICMPv6ND_RS,
                                 ICMPv6NDOptDstLLAddr, ICMPv6NDOptSrcLLAddr,
@@ -192,7 +193,8 @@ def other_discovery():
     base = IPv6(src=LINK_LOCAL, dst="ff02::1", hlim=255)
     for what, packet in [
             ("an advertisement", bytes(base / ICMPv6ND_NA(tgt=asked))),
-            ("a redirect", bytes(base / ICMPv6ND_Redirect(tgt=asked))),
+            ("a redirect to a router", bytes(
+                base / ICMPv6ND_Redirect(tgt="fe80::1"))),
             ("a router solicitation", bytes(base / ICMPv6ND_RS())),
             ("a query", ip(6, LINK_LOCAL, "ff02::1", 58, b"\x82" + bytes(7)
                            + inet_pton(AF_INET6, asked))),
@@ -353,3 +355,46 @@ def next_hops():
         yield tx(f"{combo_name(inner, outer)} link-local, next hop known",
                  udp(inner, US[inner], dst), "tx_neighbour",
                  "RFC 3927 2.7, 4291 2.5.6", peers[outer], world=world)
+
+
+def redirect4(via, type_=5, options=()):
+    """RFC 792: use that gateway for what is quoted."""
+    return bytes(IP(src=LOCAL[4], dst=FAR[4], options=list(options))
+                 / ICMP(type=type_, code=1, gw=via) / quoted4())
+
+
+def quoted4():
+    return udp(4, FAR[4], US[4])[:28]
+
+
+def redirect6(target, kind=ICMPv6ND_Redirect):
+    """RFC 4861 4.5."""
+    return bytes(IPv6(src=LINK_LOCAL, dst=FAR[6], hlim=255)
+                 / kind(tgt=target, dst=FAR[6]))
+
+
+@table
+def redirects():
+    """To other hosts about our gateways: the kernel sends them where a packet
+    leaves by the interface that it came by."""
+    for to, peer in ((ROUTER_MAC, PEER[4]), (PEER[6].mac, PEER[6])):
+        for name, packet in [
+                ("IPv4", redirect4(gateway(4, peer.id))),
+                ("IPv4 with options", redirect4(
+                    gateway(4, peer.id), options=[IPOption_NOP()] * 4)),
+                ("IPv6", redirect6(gateway(6, peer.id)))]:
+            yield frame(f"{name} redirect to a gateway, to {text(to)}", to,
+                        0x0800 if packet[0] >> 4 == 4 else 0x86dd, packet,
+                        "tx_redirect", "RFC 792, RFC 4861 8", peer)
+    for name, packet in [
+            ("IPv4 redirect to a router", redirect4("10.1.0.254")),
+            ("IPv4 error with a gateway's address", redirect4(
+                gateway(4, PEER[4].id), type_=3)),
+            ("IPv4 redirect cut off", redirect4(
+                gateway(4, PEER[4].id))[:27]),
+            ("IPv6 redirect to a router", redirect6("fe80::1")),
+            ("IPv6 redirect cut off", redirect6(
+                gateway(6, PEER[4].id))[:63])]:
+        yield frame(name, ROUTER_MAC,
+                    0x0800 if packet[0] >> 4 == 4 else 0x86dd, packet,
+                    "tx_plain", "RFC 792, RFC 4861 8")

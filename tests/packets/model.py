@@ -345,8 +345,24 @@ def sound(frame):
         and icmp_checksum(parse(data), data) == 0)
 
 
+def redirects_to(frame):
+    """The peer's id to whose gateway an ICMP redirect points (RFC 792, RFC
+    4861 4.5), or None."""
+    data = frame[14:]
+    if frame[12:14] == b"\x08\0" and len(data) >= 10 and data[9] == 1:
+        message = data[(data[0] & 15) * 4:]
+        if len(message) >= 8 and message[0] == 5 and message[4] == 240:
+            return int.from_bytes(message[5:8], "big") or None
+    if frame[12:14] == b"\x86\xdd" and len(data) >= 64 and data[6] == 58 \
+            and data[40] == 137 and is_gateway6(data[48:64]):
+        return int.from_bytes(data[61:64], "big") or None
+    return None
+
+
 def egress(world, frame):
     """(verdicts, frame afterwards, with flow label and ID of no meaning)."""
+    if redirects_to(frame):
+        return {"tx_redirect"}, None
     asked, verdicts, more, out = asked_for(frame), set(), {"tx_plain"}, None
     if frame[:3] == GATEWAY_MAC:
         more, out = to_peer(world, int.from_bytes(frame[3:6], "big"), frame)

@@ -10,6 +10,7 @@ import time
 import pytest
 from scapy.layers.inet import IP, fragment
 
+from netns import Netns
 from packets import bpf, case, egress, gateways, wire
 from packets.runner import (TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC,
                             Runner)
@@ -302,7 +303,15 @@ def test_fragments_of_a_packet(knowing, outer, size):
     assert at >= size - 20 and len(one) <= peer.mtu
 
 
-def test_what_is_not_cut(knowing, runner):
+@pytest.fixture(name="netns")
+def _netns():
+    """The copies of a packet that is cut go to its loopback interface."""
+    netns = Netns("cut")
+    yield netns
+    netns.close()
+
+
+def test_what_is_not_cut(knowing, runner, netns):
     """Fragments need our own marks, and a checksum that is complete: one that
     is left to the network card (the field holds the sum of the pseudo-header)
     would be filled in of the first fragment. The source is told instead."""
@@ -315,8 +324,8 @@ def test_what_is_not_cut(knowing, runner):
                                (knowing, pending, "tx_too_big"),
                                (runner, packet, "tx_too_big")):
         one.enter(egress.VARIANTS)
-        counted = one.quick("tc_egress", wire.eth(bytes(sent),
-                                                  to=peer.mac))[2]
+        counted = netns.call(one.quick, "tc_egress",
+                             wire.eth(bytes(sent), to=peer.mac))[2]
         assert counted == {verdict: (1, len(sent))}
 
 

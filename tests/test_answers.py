@@ -10,6 +10,7 @@ import time
 import pytest
 from scapy.layers.inet import IP, fragment
 
+from netns import Netns
 from packets import bpf, case, egress, gateways, wire
 from packets.runner import (TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC,
                             Runner)
@@ -277,7 +278,7 @@ def test_marks_of_answers(knowing, mode, said):
 
 
 @pytest.mark.parametrize("outer", [4, 6])
-@pytest.mark.parametrize("size", [100, 576, 1400, 3000])
+@pytest.mark.parametrize("size", [100, 576, 1124, 1400, 3000])
 def test_fragments_of_a_packet(knowing, outer, size):
     """Each copy cuts itself to its piece (RFC 791 3.1), which scapy would have
     made the same, and goes into the tunnel."""
@@ -300,6 +301,32 @@ def test_fragments_of_a_packet(knowing, outer, size):
         assert out == wire.eth(wire.to_peer(peer, one), to=peer.mac)
         at += piece
     assert at >= size - 20 and len(one) <= peer.mtu
+
+
+@pytest.fixture(name="netns")
+def _netns():
+    """The copies of a packet that is cut go to its loopback interface."""
+    netns = Netns("cut")
+    yield netns
+    netns.close()
+
+
+def test_what_is_not_cut(knowing, runner, netns):
+    """Fragments need our own marks, and a checksum that is complete: one that
+    is left to the network card (the field holds the sum of the pseudo-header)
+    would be filled in of the first fragment. The source is told instead."""
+    peer, dst = egress.VARIANT_PEERS[4, 64, 576]
+    packet = wire.exactly(4, case.US[4], dst[4], 1000)
+    head = packet[12:20] + struct.pack("!HH", packet[9], len(packet) - 20)
+    pending = bytearray(packet)
+    pending[26:28] = (0xffff - wire.checksum(head)).to_bytes(2, "big")
+    for one, sent, verdict in ((knowing, packet, "tx_fragmented"),
+                               (knowing, pending, "tx_too_big"),
+                               (runner, packet, "tx_too_big")):
+        one.enter(egress.VARIANTS)
+        counted = netns.call(one.quick, "tc_egress",
+                             wire.eth(bytes(sent), to=peer.mac))[2]
+        assert counted == {verdict: (1, len(sent))}
 
 
 def test_fragments_of_a_fragment(knowing):

@@ -357,10 +357,15 @@ def next_hops():
                  "RFC 3927 2.7, 4291 2.5.6", peers[outer], world=world)
 
 
-def redirect4(via, type_=5, options=()):
+def redirect4(via, options=()):
     """RFC 792: use that gateway for what is quoted."""
     return bytes(IP(src=LOCAL[4], dst=FAR[4], options=list(options))
-                 / ICMP(type=type_, code=1, gw=via) / quoted4())
+                 / ICMP(type=5, code=1, gw=via) / quoted4())
+
+
+def other_type(packet):
+    """The same bytes in an ICMP message that is no redirect."""
+    return packet[:20] + b"\3" + packet[21:]
 
 
 def quoted4():
@@ -388,8 +393,8 @@ def redirects():
                         "tx_redirect", "RFC 792, RFC 4861 8", peer)
     for name, packet in [
             ("IPv4 redirect to a router", redirect4("10.1.0.254")),
-            ("IPv4 error with a gateway's address", redirect4(
-                gateway(4, PEER[4].id), type_=3)),
+            ("IPv4 error with a gateway's address", other_type(redirect4(
+                gateway(4, PEER[4].id)))),
             ("IPv4 redirect cut off", redirect4(
                 gateway(4, PEER[4].id))[:27]),
             ("IPv6 redirect to a router", redirect6("fe80::1")),

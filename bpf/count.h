@@ -34,6 +34,7 @@ struct outcome {
 	__u32 peer;		     /* id, or TL_PEER_NONE */
 	__u32 bytes;		     /* of the inner packet, or of the packet */
 	struct tl_peer_stats *stats; /* of the peer, once looked up */
+	__u64 now_ns;		     /* CLOCK_MONOTONIC, coarse, once read */
 };
 
 static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
@@ -76,7 +77,7 @@ static __always_inline void count_peer(const struct outcome *o)
 	if (o->verdict == TL_rx_decap)
 		stats->last_rx_ns = bpf_ktime_get_coarse_ns();
 	else if (o->verdict == TL_tx_encap)
-		stats->last_tx_ns = bpf_ktime_get_coarse_ns();
+		stats->last_tx_ns = o->now_ns;
 }
 
 static __always_inline void count(const struct outcome *o)

@@ -47,6 +47,42 @@ static __always_inline bool looks_foreign(struct __sk_buff *skb)
 	return sk && sk->family != AF_INET && sk->family != AF_INET6;
 }
 
+/* Linux 6.2: the kernel's own struct of a context, and any other at an address,
+ * for loads that cost no more than others. */
+extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
+extern void *bpf_rdonly_cast(const void *at, __u32 btf_id) __ksym __weak;
+
+/* The device that the skb's route leads to is this one. Not by its index:
+ * another network namespace may have the same one. */
+static __always_inline bool is_routed_direct(struct __sk_buff *skb)
+{
+	struct sk_buff *kernel = bpf_cast_to_kern_ctx(skb);
+	void *at = (void *)(kernel->_skb_refdst & DST_POINTER_MASK);
+	struct dst_entry *dst;
+
+	if (!at)
+		return false;
+	dst = bpf_rdonly_cast(at, bpf_core_type_id_kernel(struct dst_entry));
+	return dst->dev == kernel->dev;
+}
+
+/* The same by a helper, for older kernels. */
+static __always_inline bool is_routed_probed(struct __sk_buff *skb)
+{
+	struct sk_buff *kernel = (struct sk_buff *)skb;
+	struct net_device *here = NULL, *there = NULL;
+	struct dst_entry *dst;
+	unsigned long ref = 0;
+
+	bpf_core_read(&ref, sizeof(ref), &kernel->_skb_refdst);
+	dst = (struct dst_entry *)(ref & DST_POINTER_MASK);
+	if (!dst)
+		return false;
+	bpf_core_read(&there, sizeof(there), &dst->dev);
+	bpf_core_read(&here, sizeof(here), &kernel->dev);
+	return here == there;
+}
+
 /*
  * The kernel's routing has sent this skb out of the interface of this hook: the
  * route that it carries leads there. What a bridge forwards or a packet socket
@@ -55,21 +91,9 @@ static __always_inline bool looks_foreign(struct __sk_buff *skb)
  */
 static __always_inline bool is_routed_here(struct __sk_buff *skb)
 {
-	struct sk_buff *kernel = (struct sk_buff *)skb;
-	struct net_device *here = NULL, *there = NULL;
-	struct dst_entry *dst;
-	unsigned long ref = 0;
-
-	if (!can_read_kernel)
-		return !looks_foreign(skb);
-	bpf_core_read(&ref, sizeof(ref), &kernel->_skb_refdst);
-	dst = (struct dst_entry *)(ref & DST_POINTER_MASK);
-	if (!dst)
-		return false;
-	/* Not by its index: another network namespace may have the same one. */
-	bpf_core_read(&there, sizeof(there), &dst->dev);
-	bpf_core_read(&here, sizeof(here), &kernel->dev);
-	return here == there;
+	if (bpf_cast_to_kern_ctx && bpf_rdonly_cast)
+		return is_routed_direct(skb);
+	return can_read_kernel ? is_routed_probed(skb) : !looks_foreign(skb);
 }
 
 /* Interfaces with more addresses than that are not searched to their end: then

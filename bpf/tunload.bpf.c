@@ -212,7 +212,9 @@ static __always_inline bool store_outer(struct __sk_buff *skb,
 	if (!hop)
 		return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET,
 					    &outer->ethertype, 2 + len, 0);
-	__builtin_memcpy(outer->macs, hop->macs, sizeof(outer->macs));
+	/* The frame's header is aligned to two bytes. */
+	for (int i = 0; i < ETH_ALEN; i++)
+		((__u16 *)outer->macs)[i] = ((const __u16 *)hop->macs)[i];
 	return !bpf_skb_store_bytes(skb, 0, outer->macs, ETH_HLEN + len, 0);
 }
 
@@ -318,7 +320,8 @@ static __always_inline bool fragment(struct __sk_buff *skb, const struct tx *tx)
 __attribute__((noinline)) int count_frame(struct __sk_buff *skb, __u32 verdict,
 					  __u32 peer)
 {
-	struct outcome outcome = {verdict, peer, skb->len - ETH_HLEN, NULL};
+	struct outcome outcome = {
+		.verdict = verdict, .peer = peer, .bytes = skb->len - ETH_HLEN};
 
 	if (is_reported(verdict))
 		report_skb(skb, ETH_HLEN, verdict, peer, outcome.bytes);
@@ -356,7 +359,8 @@ static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 	verdict = egress(&view, skb->protocol, skb->gso_size, peer, &tx);
 	if (!fragmented && is_on_interface(skb) && !is_routed_here(skb))
 		verdict = TL_tx_not_routed;
-	hop = next_hop_known(peer, bpf_ktime_get_coarse_ns());
+	tx.outcome.now_ns = bpf_ktime_get_coarse_ns();
+	hop = next_hop_known(peer, tx.outcome.now_ns);
 	if (verdict == TL_tx_neighbour || verdict == TL_tx_waiting) {
 		action = to_solicited(skb);
 		if (action != NOT_SOLICITED)
@@ -413,12 +417,18 @@ struct frame_head {
 	__u8 mac[ETH_ALEN], from[ETH_ALEN];
 	__be16 proto;
 	__u8 ip[10];
-};
+} __attribute__((aligned(8)));
 
 /* Of a frame that is shorter only the destination, which all have. */
 static __always_inline bool load_head(struct __sk_buff *skb,
 				      struct frame_head *head)
 {
+	const void *data = (void *)(long)skb->data;
+
+	if (data + sizeof(*head) <= (const void *)(long)skb->data_end) {
+		__builtin_memcpy(head, data, sizeof(*head));
+		return true;
+	}
 	if (!bpf_skb_load_bytes(skb, 0, head, sizeof(*head)))
 		return true;
 	__builtin_memset(head, 0, sizeof(*head));

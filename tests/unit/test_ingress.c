@@ -129,7 +129,10 @@ static void rows_of_counters(void **state)
 
 static void verdicts_are_counted_for_peers(void **state)
 {
-	struct outcome o = {TL_rx_decap, 1, 100, NULL};
+	struct outcome o = {.verdict = TL_rx_decap,
+			    .peer = 1,
+			    .bytes = 100,
+			    .now_ns = 1000};
 	struct tl_peer_stats *stats = &fake_stats[1][0].value;
 
 	(void)state;

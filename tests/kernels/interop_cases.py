@@ -189,12 +189,13 @@ def addresses(side, n, kind, version):
 
 def special(side, n, version, new):
     """Special inner sources, and destinations that no route of ours to a tunnel
-    has: (name, packet). What arrives at b itself says whose it is."""
+    has: (name, packet). What arrives at b itself says whose it is. Only towards
+    b: tunload lets nothing into a tunnel that its host has not routed."""
+    if side != "a":
+        return
     for name, address in SPECIAL[version].items():
         yield f"direct-source-{name}", new(src=address) / UDP(
             sport=7, dport=9) / Raw(b"special")
-    if side != "a":
-        return
     more = {"broadcast-of-lan": inner("b", 0, 4, 255)} if version == 4 else {
         "link-local": LINK_LOCAL}
     for name, address in {**SPECIAL[version], **more}.items():
@@ -249,6 +250,9 @@ def to_send():
     out = {stage: {side: [] for side in SIDES} for stage in STAGES}
     for stage, side, tunnel in itertools.product(out, SIDES, TUNNELS):
         n, _, version = tunnel
+        if (stage, side) == ("direct", "b"):
+            out[stage][side].append([])
+            continue
         new = new_header(side, n, version, itertools.count(n * 256))
         last = new() / UDP() / Raw(f"{side} {n} {version}".rjust(LAST).encode())
         out[stage][side].append(

@@ -186,6 +186,14 @@ DIFFERENCES = [Difference(*row) for row in (
      "tunload drops it (rx_neighbour); the kernel's ip6tnl in mode any sends "
      "it on until its hop limit is used up",
      "RFC 4291 2.5.6"),
+    ("destinations of a link", "a",
+     "direct-destination-(link-local|all-hosts|all-nodes|reserved|broadcast"
+     "|broadcast-of-lan)",
+     lambda kind, version, case: not (
+         version == 6 and case == "direct-destination-link-local"), dropped,
+     "tunload drops what only a neighbour on the wire may send (rx_neighbour); "
+     "behind the kernel's drivers it reaches the host or is forwarded",
+     "RFC 3927 2.7, RFC 4291 2.7"),
     ("clamped MSS", "b", "syn|syn-ack|syn-odd", every, clamped,
      "tunload lowers the MSS of forwarded SYNs to what the tunnel carries; "
      "with the kernel's driver this is left to a firewall rule",
@@ -229,8 +237,8 @@ DIFFERENCES = [Difference(*row) for row in (
      "reverse-path filter expects there, and quote 536 or 1232 bytes; without "
      "the encapsulation limit 8 bytes more fit", "RFC 1191 4, RFC 4443 3.2"),
     ("datagrams over a narrow path", "b", NARROW, stubborn, arrives,
-     "once tunload knows the path's MTU, what has no inner DF goes out in "
-     "outer packets without DF; the kernel's ipip sets it, and loses them",
+     "once tunload knows the path's MTU, what has no inner DF is fragmented "
+     "inside; the kernel's ipip sets the outer DF, and loses it",
      "RFC 2003 5.1"),
 )]
 

@@ -23,12 +23,10 @@ RUNS = [
     ("Labs", "upgrades under traffic, failures, interfaces that go",
      "lifecycle", ["upgrade_loses_nothing_and_keeps_all",
                    "failed_upgrade_leaves_what_runs",
-                   "failed_attach_leaves_the_host_as_it_was",
                    "interface_deleted_while_attached"],
      "failed or tc- or native-clsact"),
-    ("Labs", "routes: multipath, nexthop objects, repair", "routes",
-     ["multipath_and_nexthop_objects",
-      "sync_repairs_and_touches_only_differences"], ""),
+    ("Labs", "routes: repair", "routes",
+     ["sync_repairs_and_touches_only_differences"], ""),
 ]
 
 

@@ -3,7 +3,6 @@
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +11,7 @@
 #include "sort.h"
 
 #include "conf_set.h"
+#include "resolve_peer.h"
 
 /* Of IPv6 routes; the kernel's own default (IP6_RT_PRIO_USER). */
 #define METRIC6 1024
@@ -149,18 +149,6 @@ static bool holds_endpoint(const struct wish *w, const struct prefix *prefix)
 	       prefix_contains(prefix, &w->endpoints[low]);
 }
 
-__attribute__((format(printf, 2, 3))) static void wait_for(struct peer *p,
-							   const char *fmt, ...)
-{
-	va_list args;
-
-	if (*p->waiting)
-		return;
-	va_start(args, fmt);
-	vsnprintf(p->waiting, sizeof(p->waiting), fmt, args);
-	va_end(args);
-}
-
 /* A prefix that cannot have a route here, its peer told. */
 static bool impossible(struct wish *w, struct peer *p,
 		       const struct prefix *prefix, bool own_table)
@@ -174,17 +162,18 @@ static bool impossible(struct wish *w, struct peer *p,
 		return false;
 	prefix_str(prefix, text);
 	if (no_ipv6)
-		wait_for(p,
-			 "IPv6 is disabled on %s, but \"%s\" is in "
-			 "allowed-ips: write 0 to "
-			 "/proc/sys/net/ipv6/conf/%s/disable_ipv6",
-			 w->c->ifname, text, w->c->ifname);
+		peer_waits(p,
+			   "IPv6 is disabled on %s, but \"%s\" is in "
+			   "allowed-ips: write 0 to "
+			   "/proc/sys/net/ipv6/conf/%s/disable_ipv6",
+			   w->c->ifname, text, w->c->ifname);
 	else
-		wait_for(p,
-			 "\"%s\" in allowed-ips holds an endpoint or is a "
-			 "default route, which needs policy rules, and %s is "
-			 "in a VRF: allow smaller prefixes, or use routes = no",
-			 text, w->c->ifname);
+		peer_waits(
+			p,
+			"\"%s\" in allowed-ips holds an endpoint or is a "
+			"default route, which needs policy rules, and %s is "
+			"in a VRF: allow smaller prefixes, or use routes = no",
+			text, w->c->ifname);
 	return true;
 }
 

@@ -43,7 +43,7 @@ LDLIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
 BPF_CFLAGS = -std=gnu11 $(WARN) -O2 -g -fno-strict-aliasing -target bpf \
 	-mcpu=v3 -I. $(shell $(PKG_CONFIG) --cflags libbpf)
 
-LOADER_SRC := $(sort $(wildcard loader/*.c))
+LOADER_SRC := $(sort $(wildcard loader/*/*.c))
 LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 
 # What is made from dist/NAME.in: paths and the verdict table filled in.
@@ -93,13 +93,15 @@ $(B)/verdict-table: dist/verdict-table.c $(B)/loader.flags
 	$(HOSTCC) -std=gnu11 $(WARN) -O2 -MMD -MP -MF $@.d -o $@ $<
 
 # Unit tests. Each tests/unit/test_X.c says at its top, in a line
-# "Needs: loader/a.c loader/b.c", what it is linked with.
+# "Needs: loader/base/ loader/maps/a.c", what it is linked with.
 UNIT_CFLAGS = $(COMMON_CFLAGS) -O1 -g -I. -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
-needs = $(shell sed -n 's/^.*Needs: *//p' tests/unit/$1.c)
-unit_objects = $(patsubst %.c,$(B)/unit/%.o,tests/unit/$1.c $(call needs,$1))
+needs = $(foreach file,$(shell sed -n 's/^.*Needs: *//p' $1),\
+	$(if $(filter %/,$(file)),$(wildcard $(file)*.c),$(file)))
+unit_objects = $(patsubst %.c,$(B)/unit/%.o,\
+	tests/unit/$1.c $(call needs,tests/unit/$1.c))
 
 .PHONY: unit-tests
 unit-tests: $(UNIT_BIN)
@@ -114,9 +116,8 @@ FUZZ_CC ?= clang
 FUZZ_CFLAGS = $(COMMON_CFLAGS) -O1 -g -I. -fno-sanitize-recover=all \
 	-fsanitize=fuzzer,address,undefined
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
-fuzz_needs = $(shell sed -n 's/^.*Needs: *//p' tests/fuzz/$1.c)
 fuzz_objects = $(patsubst %.c,$(B)/fuzz/obj/%.o,\
-	tests/fuzz/$1.c $(call fuzz_needs,$1))
+	tests/fuzz/$1.c $(call needs,tests/fuzz/$1.c))
 FLAGS_fuzz = $(FUZZ_CC) $(FUZZ_CFLAGS)
 
 .PHONY: fuzzers
@@ -178,7 +179,7 @@ uninstall:
 		$(DESTDIR)$(SYSCONFDIR)/tunload
 
 # The C files of the tree, vmlinux.h excepted: its layout is the kernel's.
-C_FILES = $(sort $(wildcard bpf/*.[ch] loader/*.[ch] dist/*.c \
+C_FILES = $(sort $(wildcard bpf/*.[ch] loader/*/*.[ch] dist/*.c \
 	tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/bench/udp_send.c))
 

@@ -39,12 +39,14 @@ def stale(tree, *args):
 
 def users(tree, header):
     """The objects whose sources name the header, by our own search."""
-    name = os.path.basename(header)
+    folder, name = header.split("/")
     found = set()
-    for path in glob.glob(f"{tree}/loader/*.c"):
+    for path in glob.glob(f"{tree}/loader/*/*.c"):
+        here = os.path.relpath(path, tree)
+        want = name if here.split("/")[1] == folder else header
         with open(path, encoding="utf-8") as f:
-            if f'#include "{name}"' in f.read():
-                found.add("loader/" + os.path.basename(path)[:-1] + "o")
+            if f'#include "{want}"' in f.read():
+                found.add(here[:-1] + "o")
     return found
 
 
@@ -52,7 +54,8 @@ def test_nothing_to_do_after_a_build(tree):
     assert stale(tree) == set()
 
 
-@pytest.mark.parametrize("header", ["text.h", "netlink.h", "conf.h"])
+@pytest.mark.parametrize("header", ["base/text.h", "host/host.h",
+                                    "conf/conf.h"])
 def test_a_loader_header_rebuilds_its_users(tree, header):
     path = f"{tree}/loader/{header}"
     before = os.stat(path).st_mtime
@@ -87,13 +90,13 @@ def test_another_compiler_or_flag_rebuilds(tree):
 
 
 def test_a_warning_stops_the_build(tree):
-    for path in "bpf/tunload.bpf.c", "loader/text.c":
+    for path in "bpf/tunload.bpf.c", "loader/base/text.c":
         with open(f"{tree}/{path}", encoding="utf-8") as f:
             text = f.read()
         with open(f"{tree}/{path}", "a", encoding="utf-8") as f:
             f.write("\nstatic int never_used(void)\n{\n\treturn 0;\n}\n")
         target = ("build/tunload.bpf.o" if path.startswith("bpf")
-                  else "build/loader/text.o")
+                  else "build/loader/base/text.o")
         done = run("make", "-s", "-C", tree, target, check=False)
         with open(f"{tree}/{path}", "w", encoding="utf-8") as f:
             f.write(text)
@@ -141,7 +144,7 @@ def test_the_man_pages_have_no_warnings(tree):
 
 
 def test_the_man_page_names_every_command(tree):
-    table = read("loader", "commands.h")
+    table = read("loader/cmd", "commands.h")
     with open(f"{tree}/build/dist/tunload.8", encoding="utf-8") as f:
         page = f.read()
     commands = re.findall(r"^int cmd_(\w+)\(", table, re.M)
@@ -156,13 +159,13 @@ def test_the_man_page_names_every_key(tree):
     named = {word.replace("\\-", "-") for line in
              re.findall(r"^\.BR? (.*)$", page, re.M)
              for word in line.replace('"', " ").split()}
-    for source in "conf_set.c", "conf_set_peer.c":
-        keys = re.findall(r'\{\.name = "([\w-]+)"', read("loader", source))
+    for source in "keys_interface.c", "keys_peer.c":
+        keys = re.findall(r'\{\.name = "([\w-]+)"', read("loader/conf", source))
         assert keys and set(keys) <= named
 
 
 def test_the_documented_defaults_are_the_programs(tree):
-    header = read("loader", "conf.h")
+    header = read("loader/conf", "conf.h")
     with open(f"{tree}/build/dist/tunload.conf.5", encoding="utf-8") as f:
         page = f.read()
 

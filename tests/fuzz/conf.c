@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Fuzz target: the configuration reader. The input is the file.
- * Needs: loader/error.c loader/text.c loader/conf.c loader/conf_set.c
- * Needs: loader/conf_set_peer.c loader/conf_line.c loader/conf_read.c
- * Needs: loader/conf_check.c loader/conf_owner.c loader/conf_write.c
+ * Needs: loader/base/ loader/conf/
  */
 #include "fuzz.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /* A file in memory, made anew; its name. */
 static const char *memory_file(const void *bytes, size_t n)

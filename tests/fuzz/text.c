@@ -2,14 +2,14 @@
 /*
  * Fuzz target: addresses, prefixes, numbers and names from text, with the C
  * library as the oracle. The input is the text.
- * Needs: loader/text.c
+ * Needs: loader/base/text.c
  */
 #include "fuzz.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 
-#include "text.h"
+#include "base/text.h"
 
 static bool digits(const char *s)
 {

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #undef fail /* error.h has a function of that name */
 
-#include "conf.h"
+#include "conf/conf.h"
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))
 

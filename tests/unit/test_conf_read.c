@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The reader: what it takes, and what it says about the rest.
- * Needs: loader/error.c loader/text.c loader/conf.c loader/conf_set.c
- * Needs: loader/conf_set_peer.c loader/conf_line.c loader/conf_read.c
- * Needs: loader/conf_check.c loader/conf_owner.c
+ * Needs: loader/base/ loader/conf/
  */
 #include "conf_lab.h"
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The writer: what it writes is read back the same.
- * Needs: loader/error.c loader/text.c loader/conf.c loader/conf_set.c
- * Needs: loader/conf_set_peer.c loader/conf_line.c loader/conf_read.c
- * Needs: loader/conf_check.c loader/conf_owner.c loader/conf_write.c
+ * Needs: loader/base/ loader/conf/
  */
 #include "conf_lab.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Addresses, prefixes, numbers, names.
- * Needs: loader/text.c
+ * Needs: loader/base/text.c
  */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "text.h"
+#include "base/text.h"
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))
 

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "help.h"
+#include "maps/pins.h"
+
+/* The value of the global option in argv[*i], which moves to its last word;
+ * NULL if that is another word, or after an error in *ret. */
+static const char *bpffs_option(int argc, char **argv, int *i, int *ret)
+{
+	const char *arg = argv[*i], *dir = NULL;
+
+	if (!strncmp(arg, "--bpffs=", 8))
+		dir = arg + 8;
+	else if (strcmp(arg, "--bpffs"))
+		return NULL;
+	else if (*i + 1 < argc)
+		dir = argv[++*i];
+	if (!dir || !*dir)
+		*ret = usage("--bpffs: no directory behind it: give one");
+	return dir;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--help"))
+			return true;
+	}
+	return false;
+}
+
+bool output_is_news;
+
+/* Output that a full disk did not take: what was done stays done, but what was
+ * to be shown was not. */
+static int check_output(int ret)
+{
+	if ((!fflush(stdout) && !ferror(stdout)) || ret)
+		return ret;
+	if (!output_is_news)
+		return fail("cannot write to standard output");
+	warn("done, but what was said about it could not be written to "
+	     "standard output");
+	return OK;
+}
+
+static int run(int argc, char **argv)
+{
+	const struct command *command = command_find(argv[0]);
+
+	if (!command)
+		return USAGE;
+	if (asks_for_help(argc, argv)) {
+		command_help(stdout, command);
+		return check_output(OK);
+	}
+	return check_output(command->run(argc, argv));
+}
+
+int main(int argc, char **argv)
+{
+	int ret = OK;
+	int i;
+
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		const char *dir = bpffs_option(argc, argv, &i, &ret);
+
+		if (ret)
+			return ret;
+		if (dir)
+			pins_set_bpffs(dir);
+		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return check_output(cmd_help(1, argv));
+		else if (!strcmp(argv[i], "--version"))
+			return check_output(cmd_version(1, argv));
+		else
+			return usage("unknown option \"%s\": see `tunload "
+				     "help`",
+				     argv[i]);
+	}
+	if (i == argc)
+		return usage("no command given: see `tunload help`");
+	return run(argc - i, argv + i);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+
+#include "tunnel/attach.h"
+#include "commands.h"
+#include "resolve/resolve.h"
+#include "resolve/risks.h"
+#include "tunnel/trigger.h"
+
+/* now: what runs. */
+static int want_conf(struct conf *c, const struct conf *now, const char *ifname,
+		     const char *file)
+{
+	bool found;
+	int ret = conf_load(c, ifname, file, &found);
+
+	if (ret)
+		return ret;
+	if (!found)
+		ret = usage("%s: no file \"%s/tunload/%s.conf\": write one, or "
+			    "name one with -c",
+			    ifname, SYSCONFDIR, ifname);
+	if (!ret)
+		ret = conf_check(c);
+	if (!ret)
+		ret = resolve(c, now);
+	if (ret)
+		conf_free(c);
+	else
+		warn_risks(c);
+	return ret;
+}
+
+static int change(const struct pins *p, const struct maps *m,
+		  const struct conf *now, struct conf *want,
+		  struct mended *mended)
+{
+	struct programs g;
+	int ret;
+
+	if (want->mode == now->mode)
+		return align(NULL, p, m, now, want, NULL, mended);
+	ret = programs_open(&g, p);
+	if (ret)
+		return ret;
+	ret = align(&g, p, m, now, want, "mode = tc", mended);
+	programs_close(&g);
+	return ret;
+}
+
+/* The state is read again: it may have changed before the lock was ours. */
+static int reload_maps(const struct pins *p, struct conf *want)
+{
+	struct mended mended;
+	struct conf now;
+	struct maps m;
+	int ret = maps_open(&m, p->ifname);
+
+	if (ret)
+		return ret;
+	ret = state_read(&m, p->ifname, &now);
+	if (ret)
+		goto out;
+	if (now.ifindex != want->ifindex)
+		ret = fail("%s is another interface than the attached one of "
+			   "that name: run `tunload attach %s`",
+			   p->ifname, p->ifname);
+	if (!ret)
+		ret = change(p, &m, &now, want, &mended);
+	if (!ret) {
+		print_changes(&now, want);
+		mended_print(&mended, NULL, want);
+		warn_waiting(want);
+		trigger_first(want, &now, &m);
+	}
+	conf_free(&now);
+out:
+	maps_close(&m);
+	return ret;
+}
+
+static int dry_run(const struct conf *now, struct conf *want)
+{
+	struct names names;
+	int ret = names_init(&names, now);
+
+	for (size_t i = 0; !ret && i < want->n_peers; i++) {
+		const struct peer *was =
+			names_find(&names, want->peers[i].name);
+
+		if (was)
+			want->peers[i].id = was->id;
+	}
+	names_free(&names);
+	if (!ret)
+		ret = print_plan(want);
+	warn_waiting(want);
+	return ret;
+}
+
+static int reload_locked(const char *ifname, struct conf *want)
+{
+	struct pins p;
+	int ret = pins_open(&p, ifname, false);
+
+	if (ret)
+		return ret;
+	ret = reload_maps(&p, want);
+	pins_close(&p);
+	return ret;
+}
+
+/* Names are resolved before the lock is taken: that may last. */
+static int reload(const char *ifname, const char *file, bool dry)
+{
+	struct conf want, now;
+	int ret = state_running_peers(ifname, &now);
+
+	if (ret)
+		return ret;
+	ret = want_conf(&want, &now, ifname, file);
+	if (!ret) {
+		ret = dry ? dry_run(&now, &want) : reload_locked(ifname, &want);
+		conf_free(&want);
+	}
+	conf_free(&now);
+	return ret;
+}
+
+int cmd_reload(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"dry-run", no_argument, NULL, 'n'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *ifname, *file = NULL;
+	bool dry = false;
+	int c, ret;
+
+	while ((c = next_option(argc, argv, "c:", options)) != -1) {
+		if (c == '?')
+			return USAGE;
+		if (c == 'c')
+			file = optarg;
+		dry |= c == 'n';
+	}
+	ret = only_iface(argc, argv, &ifname);
+	output_is_news = !dry;
+	return ret ?: reload(ifname, file, dry);
+}

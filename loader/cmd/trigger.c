@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tunnel/align.h"
+#include "commands.h"
+#include "show/json.h"
+#include "maps/pins.h"
+#include "tunnel/trigger.h"
+
+#define WAIT_MAX 3600
+
+struct args {
+	const char *ifname;
+	char **names; /* of peers; none: all */
+	int n_names;
+	double wait_s; /* 0: not at all */
+	bool due, json;
+};
+
+/* The peers meant, and what became of them. */
+struct selection {
+	struct conf conf;
+	const struct peer **peers;
+	struct trigger_result *results;
+	size_t n;
+	char *mended; /* by --due, or NULL */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* It keeps its path open, has something to send to, and has had no traffic for
+ * as long as that takes. With prefixes of both families there are two protocols
+ * to keep open, of which the counters do not say which one was silent. */
+static int is_due(const struct maps *m, const struct peer *p, bool *due)
+{
+	struct tl_peer_stats stats;
+
+	*due = false;
+	if (!p->keepalive || !p->probe.family || *p->waiting)
+		return OK;
+	if (stats_read(m, p->id, &stats))
+		return FAILED;
+	*due = peer_other_probe(p).family || !stats.last_tx_ns ||
+	       now_ns() - stats.last_tx_ns >= p->keepalive * 1000000000ull;
+	return OK;
+}
+
+static int select_named(struct selection *s, const struct args *a)
+{
+	for (int i = 0; i < a->n_names; i++) {
+		const struct peer *p = conf_peer(&s->conf, a->names[i]);
+
+		if (!p)
+			return usage("trigger: no peer \"%s\" on %s: `tunload "
+				     "peer list %s` names them",
+				     a->names[i], a->ifname, a->ifname);
+		s->peers[s->n++] = p;
+	}
+	for (size_t i = 0; !a->n_names && i < s->conf.n_peers; i++)
+		s->peers[s->n++] = &s->conf.peers[i];
+	return OK;
+}
+
+static int select_due(struct selection *s, const struct maps *m)
+{
+	size_t i, n = 0;
+	bool due;
+
+	for (i = 0; i < s->n; i++) {
+		if (is_due(m, s->peers[i], &due))
+			return FAILED;
+		if (due)
+			s->peers[n++] = s->peers[i];
+	}
+	s->n = n;
+	return OK;
+}
+
+static void print_probe(const struct trigger_result *r,
+			const struct trigger_probe *probe, const struct args *a)
+{
+	const char *name = r->peer->name;
+	char to[IP_STRLEN];
+
+	ip_str(&probe->to, to);
+	if (!probe->sent)
+		printf("%s: not sent: %s\n", name, r->hint);
+	else if (probe->answered && probe->rtt_ms >= 0)
+		printf("%s: answered by %s in %.1f ms\n", name, to,
+		       probe->rtt_ms);
+	else if (probe->answered)
+		printf("%s: answered by other traffic than a reply of %s\n",
+		       name, to);
+	else if (a->wait_s > 0)
+		printf("%s: no answer from %s in %g s: %s\n", name, to,
+		       a->wait_s, r->hint);
+	else
+		printf("%s: sent to %s\n", name, to);
+}
+
+static void print_text(const struct trigger_result *r, const struct args *a)
+{
+	print_probe(r, &r->main, a);
+	if (r->other.sent)
+		print_probe(r, &r->other, a);
+}
+
+static json_t *rtt_json(const struct trigger_probe *probe)
+{
+	if (probe->rtt_ms < 0)
+		return json_null();
+	return json_real((int64_t)(probe->rtt_ms * 1e3 + 0.5) / 1e3);
+}
+
+static json_t *answered_json(const struct trigger_probe *probe,
+			     const struct args *a)
+{
+	return a->wait_s > 0 ? json_boolean(probe->answered) : json_null();
+}
+
+static json_t *other_json(const struct trigger_probe *probe,
+			  const struct args *a)
+{
+	if (!probe->to.family)
+		return json_null();
+	return json_pack("{s:o, s:b, s:o, s:o}", "probe", json_ip(&probe->to),
+			 "sent", probe->sent, "answered",
+			 answered_json(probe, a), "rtt_ms", rtt_json(probe));
+}
+
+static json_t *result_json(const struct trigger_result *r, const struct args *a)
+{
+	/* clang-format off */
+	return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}",
+			 "peer", r->peer->name,
+			 "probe", json_ip(&r->peer->probe),
+			 "sent", r->main.sent,
+			 "answered", answered_json(&r->main, a),
+			 "rtt_ms", rtt_json(&r->main),
+			 "other_family", other_json(&r->other, a),
+			 "hint", r->hint[0] ? json_string(r->hint)
+					    : json_null());
+	/* clang-format on */
+}
+
+static int print_json(const struct selection *s, const struct args *a)
+{
+	json_t *list = json_array(), *root;
+
+	for (size_t i = 0; i < s->n; i++)
+		json_array_append_new(list, result_json(&s->results[i], a));
+	root = json_pack("{s:s, s:o}", "interface", a->ifname, "peers", list);
+	if (root && a->due)
+		json_object_set_new(root, "mended",
+				    s->mended && *s->mended
+					    ? json_string(s->mended)
+					    : json_null());
+	return json_print(root, JSON_INDENT(2));
+}
+
+static bool has_failed(const struct trigger_result *r, const struct args *a)
+{
+	if (!r->main.sent)
+		return true;
+	return a->wait_s > 0 &&
+	       (!r->main.answered || (r->other.sent && !r->other.answered));
+}
+
+/* What the timer cannot send now it sends at its next run; what it says goes to
+ * the journal, so only what is new. */
+static int report(const struct selection *s, const struct args *a)
+{
+	int ret = OK;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct trigger_result *r = &s->results[i];
+
+		if (has_failed(r, a) && (!a->due || a->wait_s > 0))
+			ret = FAILED;
+		if (!a->json && (!a->due || a->wait_s > 0 || !r->main.sent))
+			print_text(r, a);
+	}
+	if (a->json && print_json(s, a))
+		return FAILED;
+	return ret;
+}
+
+static int run(struct selection *s, const struct maps *m, const struct args *a)
+{
+	size_t room = a->n_names + s->conf.n_peers + 1;
+	int ret;
+
+	s->peers = calloc(room, sizeof(*s->peers));
+	s->results = calloc(room, sizeof(*s->results));
+	if (!s->peers || !s->results)
+		return fail("out of memory");
+	ret = select_named(s, a);
+	if (!ret && a->due)
+		ret = select_due(s, m);
+	if (!ret)
+		ret = trigger_send(&s->conf, m, s->peers, s->n, a->wait_s,
+				   s->results);
+	return ret ? ret : report(s, a);
+}
+
+/* One thing that cannot be mended keeps no peer from its packet. */
+static int trigger(const struct args *a)
+{
+	struct selection s = {0};
+	struct maps m;
+	int ret = maps_open(&m, a->ifname), aligned = OK;
+
+	if (ret)
+		return ret;
+	if (a->due)
+		aligned = align_due(a->ifname, &s.mended);
+	if (s.mended && *s.mended && !a->json)
+		printf("%s: mended: %s\n", a->ifname, s.mended);
+	ret = state_read(&m, a->ifname, &s.conf);
+	if (!ret) {
+		ret = run(&s, &m, a);
+		conf_free(&s.conf);
+	}
+	free(s.peers);
+	free(s.results);
+	free(s.mended);
+	maps_close(&m);
+	return ret ?: aligned;
+}
+
+static int parse_wait(const char *text, double *out)
+{
+	char *end;
+
+	*out = strtod(text, &end);
+	/* strtod() would take "inf", "0x1" and blanks too. */
+	if (*text && !text[strspn(text, "0123456789.")] && !*end &&
+	    *out <= WAIT_MAX)
+		return OK;
+	return usage("trigger: --wait \"%s\" is not a number of seconds from "
+		     "0 to %d",
+		     text, WAIT_MAX);
+}
+
+int cmd_trigger(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"wait", required_argument, NULL, 'w'},
+		{"json", no_argument, NULL, 'j'},
+		{"due", no_argument, NULL, 'd'},
+		{NULL, 0, NULL, 0},
+	};
+	struct args a = {0};
+	int c, ret;
+
+	while ((c = next_option(argc, argv, "", options)) != -1) {
+		if (c == '?')
+			return USAGE;
+		a.json |= c == 'j';
+		a.due |= c == 'd';
+		if (c == 'w' && parse_wait(optarg, &a.wait_s))
+			return USAGE;
+	}
+	a.ifname = take_iface(argc, argv);
+	if (!a.ifname)
+		return USAGE;
+	a.names = argv + optind;
+	a.n_names = argc - optind;
+	ret = require_bpf();
+	return ret ? ret : trigger(&a);
+}

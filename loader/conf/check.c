@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The rules between the settings of a configuration. */
+#include "keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "owners.h"
+
+/* " (line N)", or "" for what no file told of. */
+static const char *place(struct origin from, char buf[static 32])
+{
+	buf[0] = '\0';
+	if (from.file)
+		snprintf(buf, 32, " (line %u)", from.line);
+	return buf;
+}
+
+static int check_probe(const struct peer *p)
+{
+	struct origin from = peer_origin(p, KEY_PROBE);
+	char probe[IP_STRLEN];
+
+	if (!p->probe_fixed)
+		return OK;
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (prefix_contains(&p->allowed[i], &p->probe))
+			return OK;
+	}
+	return conf_error(&from,
+			  "peer %s: probe \"%s\" is in none of its "
+			  "allowed-ips: give an inner address behind the "
+			  "peer, or auto",
+			  p->name, ip_str(&p->probe, probe));
+}
+
+static int check_endpoint(const struct peer *p)
+{
+	struct origin from = peer_origin(p, KEY_ENDPOINT);
+	const char *fault = address_fault(&p->endpoint);
+	const struct prefix *around = endpoint_inside(p);
+	char endpoint[ENDPOINT_STRLEN], prefix[PREFIX_STRLEN];
+
+	endpoint_str(p, endpoint);
+	if (fault)
+		return conf_error(&from, "peer %s: endpoint %s %s", p->name,
+				  endpoint, fault);
+	if (!around)
+		return OK;
+	from = allowed_origin(p, around);
+	return conf_error(&from,
+			  "peer %s: endpoint %s is inside its own allowed-ips "
+			  "\"%s\": tunnel packets would be tunnelled again; "
+			  "take the prefix out",
+			  p->name, endpoint, prefix_str(around, prefix));
+}
+
+static int check_local(const struct peer *p)
+{
+	struct origin from = peer_origin(p, KEY_LOCAL);
+	char local[IP_STRLEN], endpoint[ENDPOINT_STRLEN];
+
+	if (!p->local.family)
+		return OK;
+	ip_str(&p->local, local);
+	endpoint_str(p, endpoint);
+	if (p->local.family != p->endpoint.family)
+		return conf_error(&from,
+				  "peer %s: local \"%s\" is IPv%u but the "
+				  "endpoint %s is IPv%u: use one family",
+				  p->name, local, p->local.family, endpoint,
+				  p->endpoint.family);
+	from = peer_origin(p, KEY_ENDPOINT);
+	if (ip_equal(&p->local, &p->endpoint))
+		return conf_error(&from,
+				  "peer %s: endpoint %s is its own local "
+				  "address: give the other end's",
+				  p->name, endpoint);
+	return OK;
+}
+
+/* RFC 8200 5: no IPv6 path carries less than 1280 bytes. */
+static int check_path_mtu(const struct conf *c, const struct peer *p)
+{
+	struct origin from = interface_origin(c, KEY_PATH_MTU);
+
+	if (p->endpoint.family == 4 || c->path_mtu >= IPV6_MTU_MIN)
+		return OK;
+	return conf_error(&from,
+			  "path-mtu \"%u\" is too small for the IPv6 endpoint "
+			  "of peer %s (RFC 8200 5): raise it to %u or more",
+			  c->path_mtu, p->name, IPV6_MTU_MIN);
+}
+
+/* A name may come to another address tomorrow: what that means for the peer is
+ * seen when it is looked up, and no error of the file. */
+static bool has_address(const struct peer *p)
+{
+	return p->endpoint.family && !*p->host;
+}
+
+static int check_peer(const struct conf *c, const struct peer *p)
+{
+	int ret;
+
+	if (!p->endpoint.family && !p->host[0])
+		return conf_error(&p->origin,
+				  "peer %s: no endpoint: add "
+				  "\"endpoint\" with the other end's address",
+				  p->name);
+	if (!p->n_allowed)
+		return conf_error(&p->origin,
+				  "peer %s: no allowed-ips: add "
+				  "\"allowed-ips\" with the prefixes behind it",
+				  p->name);
+	ret = check_probe(p);
+	if (ret || !has_address(p))
+		return ret;
+	ret = check_endpoint(p);
+	if (!ret)
+		ret = check_local(p);
+	return ret ?: check_path_mtu(c, p);
+}
+
+static int report_same_prefix(const struct owned *a, const struct owned *b)
+{
+	struct origin first = allowed_origin(a->peer, a->prefix);
+	struct origin from = allowed_origin(b->peer, b->prefix);
+	char prefix[PREFIX_STRLEN], line[32];
+
+	prefix_str(b->prefix, prefix);
+	if (a->peer != b->peer)
+		return conf_error(&from,
+				  "peer %s: allowed-ips \"%s\" belongs to peer "
+				  "%s%s already: leave it out, or take it from "
+				  "%s",
+				  b->peer->name, prefix, a->peer->name,
+				  place(first, line), a->peer->name);
+	if (first.line != from.line)
+		return conf_error(&from,
+				  "peer %s: allowed-ips \"%s\" again, first in "
+				  "line %u: remove one",
+				  b->peer->name, prefix, first.line);
+	return conf_error(&from,
+			  "peer %s: allowed-ips \"%s\" is given twice: remove "
+			  "one",
+			  b->peer->name, prefix);
+}
+
+/* A longer prefix of another peer would take the trigger's packets. */
+static int check_probe_owner(const struct owners *o, const struct peer *p)
+{
+	struct origin from = peer_origin(p, KEY_PROBE);
+	const struct owned *owned;
+	char probe[IP_STRLEN], prefix[PREFIX_STRLEN];
+
+	if (!p->probe_fixed || owner_is(o, &p->probe, p))
+		return OK;
+	owned = owner_of(o, &p->probe);
+	if (!owned)
+		return OK;
+	return conf_error(&from,
+			  "peer %s: probe \"%s\" is behind peer %s, whose "
+			  "allowed-ips \"%s\" is longer: give an address "
+			  "behind %s, or auto",
+			  p->name, ip_str(&p->probe, probe), owned->peer->name,
+			  prefix_str(owned->prefix, prefix), p->name);
+}
+
+/* Where no routes are made, any number of peers may use a prefix as source. */
+static bool may_share(const struct conf *c, const struct owned *a,
+		      const struct owned *b)
+{
+	return !c->routes && a->peer != b->peer;
+}
+
+static int check_prefixes(const struct conf *c)
+{
+	struct owners o;
+	int ret = owners_init(&o, c);
+
+	for (size_t i = 1; !ret && i < o.n; i++) {
+		if (prefix_equal(o.all[i - 1].prefix, o.all[i].prefix) &&
+		    !may_share(c, &o.all[i - 1], &o.all[i]))
+			ret = report_same_prefix(&o.all[i - 1], &o.all[i]);
+	}
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		ret = check_probe_owner(&o, &c->peers[i]);
+	owners_free(&o);
+	return ret;
+}
+
+static int compare_outer(const struct peer *a, const struct peer *b)
+{
+	int order = memcmp(&a->endpoint, &b->endpoint, sizeof(a->endpoint));
+
+	return order ?: memcmp(&a->local, &b->local, sizeof(a->local));
+}
+
+static int compare_endpoints(const void *a, const void *b)
+{
+	const struct peer *const *x = a, *const *y = b;
+
+	return compare_outer(*x, *y) ?: owner_compare_peers(*x, *y);
+}
+
+static int report_same_endpoint(const struct peer *a, const struct peer *b)
+{
+	struct origin from = peer_origin(b, KEY_ENDPOINT);
+	char endpoint[ENDPOINT_STRLEN], line[32];
+
+	return conf_error(&from,
+			  "peer %s: endpoint %s belongs to peer %s%s already, "
+			  "with the same local address: give one of them "
+			  "another local, or make them one peer",
+			  b->name, endpoint_str(b, endpoint), a->name,
+			  place(peer_origin(a, KEY_ENDPOINT), line));
+}
+
+/* What arrives is told apart by its outer addresses alone. */
+static int check_endpoints(const struct conf *c)
+{
+	const struct peer **all = malloc((c->n_peers + 1) * sizeof(*all));
+	size_t i, n = 0;
+	int ret = OK;
+
+	if (!all)
+		return fail("out of memory");
+	for (i = 0; i < c->n_peers; i++)
+		if (has_address(&c->peers[i]))
+			all[n++] = &c->peers[i];
+	qsort(all, n, sizeof(*all), compare_endpoints);
+	for (i = 1; !ret && i < n; i++) {
+		if (!compare_outer(all[i - 1], all[i]))
+			ret = report_same_endpoint(all[i - 1], all[i]);
+	}
+	free(all);
+	return ret;
+}
+
+int conf_check(const struct conf *c)
+{
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		ret = check_peer(c, &c->peers[i]);
+	if (!ret)
+		ret = check_prefixes(c);
+	if (!ret)
+		ret = check_endpoints(c);
+	return ret;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The model: one interface with its peers. A configuration file, the words
+ * behind `peer add` and the running state in the maps all become a struct conf,
+ * and everything else works on that.
+ */
+#ifndef TUNLOAD_CONF_H
+#define TUNLOAD_CONF_H
+
+#include <net/if.h>
+#include <stdio.h>
+
+#include "base/bpf_layout.h"
+#include "base/error.h"
+#include "base/text.h"
+
+/* Limits and defaults of the settings; the documentation's come from here. */
+#define KEEPALIVE_DEFAULT   25	  /* s */
+#define KEEPALIVE_MAX	    65535 /* s; 0 = never */
+#define PATH_MTU_DEFAULT    1500
+#define PATH_MTU_MIN	    576 /* RFC 791 3.1; IPv6 peers need IPV6_MTU_MIN */
+#define PATH_MTU_MAX	    65535
+#define IPV6_MTU_MIN	    1280 /* RFC 8200 5 */
+#define PMTU_EXPIRY_DEFAULT 600	 /* s (RFC 1191 6.3, RFC 8201 4) */
+#define PMTU_EXPIRY_MAX	    86400
+#define PEER_MTU_MIN	    536
+#define TTL_DEFAULT	    64
+
+enum guard { GUARD_DEFAULT, GUARD_NO, GUARD_YES };
+
+/* Where a setting came from, for errors: "FILE:LINE" or an argument. */
+struct origin {
+	const char *file; /* NULL: the command line, or what runs already */
+	unsigned int line;
+};
+
+/* usage() behind "FILE:LINE: " where there is a file. */
+int conf_error(const struct origin *from, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+/* The same with fail(): the host refuses what stands there. */
+int conf_fail(const struct origin *from, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The keys of [interface] and of [peer NAME], in the order of their tables. */
+enum interface_key {
+	KEY_LOCAL4,
+	KEY_LOCAL6,
+	KEY_MODE,
+	KEY_SOURCE,
+	KEY_ADDRESS,
+	KEY_PATH_MTU,
+	KEY_PMTU_EXPIRY,
+	KEY_ROUTES,
+	N_INTERFACE_KEYS
+};
+
+enum peer_key {
+	KEY_ENDPOINT,
+	KEY_ALLOWED_IPS,
+	KEY_LOCAL,
+	KEY_PROBE,
+	KEY_KEEPALIVE,
+	KEY_MTU,
+	KEY_TTL,
+	KEY_DSCP,
+	KEY_GUARD,
+	N_PEER_KEYS
+};
+
+struct peer {
+	uint32_t id; /* in the maps; TL_PEER_NONE before it is there */
+	char name[TL_NAME_LEN];
+	struct origin origin;		 /* of the section */
+	unsigned int lines[N_PEER_KEYS]; /* of the keys in it, 0: not there */
+	char host[TL_HOST_LEN];		 /* endpoint as a DNS name, or "" */
+	struct ip endpoint;		 /* family 0 until resolved */
+	struct ip local;		 /* family 0 until resolved */
+	bool local_fixed;
+	struct prefix *allowed;	     /* n_allowed of them, in the order given */
+	unsigned int *allowed_lines; /* of each; NULL: from no file */
+	size_t n_allowed;
+	struct ip probe; /* family 0: none possible */
+	bool probe_fixed;
+	uint32_t keepalive; /* s */
+	uint32_t
+		mtu_fixed; /* bytes of the inner packet; 0: from the path MTU */
+	uint32_t mtu;	   /* bytes, configured or resolved; 0 before that */
+	/* What the data plane has learnt from ICMP: read only. */
+	uint32_t learned_mtu;	   /* bytes of the inner packet; 0: nothing */
+	uint64_t learned_until_ns; /* CLOCK_MONOTONIC */
+	uint8_t ttl;
+	uint8_t dscp; /* 0 to 63, or TL_DSCP_COPY */
+	enum guard guard;
+	char waiting[TL_WAITING_LEN]; /* why it cannot work now; "": it can */
+};
+
+struct conf {
+	char ifname[IFNAMSIZ];
+	uint32_t ifindex;		      /* 0 until resolved */
+	char file[4096];		      /* "" if from none */
+	unsigned int lines[N_INTERFACE_KEYS]; /* 0: not in the file */
+	struct ip local4, local6; /* family 0: none, or not yet resolved */
+	bool local4_fixed, local6_fixed;
+	struct ip source4, source6; /* family 0: none */
+	/* Given as `address`: put on the host at attach, taken away at detach.
+	 * Prefix length, or -1: the source is the host's own. */
+	int address4_len, address6_len;
+	uint32_t table;	   /* of the interface's routes: main, or its VRF's */
+	enum tl_mode mode; /* asked for */
+	uint32_t path_mtu;
+	uint32_t pmtu_expiry; /* s for which a learnt path MTU holds */
+	bool routes;
+	bool exceptions_changed; /* by state_apply(), which sees to them */
+	struct peer *peers;
+	size_t n_peers;
+};
+
+/* Defaults, no peers. Never fails; ifname must fit IFNAMSIZ. */
+void conf_init(struct conf *c, const char *ifname);
+void conf_free(struct conf *c);
+struct peer *conf_peer(const struct conf *c, const char *name);
+/* The peers of a conf by name, for many look-ups; valid until the next
+ * conf_add_peer() or conf_del_peer(). */
+struct names {
+	struct peer **sorted;
+	size_t n;
+};
+int names_init(struct names *names, const struct conf *c);
+void names_free(struct names *names);
+/* NULL if there is none. */
+struct peer *names_find(const struct names *names, const char *name);
+/* Appends a peer with defaults; NULL only when out of memory. Pointers to other
+ * peers become invalid. */
+struct peer *conf_add_peer(struct conf *c, const char *name);
+void conf_del_peer(struct conf *c, struct peer *p);
+/* A second address to probe: the first host of the first allowed prefix, no
+ * default route, whose family is not the probe's; family 0 if there is none.
+ * Inner IPv4 and IPv6 are two protocols outside, 4 and 41, and a stateful
+ * filter opens them apart.
+ */
+struct ip peer_other_probe(const struct peer *p);
+/* Deep copy. */
+int conf_copy(struct conf *to, const struct conf *from);
+
+/* Where a key stands; of one that stands nowhere, no file for the interface's
+ * and the line of the section for a peer's. */
+struct origin interface_origin(const struct conf *c, enum interface_key key);
+struct origin peer_origin(const struct peer *p, enum peer_key key);
+/* Where that one of p->allowed stands. */
+struct origin allowed_origin(const struct peer *p,
+			     const struct prefix *allowed);
+
+/* Sets one key of a peer from text ("endpoint", "allowed-ips", ...; as in the
+ * file and as in `peer add`). Errors name the origin and quote the value. */
+int peer_set(struct peer *p, const struct origin *from, const char *key,
+	     const char *value);
+
+/* Reads FILE into a conf made by conf_init(). USAGE with the line on a bad one;
+ * what needs the host (names, addresses) is left to resolve(). Section and key
+ * syntax, ranges, unknown and repeated keys, repeated peers, NUL bytes, length
+ * are all checked here. */
+int conf_read(struct conf *c, const char *file);
+
+/* The rules between peers that need no host: endpoint inside its own allowed
+ * prefixes (0.0.0.0/0 and ::/0 excepted), equal prefixes where routes are made,
+ * equal (endpoint, local), missing endpoint. Endpoints that are names are left
+ * to resolve(). */
+int conf_check(const struct conf *c);
+
+/* Prints c as a configuration file that conf_read() reads back the same. */
+void conf_write(FILE *out, const struct conf *c);
+
+/* Prints on standard output, for reload, in what the two differ. */
+void print_changes(const struct conf *now, const struct conf *want);
+/* file, as conf_load() has read it, says something else than what runs. */
+bool conf_differs(const struct conf *file, const struct conf *now);
+
+#endif

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "owners.h"
+#include "base/sort.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int owner_compare_peers(const struct peer *a, const struct peer *b)
+{
+	if (a->origin.line != b->origin.line)
+		return a->origin.line < b->origin.line ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct prefix *x = ((const struct owned *)a)->prefix;
+	const struct prefix *y = ((const struct owned *)b)->prefix;
+
+	/* Every row that is compared has been filled in. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
+	return memcmp(&x->ip, &y->ip, sizeof(x->ip)) ?: x->len - y->len;
+}
+
+static int compare_owned(const void *a, const void *b)
+{
+	const struct owned *x = a, *y = b;
+	int order = compare_prefixes(a, b);
+
+	if (order)
+		return order;
+	if (x->peer != y->peer)
+		return owner_compare_peers(x->peer, y->peer);
+	return x->prefix < y->prefix ? -1 : x->prefix > y->prefix;
+}
+
+static void take_in(struct owners *o, const struct peer *p)
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		const struct prefix *a = &p->allowed[i];
+
+		o->all[o->n++] = (struct owned){a, p};
+		o->lengths[a->ip.family == 6][a->len] = true;
+	}
+}
+
+int owners_init(struct owners *o, const struct conf *c)
+{
+	size_t total = 0;
+
+	*o = (struct owners){0};
+	for (size_t i = 0; i < c->n_peers; i++)
+		total += c->peers[i].n_allowed;
+	if (total > TL_MAX_PREFIXES)
+		return usage(
+			"%s: %zu allowed-ips are more than the %u that fit",
+			c->ifname, total, TL_MAX_PREFIXES);
+	o->all = calloc(total + 1, sizeof(*o->all));
+	if (!o->all)
+		return fail("out of memory");
+	for (size_t i = 0; i < c->n_peers; i++)
+		take_in(o, &c->peers[i]);
+	sort(o->all, o->n, sizeof(*o->all), compare_owned);
+	return OK;
+}
+
+void owners_free(struct owners *o)
+{
+	free(o->all);
+	o->all = NULL;
+	o->n = 0;
+}
+
+/* The last one with that prefix, or NULL. Without routes, all peers may share
+ * one. */
+static const struct owned *find_last(const struct owners *o,
+				     const struct prefix *p)
+{
+	const struct owned key = {p, NULL};
+	size_t low = 0, high = o->n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (compare_prefixes(&o->all[mid], &key) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low || compare_prefixes(&o->all[low - 1], &key))
+		return NULL;
+	return &o->all[low - 1];
+}
+
+const struct owned *owner_of(const struct owners *o, const struct ip *ip)
+{
+	struct prefix p = {*ip, ip->family == 4 ? 32 : 128};
+	const struct owned *found = NULL;
+
+	for (int len = p.len; !found && len >= 0; len--) {
+		if (!o->lengths[ip->family == 6][len])
+			continue;
+		prefix_shorten(&p, len);
+		found = find_last(o, &p);
+	}
+	return found;
+}
+
+static int compare_holders(const void *a, const void *b)
+{
+	const struct owned *x = a, *y = b;
+
+	return compare_prefixes(a, b) ?: owner_compare_peers(x->peer, y->peer);
+}
+
+bool owner_is(const struct owners *o, const struct ip *ip, const struct peer *p)
+{
+	const struct owned *last = owner_of(o, ip);
+	struct owned key;
+
+	if (!last)
+		return false;
+	key = (struct owned){last->prefix, p};
+	return bsearch(&key, o->all, o->n, sizeof(*o->all), compare_holders);
+}
+
+const struct prefix *endpoint_inside(const struct peer *p)
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (p->allowed[i].len &&
+		    prefix_contains(&p->allowed[i], &p->endpoint))
+			return &p->allowed[i];
+	}
+	return NULL;
+}

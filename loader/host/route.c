@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Routes by rtnetlink. */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+
+/* RTA_GATEWAY, of the route's family, or RTA_VIA, which names its own. */
+static struct ip gateway(const struct nlattr *const *tb, uint8_t family)
+{
+	const struct rtvia *via;
+
+	if (!tb[RTA_VIA])
+		return nl_ip(tb[RTA_GATEWAY], family);
+	via = mnl_attr_get_payload(tb[RTA_VIA]);
+	struct ip ip = {.family = nl_family(via->rtvia_family)};
+	size_t len = ip.family == 4 ? 4 : 16;
+
+	if (mnl_attr_get_payload_len(tb[RTA_VIA]) < sizeof(*via) + len)
+		return (struct ip){0};
+	memcpy(ip.addr, via->rtvia_addr, len);
+	return ip;
+}
+
+/* Of several next hops oif, if it is one of them. */
+static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
+{
+	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
+	int left = mnl_attr_get_payload_len(multipath);
+
+	for (; RTNH_OK(hop, left);
+	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+		if ((uint32_t)hop->rtnh_ifindex == oif)
+			return oif;
+	return 0;
+}
+
+static uint32_t metrics_mtu(const struct nlattr *metrics)
+{
+	const struct nlattr *a;
+
+	if (metrics)
+		mnl_attr_for_each_nested(
+			a, metrics) if (mnl_attr_get_type(a) ==
+					RTAX_MTU) return nl_u32(a);
+	return 0;
+}
+
+struct route_dump {
+	const struct route_filter *filter;
+	uint8_t family;
+	struct route *routes;
+	size_t n;
+};
+
+static struct route parse(const struct nlmsghdr *nlh, uint32_t oif)
+{
+	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
+	uint8_t family = nl_family(msg->rtm_family);
+	const struct nlattr *tb[RTA_MAX + 1];
+
+	nl_attrs(nlh, sizeof(*msg), tb, RTA_MAX);
+	struct route r = {
+		.dst = {nl_ip(tb[RTA_DST], family), msg->rtm_dst_len},
+		.gateway = gateway(tb, family),
+		.prefsrc = nl_ip(tb[RTA_PREFSRC], family),
+		.table = tb[RTA_TABLE] ? nl_u32(tb[RTA_TABLE]) : msg->rtm_table,
+		.oif = nl_u32(tb[RTA_OIF]),
+		.mtu = metrics_mtu(tb[RTA_METRICS]),
+		.metric = nl_u32(tb[RTA_PRIORITY]),
+		.protocol = msg->rtm_protocol,
+		.type = msg->rtm_type,
+		.scope = msg->rtm_scope,
+		.peer = NO_PEER,
+	};
+
+	r.dst.ip.family = family;
+	if (tb[RTA_MULTIPATH])
+		r.oif = pick_nexthop(tb[RTA_MULTIPATH], oif);
+	return r;
+}
+
+static bool matches(const struct route_filter *f, const struct route *r)
+{
+	return (!f->oif || r->oif == f->oif) &&
+	       (!f->table || r->table == f->table) &&
+	       (!f->protocol || r->protocol == f->protocol) &&
+	       (!f->type || r->type == f->type);
+}
+
+static int on_route(const struct nlmsghdr *nlh, void *data)
+{
+	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
+	struct route_dump *d = data;
+	struct route route = parse(nlh, d->filter->oif);
+
+	/* A kernel without a family answers with those it has. */
+	if (route.dst.ip.family != d->family || msg->rtm_flags & RTM_F_CLONED ||
+	    !matches(d->filter, &route))
+		return MNL_CB_OK;
+	if (!nl_grow((void **)&d->routes, d->n, sizeof(route)))
+		return MNL_CB_ERROR;
+	d->routes[d->n++] = route;
+	return MNL_CB_OK;
+}
+
+static void put_table(union nl_request *r, struct rtmsg *msg, uint32_t table)
+{
+	msg->rtm_table = table < 256 ? table : RT_TABLE_UNSPEC;
+	if (table >= 256)
+		mnl_attr_put_u32(&r->nlh, RTA_TABLE, table);
+}
+
+/* The kernel filters (strict check), so that a full table costs no messages. */
+static int dump_family(struct route_dump *d)
+{
+	const struct route_filter *f = d->filter;
+	size_t before = d->n;
+	struct rtmsg *msg;
+	union nl_request r;
+	int ret, tries = 0;
+
+	do {
+		d->n = before;
+		msg = nl_begin(&r, RTM_GETROUTE, NLM_F_DUMP, sizeof(*msg));
+		msg->rtm_family = nl_af(d->family);
+		msg->rtm_protocol = f->protocol;
+		msg->rtm_type = f->type;
+		put_table(&r, msg, f->table);
+		if (f->oif)
+			mnl_attr_put_u32(&r.nlh, RTA_OIF, f->oif);
+		ret = nl_talk(&r, on_route, d);
+	} while (ret && errno == EINTR && ++tries < NL_DUMP_TRIES);
+	/* No such table, interface or family. */
+	if (ret && nl_absent(errno))
+		return OK;
+	return ret ? fail("cannot list routes: %s", nl_error()) : OK;
+}
+
+int route_list(const struct route_filter *filter, struct route **out, size_t *n)
+{
+	struct route_dump d = {.filter = filter};
+	int ret = OK;
+
+	for (d.family = 4; !ret && d.family <= 6; d.family += 2)
+		ret = dump_family(&d);
+	if (ret) {
+		free(d.routes);
+		return ret;
+	}
+	*out = d.routes;
+	*n = d.n;
+	return OK;
+}
+
+static void put_gateway(union nl_request *r, const struct route *route)
+{
+	const struct ip *gw = &route->gateway;
+	size_t len = gw->family == 4 ? 4 : 16;
+	struct {
+		__kernel_sa_family_t family;
+		uint8_t addr[16];
+	} via = {.family = nl_af(gw->family)};
+
+	if (gw->family == route->dst.ip.family) {
+		nl_put_ip(r, RTA_GATEWAY, gw);
+		return;
+	}
+	memcpy(via.addr, gw->addr, len);
+	mnl_attr_put(&r->nlh, RTA_VIA, sizeof(via.family) + len, &via);
+}
+
+static void put_next_hop(union nl_request *r, struct rtmsg *msg,
+			 const struct route *route)
+{
+	struct nlattr *metrics;
+
+	/* The kernel need not look for a way to the gateway: there is none
+	 * where the interface has no address for it. */
+	if (route->gateway.family) {
+		put_gateway(r, route);
+		msg->rtm_flags |= RTNH_F_ONLINK;
+	}
+	msg->rtm_scope = route->scope;
+	if (route->prefsrc.family)
+		nl_put_ip(r, RTA_PREFSRC, &route->prefsrc);
+	if (!route->mtu)
+		return;
+	/* advmss follows from it (ip_default_advmss of the kernel). */
+	metrics = mnl_attr_nest_start(&r->nlh, RTA_METRICS);
+	mnl_attr_put_u32(&r->nlh, RTAX_MTU, route->mtu);
+	mnl_attr_nest_end(&r->nlh, metrics);
+}
+
+void route_put(union nl_request *r, uint16_t type, uint16_t flags,
+	       const struct route *route)
+{
+	bool new = type == RTM_NEWROUTE;
+	struct rtmsg *msg =
+		nl_begin(r, type, new ? NLM_F_CREATE | flags : 0, sizeof(*msg));
+
+	msg->rtm_family = nl_af(route->dst.ip.family);
+	msg->rtm_dst_len = route->dst.len;
+	msg->rtm_protocol = RTPROT_TUNLOAD;
+	msg->rtm_type = route->type;
+	put_table(r, msg, route->table);
+	nl_put_ip(r, RTA_DST, &route->dst.ip);
+	mnl_attr_put_u32(&r->nlh, RTA_PRIORITY, route->metric);
+	if (route->type == RTN_UNICAST)
+		mnl_attr_put_u32(&r->nlh, RTA_OIF, route->oif);
+	if (!new)
+		msg->rtm_scope = RT_SCOPE_NOWHERE;
+	else if (route->type == RTN_UNICAST)
+		put_next_hop(r, msg, route);
+}
+
+const char *route_protocol_name(uint8_t protocol, char buf[static 16])
+{
+	static const char *const names[256] = {
+		[RTPROT_KERNEL] = "kernel",   [RTPROT_BOOT] = "boot",
+		[RTPROT_STATIC] = "static",   [RTPROT_RA] = "ra",
+		[RTPROT_ZEBRA] = "zebra",     [RTPROT_BIRD] = "bird",
+		[RTPROT_DHCP] = "dhcp",	      [RTPROT_BABEL] = "babel",
+		[RTPROT_BGP] = "bgp",	      [RTPROT_OSPF] = "ospf",
+		[RTPROT_TUNLOAD] = "tunload",
+	};
+
+	if (names[protocol])
+		return names[protocol];
+	snprintf(buf, 16, "%u", protocol);
+	return buf;
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* struct conf -> maps, differences only. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "rows.h"
+
+/* The counters of id on every CPU that has some. */
+static void drop_stats(const struct maps *m, uint32_t id)
+{
+	struct tl_stats_key key = {.peer = id};
+
+	for (int cpus = stats_cpus(); (int)key.cpu < cpus; key.cpu++)
+		bpf_map_delete_elem(m->peer_stats, &key);
+}
+
+/* Deletes the counters of ids that are not in want, also what a command that
+ * was killed has left, and of peers with another path: what happened on the
+ * former one says nothing about this one. */
+static void old_stats(const struct maps *m, const struct table *now,
+		      const struct table *want)
+{
+	struct tl_stats_key key, next;
+	void *from = NULL;
+
+	while (!bpf_map_get_next_key(m->peer_stats, from, &next)) {
+		if (from && !table_find(want, &key.peer))
+			bpf_map_delete_elem(m->peer_stats, &key);
+		key = next;
+		from = &key;
+	}
+	if (from && !table_find(want, &key.peer))
+		bpf_map_delete_elem(m->peer_stats, &key);
+	for (size_t i = 0; i < want->n; i++) {
+		const struct tl_peer *was = table_find(now, table_key(want, i));
+		uint32_t id;
+
+		memcpy(&id, table_key(want, i), sizeof(id));
+		if (was && !same_path(was, table_value(want, i)))
+			drop_stats(m, id);
+	}
+}
+
+static bool is_allowed(const void *value)
+{
+	return !is_exception(value);
+}
+
+/* Some row of a for which is() holds is not in b, or is another one there. */
+static bool lacks(const struct table *a, const struct table *b,
+		  table_filter *is)
+{
+	const void *value;
+	size_t at = 0;
+
+	for (size_t i = 0; i < a->n; i++) {
+		if (is && !is(table_value(a, i)))
+			continue;
+		value = table_next(b, table_key(a, i), &at);
+		if (!value || memcmp(value, table_value(a, i), a->value))
+			return true;
+	}
+	return false;
+}
+
+static bool differ(const struct table *a, const struct table *b,
+		   table_filter *is)
+{
+	return lacks(a, b, is) || lacks(b, a, is);
+}
+
+static bool exceptions_differ(const struct state_tables *now,
+			      const struct state_tables *want)
+{
+	for (int i = STATE_PREFIXES4; i <= STATE_PREFIXES6; i++) {
+		if (differ(&now->t[i], &want->t[i], is_exception))
+			return true;
+	}
+	return differ(&now->t[STATE_BROADCASTS], &want->t[STATE_BROADCASTS],
+		      NULL);
+}
+
+/* An exception must be there before the shorter prefix that it is from. */
+static int put_prefixes(const struct state_tables *now,
+			const struct state_tables *want)
+{
+	int ret = OK;
+
+	for (int i = STATE_PREFIXES4; !ret && i <= STATE_PREFIXES6; i++) {
+		ret = table_put(&now->t[i], &want->t[i], is_exception);
+		if (!ret)
+			ret = table_put(&now->t[i], &want->t[i], is_allowed);
+	}
+	return ret;
+}
+
+static int prune_prefixes(const struct state_tables *now,
+			  const struct state_tables *want)
+{
+	int ret = OK;
+
+	for (int i = STATE_PREFIXES4; !ret && i <= STATE_PREFIXES6; i++) {
+		ret = table_prune(&now->t[i], &want->t[i], is_allowed);
+		if (!ret)
+			ret = table_prune(&now->t[i], &want->t[i],
+					  is_exception);
+	}
+	return ret;
+}
+
+static int change(const struct maps *m, const struct state_tables *now,
+		  const struct state_tables *want)
+{
+	int ret = OK;
+
+	for (int i = STATE_PEERS; !ret && i < STATE_PREFIXES4; i++)
+		ret = table_put(&now->t[i], &want->t[i], NULL);
+	if (!ret)
+		ret = put_prefixes(now, want);
+	if (!ret)
+		ret = prune_prefixes(now, want);
+	for (int i = STATE_PREFIXES4 - 1; !ret && i >= STATE_PEERS; i--)
+		ret = table_prune(&now->t[i], &want->t[i], NULL);
+	if (!ret)
+		old_stats(m, &now->t[STATE_PEERS], &want->t[STATE_PEERS]);
+	return ret;
+}
+
+static uint32_t flag(uint32_t flags, uint32_t f, bool on)
+{
+	return on ? flags | f : flags & ~f;
+}
+
+static struct tl_interface settings(const struct tl_interface *now,
+				    const struct conf *c)
+{
+	struct tl_interface v = *now;
+
+	v.path_mtu = c->path_mtu;
+	v.pmtu_expiry = c->pmtu_expiry;
+	memcpy(v.local4, c->local4.addr, sizeof(v.local4));
+	memcpy(v.local6, c->local6.addr, sizeof(v.local6));
+	memcpy(v.source4, c->source4.addr, sizeof(v.source4));
+	memcpy(v.source6, c->source6.addr, sizeof(v.source6));
+	v.address4_len = c->address4_len + 1;
+	v.address6_len = c->address6_len + 1;
+	v.flags = flag(v.flags, TL_IF_F_LOCAL4_FIXED, c->local4_fixed);
+	v.flags = flag(v.flags, TL_IF_F_LOCAL6_FIXED, c->local6_fixed);
+	v.flags = flag(v.flags, TL_IF_F_NO_ROUTES, !c->routes);
+	return v;
+}
+
+static int write_settings(const struct maps *m, const struct conf *c)
+{
+	struct tl_interface now, v;
+
+	if (interface_read(m, &now))
+		return FAILED;
+	v = settings(&now, c);
+	return memcmp(&v, &now, sizeof(v)) ? interface_write(m, &v) : OK;
+}
+
+int state_give_ids(const struct maps *m, struct conf *c)
+{
+	struct state_tables now;
+	int ret;
+
+	state_tables_init(&now, m);
+	ret = table_read(&now.t[STATE_PEERS]);
+	if (!ret)
+		ret = state_ids(c, &now.t[STATE_PEERS]);
+	state_tables_free(&now);
+	return ret;
+}
+
+/* The two sets of tables; state_tables_free() both also on failure. */
+static int compare(const struct maps *m, struct conf *c,
+		   const struct host_facts *facts, struct state_tables *now,
+		   struct state_tables *want)
+{
+	int ret;
+
+	state_tables_init(now, m);
+	state_tables_init(want, m);
+	if (c->n_peers > TL_MAX_PEERS)
+		return fail("%s: %zu peers; there can be %u", c->ifname,
+			    c->n_peers, TL_MAX_PEERS);
+	ret = state_tables_read(now, STATE_COUNT);
+	if (!ret)
+		ret = state_ids(c, &now->t[STATE_PEERS]);
+	return ret ?: state_want(want, now, c, facts);
+}
+
+int state_apply(const struct maps *m, struct conf *c,
+		const struct host_facts *facts)
+{
+	struct state_tables now, want;
+	int ret = compare(m, c, facts, &now, &want);
+
+	if (!ret) {
+		c->exceptions_changed = exceptions_differ(&now, &want);
+		ret = change(m, &now, &want);
+	}
+	if (!ret)
+		ret = write_settings(m, c);
+	state_tables_free(&now);
+	state_tables_free(&want);
+	return ret;
+}
+
+static int change_peer(const struct maps *m, const struct state_tables *now,
+		       const struct state_tables *want)
+{
+	const struct tl_peer *is = table_value(&now->t[STATE_PEERS], 0);
+	const struct tl_peer *to = table_value(&want->t[STATE_PEERS], 0);
+	uint32_t id;
+	int ret = OK;
+
+	memcpy(&id, table_key(&now->t[STATE_PEERS], 0), sizeof(id));
+	for (int i = STATE_PEERS; !ret && i <= STATE_ENDPOINTS; i++)
+		ret = table_put(&now->t[i], &want->t[i], NULL);
+	for (int i = STATE_ENDPOINTS; !ret && i >= STATE_PEERS; i--)
+		ret = table_prune(&now->t[i], &want->t[i], NULL);
+	if (!ret && !same_path(is, to))
+		drop_stats(m, id);
+	return ret;
+}
+
+int state_apply_peer(const struct maps *m, const struct peer *was,
+		     const struct peer *p)
+{
+	struct state_tables now, want;
+	struct tl_peer value;
+	int ret;
+
+	if (bpf_map_lookup_elem(m->peers, &p->id, &value))
+		return fail("cannot read the map \"peers\": %s",
+			    strerror(errno));
+	state_tables_init(&now, m);
+	state_tables_init(&want, m);
+	ret = state_want_peer(&now, was, &now.t[STATE_PEERS]);
+	if (!ret) {
+		memcpy(table_value(&now.t[STATE_PEERS], 0), &value,
+		       sizeof(value));
+		ret = state_want_peer(&want, p, &now.t[STATE_PEERS]);
+	}
+	if (!ret)
+		ret = change_peer(m, &now, &want);
+	state_tables_free(&now);
+	state_tables_free(&want);
+	return ret;
+}
+
+int state_pending(const struct maps *m, struct conf *c,
+		  const struct host_facts *facts, bool *any)
+{
+	struct state_tables now, want;
+	struct tl_interface iface, v;
+	int ret = compare(m, c, facts, &now, &want);
+
+	*any = false;
+	for (int i = 0; !ret && i < STATE_COUNT; i++)
+		*any |= differ(&now.t[i], &want.t[i], NULL);
+	state_tables_free(&now);
+	state_tables_free(&want);
+	if (!ret)
+		ret = interface_read(m, &iface);
+	if (ret)
+		return ret;
+	v = settings(&iface, c);
+	*any |= memcmp(&v, &iface, sizeof(v)) != 0;
+	return OK;
+}
+
+int state_waiting(const struct maps *m, const struct conf *c)
+{
+	struct state_tables now, want;
+	struct table *is = &now.t[STATE_WAITING];
+	struct table *to = &want.t[STATE_WAITING];
+	int ret;
+
+	state_tables_init(&now, m);
+	state_tables_init(&want, m);
+	ret = table_read(is);
+	for (size_t i = 0; !ret && i < c->n_peers; i++) {
+		struct tl_waiting v = {0};
+
+		strcpy(v.reason, c->peers[i].waiting);
+		if (*v.reason)
+			ret = table_add(to, &c->peers[i].id, &v);
+	}
+	table_sort(to);
+	if (!ret)
+		ret = table_put(is, to, NULL);
+	if (!ret)
+		ret = table_prune(is, to, NULL);
+	state_tables_free(&now);
+	state_tables_free(&want);
+	return ret;
+}

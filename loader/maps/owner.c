@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whose the pins of an interface are. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/host.h"
+#include "hooks/hooks.h"
+#include "pins.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* since Linux 5.14, not in older headers */
+#endif
+
+int netns_cookie(uint64_t *cookie)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(*cookie);
+	int err;
+
+	if (fd < 0)
+		return fail("cannot open a socket: %s", strerror(errno));
+	err = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len);
+	close(fd);
+	if (err)
+		return fail("the kernel does not tell the network namespace's "
+			    "cookie: %s; tunload needs Linux 6.1",
+			    strerror(errno));
+	return OK;
+}
+
+int fail_not_attached(const char *ifname)
+{
+	struct link_info link;
+
+	if (link_info(ifname, &link))
+		return FAILED;
+	if (hooks_elsewhere(link.ifindex))
+		return fail(
+			"%s is not attached by pins in \"%s\", but programs "
+			"of tunload are on it, pinned elsewhere: use the "
+			"--bpffs it was attached with",
+			ifname, pins_bpffs());
+	return fail("%s is not attached: run `tunload attach %s`", ifname,
+		    ifname);
+}
+
+/* The value of the pinned map `interface`, malloc()ed, of whatever size; NULL
+ * if it is not there. */
+static void *read_value(int fd, size_t *size)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info), key = 0;
+	void *value;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) ||
+	    info.type != BPF_MAP_TYPE_ARRAY)
+		return NULL;
+	*size = info.value_size;
+	value = calloc(1, *size);
+	if (value && bpf_map_lookup_elem(fd, &key, value)) {
+		free(value);
+		value = NULL;
+	}
+	return value;
+}
+
+static int open_interface(const char *ifname)
+{
+	char path[PATH_MAX];
+
+	return pins_path(path, ifname, "interface") ? -1 : bpf_obj_get(path);
+}
+
+/* The head of struct tl_interface, up to its flags, is the same in every
+ * TL_LAYOUT, so that a newer tunload can still detach an older one's. */
+bool pins_interface(const char *ifname, struct tl_interface *out)
+{
+	int fd = open_interface(ifname);
+	size_t size = 0;
+	void *value = fd >= 0 ? read_value(fd, &size) : NULL;
+	bool ok;
+
+	memset(out, 0, sizeof(*out));
+	if (value)
+		memcpy(out, value, size < sizeof(*out) ? size : sizeof(*out));
+	ok = value;
+	free(value);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+void pins_unready(const char *ifname)
+{
+	int fd = open_interface(ifname);
+	uint32_t key = 0;
+	size_t size = 0;
+	struct tl_interface *value = fd >= 0 ? read_value(fd, &size) : NULL;
+
+	if (value && size >= offsetof(struct tl_interface, mode)) {
+		value->flags &= ~TL_IF_F_READY;
+		bpf_map_update_elem(fd, &key, value, BPF_ANY);
+	}
+	free(value);
+	if (fd >= 0)
+		close(fd);
+}
+
+int pins_check_netns(const char *ifname, const struct tl_interface *iface)
+{
+	uint64_t cookie = 0;
+	char dir[PATH_MAX];
+
+	if (netns_cookie(&cookie) || pins_path(dir, ifname, NULL))
+		return FAILED;
+	if (iface->netns_cookie == cookie)
+		return OK;
+	return fail("%s belongs to the %s of another network namespace: use "
+		    "--bpffs DIR with a bpffs of this one; if that namespace "
+		    "is gone, `rm -r %s`",
+		    dir, ifname, dir);
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Maps -> struct conf. What somebody may have edited by hand is not trusted. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows.h"
+
+static struct ip ip_of(uint8_t family, const uint8_t *addr)
+{
+	struct ip ip = {.family = family};
+
+	if (family)
+		memcpy(ip.addr, addr, family == 4 ? 4 : 16);
+	return ip;
+}
+
+/* All zero: none. */
+static struct ip ip_if_set(uint8_t family, const uint8_t *addr)
+{
+	static const uint8_t zero[16];
+
+	return ip_of(memcmp(addr, zero, family == 4 ? 4 : 16) ? family : 0,
+		     addr);
+}
+
+static enum tl_mode mode_of(uint32_t asked)
+{
+	if (asked <= TL_MODE_TC)
+		return asked;
+	warn("map \"interface\": mode_asked %u is no mode: taken as auto",
+	     asked);
+	return TL_MODE_AUTO;
+}
+
+/* One more than the length; 0 for none. */
+static int address_len(const struct ip *source, uint8_t value)
+{
+	int most = source->family == 4 ? 32 : 128;
+
+	return source->family && value - 1 <= most ? value - 1 : -1;
+}
+
+static void read_settings(struct conf *c, const struct tl_interface *v)
+{
+	c->ifindex = v->ifindex;
+	c->local4 = ip_if_set(4, v->local4);
+	c->local6 = ip_if_set(6, v->local6);
+	c->local4_fixed = v->flags & TL_IF_F_LOCAL4_FIXED;
+	c->local6_fixed = v->flags & TL_IF_F_LOCAL6_FIXED;
+	c->source4 = ip_if_set(4, v->source4);
+	c->source6 = ip_if_set(6, v->source6);
+	c->address4_len = address_len(&c->source4, v->address4_len);
+	c->address6_len = address_len(&c->source6, v->address6_len);
+	c->mode = mode_of(v->mode_asked);
+	c->path_mtu = v->path_mtu;
+	c->pmtu_expiry = v->pmtu_expiry;
+	c->routes = !(v->flags & TL_IF_F_NO_ROUTES);
+}
+
+/* What is wrong with a value of the map, or NULL. */
+static const char *peer_fault(const struct tl_peer *v)
+{
+	if (!memchr(v->name, 0, sizeof(v->name)) || !name_valid(v->name))
+		return "no valid name";
+	if (v->family && v->family != 4 && v->family != 6)
+		return "a family that is not 0, 4 or 6";
+	if (v->probe_family && v->probe_family != 4 && v->probe_family != 6)
+		return "a probe family that is not 0, 4 or 6";
+	if (!v->ttl)
+		return "a TTL of 0";
+	if (v->dscp > 63 && v->dscp != TL_DSCP_COPY)
+		return "a DSCP above 63";
+	return NULL;
+}
+
+static enum guard guard_of(uint8_t flags)
+{
+	if (!(flags & TL_PEER_F_GUARD_SET))
+		return GUARD_DEFAULT;
+	return flags & TL_PEER_F_GUARD ? GUARD_YES : GUARD_NO;
+}
+
+/* The local of a peer whose endpoint is not known has the family that its bytes
+ * say: no IPv6 address of a host ends in twelve zeros. */
+static struct ip local_of(const struct tl_peer *v)
+{
+	static const uint8_t zero[12];
+	uint8_t family = v->family;
+
+	if (!family)
+		family = memcmp(v->local + 4, zero, sizeof(zero)) ? 6 : 4;
+	return ip_if_set(family, v->local);
+}
+
+static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v)
+{
+	p->id = id;
+	p->endpoint = ip_of(v->family, v->endpoint);
+	p->local = local_of(v);
+	p->local_fixed = v->flags & TL_PEER_F_LOCAL_FIXED;
+	p->probe = ip_of(v->probe_family, v->probe);
+	p->probe_fixed = v->flags & TL_PEER_F_PROBE_FIXED;
+	p->keepalive = v->keepalive;
+	p->mtu_fixed = v->mtu_fixed;
+	p->mtu = v->mtu;
+	p->learned_mtu = v->learned_mtu;
+	p->learned_until_ns = v->learned_until_ns;
+	p->ttl = v->ttl;
+	p->dscp = v->dscp;
+	p->guard = guard_of(v->flags);
+}
+
+static void read_host(struct peer *p, const struct table *hostnames)
+{
+	const struct tl_hostname *h = table_find(hostnames, &p->id);
+
+	if (!h)
+		return;
+	if (memchr(h->name, 0, sizeof(h->name)) && hostname_valid(h->name))
+		strcpy(p->host, h->name);
+	else
+		warn("map \"hostnames\": id %u has no valid name: left out",
+		     p->id);
+}
+
+static void read_waiting(struct peer *p, const struct table *waiting)
+{
+	const struct tl_waiting *w = table_find(waiting, &p->id);
+
+	if (w)
+		snprintf(p->waiting, sizeof(p->waiting), "%.*s",
+			 TL_WAITING_LEN - 1, w->reason);
+}
+
+/* Of two rows with one name the one with the lower id stays; the peers are
+ * sorted by id. */
+static int drop_doubles(struct conf *c)
+{
+	struct names names;
+	int ret = names_init(&names, c);
+	size_t n = 0;
+
+	for (size_t i = 1; !ret && i < names.n; i++) {
+		struct peer *p = names.sorted[i];
+
+		if (strcmp(p->name, names.sorted[i - 1]->name))
+			continue;
+		warn("map \"peers\": id %u has the name of another peer: left "
+		     "out",
+		     p->id);
+		p->id = TL_PEER_NONE;
+	}
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		if (c->peers[i].id != TL_PEER_NONE)
+			c->peers[n++] = c->peers[i];
+	if (!ret)
+		c->n_peers = n;
+	names_free(&names);
+	return ret;
+}
+
+static int read_peers(struct conf *c, const struct state_tables *s)
+{
+	const struct table *t = &s->t[STATE_PEERS];
+	const char *fault;
+	struct tl_peer v;
+	struct peer *p;
+	uint32_t id;
+
+	for (size_t i = 0; i < t->n; i++) {
+		memcpy(&id, table_key(t, i), sizeof(id));
+		memcpy(&v, table_value(t, i), sizeof(v));
+		fault = id && id <= TL_PEER_MAX ? peer_fault(&v)
+						: "the id of no peer";
+		if (fault) {
+			warn("map \"peers\": id %u has %s: left out", id,
+			     fault);
+			continue;
+		}
+		p = conf_add_peer(c, v.name);
+		if (!p)
+			return fail("out of memory");
+		read_peer(p, id, &v);
+		read_host(p, &s->t[STATE_HOSTNAMES]);
+		read_waiting(p, &s->t[STATE_WAITING]);
+	}
+	return OK;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct peer *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+struct peer *peer_by_id(const struct conf *c, uint32_t id)
+{
+	const struct peer key = {.id = id};
+
+	if (!c->n_peers)
+		return NULL;
+	return bsearch(&key, c->peers, c->n_peers, sizeof(*c->peers), by_id);
+}
+
+/* A key as a prefix; false with bits or a length that no prefix has. */
+static bool key_prefix(uint8_t family, const struct tl_prefix6 *key,
+		       struct prefix *out)
+{
+	unsigned int bytes = family == 4 ? 4 : 16, len = key->prefixlen;
+
+	if (len > bytes * 8)
+		return false;
+	out->ip = ip_of(family, key->addr);
+	out->len = len;
+	for (unsigned int bit = len; bit < bytes * 8; bit++) {
+		if (out->ip.addr[bit / 8] & 0x80 >> bit % 8)
+			return false;
+	}
+	return true;
+}
+
+static int allow(struct peer *p, const struct prefix *prefix)
+{
+	struct prefix *grown = p->allowed;
+
+	/* Room for a power of two of them. */
+	if (!(p->n_allowed & (p->n_allowed - 1)))
+		grown = reallocarray(p->allowed,
+				     p->n_allowed ? 2 * p->n_allowed : 1,
+				     sizeof(*grown));
+	if (!grown)
+		return fail("out of memory");
+	p->allowed = grown;
+	p->allowed[p->n_allowed++] = *prefix;
+	return OK;
+}
+
+static int read_prefixes(struct conf *c, const struct table *t, uint8_t family)
+{
+	struct tl_prefix6 key = {0};
+	struct tl_prefix v;
+	struct prefix prefix;
+	struct peer *p;
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < t->n; i++) {
+		memcpy(&key, table_key(t, i), t->key);
+		memcpy(&v, table_value(t, i), sizeof(v));
+		if (v.peer == TL_PEER_NONE || v.flags & TL_PREFIX_F_SHARED)
+			continue;
+		p = peer_by_id(c, v.peer);
+		if (p && key_prefix(family, &key, &prefix))
+			ret = allow(p, &prefix);
+		else
+			warn("map \"%s\": a row has %s: left out", t->name,
+			     p ? "host bits set" : "an unknown peer");
+	}
+	return ret;
+}
+
+static int read_shared(struct conf *c, const struct table *t)
+{
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < t->n; i++) {
+		const struct tl_shared *key = table_key(t, i);
+		const uint8_t *id = key->peer;
+		struct tl_prefix6 as_key = {.prefixlen = key->prefixlen - 32};
+		struct prefix prefix;
+		struct peer *p =
+			peer_by_id(c, id[0] << 16 | id[1] << 8 | id[2]);
+
+		memcpy(as_key.addr, key->addr, sizeof(as_key.addr));
+		if (p && key_prefix(key->family, &as_key, &prefix))
+			ret = allow(p, &prefix);
+		else
+			warn("map \"shared\": a row has %s: left out",
+			     p ? "host bits set" : "an unknown peer");
+	}
+	return ret;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct prefix *x = a, *y = b;
+	int order = memcmp(&x->ip, &y->ip, sizeof(x->ip));
+
+	return order ? order : x->len - y->len;
+}
+
+/* The maps have no order that means anything: peers by age, prefixes by
+ * address. */
+static int read_all(struct conf *c, const struct state_tables *s)
+{
+	int ret = read_peers(c, s);
+
+	if (c->n_peers)
+		qsort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
+	if (!ret)
+		ret = drop_doubles(c);
+	if (!ret)
+		ret = read_prefixes(c, &s->t[STATE_PREFIXES4], 4);
+	if (!ret)
+		ret = read_prefixes(c, &s->t[STATE_PREFIXES6], 6);
+	if (!ret)
+		ret = read_shared(c, &s->t[STATE_SHARED]);
+	for (size_t i = 0; i < c->n_peers; i++) {
+		if (c->peers[i].n_allowed)
+			qsort(c->peers[i].allowed, c->peers[i].n_allowed,
+			      sizeof(struct prefix), by_address);
+	}
+	return ret;
+}
+
+static bool any_orphan(const struct table *prefixes, const struct table *peers)
+{
+	struct tl_prefix v;
+
+	for (size_t i = 0; i < prefixes->n; i++) {
+		memcpy(&v, table_value(prefixes, i), sizeof(v));
+		if (v.peer != TL_PEER_NONE && !table_find(peers, &v.peer))
+			return true;
+	}
+	return false;
+}
+
+/* Who reads without the lock may meet a change half way: a peer that came
+ * behind the reader, with its prefixes still before him. Then once more. */
+static int read_tables(struct state_tables *s, const struct maps *m, int n)
+{
+	const struct table *peers = &s->t[STATE_PEERS];
+	int ret;
+
+	state_tables_init(s, m);
+	ret = state_tables_read(s, n);
+	if (ret || (!any_orphan(&s->t[STATE_PREFIXES4], peers) &&
+		    !any_orphan(&s->t[STATE_PREFIXES6], peers)))
+		return ret;
+	state_tables_free(s);
+	state_tables_init(s, m);
+	return state_tables_read(s, n);
+}
+
+/* From the first n tables. */
+static int read_state(const struct maps *m, const char *ifname, int n,
+		      struct conf *out)
+{
+	struct tl_interface iface = {0};
+	struct link_info link;
+	struct state_tables s;
+	int ret = interface_read(m, &iface);
+
+	conf_init(out, ifname);
+	if (!ret)
+		ret = link_info(ifname, &link);
+	if (ret)
+		return ret;
+	out->table = link.table;
+	ret = read_tables(&s, m, n);
+	if (!ret) {
+		read_settings(out, &iface);
+		ret = read_all(out, &s);
+	}
+	state_tables_free(&s);
+	if (ret)
+		conf_free(out);
+	return ret;
+}
+
+int state_read(const struct maps *m, const char *ifname, struct conf *out)
+{
+	return read_state(m, ifname, STATE_COUNT, out);
+}
+
+static int read_running(const char *ifname, int n, struct conf *out)
+{
+	struct maps m;
+	int ret = maps_open(&m, ifname);
+
+	if (ret)
+		return ret;
+	ret = read_state(&m, ifname, n, out);
+	maps_close(&m);
+	return ret;
+}
+
+int state_running(const char *ifname, struct conf *out)
+{
+	return read_running(ifname, STATE_COUNT, out);
+}
+
+int state_running_peers(const char *ifname, struct conf *out)
+{
+	return read_running(ifname, STATE_PREFIXES, out);
+}

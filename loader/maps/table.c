@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "table.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+
+#define BATCH	4096 /* rows */
+#define KEY_MAX 64   /* bytes; also what the kernel notes its place in */
+
+/* How long the kernel may take to get memory for new rows. */
+#define MEMORY_MS 10000
+
+void table_free(struct table *t)
+{
+	free(t->rows);
+	t->rows = NULL;
+	t->n = t->room = 0;
+}
+
+static int grow(struct table *t, size_t n)
+{
+	size_t room = t->room ? t->room : 16;
+	void *rows;
+
+	while (room < n)
+		room *= 2;
+	if (room == t->room)
+		return OK;
+	rows = reallocarray(t->rows, room, table_row(t));
+	if (!rows)
+		return fail("out of memory");
+	t->rows = rows;
+	t->room = room;
+	return OK;
+}
+
+int table_add(struct table *t, const void *key, const void *value)
+{
+	if (grow(t, t->n + 1))
+		return FAILED;
+	memcpy(table_key(t, t->n), key, t->key);
+	memcpy(table_value(t, t->n), value, t->value);
+	t->n++;
+	return OK;
+}
+
+static int compare(const void *a, const void *b, void *table)
+{
+	return memcmp(a, b, ((const struct table *)table)->key);
+}
+
+/* Often so: it is the order of a trie whose prefixes have one length. */
+static bool is_sorted(const struct table *t)
+{
+	for (size_t i = 1; i < t->n; i++)
+		if (memcmp(table_key(t, i - 1), table_key(t, i), t->key) > 0)
+			return false;
+	return true;
+}
+
+void table_sort(struct table *t)
+{
+	size_t size = table_row(t), n = 0;
+
+	if (!t->n)
+		return;
+	if (!is_sorted(t))
+		qsort_r(t->rows, t->n, size, compare, t);
+	for (size_t i = 1; i < t->n; i++) {
+		if (compare(table_key(t, n), table_key(t, i), t))
+			memmove(table_key(t, ++n), table_key(t, i), size);
+	}
+	t->n = n + 1;
+}
+
+void *table_find(const struct table *t, const void *key)
+{
+	size_t low = 0, high = t->n, mid;
+	int order;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		order = memcmp(key, table_key(t, mid), t->key);
+		if (!order)
+			return table_value(t, mid);
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+static int failed(const struct table *t, const char *verb, int err)
+{
+	if (err == E2BIG || err == ENOSPC)
+		return fail("the map \"%s\" is full: fewer peers or prefixes",
+			    t->name);
+	return fail("cannot %s the map \"%s\": %s", verb, t->name,
+		    strerror(err));
+}
+
+static int take_batch(struct table *t, const uint8_t *keys,
+		      const uint8_t *values, uint32_t n)
+{
+	int ret = OK;
+
+	for (uint32_t i = 0; !ret && i < n; i++)
+		ret = table_add(t, keys + i * t->key, values + i * t->value);
+	return ret;
+}
+
+static int read_batches(struct table *t, uint8_t *keys, uint8_t *values)
+{
+	uint8_t at[KEY_MAX];
+	void *from = NULL;
+	uint32_t n;
+	int err;
+
+	do {
+		n = BATCH;
+		err = bpf_map_lookup_batch(t->fd, from, at, keys, values, &n,
+					   NULL)
+			      ? errno
+			      : 0;
+		if (err && err != ENOENT)
+			return failed(t, "read", err);
+		if (take_batch(t, keys, values, n))
+			return FAILED;
+		from = at;
+	} while (!err);
+	return OK;
+}
+
+int table_read(struct table *t)
+{
+	uint8_t *keys = calloc(BATCH, t->key);
+	uint8_t *values = calloc(BATCH, t->value);
+	int ret = keys && values ? read_batches(t, keys, values)
+				 : fail("out of memory");
+
+	free(keys);
+	free(values);
+	table_sort(t);
+	return ret;
+}
+
+const void *table_next(const struct table *t, const void *key, size_t *at)
+{
+	int order = -1;
+
+	while (*at < t->n &&
+	       (order = memcmp(table_key(t, *at), key, t->key)) < 0)
+		++*at;
+	return *at < t->n && !order ? table_value(t, *at) : NULL;
+}
+
+/* Rows that are to be written together. */
+struct batch {
+	const struct table *t; /* of such rows */
+	uint8_t *keys, *values;
+	uint32_t n;
+};
+
+/* The memory behind the maps is refilled in the background: whoever adds rows
+ * faster than that meets ENOMEM, and waits. */
+static int flush(struct batch *b)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+	uint32_t done = 0, n;
+	int tries = 0;
+
+	while (done < b->n) {
+		n = b->n - done;
+		if (!bpf_map_update_batch(b->t->fd, b->keys + done * b->t->key,
+					  b->values + done * b->t->value, &n,
+					  NULL))
+			break;
+		if (errno != ENOMEM || ++tries > MEMORY_MS)
+			return failed(b->t, "write", errno);
+		done += n;
+		nanosleep(&ms, NULL);
+	}
+	b->n = 0;
+	return OK;
+}
+
+static int update(struct batch *b, size_t i)
+{
+	if (!b->keys)
+		b->keys = reallocarray(NULL, BATCH, b->t->key);
+	if (!b->values)
+		b->values = reallocarray(NULL, BATCH, b->t->value);
+	if (!b->keys || !b->values)
+		return fail("out of memory");
+	memcpy(b->keys + b->n * b->t->key, table_key(b->t, i), b->t->key);
+	memcpy(b->values + b->n * b->t->value, table_value(b->t, i),
+	       b->t->value);
+	return ++b->n < BATCH ? OK : flush(b);
+}
+
+int table_put(const struct table *now, const struct table *want,
+	      table_filter *which)
+{
+	struct batch b = {.t = want};
+	const void *value;
+	int ret = OK;
+	size_t at = 0;
+
+	for (size_t i = 0; !ret && i < want->n; i++) {
+		if (which && !which(table_value(want, i)))
+			continue;
+		value = table_next(now, table_key(want, i), &at);
+		if (!value || memcmp(value, table_value(want, i), want->value))
+			ret = update(&b, i);
+	}
+	if (!ret)
+		ret = flush(&b);
+	free(b.keys);
+	free(b.values);
+	return ret;
+}
+
+int table_prune(const struct table *now, const struct table *want,
+		table_filter *which)
+{
+	size_t at = 0;
+	const void *key;
+
+	for (size_t i = 0; i < now->n; i++) {
+		key = table_key(now, i);
+		if ((which && !which(table_value(now, i))) ||
+		    table_next(want, key, &at))
+			continue;
+		if (bpf_map_delete_elem(now->fd, key) && errno != ENOENT)
+			return failed(now, "write", errno);
+	}
+	return OK;
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* struct conf -> the rows that the maps should hold. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows.h"
+
+#include "conf/owners.h"
+
+void state_tables_init(struct state_tables *s, const struct maps *m)
+{
+	const struct {
+		const char *name;
+		int fd;
+		size_t key, value;
+	} maps[STATE_COUNT] = {
+		[STATE_PEERS] = {"peers", m->peers, sizeof(uint32_t),
+				 sizeof(struct tl_peer)},
+		[STATE_HOSTNAMES] = {"hostnames", m->hostnames,
+				     sizeof(uint32_t),
+				     sizeof(struct tl_hostname)},
+		[STATE_WAITING] = {"waiting", m->waiting, sizeof(uint32_t),
+				   sizeof(struct tl_waiting)},
+		[STATE_ENDPOINTS] = {"endpoints", m->endpoints,
+				     sizeof(struct tl_endpoint),
+				     sizeof(struct tl_peer_id)},
+		[STATE_BROADCASTS] = {"broadcasts", m->broadcasts,
+				      sizeof(struct tl_broadcast),
+				      sizeof(struct tl_broadcast)},
+		[STATE_SHARED] = {"shared", m->shared, sizeof(struct tl_shared),
+				  sizeof(struct tl_shared_len)},
+		[STATE_PREFIXES4] = {"prefixes4", m->prefixes4,
+				     sizeof(struct tl_prefix4),
+				     sizeof(struct tl_prefix)},
+		[STATE_PREFIXES6] = {"prefixes6", m->prefixes6,
+				     sizeof(struct tl_prefix6),
+				     sizeof(struct tl_prefix)},
+	};
+
+	for (int i = 0; i < STATE_COUNT; i++)
+		s->t[i] = (struct table){
+			.name = maps[i].name,
+			.fd = maps[i].fd,
+			.key = maps[i].key,
+			.value = maps[i].value,
+		};
+}
+
+/* A map that is not there (another layout's) is empty. */
+int state_tables_read(struct state_tables *s, int n)
+{
+	int ret = OK;
+
+	for (int i = 0; !ret && i < n; i++)
+		if (s->t[i].fd >= 0)
+			ret = table_read(&s->t[i]);
+	return ret;
+}
+
+void state_tables_free(struct state_tables *s)
+{
+	for (int i = 0; i < STATE_COUNT; i++)
+		table_free(&s->t[i]);
+}
+
+/* The IPv4 gateway of the very last id, 240.255.255.255, is the broadcast
+ * address of its network, and no route can lead there. */
+#define ID_MAX (TL_PEER_MAX - 1)
+
+/* Which ids are in use, one bit each. */
+struct ids {
+	uint8_t *used;
+	uint32_t top;
+};
+
+static void use_id(struct ids *ids, uint32_t id)
+{
+	ids->used[id / 8] |= 1 << id % 8;
+	if (id > ids->top)
+		ids->top = id;
+}
+
+/* Above all others, as the counters and next hops of an id that was free for a
+ * moment may still be moving. */
+static uint32_t new_id(struct ids *ids)
+{
+	uint32_t id = ids->top < ID_MAX ? ids->top + 1 : 1;
+
+	while (ids->used[id / 8] & 1 << id % 8)
+		id++;
+	use_id(ids, id);
+	return id;
+}
+
+static void known_ids(struct ids *ids, const struct names *names,
+		      const struct table *peers)
+{
+	for (size_t i = 0; i < peers->n; i++) {
+		const struct tl_peer *v = table_value(peers, i);
+		struct peer *p = NULL;
+		uint32_t id;
+
+		memcpy(&id, table_key(peers, i), sizeof(id));
+		if (!id || id > ID_MAX)
+			continue;
+		use_id(ids, id);
+		if (memchr(v->name, 0, sizeof(v->name)))
+			p = names_find(names, v->name);
+		if (p)
+			p->id = id;
+	}
+}
+
+int state_ids(struct conf *c, const struct table *peers)
+{
+	struct ids ids = {.used = calloc(1, ID_MAX / 8 + 1)};
+	struct names names = {0};
+	int ret;
+
+	if (!ids.used)
+		return fail("out of memory");
+	ret = names_init(&names, c);
+	for (size_t i = 0; i < c->n_peers; i++)
+		c->peers[i].id = TL_PEER_NONE;
+	if (!ret)
+		known_ids(&ids, &names, peers);
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		if (c->peers[i].id == TL_PEER_NONE)
+			c->peers[i].id = new_id(&ids);
+	names_free(&names);
+	free(ids.used);
+	return ret;
+}
+
+static struct tl_peer peer_value(const struct peer *p)
+{
+	struct tl_peer v = {
+		.family = p->endpoint.family,
+		.ttl = p->ttl,
+		.dscp = p->dscp,
+		.mtu = p->mtu,
+		.probe_family = p->probe.family,
+		.keepalive = p->keepalive,
+		.mtu_fixed = p->mtu_fixed,
+	};
+
+	strcpy(v.name, p->name);
+	memcpy(v.endpoint, p->endpoint.addr, sizeof(v.endpoint));
+	memcpy(v.local, p->local.addr, sizeof(v.local));
+	memcpy(v.probe, p->probe.addr, sizeof(v.probe));
+	v.flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
+		  (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
+		  (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |
+		  (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0);
+	return v;
+}
+
+/* What the data plane has learnt stays, as long as the path does. */
+static void keep_learned(struct tl_peer *v, const struct tl_peer *now)
+{
+	if (!now || !same_path(now, v))
+		return;
+	v->learned_mtu = now->learned_mtu;
+	v->learned_until_ns = now->learned_until_ns;
+}
+
+/* Both addresses must be known for packets of this peer to arrive. */
+static int want_endpoint(struct state_tables *want, const struct peer *p)
+{
+	struct tl_endpoint e = {.family = p->endpoint.family};
+	struct tl_peer_id id = {.peer = p->id};
+
+	if (!p->endpoint.family || p->local.family != p->endpoint.family)
+		return OK;
+	memcpy(e.endpoint, p->endpoint.addr, sizeof(e.endpoint));
+	memcpy(e.local, p->local.addr, sizeof(e.local));
+	return table_add(&want->t[STATE_ENDPOINTS], &e, &id);
+}
+
+int state_want_peer(struct state_tables *want, const struct peer *p,
+		    const struct table *peers)
+{
+	struct tl_peer value = peer_value(p);
+	struct tl_waiting waiting = {0};
+	struct tl_hostname host = {0};
+	int ret;
+
+	keep_learned(&value, table_find(peers, &p->id));
+	ret = table_add(&want->t[STATE_PEERS], &p->id, &value);
+	if (!ret)
+		ret = want_endpoint(want, p);
+	if (!ret && *p->host) {
+		strcpy(host.name, p->host);
+		ret = table_add(&want->t[STATE_HOSTNAMES], &p->id, &host);
+	}
+	if (!ret && *p->waiting) {
+		strcpy(waiting.reason, p->waiting);
+		ret = table_add(&want->t[STATE_WAITING], &p->id, &waiting);
+	}
+	return ret;
+}
+
+static int want_prefix(struct state_tables *want, const struct prefix *p,
+		       uint32_t peer, uint32_t flags)
+{
+	struct tl_prefix value = {.peer = peer, .flags = flags};
+	struct tl_prefix4 key4 = {.prefixlen = p->len};
+	struct tl_prefix6 key6 = {.prefixlen = p->len};
+
+	memcpy(key4.addr, p->ip.addr, sizeof(key4.addr));
+	memcpy(key6.addr, p->ip.addr, sizeof(key6.addr));
+	if (p->ip.family == 4)
+		return table_add(&want->t[STATE_PREFIXES4], &key4, &value);
+	return table_add(&want->t[STATE_PREFIXES6], &key6, &value);
+}
+
+static int want_shared(struct state_tables *want, const struct owned *o)
+{
+	const struct prefix *p = o->prefix;
+	uint32_t id = o->peer->id;
+	struct tl_shared key = {
+		.prefixlen = 32 + p->len,
+		.family = p->ip.family,
+		.peer = {id >> 16, id >> 8, id},
+	};
+	struct tl_shared_len value = {.prefixlen = p->len};
+
+	memcpy(key.addr, p->ip.addr, p->ip.family == 4 ? 4 : 16);
+	return table_add(&want->t[STATE_SHARED], &key, &value);
+}
+
+/* By default not for a default route: nobody may lock themselves out of a host
+ * by writing 0.0.0.0/0. */
+static bool guarded(const struct owned *o)
+{
+	return o->peer->guard == GUARD_YES ||
+	       (o->peer->guard == GUARD_DEFAULT && o->prefix->len);
+}
+
+/* The n peers that share a prefix; mostly one. The row names the oldest. */
+static int want_owned(struct state_tables *want, const struct owned *o,
+		      size_t n)
+{
+	uint32_t flags = 0;
+	uint32_t first = o->peer->id;
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < n; i++) {
+		if (guarded(&o[i]))
+			flags |= TL_PREFIX_F_GUARD;
+		if (o[i].peer->id < first)
+			first = o[i].peer->id;
+		if (n > 1)
+			ret = want_shared(want, &o[i]);
+	}
+	if (n > 1)
+		flags |= TL_PREFIX_F_SHARED | o->prefix->len
+						      << TL_PREFIX_LEN_SHIFT;
+	return ret ?: want_prefix(want, o->prefix, first, flags);
+}
+
+static int want_allowed(struct state_tables *want, const struct conf *c)
+{
+	struct owners o;
+	int ret = owners_init(&o, c);
+	size_t i, n;
+
+	for (i = 0; !ret && i < o.n; i += n) {
+		for (n = 1; i + n < o.n &&
+			    prefix_equal(o.all[i].prefix, o.all[i + n].prefix);
+		     n++)
+			;
+		ret = want_owned(want, &o.all[i], n);
+	}
+	owners_free(&o);
+	return ret;
+}
+
+static int want_facts(struct state_tables *want, const struct host_facts *f)
+{
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < f->n_exceptions; i++)
+		ret = want_prefix(want, &f->exceptions[i].prefix, TL_PEER_NONE,
+				  f->exceptions[i].own ? TL_PREFIX_F_OWN : 0);
+	for (size_t i = 0; !ret && i < f->n_broadcasts; i++)
+		ret = table_add(&want->t[STATE_BROADCASTS],
+				f->broadcasts[i].addr, f->broadcasts[i].addr);
+	return ret;
+}
+
+int state_want(struct state_tables *want, const struct state_tables *now,
+	       const struct conf *c, const struct host_facts *facts)
+{
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		ret = state_want_peer(want, &c->peers[i], &now->t[STATE_PEERS]);
+	if (!ret)
+		ret = want_allowed(want, c);
+	if (!ret)
+		ret = want_facts(want, facts);
+	for (int i = 0; i < STATE_COUNT; i++)
+		table_sort(&want->t[i]);
+	return ret;
+}

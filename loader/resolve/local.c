@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Our outer addresses. */
+#include <linux/if_addr.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "local.h"
+
+#include "host/nl.h"
+
+#define DAD_WAIT_MS 2000
+#define DAD_STEP_MS 100
+
+const struct if_addr *find_addr(const struct if_addr *addrs, size_t n,
+				const struct ip *ip)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ip_equal(&addrs[i].ip, ip))
+			return &addrs[i];
+	return NULL;
+}
+
+static bool is_tentative(const struct if_addr *a)
+{
+	return (a->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) ==
+	       IFA_F_TENTATIVE;
+}
+
+const struct if_addr *first_usable(const struct host *h, uint8_t family)
+{
+	for (size_t i = 0; h->addrs && i < h->n; i++)
+		if (h->addrs[i].usable && h->addrs[i].ip.family == family)
+			return &h->addrs[i];
+	return NULL;
+}
+
+/* No name can be looked up and no IPv6 peer served before duplicate address
+ * detection is through (RFC 4862 5.4). */
+static bool awaits_dad(const struct conf *c, const struct host *h)
+{
+	bool fixed = false, automatic = false, tentative = false;
+
+	for (size_t i = 0; i < c->n_peers; i++) {
+		const struct peer *p = &c->peers[i];
+		const struct if_addr *a = find_addr(h->addrs, h->n, &p->local);
+
+		if (p->local_fixed)
+			fixed |= a && is_tentative(a);
+		else if (p->endpoint.family != 4)
+			automatic = true;
+	}
+	for (size_t i = 0; i < h->n; i++) {
+		if (!is_tentative(&h->addrs[i]))
+			continue;
+		tentative |= !ip_is_link_local(&h->addrs[i].ip);
+		fixed |= c->local6_fixed &&
+			 ip_equal(&h->addrs[i].ip, &c->local6);
+	}
+	return fixed || (automatic && tentative && !first_usable(h, 6));
+}
+
+int read_addresses(const struct conf *c, struct host *h)
+{
+	int waited, ret;
+
+	for (waited = 0;; waited += DAD_STEP_MS) {
+		ret = addr_list(h->link.ifindex, &h->addrs, &h->n);
+		if (ret || !h->link.up || waited >= DAD_WAIT_MS ||
+		    !awaits_dad(c, h))
+			return ret;
+		free(h->addrs);
+		h->addrs = NULL;
+		usleep(DAD_STEP_MS * 1000);
+	}
+}
+
+/* A socket of that family that is bound to the interface. There is one for all
+ * questions: they may be as many as there are peers. */
+static int question_socket(const struct host *h, uint8_t family)
+{
+	static int sockets[2] = {-1, -1};
+	int *fd = &sockets[family == 6];
+
+	if (*fd < 0)
+		*fd = socket(nl_af(family), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_BINDTODEVICE,
+				  h->link.name, strlen(h->link.name)))
+		return -1;
+	return *fd;
+}
+
+/* The kernel's choice of a source towards dst: that of a connected socket,
+ * which sends nothing. */
+static struct ip kernel_source(const struct host *h, const struct ip *dst)
+{
+	static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} to = {.any.sa_family = nl_af(dst->family)};
+	struct ip source = {0};
+	socklen_t len = sizeof(to);
+	int fd = question_socket(h, dst->family);
+	bool four = dst->family == 4;
+	void *addr = four ? (void *)&to.v4.sin_addr : (void *)&to.v6.sin6_addr;
+
+	to.v4.sin_port = htons(9); /* the same place in both */
+	memcpy(addr, dst->addr, four ? 4 : 16);
+	/* Until it is disconnected, a socket keeps its source. */
+	if (fd >= 0 && !connect(fd, &nobody, sizeof(nobody)) &&
+	    !connect(fd, &to.any, four ? sizeof(to.v4) : sizeof(to.v6)) &&
+	    !getsockname(fd, &to.any, &len)) {
+		source.family = dst->family;
+		memcpy(source.addr, addr, four ? 4 : 16);
+	}
+	return source;
+}
+
+/* There is no choice, so that nobody need be asked. */
+static bool is_only_usable(const struct host *h, const struct if_addr *a)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (&h->addrs[i] != a && h->addrs[i].usable &&
+		    h->addrs[i].ip.family == a->ip.family)
+			return false;
+	return true;
+}
+
+static const struct if_addr *find_usable(const struct host *h,
+					 const struct ip *ip)
+{
+	const struct if_addr *a = NULL;
+
+	if (ip && ip->family)
+		a = find_addr(h->addrs, h->n, ip);
+	return a && a->usable ? a : NULL;
+}
+
+const struct if_addr *choose_local(const struct host *h, const struct ip *dst,
+				   const struct ip *before)
+{
+	const struct if_addr *first = first_usable(h, dst->family), *a;
+	struct ip source;
+
+	if (!first || is_only_usable(h, first))
+		return first;
+	source = kernel_source(h, dst);
+	a = find_usable(h, &source);
+	if (!a && before && before->family == dst->family)
+		a = find_usable(h, before);
+	return a ?: first;
+}
+
+const char *local_fault(const struct host *h, const struct ip *local,
+			const struct if_addr *instead,
+			char buf[static LOCAL_FAULT_LEN])
+{
+	const struct if_addr *a = find_addr(h->addrs, h->n, local);
+	char ip[IP_STRLEN];
+
+	if (a && a->flags & IFA_F_DADFAILED && local->family == 6)
+		return "is used by another host too (duplicate address): "
+		       "remove one of the two";
+	if (a && is_tentative(a) && local->family == 6)
+		return "is still being checked for duplicates after 2 s: is "
+		       "the link up?";
+	if (a)
+		return NULL;
+	if (!instead)
+		instead = first_usable(h, local->family);
+	snprintf(buf, LOCAL_FAULT_LEN,
+		 "is not an address of %s: EC2 drops packets from addresses "
+		 "that are not assigned to the interface; %s%s",
+		 h->link.name,
+		 instead ? "use " : "it has none of this family: assign one",
+		 instead ? ip_str(&instead->ip, ip) : "");
+	return buf;
+}

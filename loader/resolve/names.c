@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* DNS names of endpoints. */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <time.h>
+
+#include "names.h"
+
+#include "conf/keys.h"
+#include "host/nl.h"
+#include "local.h"
+
+/* How long look-ups that fail may keep a command waiting, all together. */
+#define PATIENCE_S 10
+
+static struct ip from_sockaddr(const struct sockaddr *sa)
+{
+	struct ip ip = {.family = nl_family(sa->sa_family)};
+
+	if (ip.family == 4)
+		memcpy(ip.addr, &((const struct sockaddr_in *)sa)->sin_addr, 4);
+	if (ip.family == 6)
+		memcpy(ip.addr, &((const struct sockaddr_in6 *)sa)->sin6_addr,
+		       16);
+	return ip;
+}
+
+/* The first of the family that a peer can have, in the resolver's order
+ * (RFC 6724). */
+static bool pick(const struct addrinfo *list, uint8_t family,
+		 const struct own_addrs *own, struct ip *out)
+{
+	for (; list; list = list->ai_next) {
+		*out = from_sockaddr(list->ai_addr);
+		if (out->family == family && !address_fault(out) &&
+		    !find_addr(own->addrs, own->n, out))
+			return true;
+	}
+	*out = (struct ip){0};
+	return false;
+}
+
+/* Name servers that do not answer cost seconds a name: after some of them, the
+ * other names of this command are not asked for. */
+static int look_up(const char *host, struct addrinfo **list)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	static time_t spent;
+	time_t start = time(NULL);
+	int ret;
+
+	if (spent >= PATIENCE_S)
+		return EAI_AGAIN;
+	ret = getaddrinfo(host, NULL, &hints, list);
+	if (ret)
+		spent += time(NULL) - start;
+	return ret;
+}
+
+const char *resolve_host(struct peer *p, uint8_t preferred,
+			 const struct own_addrs *own)
+{
+	uint8_t only = p->local_fixed ? p->local.family : 0;
+	struct addrinfo *list;
+	int ret;
+
+	ret = look_up(p->host, &list);
+	if (ret)
+		return ret == EAI_SYSTEM ? strerror(errno) : gai_strerror(ret);
+	if (only)
+		preferred = only;
+	if (!pick(list, preferred, own, &p->endpoint) && !only)
+		pick(list, preferred == 4 ? 6 : 4, own, &p->endpoint);
+	freeaddrinfo(list);
+	if (p->endpoint.family)
+		return NULL;
+	return only ? "no usable address of the family of its local"
+		    : "no usable address";
+}

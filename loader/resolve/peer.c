@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "peer.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/owners.h"
+#include "conf/keys.h"
+
+void peer_waits(struct peer *p, const char *fmt, ...)
+{
+	va_list args;
+
+	if (*p->waiting)
+		return;
+	va_start(args, fmt);
+	vsnprintf(p->waiting, sizeof(p->waiting), fmt, args);
+	va_end(args);
+}
+
+/* What depends on a name's address, or was accepted before, is no error. */
+static bool is_written(const struct peer *p)
+{
+	return p->origin.line && !*p->host;
+}
+
+/* An error where the file or the command line says so, else p waits. */
+__attribute__((format(printf, 3, 4))) static int
+refuse(struct peer *p, const struct origin *from, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (is_written(p))
+		return conf_error(from, "peer %s: %s", p->name, text);
+	peer_waits(p, "%s", text);
+	return OK;
+}
+
+static void lacks_address(struct resolver *r, const struct peer *p)
+{
+	if (!r->lacks_address)
+		r->lacks_address = p;
+}
+
+static void fixed_local(struct resolver *r, struct peer *p,
+			const struct if_addr *instead)
+{
+	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
+	const char *fault;
+
+	fault = local_fault(&r->host, &p->local, instead, buf);
+	if (!fault)
+		return;
+	peer_waits(p, "local \"%s\" %s", ip_str(&p->local, ip), fault);
+	lacks_address(r, p);
+}
+
+static void automatic_local(struct resolver *r, struct peer *p,
+			    const struct if_addr *a)
+{
+	bool four = p->endpoint.family == 4;
+	const struct ip *fixed = four ? &r->c->local4 : &r->c->local6;
+	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
+	const char *fault = NULL;
+
+	if (four ? r->c->local4_fixed : r->c->local6_fixed) {
+		fault = local_fault(&r->host, fixed, a, buf);
+		if (!fault)
+			p->local = *fixed;
+		else
+			peer_waits(p, "local%u \"%s\" %s", p->endpoint.family,
+				   ip_str(fixed, ip), fault);
+	} else if (a) {
+		p->local = a->ip;
+	} else {
+		peer_waits(p,
+			   "%s has no usable IPv%u address to reach the "
+			   "endpoint %s from (global, not tentative, "
+			   "deprecated or temporary): assign one",
+			   r->c->ifname, p->endpoint.family,
+			   ip_str(&p->endpoint, ip));
+	}
+	if (!p->local.family)
+		lacks_address(r, p);
+}
+
+static void peer_local(struct resolver *r, struct peer *p)
+{
+	const struct peer *was = names_find(&r->was, p->name);
+	const struct if_addr *a =
+		choose_local(&r->host, &p->endpoint, was ? &was->local : NULL);
+
+	if (p->local_fixed)
+		fixed_local(r, p, a);
+	else
+		automatic_local(r, p, a);
+}
+
+/* What cannot be used stays out of the maps; a name is looked up again. */
+static void give_up_endpoint(struct peer *p)
+{
+	if (*p->host)
+		p->endpoint = (struct ip){0};
+	if (!p->local_fixed)
+		p->local = (struct ip){0};
+}
+
+/* The endpoint is one that no packet of this tunnel can be sent to. */
+static int check_endpoint(const struct resolver *r, struct peer *p)
+{
+	struct origin from = peer_origin(p, KEY_ENDPOINT);
+	char endpoint[ENDPOINT_STRLEN], prefix[PREFIX_STRLEN];
+	const struct prefix *around = endpoint_inside(p);
+
+	endpoint_str(p, endpoint);
+	if (find_addr(r->own.addrs, r->own.n, &p->endpoint)) {
+		give_up_endpoint(p);
+		return refuse(p, &from,
+			      "endpoint %s is its own local address: give the "
+			      "other end's",
+			      endpoint);
+	}
+	if (!around)
+		return OK;
+	give_up_endpoint(p);
+	return refuse(p, &from,
+		      "endpoint %s is inside its own allowed-ips \"%s\": "
+		      "tunnel packets would be tunnelled again; take the "
+		      "prefix out",
+		      endpoint, prefix_str(around, prefix));
+}
+
+static const struct prefix *first_ipv6(const struct peer *p)
+{
+	for (size_t i = 0; i < p->n_allowed; i++)
+		if (p->allowed[i].ip.family == 6)
+			return &p->allowed[i];
+	return NULL;
+}
+
+/* What the MTU inside comes from: a key, or the interface. */
+struct mtu_cause {
+	struct origin from;
+	const char *name;
+	uint32_t value;	   /* bytes */
+	uint32_t overhead; /* of the outer header, where that is in value */
+	bool of_host;	   /* no key says it */
+};
+
+/* RFC 8200 5: every link, a tunnel too, carries 1280 bytes of IPv6. */
+static int check_mtu(struct peer *p, const struct mtu_cause *cause)
+{
+	const struct prefix *six = first_ipv6(p);
+	uint32_t least = six ? IPV6_MTU_MIN : PEER_MTU_MIN;
+	char prefix[PREFIX_STRLEN], why[PREFIX_STRLEN + 80] = "";
+
+	if (p->mtu >= least)
+		return OK;
+	if (six)
+		snprintf(why, sizeof(why),
+			 " for %s in its allowed-ips, which needs %u inside "
+			 "(RFC 8200 5)",
+			 prefix_str(six, prefix), IPV6_MTU_MIN);
+	if (cause->of_host) {
+		peer_waits(p,
+			   "%s \"%u\" is too small%s: raise it to %u or more",
+			   cause->name, cause->value, why,
+			   least + cause->overhead);
+		return OK;
+	}
+	return refuse(p, &cause->from,
+		      "%s \"%u\" is too small%s: raise it to %u or more",
+		      cause->name, cause->value, why, least + cause->overhead);
+}
+
+/* The mtu or path-mtu that was configured, but no more than the interface
+ * carries. Before the endpoint is known it is taken for the longer header. */
+static int peer_mtu(const struct resolver *r, struct peer *p)
+{
+	uint32_t overhead = p->endpoint.family == 4 ? 20 : 40;
+	struct mtu_cause cause = {interface_origin(r->c, KEY_PATH_MTU),
+				  "path-mtu", r->c->path_mtu, overhead, false};
+
+	if (p->mtu_fixed)
+		cause = (struct mtu_cause){peer_origin(p, KEY_MTU), "mtu",
+					   p->mtu_fixed, 0, false};
+	if (r->host.link.mtu < cause.value + overhead - cause.overhead)
+		cause = (struct mtu_cause){peer_origin(p, KEY_ALLOWED_IPS),
+					   "the interface's MTU",
+					   r->host.link.mtu, overhead, true};
+	p->mtu =
+		cause.value > cause.overhead ? cause.value - cause.overhead : 0;
+	return check_mtu(p, &cause);
+}
+
+/* RFC 8200 5: no IPv6 path carries less than 1280 bytes. */
+static void check_path_mtu(const struct resolver *r, struct peer *p)
+{
+	if (p->endpoint.family == 6 && r->c->path_mtu < IPV6_MTU_MIN)
+		peer_waits(p,
+			   "path-mtu \"%u\" is too small for its IPv6 endpoint "
+			   "(RFC 8200 5): raise it to %u or more",
+			   r->c->path_mtu, IPV6_MTU_MIN);
+}
+
+int resolve_peer(struct resolver *r, struct peer *p)
+{
+	int ret = OK;
+
+	if (p->endpoint.family) {
+		peer_local(r, p);
+		ret = check_endpoint(r, p);
+		check_path_mtu(r, p);
+	}
+	return ret ?: peer_mtu(r, p);
+}
+
+static int compare_outer(const struct peer *a, const struct peer *b)
+{
+	return memcmp(&a->endpoint, &b->endpoint, sizeof(a->endpoint))
+		       ?: memcmp(&a->local, &b->local, sizeof(a->local));
+}
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct peer *x = *(struct peer *const *)a;
+	const struct peer *y = *(struct peer *const *)b;
+
+	return compare_outer(x, y) ?: !!*x->host - !!*y->host ?:
+	       owner_compare_peers(x, y);
+}
+
+/* What arrives is told apart by its outer addresses alone. */
+static int report_conflict(const struct peer *a, struct peer *b)
+{
+	struct origin from = peer_origin(b, KEY_ENDPOINT);
+	struct origin first = peer_origin(a, KEY_ENDPOINT);
+	char endpoint[ENDPOINT_STRLEN], line[32] = "";
+	int ret;
+
+	if (first.file)
+		snprintf(line, sizeof(line), " (line %u)", first.line);
+	ret = refuse(b, &from,
+		     "endpoint %s belongs to peer %s%s already, with the same "
+		     "local address: give one of them another local, or make "
+		     "them one peer",
+		     endpoint_str(b, endpoint), a->name, line);
+	give_up_endpoint(b);
+	return ret;
+}
+
+int resolve_conflicts(struct resolver *r)
+{
+	struct peer **all = malloc((r->c->n_peers + 1) * sizeof(*all));
+	const struct peer *first = NULL;
+	size_t i, n = 0;
+	int ret = OK;
+
+	if (!all)
+		return fail("out of memory");
+	for (i = 0; i < r->c->n_peers; i++)
+		if (r->c->peers[i].endpoint.family &&
+		    r->c->peers[i].local.family)
+			all[n++] = &r->c->peers[i];
+	qsort(all, n, sizeof(*all), compare_claims);
+	for (i = 0; !ret && i < n; i++) {
+		if (first && !compare_outer(first, all[i]))
+			ret = report_conflict(first, all[i]);
+		else
+			first = all[i];
+	}
+	free(all);
+	return ret;
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a configuration needs from the host: interface, addresses, MTU. */
+#include <net/if_arp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "resolve.h"
+
+#include "conf/owners.h"
+#include "conf/keys.h"
+#include "names.h"
+#include "local.h"
+#include "peer.h"
+#include "probe.h"
+
+static int check_link(const struct conf *c, const struct link_info *link)
+{
+	if (link->loopback)
+		return fail("\"%s\" is the loopback interface: give the one "
+			    "that leads to the peers",
+			    c->ifname);
+	if (link->type != ARPHRD_ETHER)
+		return fail("\"%s\" is no Ethernet interface (type %u): give "
+			    "the Ethernet interface that leads to the peers",
+			    c->ifname, link->type);
+	return OK;
+}
+
+/* local4 or local6: as configured, else the kernel's choice towards the first
+ * peer of that family, else the first usable one. */
+static int interface_local(const struct resolver *r, uint8_t family, bool fixed,
+			   struct ip *local)
+{
+	const struct conf *c = r->c, *now = r->now;
+	struct origin from =
+		interface_origin(c, family == 4 ? KEY_LOCAL4 : KEY_LOCAL6);
+	const struct if_addr *a = first_usable(&r->host, family);
+	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
+	const struct ip *was = NULL;
+	const char *fault;
+	size_t i;
+
+	if (now)
+		was = family == 4 ? &now->local4 : &now->local6;
+	for (i = 0; i < c->n_peers; i++)
+		if (c->peers[i].endpoint.family == family)
+			break;
+	if (i < c->n_peers)
+		a = choose_local(&r->host, &c->peers[i].endpoint, was);
+	if (!fixed) {
+		*local = a ? a->ip : (struct ip){0};
+		return OK;
+	}
+	fault = local_fault(&r->host, local, a, buf);
+	if (!fault || !r->strict)
+		return OK;
+	return conf_fail(&from, "local%u \"%s\" %s", family, ip_str(local, ip),
+			 fault);
+}
+
+/* source: an address of any interface, as a route's preferred source is. One
+ * that is given as `address` is put there by tunload. */
+static int check_sources(const struct resolver *r)
+{
+	const struct conf *c = r->c;
+	const struct ip *const sources[] = {&c->source4, &c->source6};
+	const int lens[] = {c->address4_len, c->address6_len};
+	struct origin from = interface_origin(c, KEY_SOURCE);
+	char ip[IP_STRLEN];
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!sources[i]->family || lens[i] >= 0 ||
+		    find_addr(r->own.addrs, r->own.n, sources[i]))
+			continue;
+		return conf_fail(&from,
+				 "source \"%s\" is not an address of this "
+				 "host: assign it to one of its interfaces, or "
+				 "write address instead of source, and tunload "
+				 "does",
+				 ip_str(sources[i], ip));
+	}
+	return OK;
+}
+
+/* A name that was looked up a moment ago, without the lock. */
+static bool known_name(const struct names *names, struct peer *p)
+{
+	const struct peer *found = names_find(names, p->name);
+
+	if (!found || strcmp(found->host, p->host) || !found->endpoint.family)
+		return false;
+	p->endpoint = found->endpoint;
+	return true;
+}
+
+static void resolve_name(struct resolver *r, struct peer *p)
+{
+	bool six = r->c->local6_fixed || first_usable(&r->host, 6);
+	char endpoint[ENDPOINT_STRLEN];
+	const char *why;
+
+	if (p->endpoint.family || !p->host[0] || known_name(&r->looked_up, p))
+		return;
+	why = r->no_look_ups ? "looked up a moment ago"
+			     : resolve_host(p, six ? 6 : 4, &r->own);
+	if (!why)
+		return;
+	if (!known_name(&r->was, p)) {
+		peer_waits(p, "endpoint \"%s\" does not resolve (%s)", p->host,
+			   why);
+		return;
+	}
+	if (r->strict && warn_few(&r->kept))
+		warn("peer %s: its name does not resolve (%s): it keeps the "
+		     "endpoint %s",
+		     p->name, why, endpoint_str(p, endpoint));
+}
+
+/* There are peers, and none can work because addresses of ours are missing. */
+static int check_any_works(const struct resolver *r)
+{
+	const struct peer *p = r->lacks_address;
+	struct origin from;
+
+	for (size_t i = 0; i < r->c->n_peers; i++)
+		if (!*r->c->peers[i].waiting)
+			return OK;
+	if (!p)
+		return OK;
+	from = peer_origin(p, p->local_fixed ? KEY_LOCAL : KEY_ENDPOINT);
+	return conf_fail(&from, "peer %s: %s", p->name, p->waiting);
+}
+
+static int resolve_on(struct resolver *r)
+{
+	struct conf *c = r->c;
+	int ret = OK;
+	size_t i;
+
+	for (i = 0; i < c->n_peers; i++)
+		resolve_name(r, &c->peers[i]);
+	ret = interface_local(r, 4, c->local4_fixed, &c->local4);
+	if (!ret)
+		ret = interface_local(r, 6, c->local6_fixed, &c->local6);
+	if (!ret && r->strict)
+		ret = check_sources(r);
+	for (i = 0; !ret && i < c->n_peers; i++)
+		ret = resolve_peer(r, &c->peers[i]);
+	if (!ret)
+		ret = resolve_conflicts(r);
+	if (!ret)
+		ret = resolve_probes(c);
+	return ret || !r->strict ? ret : check_any_works(r);
+}
+
+static int run(struct resolver *r, const struct conf *names)
+{
+	struct conf *c = r->c;
+	int ret = link_info(c->ifname, &r->host.link);
+
+	if (!ret)
+		ret = check_link(c, &r->host.link);
+	if (!ret)
+		ret = read_addresses(c, &r->host);
+	if (!ret)
+		ret = addr_list(0, &r->own.addrs, &r->own.n);
+	if (!ret && r->now)
+		ret = names_init(&r->was, r->now);
+	if (!ret && names)
+		ret = names_init(&r->looked_up, names);
+	c->ifindex = r->host.link.ifindex;
+	c->table = r->host.link.table;
+	for (size_t i = 0; i < c->n_peers; i++)
+		c->peers[i].waiting[0] = '\0';
+	if (!ret)
+		ret = resolve_on(r);
+	warn_rest(r->kept, "peers keep their endpoints in the same way");
+	names_free(&r->was);
+	names_free(&r->looked_up);
+	free(r->own.addrs);
+	free(r->host.addrs);
+	return ret;
+}
+
+int resolve(struct conf *c, const struct conf *now)
+{
+	struct resolver r = {.c = c, .now = now, .strict = true};
+
+	return run(&r, NULL);
+}
+
+int resolve_edited(struct conf *c, const struct conf *now)
+{
+	struct resolver r = {.c = c, .now = now};
+
+	return run(&r, NULL);
+}
+
+void resolve_forget(struct conf *c)
+{
+	if (!c->local4_fixed)
+		c->local4 = (struct ip){0};
+	if (!c->local6_fixed)
+		c->local6 = (struct ip){0};
+	for (size_t i = 0; i < c->n_peers; i++) {
+		struct peer *p = &c->peers[i];
+
+		if (!p->local_fixed)
+			p->local = (struct ip){0};
+		if (!p->probe_fixed)
+			p->probe = (struct ip){0};
+		/* The name may have an address of another family. */
+		if (*p->waiting && *p->host && !p->local.family)
+			p->endpoint = (struct ip){0};
+	}
+}
+
+int resolve_again(const struct conf *now, const struct conf *names,
+		  struct conf *out)
+{
+	struct resolver r = {.c = out, .now = now, .no_look_ups = names};
+	int ret = conf_copy(out, now);
+
+	if (ret)
+		return ret;
+	resolve_forget(out);
+	ret = run(&r, names);
+	if (ret)
+		conf_free(out);
+	return ret;
+}
+
+void warn_waiting(const struct conf *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_peers; i++)
+		if (*c->peers[i].waiting && warn_few(&n))
+			warn("peer %s waits: %s", c->peers[i].name,
+			     c->peers[i].waiting);
+	warn_rest(n, "peers wait: `tunload status` says why");
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "risks.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/host.h"
+
+struct look {
+	const struct conf *c;
+	struct link_info link;
+	struct if_addr *addrs; /* of the host */
+	size_t n;
+	size_t warned; /* of prefixes */
+};
+
+static void warn_default(const struct conf *c, const struct peer *p,
+			 const struct prefix *a)
+{
+	bool four = a->ip.family == 4;
+	char prefix[PREFIX_STRLEN];
+
+	prefix_str(a, prefix);
+	warn("peer %s: allowed-ips \"%s\": all traffic but that of the host's "
+	     "own networks and outer addresses goes into this tunnel%s",
+	     p->name, prefix,
+	     (four ? c->source4 : c->source6).family
+		     ? ""
+		     : ", with the outer address as its source: set `source` "
+		       "or `address`");
+}
+
+static void warn_held(struct look *l, const struct peer *p,
+		      const struct prefix *a, const struct if_addr *own)
+{
+	const struct ip *source =
+		own->ip.family == 4 ? &l->c->source4 : &l->c->source6;
+	struct prefix net = {own->ip, own->ip.family == 4 ? 32 : 128};
+	char prefix[PREFIX_STRLEN], held[PREFIX_STRLEN];
+	bool is_source = ip_equal(&own->ip, source);
+
+	prefix_shorten(&net, own->prefixlen);
+	if (!prefix_contains(a, &own->ip) ||
+	    (!is_source && !prefix_within(&net, a)) || !warn_few(&l->warned))
+		return;
+	prefix_str(a, prefix);
+	if (is_source)
+		warn("peer %s: allowed-ips \"%s\" holds %s, our own inner "
+		     "source: what is behind us is not behind the peer",
+		     p->name, prefix, ip_str(source, held));
+	else
+		warn("peer %s: allowed-ips \"%s\" holds %s, a network of this "
+		     "host, which stays outside of the tunnel",
+		     p->name, prefix, prefix_str(&net, held));
+}
+
+static void warn_prefixes(struct look *l, const struct peer *p)
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		const struct prefix *a = &p->allowed[i];
+
+		if (!a->len && l->c->routes && warn_few(&l->warned))
+			warn_default(l->c, p, a);
+		for (size_t j = 0; a->len && j < l->n; j++)
+			warn_held(l, p, a, &l->addrs[j]);
+	}
+}
+
+static void warn_mtus(const struct look *l)
+{
+	const struct conf *c = l->c;
+	size_t n = 0;
+
+	if (c->lines[KEY_PATH_MTU] && c->path_mtu > l->link.mtu)
+		warn("path-mtu \"%u\" is more than the MTU %u of %s, which "
+		     "counts",
+		     c->path_mtu, l->link.mtu, c->ifname);
+	for (size_t i = 0; i < c->n_peers; i++) {
+		const struct peer *p = &c->peers[i];
+
+		if (p->mtu_fixed && p->mtu && p->mtu < p->mtu_fixed &&
+		    warn_few(&n))
+			warn("peer %s: mtu \"%u\" with the outer header is "
+			     "more than the MTU %u of %s: %u counts",
+			     p->name, p->mtu_fixed, l->link.mtu, c->ifname,
+			     p->mtu);
+	}
+	warn_rest(n, "peers with an mtu that is too large");
+}
+
+void warn_risks(const struct conf *c)
+{
+	struct look l = {.c = c};
+
+	if (link_info(c->ifname, &l.link) || addr_list(0, &l.addrs, &l.n))
+		return;
+	for (size_t i = 0; i < c->n_peers; i++)
+		warn_prefixes(&l, &c->peers[i]);
+	warn_rest(l.warned, "warnings about allowed-ips");
+	warn_mtus(&l);
+	free(l.addrs);
+}
+
+void warn_lonely_files(void)
+{
+	DIR *d = opendir(SYSCONFDIR "/tunload");
+	char ifname[IFNAMSIZ];
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		size_t n = strlen(e->d_name);
+
+		if (n <= 5 || n - 5 >= IFNAMSIZ ||
+		    strcmp(e->d_name + n - 5, ".conf"))
+			continue;
+		snprintf(ifname, sizeof(ifname), "%.*s", (int)(n - 5),
+			 e->d_name);
+		if (!if_nametoindex(ifname))
+			warn("%s/tunload/%s is there, but no interface \"%s\"",
+			     SYSCONFDIR, e->d_name, ifname);
+	}
+	if (d)
+		closedir(d);
+}

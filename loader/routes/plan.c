@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The changes from what is on the host to what is wanted. */
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+void plan_free(struct plan *p)
+{
+	if (!p->borrowed)
+		footprint_free(&p->have);
+	footprint_free(&p->want);
+	free(p->changes);
+}
+
+static void change(struct plan *p, enum change_kind kind, const void *old,
+		   const void *new)
+{
+	p->changes[p->n++] = (struct change){kind, old, new};
+}
+
+static bool route_equal(const struct route *a, const struct route *b)
+{
+	return a->type == b->type && ip_equal(&a->gateway, &b->gateway) &&
+	       ip_equal(&a->prefsrc, &b->prefsrc) && a->mtu == b->mtu;
+}
+
+typedef int comparison(const void *, const void *);
+
+/* Finds key in a sorted array, where the keys come in the same order: *at is
+ * where the last search has stopped, 0 at first. */
+static const void *find_next(const void *key, const void *array, size_t n,
+			     size_t size, comparison *compare, size_t *at)
+{
+	const char *a = array;
+
+	while (*at < n && compare(a + *at * size, key) < 0)
+		++*at;
+	return *at < n && !compare(a + *at * size, key) ? a + *at * size : NULL;
+}
+
+/* The same with keys in the reverse order; *at is n at first. */
+static bool is_before(const void *key, const void *array, size_t size,
+		      comparison *compare, size_t *at)
+{
+	const char *a = array;
+
+	while (*at && compare(a + (*at - 1) * size, key) > 0)
+		--*at;
+	return *at && !compare(a + (*at - 1) * size, key);
+}
+
+/* Longest prefix first. */
+static void new_routes(struct plan *p)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < p->want.n_routes; i++) {
+		const struct route *new = &p->want.routes[i];
+		const struct route *old =
+			find_next(new, p->have.routes, p->have.n_routes,
+				  sizeof(*new), route_compare, &at);
+
+		if (!old || !route_equal(old, new))
+			change(p, CHANGE_ROUTE, old, new);
+	}
+}
+
+/* Shortest prefix first. */
+static void old_routes(struct plan *p)
+{
+	size_t at = p->want.n_routes;
+
+	for (size_t i = p->have.n_routes; i-- > 0;)
+		if (!is_before(&p->have.routes[i], p->want.routes,
+			       sizeof(*p->want.routes), route_compare, &at))
+			change(p, CHANGE_ROUTE, &p->have.routes[i], NULL);
+}
+
+static bool neigh_equal(const struct neigh *a, const struct neigh *b)
+{
+	return a->state & NUD_PERMANENT && a->protocol == b->protocol &&
+	       !memcmp(a->mac, b->mac, sizeof(a->mac));
+}
+
+static void new_neighs(struct plan *p)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < p->want.n_neighs; i++) {
+		const struct neigh *new = &p->want.neighs[i];
+		const struct neigh *old =
+			find_next(new, p->have.neighs, p->have.n_neighs,
+				  sizeof(*new), neigh_compare, &at);
+
+		if (new->protocol == RTPROT_TUNLOAD &&
+		    (!old || !neigh_equal(old, new)))
+			change(p, CHANGE_NEIGH, old, new);
+	}
+}
+
+static void old_neighs(struct plan *p)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < p->have.n_neighs; i++) {
+		const struct neigh *old = &p->have.neighs[i];
+
+		if ((p->everything || old->protocol == RTPROT_TUNLOAD) &&
+		    !find_next(old, p->want.neighs, p->want.n_neighs,
+			       sizeof(*old), neigh_compare, &at))
+			change(p, CHANGE_NEIGH, old, NULL);
+	}
+}
+
+static bool addr_equal(const struct if_addr *a, const struct if_addr *b)
+{
+	return ip_equal(&a->ip, &b->ip) && a->prefixlen == b->prefixlen &&
+	       ip_equal(&a->peer, &b->peer);
+}
+
+static bool addr_in(const struct if_addr *a, const struct if_addr *list,
+		    size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addr_equal(a, &list[i]))
+			return true;
+	return false;
+}
+
+/* A new IPv4 source would be a secondary address as long as the old one is
+ * there, and go with it. */
+static void old_addrs(struct plan *p)
+{
+	for (size_t i = 0; i < p->have.n_addrs; i++) {
+		const struct if_addr *old = &p->have.addrs[i];
+
+		if (!old->ours || addr_in(old, p->want.addrs, p->want.n_addrs))
+			continue;
+		change(p, CHANGE_ADDR, old, NULL);
+		p->old_addrs = true;
+	}
+}
+
+/* An IPv6 address that somebody else has put there does as well. */
+static void new_addrs(struct plan *p)
+{
+	for (size_t i = 0; i < p->want.n_addrs; i++) {
+		const struct if_addr *new = &p->want.addrs[i];
+
+		if (addr_in(new, p->have.addrs, p->have.n_addrs))
+			continue;
+		change(p, CHANGE_ADDR, NULL, new);
+		p->new_addrs = true;
+	}
+}
+
+static bool rule_equal(const struct rule *a, const struct rule *b)
+{
+	return a->family == b->family && ip_equal(&a->from, &b->from) &&
+	       a->table == b->table && a->preference == b->preference &&
+	       a->no_default == b->no_default;
+}
+
+/* The rules of one family: n of them from *rules on. */
+static size_t one_family(const struct rule **rules, size_t n, uint8_t family)
+{
+	size_t m = 0;
+
+	for (; n && (*rules)->family != family; n--)
+		++*rules;
+	while (m < n && (*rules)[m].family == family)
+		m++;
+	return m;
+}
+
+/* A rule goes behind all of its preference. Where the order differs, all that
+ * follow are added again first and then removed once, which takes the first of
+ * equal ones: at no time is there none. */
+static void rules(struct plan *p, uint8_t family)
+{
+	const struct rule *have = p->have.rules, *want = p->want.rules;
+	size_t n_have = one_family(&have, p->have.n_rules, family);
+	size_t n_want = one_family(&want, p->want.n_rules, family);
+	size_t same = 0;
+
+	while (same < n_have && same < n_want &&
+	       rule_equal(&have[same], &want[same]))
+		same++;
+	for (size_t i = same; i < n_want; i++)
+		change(p, CHANGE_RULE, NULL, &want[i]);
+	for (size_t i = same; i < n_have; i++)
+		change(p, CHANGE_RULE, &have[i], NULL);
+}
+
+/* Addresses first, of which the other things may name one. Those that go alone
+ * go last: the kernel takes the routes along that name them. */
+int plan_diff(struct plan *p)
+{
+	const struct footprint *h = &p->have, *w = &p->want;
+
+	free(p->changes);
+	p->n = 0;
+	p->changes = calloc(h->n_routes + w->n_routes + h->n_rules +
+				    w->n_rules + h->n_neighs + w->n_neighs +
+				    2 * h->n_addrs + w->n_addrs + 1,
+			    sizeof(*p->changes));
+	if (!p->changes)
+		return fail("out of memory");
+	old_addrs(p);
+	new_addrs(p);
+	if (!p->new_addrs)
+		p->n = 0;
+	new_neighs(p);
+	new_routes(p);
+	rules(p, 4);
+	rules(p, 6);
+	old_routes(p);
+	old_neighs(p);
+	if (!p->new_addrs)
+		old_addrs(p);
+	return OK;
+}
+
+int plan_make(struct plan *p, struct conf *c, uint32_t ifindex,
+	      const struct footprint *have)
+{
+	int ret = OK;
+
+	*p = (struct plan){.ifindex = ifindex, .everything = !c};
+	if (have) {
+		p->have = *have;
+		p->borrowed = true;
+	} else {
+		ret = footprint_read(ifindex, &p->have);
+	}
+	return ret ?: footprint_want(c, &p->have, &p->want) ?: plan_diff(p);
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What tunload has on the host for an interface. */
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "want.h"
+#include "base/sort.h"
+
+const struct ip old_placeholder = {
+	6,
+	{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 't', 'u', 'n', 'l', 'o', 'a', 'd'}};
+
+void footprint_free(struct footprint *f)
+{
+	free(f->routes);
+	free(f->rules);
+	free(f->neighs);
+	free(f->addrs);
+	free(f->records);
+	free(f->others);
+	free(f->sources6);
+	*f = (struct footprint){0};
+}
+
+/* Throw routes have no interface, their table says whose they are. */
+static bool is_record(const struct route *r)
+{
+	return r->type == RTN_THROW && r->table > TABLE_BASE;
+}
+
+static int append(struct route **to, size_t *n, const struct route *r)
+{
+	if (!nl_grow((void **)to, *n, sizeof(*r)))
+		return fail("out of memory");
+	(*to)[(*n)++] = *r;
+	return OK;
+}
+
+/* Routes that were neither made for this interface nor are a record are left
+ * to the others. */
+static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
+{
+	struct route_filter which = {.protocol = others ? 0 : RTPROT_TUNLOAD};
+	size_t i, n, kept = 0;
+	int ret = route_list(&which, &f->routes, &n);
+
+	for (i = 0; !ret && i < n; i++) {
+		const struct route *r = &f->routes[i];
+		bool ours = r->protocol == RTPROT_TUNLOAD;
+
+		if (ours && (is_record(r) ? r->table == TABLE_BASE + ifindex
+					  : r->oif == ifindex))
+			f->routes[kept++] = *r;
+		else if (ours && is_record(r))
+			ret = append(&f->records, &f->n_records, r);
+		else if (r->type == RTN_UNICAST && others)
+			ret = append(&f->others, &f->n_others, r);
+	}
+	f->n_routes = kept;
+	sort(f->routes, kept, sizeof(*f->routes), route_compare);
+	return ret;
+}
+
+/* Those of gateways, whoever made them: the kernel's own, learnt from what
+ * tc_egress answers, go at detach, too. */
+static bool is_gateway(const struct neigh *n)
+{
+	uint32_t peer;
+
+	return gateway_id(&n->ip, &peer) || gateway_is_mac(n->mac) ||
+	       ip_equal(&n->ip, &old_placeholder);
+}
+
+static int read_neighs(uint32_t ifindex, struct footprint *f)
+{
+	size_t i, n;
+
+	if (neigh_list(ifindex, &f->neighs, &n))
+		return FAILED;
+	for (i = 0; i < n; i++)
+		if (is_gateway(&f->neighs[i]))
+			f->neighs[f->n_neighs++] = f->neighs[i];
+	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
+	return OK;
+}
+
+static bool is_source6(const struct if_addr *a)
+{
+	return a->ip.family == 6 &&
+	       !(a->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
+}
+
+static int read_addrs(uint32_t ifindex, struct footprint *f)
+{
+	size_t i, n;
+
+	if (addr_list(0, &f->addrs, &n))
+		return FAILED;
+	f->sources6 = calloc(n + 1, sizeof(*f->sources6));
+	if (!f->sources6)
+		return fail("out of memory");
+	for (i = 0; i < n; i++)
+		if (is_source6(&f->addrs[i]))
+			f->sources6[f->n_sources6++] = f->addrs[i].ip;
+	for (i = 0; i < n; i++)
+		if (f->addrs[i].ifindex == ifindex)
+			f->addrs[f->n_addrs++] = f->addrs[i];
+	return OK;
+}
+
+static int read_all(uint32_t ifindex, struct footprint *out, bool others)
+{
+	*out = (struct footprint){0};
+	return read_addrs(ifindex, out)	   ?:
+	       read_neighs(ifindex, out)   ?:
+	       rule_list(&out->rules, &out->n_rules) ?:
+	       read_routes(ifindex, out, others);
+}
+
+int footprint_read(uint32_t ifindex, struct footprint *out)
+{
+	return read_all(ifindex, out, false);
+}
+
+int footprint_read_all(uint32_t ifindex, struct footprint *out)
+{
+	return read_all(ifindex, out, true);
+}

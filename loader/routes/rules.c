@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which policy rules are wanted. */
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "want.h"
+
+/*
+ * As wg-quick does it: from our outer addresses, main; then main without its
+ * default route; then our tables. A rule cannot say which interface it was made
+ * for, and one interface's outer packets must not go into another's default
+ * route, so all interfaces of a namespace share the rules: first every outer
+ * address, then main once, then every table. What an interface needs is read
+ * from its table, which has a throw route to each of its outer addresses; such
+ * a route changes nothing, as the local table comes first.
+ */
+struct need {
+	uint8_t family;
+	struct ip *locals;
+	uint32_t *tables;
+	size_t n_locals, n_tables;
+};
+
+static bool is_link_scope(const struct prefix *p)
+{
+	for (size_t i = 0; i < n_link_scope; i++)
+		if (prefix_equal(p, &link_scope[i]))
+			return true;
+	return false;
+}
+
+static bool has_table(const struct need *n, uint32_t table)
+{
+	for (size_t i = 0; i < n->n_tables; i++)
+		if (n->tables[i] == table)
+			return true;
+	return false;
+}
+
+static int compare_ips(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ip));
+}
+
+static int compare_tables(const void *va, const void *vb)
+{
+	const uint32_t *a = va, *b = vb;
+
+	return *a == *b ? 0 : *a < *b ? -1 : 1;
+}
+
+static int add_record(struct need *n, const struct route *r)
+{
+	uint8_t host = n->family == 4 ? 32 : 128;
+
+	if (r->type != RTN_THROW || r->dst.ip.family != n->family)
+		return OK;
+	if (!has_table(n, r->table)) {
+		if (!nl_grow((void **)&n->tables, n->n_tables,
+			     sizeof(*n->tables)))
+			return fail("out of memory");
+		n->tables[n->n_tables++] = r->table;
+	}
+	if (r->dst.len != host || is_link_scope(&r->dst))
+		return OK;
+	if (!nl_grow((void **)&n->locals, n->n_locals, sizeof(*n->locals)))
+		return fail("out of memory");
+	n->locals[n->n_locals++] = r->dst.ip;
+	return OK;
+}
+
+static int add_rule(struct footprint *f, const struct rule *rule)
+{
+	if (!nl_grow((void **)&f->rules, f->n_rules, sizeof(*rule)))
+		return fail("out of memory");
+	f->rules[f->n_rules] = *rule;
+	f->rules[f->n_rules++].preference = RULE_PREFERENCE;
+	return OK;
+}
+
+static int add_rules(struct footprint *f, const struct need *n)
+{
+	struct rule rule = {.family = n->family, .table = RT_TABLE_MAIN};
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < n->n_locals; i++) {
+		rule.from = n->locals[i];
+		if (!i || !ip_equal(&n->locals[i], &n->locals[i - 1]))
+			ret = add_rule(f, &rule);
+	}
+	rule.from = (struct ip){0};
+	rule.no_default = true;
+	if (!ret && n->n_tables)
+		ret = add_rule(f, &rule);
+	rule.no_default = false;
+	for (size_t i = 0; !ret && i < n->n_tables; i++) {
+		rule.table = n->tables[i];
+		ret = add_rule(f, &rule);
+	}
+	return ret;
+}
+
+static int want_family(const struct footprint *have, struct footprint *want,
+		       uint8_t family)
+{
+	struct need n = {.family = family};
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < have->n_records; i++)
+		ret = add_record(&n, &have->records[i]);
+	for (size_t i = 0; !ret && i < want->n_routes; i++)
+		ret = add_record(&n, &want->routes[i]);
+	if (n.n_locals)
+		qsort(n.locals, n.n_locals, sizeof(*n.locals), compare_ips);
+	if (n.n_tables)
+		qsort(n.tables, n.n_tables, sizeof(*n.tables), compare_tables);
+	if (!ret)
+		ret = add_rules(want, &n);
+	free(n.locals);
+	free(n.tables);
+	return ret;
+}
+
+int rules_want(const struct footprint *have, struct footprint *want)
+{
+	return want_family(have, want, 4) ?: want_family(have, want, 6);
+}

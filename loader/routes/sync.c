@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What leads inner prefixes to the data plane. */
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "routes.h"
+
+#include "plan.h"
+
+/* An address that comes or goes makes the kernel change other things: then
+ * look again. */
+#define PASSES 3
+
+static bool is_addr(const struct change *c)
+{
+	return c->kind == CHANGE_ADDR;
+}
+
+/* Leaves those changes of which is() is true. */
+static void keep(struct plan *p, bool (*is)(const struct change *))
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (is(&p->changes[i]))
+			p->changes[n++] = p->changes[i];
+	p->n = n;
+}
+
+/* One after the other until nothing is left that the kernel has changed. */
+static int passes(struct conf *c, uint32_t ifindex,
+		  const struct footprint *before)
+{
+	bool again = true;
+	struct plan p;
+	int ret = OK;
+
+	for (int i = 0; !ret && again && i < PASSES; i++) {
+		ret = plan_make(&p, c, ifindex, i ? NULL : before);
+		if (!ret && p.new_addrs)
+			keep(&p, is_addr);
+		if (!ret)
+			ret = plan_run(&p, c);
+		again = p.new_addrs || p.old_addrs;
+		plan_free(&p);
+	}
+	return ret;
+}
+
+/* As it was before, as far as it goes; the first error is said already. */
+static void put_back(uint32_t ifindex, const struct footprint *before)
+{
+	struct plan p = {.ifindex = ifindex};
+
+	if (!footprint_read(ifindex, &p.have)) {
+		p.want = *before;
+		if (!plan_diff(&p))
+			plan_run(&p, NULL);
+		p.want = (struct footprint){0};
+	}
+	plan_free(&p);
+}
+
+static int sync_host(struct conf *c, uint32_t ifindex,
+		     const struct footprint *have)
+{
+	int ret = passes(c, ifindex, have);
+
+	if (ret)
+		put_back(ifindex, have);
+	return ret;
+}
+
+int routes_read(uint32_t ifindex, struct footprint **out)
+{
+	int ret;
+
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return fail("out of memory");
+	ret = footprint_read_all(ifindex, *out);
+	if (!ret)
+		return OK;
+	routes_free(*out);
+	*out = NULL;
+	return ret;
+}
+
+void routes_free(struct footprint *have)
+{
+	if (have)
+		footprint_free(have);
+	free(have);
+}
+
+int routes_sync(struct conf *c, const struct footprint *have)
+{
+	return have->settled ? OK : sync_host(c, c->ifindex, have);
+}
+
+int routes_clear(uint32_t ifindex)
+{
+	struct footprint have;
+	int ret = footprint_read(ifindex, &have);
+
+	if (!ret)
+		ret = sync_host(NULL, ifindex, &have);
+	footprint_free(&have);
+	return ret;
+}
+
+/* A route whose prefix is not wanted in another table either. */
+static bool is_pruned(const struct plan *p, const struct change *change)
+{
+	return change->kind == CHANGE_ROUTE && !change->new &&
+	       !(p->want.n_routes &&
+		 bsearch(change->old, p->want.routes, p->want.n_routes,
+			 sizeof(*p->want.routes), route_compare_prefix));
+}
+
+/* The routes of have that the changes of p have removed are there no longer.
+ * Those changes are in the reverse order of the routes. */
+static void forget_removed(struct footprint *have, const struct plan *p)
+{
+	size_t kept = 0, at = p->n;
+
+	for (size_t i = 0; i < have->n_routes; i++) {
+		if (at && p->changes[at - 1].old == &have->routes[i])
+			at--;
+		else
+			have->routes[kept++] = have->routes[i];
+	}
+	have->n_routes = kept;
+}
+
+int routes_prune(struct conf *c, struct footprint *have)
+{
+	struct plan p;
+	size_t n = 0;
+	int ret = plan_make(&p, c, c->ifindex, have);
+
+	have->settled = !ret && !p.n;
+	for (size_t i = 0; !ret && i < p.n; i++)
+		if (is_pruned(&p, &p.changes[i]))
+			p.changes[n++] = p.changes[i];
+	p.n = n;
+	if (!ret)
+		ret = plan_run(&p, c);
+	if (ret)
+		put_back(c->ifindex, have);
+	else
+		forget_removed(have, &p);
+	plan_free(&p);
+	return ret;
+}
+
+static bool is_new_route(const struct change *c)
+{
+	const struct route *new = c->new;
+
+	return c->kind == CHANGE_ROUTE && !c->old && new->peer != NO_PEER;
+}
+
+/* Tells the peers of routes among the changes that somebody else has; *n: how
+ * many those are. */
+static int explain_blocked(const struct plan *p, struct conf *c, size_t *n)
+{
+	struct foreign f = {0};
+	size_t i;
+
+	*n = 0;
+	for (i = 0; i < p->n && !is_new_route(&p->changes[i]); i++)
+		;
+	if (i == p->n)
+		return OK;
+	if (foreign_read(&f))
+		return FAILED;
+	for (; i < p->n; i++) {
+		const struct route *new = p->changes[i].new;
+		const struct route *found = NULL;
+
+		if (is_new_route(&p->changes[i]))
+			found = foreign_find(&f, new);
+		if (!found)
+			continue;
+		explain_foreign(&c->peers[new->peer], new, found);
+		++*n;
+	}
+	free(f.routes);
+	return OK;
+}
+
+int routes_foresee(struct conf *c, const struct footprint *have, size_t *n)
+{
+	size_t blocked = 0;
+	char name[IFNAMSIZ];
+	struct plan p;
+	int ret;
+
+	*n = 0;
+	/* Gone: nothing can be made. */
+	if (!if_indextoname(c->ifindex, name))
+		return OK;
+	ret = plan_make(&p, c, c->ifindex, have);
+	if (!ret)
+		ret = explain_blocked(&p, c, &blocked);
+	*n = p.n - blocked;
+	plan_free(&p);
+	return ret;
+}
+
+/* What peers wait for is written to copies of them. */
+int routes_pending(const struct conf *c, const struct footprint *have,
+		   size_t *n)
+{
+	struct conf copy = *c;
+	int ret;
+
+	*n = 0;
+	copy.peers = calloc(c->n_peers + 1, sizeof(*copy.peers));
+	if (!copy.peers)
+		return fail("out of memory");
+	if (c->n_peers)
+		memcpy(copy.peers, c->peers, c->n_peers * sizeof(*c->peers));
+	ret = routes_foresee(&copy, have, n);
+	free(copy.peers);
+	return ret;
+}
+
+static void print_route(FILE *out, char sign, const struct route *r,
+			const char *ifname)
+{
+	char prefix[PREFIX_STRLEN], ip[IP_STRLEN];
+
+	fprintf(out, "%c %s%s", sign, r->type == RTN_THROW ? "throw " : "",
+		prefix_str(&r->dst, prefix));
+	if (r->gateway.family)
+		fprintf(out, " via %s%s",
+			r->gateway.family == r->dst.ip.family ? "" : "inet6 ",
+			ip_str(&r->gateway, ip));
+	if (r->type != RTN_THROW)
+		fprintf(out, " dev %s", ifname);
+	if (r->table != RT_TABLE_MAIN)
+		fprintf(out, " table %u", r->table);
+	fprintf(out, " proto %u", r->protocol);
+	if (r->prefsrc.family)
+		fprintf(out, " src %s", ip_str(&r->prefsrc, ip));
+	if (r->metric)
+		fprintf(out, " metric %u", r->metric);
+	if (r->mtu)
+		fprintf(out, " mtu %u", r->mtu);
+	fputc('\n', out);
+}
+
+static void print_rule(FILE *out, char sign, const struct rule *r)
+{
+	char ip[IP_STRLEN];
+
+	fprintf(out, "%c rule inet%s from %s lookup %u%s\n", sign,
+		r->family == 6 ? "6" : "",
+		r->from.family ? ip_str(&r->from, ip) : "all", r->table,
+		r->no_default ? " suppress_prefixlength 0" : "");
+}
+
+static void print_addr(FILE *out, char sign, const struct if_addr *a,
+		       const char *ifname)
+{
+	char ip[IP_STRLEN], peer[IP_STRLEN] = "";
+
+	if (a->peer.family)
+		ip_str(&a->peer, peer);
+	fprintf(out, "%c address %s%s%s/%u dev %s\n", sign, ip_str(&a->ip, ip),
+		*peer ? " peer " : "", peer, a->prefixlen, ifname);
+}
+
+static void print_half(FILE *out, char sign, enum change_kind kind,
+		       const void *what, const char *ifname)
+{
+	if (!what)
+		return;
+	if (kind == CHANGE_ROUTE)
+		print_route(out, sign, what, ifname);
+	else if (kind == CHANGE_RULE)
+		print_rule(out, sign, what);
+	else if (kind == CHANGE_ADDR)
+		print_addr(out, sign, what, ifname);
+}
+
+int routes_print_plan(FILE *out, struct conf *c)
+{
+	struct plan p;
+	int ret = plan_make(&p, c, c->ifindex, NULL);
+
+	for (size_t i = 0; !ret && i < p.n; i++) {
+		const struct change *h = &p.changes[i];
+
+		print_half(out, '-', h->kind, h->old, c->ifname);
+		print_half(out, '+', h->kind, h->new, c->ifname);
+	}
+	plan_free(&p);
+	return ret;
+}

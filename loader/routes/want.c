@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which routes, neighbours and addresses a configuration wants. */
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "want.h"
+#include "base/sort.h"
+
+#include "conf/keys.h"
+#include "resolve/peer.h"
+
+/* Of IPv6 routes; the kernel's own default (IP6_RT_PRIO_USER). */
+#define METRIC6 1024
+
+const struct prefix link_scope[] = {
+	{{4, {169, 254}}, 16},		 /* RFC 3927 */
+	{{4, {224}}, 4},		 /* RFC 5771 */
+	{{4, {255, 255, 255, 255}}, 32}, /* RFC 919 */
+	{{6, {0xfe, 0x80}}, 10},	 /* RFC 4291 2.5.6 */
+	{{6, {0xff}}, 8},		 /* RFC 4291 2.7 */
+	/* The instance metadata service of Amazon EC2. */
+	{{6, {0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}},
+	 128},
+};
+const size_t n_link_scope = sizeof(link_scope) / sizeof(link_scope[0]);
+
+struct wish {
+	struct conf *c;
+	struct link_info link;
+	struct ip source6;
+	struct ip *endpoints; /* sorted */
+	size_t n_endpoints;
+	uint64_t now_ns;
+	bool table_used[2]; /* ours, for IPv4 and IPv6 */
+	struct footprint *out;
+};
+
+static int want_route(struct wish *w, const struct route *route)
+{
+	struct footprint *f = w->out;
+
+	if (!nl_grow((void **)&f->routes, f->n_routes, sizeof(*route)))
+		return fail("out of memory");
+	f->routes[f->n_routes++] = *route;
+	return OK;
+}
+
+static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
+{
+	struct footprint *f = w->out;
+	struct neigh neigh = {
+		.ip = gateway_ip(peer_id, family),
+		.state = NUD_PERMANENT,
+		.protocol = RTPROT_TUNLOAD,
+	};
+
+	gateway_mac(peer_id, neigh.mac);
+	if (family == 6 && w->link.no_ipv6)
+		return OK;
+	if (!nl_grow((void **)&f->neighs, f->n_neighs, sizeof(neigh)))
+		return fail("out of memory");
+	f->neighs[f->n_neighs++] = neigh;
+	return OK;
+}
+
+static int want_addr(struct wish *w, const struct if_addr *addr)
+{
+	struct footprint *f = w->out;
+
+	if (!nl_grow((void **)&f->addrs, f->n_addrs, sizeof(*addr)))
+		return fail("out of memory");
+	f->addrs[f->n_addrs++] = *addr;
+	return OK;
+}
+
+/* The source is a point-to-point address towards all IPv4 gateways: source
+ * selection, MASQUERADE and ICMP errors then choose it by themselves. */
+static int want_addrs(struct wish *w)
+{
+	const struct conf *c = w->c;
+	struct if_addr four = {
+		.ip = c->source4,
+		.peer = gateway_net4.ip,
+		.prefixlen = gateway_net4.len,
+		.ifindex = c->ifindex,
+	};
+	struct if_addr six = {
+		.ip = c->source6,
+		.prefixlen = c->address6_len,
+		.ifindex = c->ifindex,
+		.flags = IFA_F_NODAD | IFA_F_NOPREFIXROUTE,
+	};
+	int ret = OK;
+
+	if (c->source4.family)
+		ret = want_addr(w, &four);
+	if (!ret && c->source6.family && c->address6_len >= 0 &&
+	    !w->link.no_ipv6)
+		ret = want_addr(w, &six);
+	return ret;
+}
+
+/*
+ * The kernel keeps IPv4 next hops in a hash that does not look at the gateway,
+ * so that thousands of gateways on one interface share a chain and routes are
+ * added in quadratic time. It looks at the scope, and those up to 199 are
+ * alike to lookups: 64 peers share one. A host with fewer peers shows none.
+ */
+static uint8_t route_scope(uint32_t peer_id)
+{
+	return peer_id / 64 % 200;
+}
+
+/* With what the data plane has learnt, so that the kernel makes the fragments
+ * of inner packets without DF (RFC 2003 5.1). IPv6 needs 1280 (RFC 8200 5). */
+static uint32_t route_mtu(const struct wish *w, const struct peer *p,
+			  uint8_t family)
+{
+	uint32_t mtu = p->mtu;
+
+	if (p->learned_mtu && p->learned_mtu < mtu &&
+	    p->learned_until_ns > w->now_ns)
+		mtu = p->learned_mtu;
+	return family == 6 && mtu < IPV6_MTU_MIN ? IPV6_MTU_MIN : mtu;
+}
+
+static int compare_ips(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ip));
+}
+
+/* The first endpoint that is not below the prefix is in it, or none is. */
+static bool holds_endpoint(const struct wish *w, const struct prefix *prefix)
+{
+	size_t low = 0, high = w->n_endpoints, middle;
+
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (compare_ips(&w->endpoints[middle], &prefix->ip) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < w->n_endpoints &&
+	       prefix_contains(prefix, &w->endpoints[low]);
+}
+
+/* A prefix that cannot have a route here, its peer told. */
+static bool impossible(struct wish *w, struct peer *p,
+		       const struct prefix *prefix, bool own_table)
+{
+	bool no_ipv6 = prefix->ip.family == 6 && w->link.no_ipv6;
+	bool no_rules =
+		own_table && w->c->table && w->c->table != RT_TABLE_MAIN;
+	char text[PREFIX_STRLEN];
+
+	if (!no_ipv6 && !no_rules)
+		return false;
+	prefix_str(prefix, text);
+	if (no_ipv6)
+		peer_waits(p,
+			   "IPv6 is disabled on %s, but \"%s\" is in "
+			   "allowed-ips: write 0 to "
+			   "/proc/sys/net/ipv6/conf/%s/disable_ipv6",
+			   w->c->ifname, text, w->c->ifname);
+	else
+		peer_waits(
+			p,
+			"\"%s\" in allowed-ips holds an endpoint or is a "
+			"default route, which needs policy rules, and %s is "
+			"in a VRF: allow smaller prefixes, or use routes = no",
+			text, w->c->ifname);
+	return true;
+}
+
+/* An IPv4 gateway needs the source's point-to-point address, or a permanent
+ * neighbour where there is no IPv6. */
+static uint8_t gateway_family(const struct wish *w, uint8_t family)
+{
+	if (family == 4 && (w->c->source4.family || w->link.no_ipv6))
+		return 4;
+	return 6;
+}
+
+static int want_prefix(struct wish *w, uint32_t i, const struct prefix *prefix)
+{
+	struct peer *p = &w->c->peers[i];
+	bool six = prefix->ip.family == 6;
+	uint8_t via = gateway_family(w, prefix->ip.family);
+	bool own_table = !prefix->len || holds_endpoint(w, prefix);
+	struct route route = {
+		.dst = *prefix,
+		.gateway = gateway_ip(p->id, via),
+		.prefsrc = six ? w->source6 : w->c->source4,
+		.oif = w->c->ifindex,
+		.table = own_table ? TABLE_BASE + w->c->ifindex
+				   : w->c->table ?: RT_TABLE_MAIN,
+		.mtu = route_mtu(w, p, prefix->ip.family),
+		.metric = six ? METRIC6 : 0,
+		.protocol = RTPROT_TUNLOAD,
+		.type = RTN_UNICAST,
+		.scope = six ? 0 : route_scope(p->id),
+		.peer = i,
+		.origin = allowed_origin(p, prefix),
+	};
+
+	if (impossible(w, p, prefix, own_table))
+		return OK;
+	w->table_used[six] |= own_table;
+	return want_neigh(w, p->id, via) ?: want_route(w, &route);
+}
+
+static int want_peer(struct wish *w, uint32_t i)
+{
+	const struct peer *p = &w->c->peers[i];
+	int ret = OK;
+
+	if (!w->c->routes)
+		return want_neigh(w, p->id, 4) ?: want_neigh(w, p->id, 6);
+	for (size_t j = 0; !ret && p->mtu && j < p->n_allowed; j++)
+		ret = want_prefix(w, i, &p->allowed[j]);
+	return ret;
+}
+
+static int want_throw(struct wish *w, const struct prefix *prefix)
+{
+	struct route route = {
+		.dst = *prefix,
+		.table = TABLE_BASE + w->c->ifindex,
+		.metric = prefix->ip.family == 6 ? METRIC6 : 0,
+		.protocol = RTPROT_TUNLOAD,
+		.type = RTN_THROW,
+		.peer = NO_PEER,
+	};
+
+	return want_route(w, &route);
+}
+
+static int want_local(struct wish *w, const struct ip *local)
+{
+	struct prefix host = {*local, local->family == 4 ? 32 : 128};
+
+	if (!local->family || !w->table_used[local->family == 6])
+		return OK;
+	return want_throw(w, &host);
+}
+
+/* Beside what is not tunnelled, a record of the outer addresses that rules
+ * lead to main: rules_want() says why. */
+static int want_throws(struct wish *w)
+{
+	const struct conf *c = w->c;
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < n_link_scope; i++)
+		if (w->table_used[link_scope[i].ip.family == 6])
+			ret = want_throw(w, &link_scope[i]);
+	if (!ret)
+		ret = want_local(w, &c->local4) ?: want_local(w, &c->local6);
+	for (size_t i = 0; !ret && i < c->n_peers; i++)
+		if (!i || !ip_equal(&c->peers[i].local, &c->peers[i - 1].local))
+			ret = want_local(w, &c->peers[i].local);
+	return ret;
+}
+
+int route_compare_prefix(const void *va, const void *vb)
+{
+	const struct route *a = va, *b = vb;
+
+	if (a->dst.len != b->dst.len)
+		return a->dst.len > b->dst.len ? -1 : 1;
+	return compare_ips(&a->dst.ip, &b->dst.ip);
+}
+
+int route_compare(const void *va, const void *vb)
+{
+	const struct route *a = va, *b = vb;
+	int d = route_compare_prefix(a, b);
+
+	if (d)
+		return d;
+	if (a->table != b->table)
+		return a->table < b->table ? -1 : 1;
+	return a->metric == b->metric ? 0 : a->metric < b->metric ? -1 : 1;
+}
+
+int neigh_compare(const void *va, const void *vb)
+{
+	const struct neigh *a = va, *b = vb;
+
+	return compare_ips(&a->ip, &b->ip);
+}
+
+/* Returns how many are left. */
+static size_t sort_unique(void *array, size_t n, size_t size,
+			  int (*compare)(const void *, const void *))
+{
+	char *a = array;
+	size_t i, m = 0;
+
+	sort(a, n, size, compare);
+	for (i = 0; i < n; i++)
+		if (!m || compare(a + (m - 1) * size, a + i * size))
+			memmove(a + m++ * size, a + i * size, size);
+	return m;
+}
+
+static int collect_endpoints(struct wish *w)
+{
+	w->endpoints = calloc(w->c->n_peers + 1, sizeof(*w->endpoints));
+	if (!w->endpoints)
+		return fail("out of memory");
+	for (size_t i = 0; i < w->c->n_peers; i++)
+		if (w->c->peers[i].endpoint.family)
+			w->endpoints[w->n_endpoints++] =
+				w->c->peers[i].endpoint;
+	sort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), compare_ips);
+	return OK;
+}
+
+static struct ip usable_source6(const struct conf *c,
+				const struct footprint *have)
+{
+	for (size_t i = 0; i < have->n_sources6; i++)
+		if (ip_equal(&have->sources6[i], &c->source6))
+			return c->source6;
+	return (struct ip){0};
+}
+
+static int want_all(struct wish *w, const struct footprint *have)
+{
+	struct footprint *f = w->out;
+	int ret = link_info(w->c->ifname, &w->link) ?: collect_endpoints(w);
+
+	if (!ret)
+		ret = want_addrs(w);
+	w->source6 = w->c->address6_len >= 0 ? w->c->source6
+					     : usable_source6(w->c, have);
+	for (size_t i = 0; !ret && i < w->c->n_peers; i++)
+		ret = want_peer(w, i);
+	if (!ret)
+		ret = want_throws(w);
+	free(w->endpoints);
+	f->n_routes = sort_unique(f->routes, f->n_routes, sizeof(*f->routes),
+				  route_compare);
+	f->n_neighs = sort_unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
+				  neigh_compare);
+	return ret;
+}
+
+int footprint_want(struct conf *c, const struct footprint *have,
+		   struct footprint *out)
+{
+	struct wish w = {.c = c, .out = out};
+	struct timespec ts;
+	int ret = OK;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	w.now_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+	*out = (struct footprint){0};
+	if (c)
+		ret = want_all(&w, have);
+	return ret ? ret : rules_want(have, out);
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What looks wrong, and what to do about it. */
+#include "status.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "host/forwarding.h"
+#include "base/gateway.h"
+#include "host/path.h"
+
+const char *const hook_names[HOOK_COUNT] = {
+	[HOOK_XDP] = "xdp",
+	[HOOK_TC_INGRESS] = "tc_ingress",
+	[HOOK_TC_EGRESS] = "tc_egress",
+};
+
+/* Where hints go. */
+struct sink {
+	const struct snapshot *s;
+	hint_fn *hint;
+	void *to;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(const struct sink *out,
+						      const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	out->hint(out->to, text);
+}
+
+bool has_inner(const struct peer *p, uint8_t family)
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (p->allowed[i].ip.family == family)
+			return true;
+	}
+	return false;
+}
+
+struct ip peer_gateway(const struct conf *c, const struct peer *p,
+		       uint8_t family)
+{
+	if (family == 4 && !c->source4.family)
+		return (struct ip){0};
+	return gateway_ip(p->id, family);
+}
+
+static void hooks_hint(const struct sink *out)
+{
+	const char *dev = out->s->conf.ifname;
+
+	for (int h = 0; h < HOOK_COUNT; h++)
+		if (out->s->hooks_missing[h])
+			say(out,
+			    "somebody took our program off the hook %s: "
+			    "`tunload attach %s` puts it back",
+			    hook_names[h], dev);
+}
+
+static void routes_hint(const struct sink *out)
+{
+	const char *dev = out->s->conf.ifname;
+
+	if (out->s->changes_pending)
+		say(out,
+		    "routes are missing or changed: %zu of ours (gateways and "
+		    "addresses included): run `tunload reload %s`",
+		    out->s->changes_pending, dev);
+}
+
+static void address_hint(const struct sink *out, const char *key,
+			 const struct ip *ip, const struct if_addr *addrs,
+			 size_t n)
+{
+	char text[IP_STRLEN];
+
+	if (ip->family && !find_addr(addrs, n, ip))
+		say(out,
+		    "%s %s is no address of this host now: assign it, or set "
+		    "another",
+		    key, ip_str(ip, text));
+}
+
+static void addresses_hint(const struct sink *out)
+{
+	const struct snapshot *s = out->s;
+	const struct conf *c = &s->conf;
+	const struct host *h = &s->host;
+
+	address_hint(out, c->address4_len < 0 ? "source" : "address",
+		     &c->source4, s->own, s->n_own);
+	address_hint(out, c->address6_len < 0 ? "source" : "address",
+		     &c->source6, s->own, s->n_own);
+	if (c->local4_fixed)
+		address_hint(out, "local4", &c->local4, h->addrs, h->n);
+	if (c->local6_fixed)
+		address_hint(out, "local6", &c->local6, h->addrs, h->n);
+}
+
+static bool any_received(const struct snapshot *s, uint8_t family)
+{
+	for (size_t i = 0; i < s->conf.n_peers; i++)
+		if (s->peers[i].verdicts.rx_decap.packets &&
+		    has_inner(&s->conf.peers[i], family))
+			return true;
+	return false;
+}
+
+/* Packets that came out of tunnels, and may be for others. */
+static void forwarding_hint(const struct sink *out, uint8_t family)
+{
+	const char *dev = out->s->conf.ifname;
+	char setting[64];
+	uint64_t lost;
+
+	if (!any_received(out->s, family))
+		return;
+	lost = not_forwarded(dev, family, setting, sizeof(setting));
+	if (lost)
+		say(out,
+		    "packets come out of tunnels, but %s is 0, and %ju IPv%u "
+		    "packets for other hosts were discarded since the boot "
+		    "(%s): set it to 1 if this host is to forward them",
+		    setting, (uintmax_t)lost, family,
+		    family == 4 ? "IpInAddrErrors" : "Ip6InAddrErrors");
+}
+
+void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
+{
+	const struct sink out = {s, hint, to};
+
+	if (!s->host.link.up)
+		say(&out, "the interface is down: `ip link set %s up`",
+		    s->conf.ifname);
+	hooks_hint(&out);
+	routes_hint(&out);
+	addresses_hint(&out);
+	forwarding_hint(&out, 4);
+	forwarding_hint(&out, 6);
+}
+
+static void state_hint(const struct sink *out, const struct peer *p)
+{
+	const struct snapshot *s = out->s;
+	uint32_t outer = p->endpoint.family == 4 ? 20 : 40;
+	char ip[IP_STRLEN], fault[256];
+
+	if (!find_addr(s->host.addrs, s->host.n, &p->local))
+		say(out,
+		    "local %s is no address of %s now, so nothing is sent: run "
+		    "`tunload reload %s`",
+		    ip_str(&p->local, ip), s->conf.ifname, s->conf.ifname);
+	else if (next_hop_fault(&p->endpoint, &p->local, s->conf.ifname,
+				s->last_hop, fault, sizeof(fault)))
+		say(out, "%s", fault);
+	if (p->mtu + outer > s->host.link.mtu)
+		say(out,
+		    "mtu %u with the outer header is more than the MTU %u of "
+		    "%s: run `tunload reload %s`",
+		    p->mtu, s->host.link.mtu, s->conf.ifname, s->conf.ifname);
+}
+
+static void inner_hint(const struct sink *out, const struct peer *p)
+{
+	const struct conf *c = &out->s->conf;
+	const struct ip *source =
+		p->probe.family == 4 ? &c->source4 : &c->source6;
+	char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
+
+	if (p->keepalive && !p->probe.family)
+		say(out,
+		    "no probe, so the timer cannot keep the path open: set one "
+		    "to an inner address behind the peer that answers a ping");
+	else if (c->routes && p->probe.family &&
+		 path_peer(c->ifindex, source, &p->probe) != p->id)
+		say(out,
+		    "packets to %s do not go into this tunnel: another route "
+		    "or rule leads past it (ip route get %s)",
+		    ip_str(&p->probe, ip), ip);
+	for (size_t i = 0; c->routes && i < p->n_allowed; i++) {
+		const struct prefix *a = &p->allowed[i];
+
+		if (!a->len &&
+		    !(a->ip.family == 4 ? &c->source4 : &c->source6)->family)
+			say(out,
+			    "%s without a source: this host's own packets go "
+			    "into the tunnel with an outer address as their "
+			    "source, which the other end may drop: set "
+			    "`source` or `address`",
+			    prefix_str(a, prefix));
+	}
+}
+
+static void source_hint(const struct sink *out, const struct peer *p,
+			const struct ip *to)
+{
+	struct ip wrong = path_wrong_source(&out->s->conf, p, to);
+	char source[IP_STRLEN], ip[IP_STRLEN];
+
+	if (wrong.family)
+		say(out,
+		    "no source is set: packets of this host to %s carry %s "
+		    "as inner source, an outer or link-local address, and are "
+		    "dropped here or there: set `address` or `source`",
+		    ip_str(to, ip), ip_str(&wrong, source));
+}
+
+static void sources_hint(const struct sink *out, const struct peer *p,
+			 const struct tl_verdicts *v)
+{
+	struct ip other = peer_other_probe(p);
+
+	if (v->rx_decap.packets ||
+	    (!v->tx_encap.packets && !v->tx_neighbour.packets))
+		return;
+	if (p->probe.family)
+		source_hint(out, p, &p->probe);
+	if (other.family)
+		source_hint(out, p, &other);
+}
+
+/* Dropped because of what this peer sent. Borrowed prefixes and claims of a
+ * gateway come from somebody else. */
+static uint64_t dropped_from(const struct tl_verdicts *v)
+{
+	uint64_t packets = 0;
+
+	for (int i = 0; i < TL_VERDICT_COUNT; i++)
+		if (verdict_fates[i] == TL_FATE_DROP &&
+		    verdict_names[i][0] == 'r' && i != TL_rx_borrowed &&
+		    i != TL_rx_gateway)
+			packets += verdict_counters(v)[i].packets;
+	return packets;
+}
+
+static uint64_t icmp_errors(const struct tl_verdicts *v)
+{
+	return v->rx_icmp_unreachable.packets +
+	       v->rx_icmp_time_exceeded.packets + v->rx_icmp_other.packets;
+}
+
+static void traffic_hint(const struct sink *out, const struct peer *p,
+			 const struct tl_verdicts *v)
+{
+	const char *numbers = "4";
+	char endpoint[IP_STRLEN];
+
+	if (v->rx_decap.packets)
+		return;
+	ip_str(&p->endpoint, endpoint);
+	if (has_inner(p, 6))
+		numbers = has_inner(p, 4) ? "4 and 41" : "41";
+	if (dropped_from(v))
+		say(out, "packets come from this peer, but none gets in: see "
+			 "why above");
+	else if (v->tx_encap.packets && icmp_errors(v))
+		say(out,
+		    "%s or a router before it answers with ICMP errors: look "
+		    "whether the other end has this tunnel (protocol %s) and "
+		    "is up",
+		    endpoint, numbers);
+	else if (v->tx_encap.packets)
+		say(out,
+		    "sent, but nothing came back: look whether security groups "
+		    "and firewalls let protocol %s through to and from %s, and "
+		    "whether the other end has this tunnel",
+		    numbers, endpoint);
+}
+
+void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
+{
+	const struct peer *p = &s->conf.peers[i];
+	const struct sink out = {s, hint, to};
+
+	if (*p->waiting) {
+		say(&out, "it waits: %s", p->waiting);
+		return;
+	}
+	state_hint(&out, p);
+	inner_hint(&out, p);
+	sources_hint(&out, p, &s->peers[i].verdicts);
+	traffic_hint(&out, p, &s->peers[i].verdicts);
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* ICMP and ICMPv6 echo (RFC 792, RFC 4443 4) on one interface. */
+#include "echo.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "host/nl.h"
+
+#define MARKER "tunload trigger"
+
+/* The same eight bytes of header in both families. */
+struct message {
+	uint8_t type, code;
+	uint16_t checksum, id, sequence;
+	char marker[16];
+	uint64_t nonce;
+	double sent_at;
+	uint32_t index;
+	uint32_t zero;
+};
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static socklen_t fill_address(union address *a, const struct ip *ip)
+{
+	memset(a, 0, sizeof(*a));
+	a->any.sa_family = nl_af(ip->family);
+	if (ip->family == 4) {
+		memcpy(&a->v4.sin_addr, ip->addr, 4);
+		return sizeof(a->v4);
+	}
+	memcpy(&a->v6.sin6_addr, ip->addr, 16);
+	return sizeof(a->v6);
+}
+
+/* Only echo replies need to wake us up. */
+static int filter_replies(int fd, uint8_t family)
+{
+	struct icmp_filter only4 = {~(1u << ICMP_ECHOREPLY)};
+	struct icmp6_filter only6;
+
+	if (family == 4)
+		return setsockopt(fd, SOL_RAW, ICMP_FILTER, &only4,
+				  sizeof(only4));
+	ICMP6_FILTER_SETBLOCKALL(&only6);
+	ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &only6);
+	return setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &only6,
+			  sizeof(only6));
+}
+
+static int open_family(uint8_t family, const char *ifname,
+		       const struct ip *source)
+{
+	int fd = socket(nl_af(family), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	union address from;
+	socklen_t len;
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname,
+		       strlen(ifname)) ||
+	    filter_replies(fd, family)) {
+		close(fd);
+		return -1;
+	}
+	len = fill_address(&from, source);
+	/* A source on another interface is this host's all the same; should it
+	 * be gone, the kernel's choice opens the path as well. */
+	if (source->family)
+		bind(fd, &from.any, len);
+	return fd;
+}
+
+int echo_open(struct echo *e, const char *ifname, const struct ip *source4,
+	      const struct ip *source6)
+{
+	int err;
+
+	e->fd4 = open_family(4, ifname, source4);
+	err = errno;
+	e->fd6 = open_family(6, ifname, source6);
+	if (e->fd4 < 0 && e->fd6 < 0)
+		return fail("cannot open an ICMP socket on %s: %s", ifname,
+			    strerror(err));
+	if (getrandom(&e->nonce, sizeof(e->nonce), 0) != sizeof(e->nonce))
+		return fail("cannot get random numbers: %s", strerror(errno));
+	e->id = e->nonce >> 48;
+	return OK;
+}
+
+void echo_close(struct echo *e)
+{
+	if (e->fd4 >= 0)
+		close(e->fd4);
+	if (e->fd6 >= 0)
+		close(e->fd6);
+}
+
+/* RFC 1071. The kernel does it for ICMPv6 (RFC 3542 3.1). */
+static uint16_t checksum(const void *data, size_t len)
+{
+	const uint16_t *word = data;
+	uint32_t sum = 0;
+
+	for (; len > 1; len -= 2)
+		sum += *word++;
+	sum = (sum >> 16) + (sum & 0xffff);
+	return ~(sum + (sum >> 16));
+}
+
+int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
+	      double now)
+{
+	bool four = to->family == 4;
+	struct message m = {
+		.type = four ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
+		.id = htons(e->id),
+		.sequence = htons(index),
+		.marker = MARKER,
+		.nonce = e->nonce,
+		.sent_at = now,
+		.index = index,
+	};
+	union address a;
+	socklen_t len = fill_address(&a, to);
+	int fd = four ? e->fd4 : e->fd6;
+
+	if (four)
+		m.checksum = checksum(&m, sizeof(m));
+	if (fd < 0) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return sendto(fd, &m, sizeof(m), 0, &a.any, len) < 0 ? -1 : 0;
+}
+
+/* False when nothing is there. *out is zero for what is no message of ours. */
+static bool receive(int fd, bool four, struct message *out)
+{
+	char buf[2048];
+	ssize_t len, start = 0;
+
+	if (fd < 0)
+		return false;
+	memset(out, 0, sizeof(*out));
+	len = recv(fd, buf, sizeof(buf), 0);
+	if (len < 0)
+		return errno == EINTR;
+	/* Raw IPv4 sockets deliver the IP header too. */
+	if (four && len)
+		start = (buf[0] & 0xf) * 4;
+	if (len - start >= (ssize_t)sizeof(*out))
+		memcpy(out, buf + start, sizeof(*out));
+	return true;
+}
+
+bool echo_receive(const struct echo *e, struct echo_reply *out)
+{
+	struct message m;
+	bool four;
+
+	while ((four = receive(e->fd4, true, &m)) ||
+	       receive(e->fd6, false, &m)) {
+		if (m.nonce != e->nonce || m.id != htons(e->id) ||
+		    memcmp(m.marker, MARKER, sizeof(m.marker)))
+			continue;
+		*out = (struct echo_reply){four ? 4 : 6, m.index, m.sent_at};
+		return true;
+	}
+	return false;
+}
+
+void echo_wait(const struct echo *e, double seconds)
+{
+	struct pollfd fds[] = {
+		{.fd = e->fd4, .events = POLLIN},
+		{.fd = e->fd6, .events = POLLIN},
+	};
+
+	/* Rounded up, or the last millisecond would be a busy loop. */
+	poll(fds, 2, seconds > 0 ? (int)(seconds * 1e3) + 1 : 0);
+}

@@ -54,7 +54,7 @@ def test_nothing_to_do_after_a_build(tree):
     assert stale(tree) == set()
 
 
-@pytest.mark.parametrize("header", ["base/text.h", "host/host.h",
+@pytest.mark.parametrize("header", ["base/base.h", "maps/rows.h",
                                     "conf/conf.h"])
 def test_a_loader_header_rebuilds_its_users(tree, header):
     path = f"{tree}/loader/{header}"
@@ -144,7 +144,7 @@ def test_the_man_pages_have_no_warnings(tree):
 
 
 def test_the_man_page_names_every_command(tree):
-    table = read("loader/cmd", "commands.h")
+    table = read("loader/cmd", "cmd.h")
     with open(f"{tree}/build/dist/tunload.8", encoding="utf-8") as f:
         page = f.read()
     commands = re.findall(r"^int cmd_(\w+)\(", table, re.M)
@@ -178,6 +178,28 @@ def test_the_documented_defaults_are_the_programs(tree):
                       ("pmtu\\-expiry", "PMTU_EXPIRY_DEFAULT")):
         entry = page.split(f".B {key}\n", 1)[1].split(".TP", 1)[0]
         assert f"Default: {constant(name)}." in entry
+
+
+INCLUDES = os.path.join(REPO, "scripts", "check-includes")
+
+
+def test_includes_go_one_way():
+    run(INCLUDES)
+
+
+@pytest.mark.parametrize("file, include, said", [
+    ("conf/model.c", "host/host.h", "goes up: conf comes before host"),
+    ("show/json.c", "maps/rows.h", "is inside of maps: include maps/maps.h"),
+    ("base/text.c", "nothing.h", "is not there"),
+])
+def test_an_include_that_breaks_the_order_is_found(tmp_path, file, include,
+                                                   said):
+    shutil.copytree(os.path.join(REPO, "loader"), f"{tmp_path}/loader")
+    with open(f"{tmp_path}/loader/{file}", "a", encoding="utf-8") as f:
+        f.write(f'#include "{include}"\n')
+    done = run(INCLUDES, str(tmp_path), check=False)
+    assert done.returncode == 1 and said in done.stdout
+    assert len(done.stdout.splitlines()) == 1
 
 
 CHECK = os.path.join(REPO, "scripts", "check-vmlinux")

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "error.h"
+#include "base.h"
 
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "text.h"
 
 /* Quoted values come from outside: whatever is in them, an error stays one line
  * of a readable length that cannot steer the terminal. */

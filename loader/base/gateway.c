@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "gateway.h"
+#include "base.h"
 
 #include <string.h>
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "commands.h"
-#include "maps/pins.h"
+#include "cmd.h"
 
 #include <getopt.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "maps/maps.h"
 
 static void see_help(const char *command, const char *what, const char *word)
 {

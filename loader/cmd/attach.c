@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <getopt.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tunnel/apply.h"
-#include "tunnel/attach.h"
-#include "commands.h"
-#include "conf/keys.h"
-#include "hooks/hooks.h"
-#include "maps/layout2.h"
+#include "conf/conf.h"
 #include "resolve/resolve.h"
-#include "resolve/risks.h"
-#include "tunnel/trigger.h"
+#include "maps/maps.h"
+#include "hooks/hooks.h"
+#include "tunnel/tunnel.h"
 
 struct args {
 	const char *ifname;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <getopt.h>
 #include <net/if.h>
 #include <stdlib.h>
 
-#include "tunnel/attach.h"
-#include "commands.h"
-#include "hooks/programs.h"
+#include "hooks/hooks.h"
+#include "tunnel/tunnel.h"
 
 /* Without pins there may be routes of ours all the same: of an interface whose
  * pins went with an unmounted bpffs. */

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "help.h"
+#include "cmd.h"
 
 #include <bpf/libbpf.h>
 #include <string.h>
 
-#include "base/bpf_layout.h"
-#include "commands.h"
-#include "base/text.h"
+#include "base/base.h"
 
 /* clang-format off */
 static const struct command commands[] = {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
-#include "help.h"
-#include "maps/pins.h"
+#include "maps/maps.h"
 
 /* The value of the global option in argv[*i], which moves to its last word;
  * NULL if that is another word, or after an error in *ret. */

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -10,10 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "show/event.h"
-#include "show/json.h"
-#include "maps/pins.h"
+#include "maps/maps.h"
+#include "show/show.h"
 
 #define LISTEN_NS  2000000000ull /* how long an unrenewed request lasts */
 #define REFRESH_NS 500000000ull

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <getopt.h>
 #include <string.h>
 
-#include "tunnel/align.h"
-#include "commands.h"
-#include "conf/keys.h"
-#include "tunnel/one_peer.h"
-#include "show/peer_list.h"
-#include "maps/pins.h"
+#include "conf/conf.h"
 #include "resolve/resolve.h"
-#include "tunnel/trigger.h"
+#include "maps/maps.h"
+#include "tunnel/tunnel.h"
+#include "show/show.h"
 
 /* What is to be done to the running state: words are KEY VALUE pairs. */
 struct change {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <getopt.h>
 
-#include "tunnel/attach.h"
-#include "commands.h"
 #include "resolve/resolve.h"
-#include "resolve/risks.h"
-#include "tunnel/trigger.h"
+#include "tunnel/tunnel.h"
 
 /* now: what runs. */
 static int want_conf(struct conf *c, const struct conf *now, const char *ifname,

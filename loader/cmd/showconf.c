@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <getopt.h>
 
-#include "commands.h"
-#include "maps/pins.h"
-#include "maps/state.h"
+#include "maps/maps.h"
 
 static int show(const char *ifname)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "commands.h"
-#include "show/json.h"
-#include "maps/pins.h"
-#include "show/status.h"
+#include "maps/maps.h"
+#include "show/show.h"
 
 /* By the clock that the data plane uses, so that the two agree on what still
  * holds: the exact one is up to a tick ahead of it. */

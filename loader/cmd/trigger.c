@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cmd.h"
+
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "tunnel/align.h"
-#include "commands.h"
-#include "show/json.h"
-#include "maps/pins.h"
-#include "tunnel/trigger.h"
+#include "maps/maps.h"
+#include "tunnel/tunnel.h"
+#include "show/show.h"
 
 #define WAIT_MAX 3600
 

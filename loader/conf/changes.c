@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Prints the differences between two configurations. */
+#include "conf.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "conf.h"
 
 static int by_value(const void *a, const void *b)
 {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The rules between the settings of a configuration. */
-#include "keys.h"
+#include "conf.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "owners.h"
 
 /* " (line N)", or "" for what no file told of. */
 static const char *place(struct origin from, char buf[static 32])

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The model: one interface with its peers. A configuration file, the words
- * behind `peer add` and the running state in the maps all become a struct conf,
- * and everything else works on that.
+ * conf/: the model, one interface with its peers, and the configuration as
+ * text: keys, reading, checking, comparing, writing. A configuration file, the
+ * words behind `peer add` and the running state in the maps all become a
+ * struct conf, and everything else works on that. Nothing here asks the host.
  */
 #ifndef TUNLOAD_CONF_H
 #define TUNLOAD_CONF_H
@@ -10,9 +11,7 @@
 #include <net/if.h>
 #include <stdio.h>
 
-#include "base/bpf_layout.h"
-#include "base/error.h"
-#include "base/text.h"
+#include "base/base.h"
 
 /* Limits and defaults of the settings; the documentation's come from here. */
 #define KEEPALIVE_DEFAULT   25	  /* s */
@@ -174,5 +173,73 @@ void conf_write(FILE *out, const struct conf *c);
 void print_changes(const struct conf *now, const struct conf *want);
 /* file, as conf_load() has read it, says something else than what runs. */
 bool conf_differs(const struct conf *file, const struct conf *now);
+
+/* The keys of a configuration, as the file and the command line know them. */
+
+/* One key of a section and what takes its value: target is the struct conf or
+ * the struct peer. `again` adds to a value given before (allowed-ips). */
+struct key {
+	const char *name;
+	int (*set)(void *target, const struct origin *from, const char *value);
+	bool again;
+};
+
+/* Indexed by enum interface_key and enum peer_key. */
+extern const struct key interface_keys[N_INTERFACE_KEYS + 1];
+extern const struct key peer_keys[N_PEER_KEYS + 1];
+
+/* The key of that name; NULL after a USAGE error that names the section and the
+ * key that was probably meant. */
+const struct key *key_find(const struct key *keys, const struct origin *from,
+			   const char *section, const char *name);
+
+/* Checks a peer's name; the error says what a name is. */
+int peer_name_check(const struct origin *from, const char *name);
+
+/* Why ip can be nobody's tunnel endpoint, local or source address: a text that
+ * reads behind the quoted address; NULL if it can. */
+const char *address_fault(const struct ip *ip);
+
+/* The peer's endpoint in quotes as it was given, behind a name what that came
+ * to: "host.example" (192.0.2.1). */
+#define ENDPOINT_STRLEN (TL_HOST_LEN + IP_STRLEN + 6)
+const char *endpoint_str(const struct peer *p,
+			 char buf[static ENDPOINT_STRLEN]);
+
+/* Takes the next of the words of list, which commas and blanks separate: its
+ * start, with the length in *n, and *list behind it. NULL at the end. */
+const char *list_next(const char **list, size_t *n);
+
+/* Which peer an inner address belongs to: the longest allowed prefix wins. */
+
+/* An allowed prefix and whose it is. */
+struct owned {
+	const struct prefix *prefix;
+	const struct peer *peer;
+};
+
+/* The allowed prefixes of all peers: by address, then length; of equal ones
+ * that of the later peer comes last. */
+struct owners {
+	struct owned *all;
+	size_t n;
+	bool lengths[2][129]; /* which there are, of IPv4 and of IPv6 */
+};
+
+/* The order of peers in the file; one that the command line is about is last.
+ */
+int owner_compare_peers(const struct peer *a, const struct peer *b);
+/* Points into c. A status, its error printed; owners_free() also then. */
+int owners_init(struct owners *o, const struct conf *c);
+void owners_free(struct owners *o);
+/* The longest prefix that holds ip, and whose it is; NULL: none does. Of
+ * several owners the last one. */
+const struct owned *owner_of(const struct owners *o, const struct ip *ip);
+/* p is the owner of the longest prefix that holds ip, or one of them. */
+bool owner_is(const struct owners *o, const struct ip *ip,
+	      const struct peer *p);
+/* The allowed prefix of p, no default route, that holds its endpoint; or
+ * NULL. */
+const struct prefix *endpoint_inside(const struct peer *p);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the two kinds of section have in common, and [interface]. */
-#include "keys.h"
+#include "conf.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

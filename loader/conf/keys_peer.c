@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* [peer NAME] and the words of `peer add|set`. */
-#include "keys.h"
+#include "conf.h"
 
 #include <stdlib.h>
 #include <string.h>

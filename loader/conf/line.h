@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_CONF_LINE_H
 #define TUNLOAD_CONF_LINE_H
 
-#include "keys.h"
+#include "conf.h"
 
 #define CONF_LINE_MAX 65536 /* characters of a line of the file */
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "owners.h"
-#include "base/sort.h"
+#include "conf.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/base.h"
 
 int owner_compare_peers(const struct peer *a, const struct peer *b)
 {

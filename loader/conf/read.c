@@ -5,13 +5,13 @@
  * glues indented lines to the one before. So it gets its lines from
  * conf_line.c, which hands it only what it can take.
  */
-#include "line.h"
-
 #include <errno.h>
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "line.h"
 
 /* Where the parser is. */
 struct parser {

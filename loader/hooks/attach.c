@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "hooks.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "bpf_log.h"
+#include "one_hook.h"
 
 /* How long a change of modes may last; a command that is killed in it leaves
  * the guard suspended no longer. */
@@ -92,7 +91,7 @@ static int need_clsact(struct job *j)
 {
 	const char *dev = j->p->ifname;
 	char kind[IFNAMSIZ];
-	int err = clsact_kind(j->iface->ifindex, kind);
+	int err = hooked_clsact(j->iface->ifindex, kind);
 
 	if (err)
 		return fail("%s: cannot list the qdiscs: %s", dev,
@@ -265,7 +264,7 @@ int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours)
 	if (clsact_ours)
 		clsact_drop(ifindex);
 	for (enum hook h = HOOK_TC_INGRESS; h < HOOK_COUNT; h++) {
-		if (ifindex && filter_of_tunload(h, ifindex))
+		if (ifindex && hooked_filter(h, ifindex))
 			return fail_stray(p->ifname, h);
 	}
 	return OK;

@@ -8,13 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/host.h"
 #include "bpf_log.h"
-#include "hooks.h"
-#include "host/nl.h"
-
-/* Ours among the filters of others: "tl" in ASCII, and IP-in-IP's number. */
-#define FILTER_HANDLE	0x746c
-#define FILTER_PRIORITY 94
+#include "one_hook.h"
 
 static struct bpf_tc_hook tc_hook(enum hook h, uint32_t ifindex)
 {
@@ -95,90 +91,6 @@ void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex)
 		bpf_tc_detach(&hook, &opts);
 }
 
-static int tc_dump(uint16_t type, uint32_t ifindex, uint32_t parent,
-		   mnl_cb_t each, void *data)
-{
-	union nl_request r;
-	struct tcmsg *tcm = nl_begin(&r, type, NLM_F_DUMP, sizeof(*tcm));
-
-	tcm->tcm_ifindex = ifindex;
-	tcm->tcm_parent = parent;
-	return nl_talk(&r, each, data) ? -errno : 0;
-}
-
-struct name_search {
-	const char *name;
-	bool found;
-};
-
-/* libbpf calls a filter "PROGRAM:[ID]". */
-static int find_name(const struct nlmsghdr *nlh, void *data)
-{
-	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *tb[TCA_MAX + 1], *attr;
-	struct name_search *s = data;
-	size_t len = strlen(s->name);
-
-	if (tcm->tcm_handle != FILTER_HANDLE ||
-	    TC_H_MAJ(tcm->tcm_info) >> 16 != FILTER_PRIORITY)
-		return MNL_CB_OK;
-	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
-	if (!tb[TCA_OPTIONS])
-		return MNL_CB_OK;
-	mnl_attr_for_each_nested(attr, tb[TCA_OPTIONS])
-	{
-		if (mnl_attr_get_type(attr) != TCA_BPF_NAME ||
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0)
-			continue;
-		if (!strncmp(mnl_attr_get_str(attr), s->name, len) &&
-		    mnl_attr_get_str(attr)[len] == ':')
-			s->found = true;
-	}
-	return MNL_CB_OK;
-}
-
-bool filter_of_tunload(enum hook h, uint32_t ifindex)
-{
-	bool egress = h == HOOK_TC_EGRESS;
-	struct name_search s = {.name = egress ? "tc_egress" : "tc_ingress"};
-	uint32_t parent = TC_H_MAKE(TC_H_CLSACT, egress ? TC_H_MIN_EGRESS
-							: TC_H_MIN_INGRESS);
-
-	return !tc_dump(RTM_GETTFILTER, ifindex, parent, find_name, &s) &&
-	       s.found;
-}
-
-struct kind_search {
-	uint32_t ifindex;
-	char *kind;
-};
-
-static int find_kind(const struct nlmsghdr *nlh, void *data)
-{
-	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
-	struct kind_search *s = data;
-	const struct nlattr *tb[TCA_MAX + 1];
-	const struct nlattr *kind;
-
-	if ((uint32_t)tcm->tcm_ifindex != s->ifindex ||
-	    tcm->tcm_parent != TC_H_CLSACT)
-		return MNL_CB_OK;
-	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
-	kind = tb[TCA_KIND];
-	if (kind && mnl_attr_validate(kind, MNL_TYPE_NUL_STRING) >= 0)
-		snprintf(s->kind, IFNAMSIZ, "%s", mnl_attr_get_str(kind));
-	return MNL_CB_OK;
-}
-
-/* The kernel dumps the qdiscs of every interface: find_kind() chooses. */
-int clsact_kind(uint32_t ifindex, char kind[static IFNAMSIZ])
-{
-	struct kind_search s = {.ifindex = ifindex, .kind = kind};
-
-	*kind = 0;
-	return tc_dump(RTM_GETQDISC, ifindex, 0, find_kind, &s);
-}
-
 int clsact_create(uint32_t ifindex)
 {
 	struct bpf_tc_hook hook = tc_hook(HOOK_TC_INGRESS, ifindex);
@@ -187,25 +99,13 @@ int clsact_create(uint32_t ifindex)
 	return bpf_tc_hook_create(&hook);
 }
 
-static int count_filter(const struct nlmsghdr *nlh, void *data)
-{
-	(void)nlh;
-	++*(size_t *)data;
-	return MNL_CB_OK;
-}
-
 void clsact_drop(uint32_t ifindex)
 {
 	struct bpf_tc_hook hook = tc_hook(HOOK_TC_INGRESS, ifindex);
 	size_t filters = 0;
 
-	if (tc_dump(RTM_GETTFILTER, ifindex,
-		    TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), count_filter,
-		    &filters) ||
-	    tc_dump(RTM_GETTFILTER, ifindex,
-		    TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), count_filter,
-		    &filters) ||
-	    filters)
+	if (hooked_filters(HOOK_TC_INGRESS, ifindex, &filters) ||
+	    hooked_filters(HOOK_TC_EGRESS, ifindex, &filters) || filters)
 		return;
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	bpf_log_start();

@@ -1,53 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One hook at a time, for hooks.c: XDP and TCX links, clsact filters. Where
- * nothing else is said these return 0 or -errno and print nothing. */
+/*
+ * hooks/: the BPF object: loads it, pins it, puts its programs on their hooks
+ * (XDP, TCX, clsact) and takes them off.
+ */
 #ifndef TUNLOAD_HOOKS_H
 #define TUNLOAD_HOOKS_H
 
-#include "programs.h"
+#include "maps/maps.h"
 
-/* Attach types since Linux 6.6, not in older headers. */
-#define TCX_INGRESS 46
-#define TCX_EGRESS  47
+/* The BPF object: load it, pin it, put it on its hooks, take it off. */
 
-/* The links of p are there, but the interface or its namespace is gone. Without
- * links (clsact) this cannot be seen: false. */
-bool hooks_dead(const struct pins *p);
+/* The three programs of one load, and the maps they use. */
+struct programs {
+	struct tunload_bpf *skel; /* NULL: opened by their pins */
+	int fd[HOOK_COUNT];	  /* by enum hook */
+	struct maps maps;
+};
 
-/* hooks_link.c. A link pinned under p that still holds its interface. */
-bool link_exists(const struct pins *p, enum hook h);
-/* Puts prog on the hook: exchanges it in the link that is there, which no
- * packet notices, or makes and pins one. */
-int link_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
-void link_drop(const struct pins *p, enum hook h);
-
-/* hooks_clsact.c, for kernels before 6.6. A filter of ours: the program pinned
- * under p or staged there. */
-bool filter_exists(const struct pins *p, enum hook h, uint32_t ifindex);
-/* The same for just the pinned or just the staged one. */
-bool filter_holds(const struct pins *p, enum hook h, uint32_t ifindex,
+/* Loads the object. Maps already pinned under p are used again (an upgrade
+ * keeps peers and counters), the others are new and get pinned. */
+int programs_load(struct programs *g, const struct pins *p);
+/* The kernel takes the object: loads it with maps of its own, and drops it. */
+int programs_try(void);
+/*
+ * Pins the three programs beside those that are there, before they go on any
+ * hook: whatever cuts us off, what is on a hook has a pin. What such a cut has
+ * left on the hooks of ifindex is pinned in its place first.
+ */
+int programs_stage(const struct programs *g, const struct pins *p,
+		   uint32_t ifindex);
+/* The staged ones take the place of those that are there (rename, so that a
+ * reader always finds one). */
+int programs_commit(const struct pins *p);
+/* The staged ones go. */
+void programs_unstage(const struct pins *p);
+/* Where the program of that hook is pinned, or staged. */
+int programs_path(char path[static PATH_MAX], const struct pins *p, enum hook h,
 		  bool staged);
-/* Our preference and handle are taken by a filter with our program's name,
- * whosever pins it has. */
-bool filter_of_tunload(enum hook h, uint32_t ifindex);
-/* -EBUSY: our preference and handle are somebody else's. */
-int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
-void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex);
-/* The kind of qdisc that holds ingress and egress filters: "clsact", "ingress",
- * or "" for none. */
-int clsact_kind(uint32_t ifindex, char kind[static IFNAMSIZ]);
-int clsact_create(uint32_t ifindex);
-/* Only if no filter is left on it. */
-void clsact_drop(uint32_t ifindex);
+/* The programs that are pinned, without their maps. */
+int programs_open(struct programs *g, const struct pins *p);
+void programs_close(struct programs *g);
 
-/* hooks_others.c. Programs of tunload are on the interface, whosever pins they
- * have. */
-bool hooks_elsewhere(uint32_t ifindex);
+/* What is on the hooks now. */
+struct hooks {
+	bool on[HOOK_COUNT]; /* by enum hook: a program of ours */
+	bool tcx;	     /* tc by TCX links, else clsact */
+};
 
-/* hooks_xdp.c. The name of the driver of an interface, or "unknown". */
+/*
+ * Puts the programs on their hooks (attach.c): XDP in driver mode by a link
+ * where asked and possible, else tc ingress; tc egress always. TCX links where
+ * the kernel has them, else clsact filters of our own preference and handle
+ * (TUNLOAD_HOOK=clsact in the environment chooses that for tests). What is
+ * already there of ours is updated in place. Fills iface->mode, mode_asked,
+ * mode_reason (where tc was asked for, the caller has) and TL_IF_F_CLSACT_OURS
+ * and writes it to m. On failure the hooks are as they were; for that the
+ * programs pinned under p must still be the former ones.
+ */
+int hooks_attach(const struct programs *g, const struct pins *p,
+		 const struct maps *m, struct tl_interface *iface,
+		 enum tl_mode asked);
+/* Takes ours off, and the clsact qdisc if it was ours and is empty. Works on
+ * half-finished states and when the interface is gone. FAILED: a filter of
+ * tunload's is left that these pins do not know. */
+int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours);
+void hooks_query(const struct pins *p, uint32_t ifindex, struct hooks *out);
+/* Whether the kernel has TCX (link.c). */
+bool hooks_have_tcx(uint32_t ifindex);
+/* FAILED, with what to do, if programs of tunload are on the interface, which
+ * is to have none: pinned under another bpffs or another name. Those on links
+ * can be told from others only with CAP_SYS_ADMIN. */
+int hooks_free(const char *ifname, uint32_t ifindex);
+
+/* The name of the driver of an interface, or "unknown". */
 void driver_name(const char *ifname, char name[static 32]);
-/* Why link_put() could not put prog on the XDP hook, in words. */
-void xdp_refusal(const char *ifname, uint32_t ifindex, int prog, int err,
-		 char words[static TL_REASON_LEN]);
 
 #endif

@@ -5,60 +5,21 @@
 #include <unistd.h>
 
 #include "bpf_log.h"
-#include "hooks.h"
+#include "one_hook.h"
 
 static const struct {
-	const char *pin;
 	int attach_type;
 	uint32_t flags;
 } links[HOOK_COUNT] = {
-	[HOOK_XDP] = {"link_xdp", BPF_XDP, XDP_FLAGS_DRV_MODE},
-	[HOOK_TC_INGRESS] = {"link_tcx_ingress", TCX_INGRESS, 0},
-	[HOOK_TC_EGRESS] = {"link_tcx_egress", TCX_EGRESS, 0},
+	[HOOK_XDP] = {BPF_XDP, XDP_FLAGS_DRV_MODE},
+	[HOOK_TC_INGRESS] = {TCX_INGRESS, 0},
+	[HOOK_TC_EGRESS] = {TCX_EGRESS, 0},
 };
-
-/* *dead: there is a link, but its interface is gone. */
-static int link_get(const struct pins *p, enum hook h, bool *dead)
-{
-	struct bpf_link_info info = {0};
-	uint32_t len = sizeof(info);
-	char path[PATH_MAX];
-	int fd;
-
-	*dead = false;
-	if (pins_path(path, p->ifname, links[h].pin))
-		return -1;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return -1;
-	/* TCX keeps the ifindex where XDP does. */
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex)
-		return fd;
-	*dead = true;
-	close(fd);
-	return -1;
-}
-
-bool hooks_dead(const struct pins *p)
-{
-	bool any = false, dead;
-	int fd;
-
-	for (enum hook h = 0; h < HOOK_COUNT; h++) {
-		fd = link_get(p, h, &dead);
-		if (fd >= 0) {
-			close(fd);
-			return false;
-		}
-		any |= dead;
-	}
-	return any;
-}
 
 bool link_exists(const struct pins *p, enum hook h)
 {
 	bool dead;
-	int fd = link_get(p, h, &dead);
+	int fd = pins_link(p->ifname, h, &dead);
 
 	if (fd >= 0)
 		close(fd);
@@ -81,7 +42,7 @@ static int link_create(const struct pins *p, enum hook h, uint32_t ifindex,
 	char path[PATH_MAX];
 	int fd, err = 0;
 
-	if (pins_path(path, p->ifname, links[h].pin))
+	if (pins_link_path(path, p->ifname, h))
 		return -ENAMETOOLONG;
 	fd = bpf_link_create(prog, ifindex, links[h].attach_type, &opts);
 	if (fd < 0)
@@ -101,7 +62,7 @@ int link_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog)
 	int fd, err;
 
 	bpf_log_start();
-	fd = link_get(p, h, &dead);
+	fd = pins_link(p->ifname, h, &dead);
 	if (fd < 0)
 		return link_create(p, h, ifindex, prog);
 	err = bpf_link_update(fd, prog, NULL) ? -errno : 0;
@@ -114,7 +75,7 @@ void link_drop(const struct pins *p, enum hook h)
 	char path[PATH_MAX];
 	int fd;
 
-	if (pins_path(path, p->ifname, links[h].pin))
+	if (pins_link_path(path, p->ifname, h))
 		return;
 	fd = bpf_obj_get(path);
 	if (fd < 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "programs.h"
+#include "hooks.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "bpf_log.h"
-#include "hooks.h"
+#include "one_hook.h"
 #include "tunload.skel.h"
 
 /* The order of enum hook. */

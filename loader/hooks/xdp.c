@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bpf_log.h"
-#include "hooks.h"
+#include "one_hook.h"
 
 void driver_name(const char *ifname, char name[static 32])
 {

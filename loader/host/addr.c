@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Addresses by rtnetlink. */
+#include "host.h"
+
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
-
-#include "host.h"
 
 struct addr_dump {
 	uint32_t ifindex; /* 0: of all */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "forwarding.h"
+#include "host.h"
 
 #include <limits.h>
 #include <stdbool.h>

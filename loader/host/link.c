@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Links by rtnetlink. */
+#include "host.h"
+
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-
-#include "host.h"
 
 /* IFLA_AF_SPEC holds an attribute of each family that the interface has got;
  * in AF_INET6's are the sysctls of the interface. */

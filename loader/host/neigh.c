@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Neighbours by rtnetlink, and the way to the next hop. */
+#include "host.h"
+
 #include <errno.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "host.h"
 
 struct neigh_dump {
 	struct neigh *neighs;

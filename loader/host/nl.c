@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* rtnetlink requests and their answers. */
+#include "host.h"
+
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/error.h"
-#include "nl.h"
+#include "base/base.h"
 
 /* Link and route messages grow with the hardware and the next hops. */
 #define ANSWER_LEN 32768

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "path.h"
+#include "host.h"
 
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-#include "base/gateway.h"
-#include "nl.h"
+#include "base/base.h"
 
 struct path {
 	struct ip gateway; /* its family may be another than the source's */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What this process and this kernel must have. */
+#include "host.h"
+
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -7,8 +9,6 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include "maps/pins.h"
 
 #define BTF_VMLINUX "/sys/kernel/btf/vmlinux"
 

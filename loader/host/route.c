@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Routes by rtnetlink. */
+#include "host.h"
+
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "host.h"
 
 /* RTA_GATEWAY, of the route's family, or RTA_VIA, which names its own. */
 static struct ip gateway(const struct nlattr *const *tb, uint8_t family)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Policy rules by rtnetlink. */
+#include "host.h"
+
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
-
-#include "host.h"
 
 struct rule_dump {
 	uint8_t family;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The bpffs that holds the pins: mounted where there is none, and refused where
  * it would vanish with this mount namespace. */
-#include "pins.h"
+#include "maps.h"
 
 #include <dirent.h>
 #include <errno.h>

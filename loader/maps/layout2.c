@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "layout2.h"
+#include "maps.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "pins.h"
-#include "state.h"
 
 /* Layout 2 had these maps with these rows already; its `interface` is shorter
  * by what was added at the end, and its other maps have nothing to keep. */

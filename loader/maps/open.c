@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "state.h"
+#include "maps.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "pins.h"
 
 #define PIN(name)                                                              \
 	{                                                                      \

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Whose the pins of an interface are. */
+#include "maps.h"
+
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -8,8 +10,6 @@
 #include <unistd.h>
 
 #include "host/host.h"
-#include "hooks/hooks.h"
-#include "pins.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* since Linux 5.14, not in older headers */
@@ -38,7 +38,7 @@ int fail_not_attached(const char *ifname)
 
 	if (link_info(ifname, &link))
 		return FAILED;
-	if (hooks_elsewhere(link.ifindex))
+	if (hooked_any(link.ifindex))
 		return fail(
 			"%s is not attached by pins in \"%s\", but programs "
 			"of tunload are on it, pinned elsewhere: use the "
@@ -123,4 +123,52 @@ int pins_check_netns(const char *ifname, const struct tl_interface *iface)
 		    "--bpffs DIR with a bpffs of this one; if that namespace "
 		    "is gone, `rm -r %s`",
 		    dir, ifname, dir);
+}
+
+int pins_link_path(char buf[static PATH_MAX], const char *ifname, enum hook h)
+{
+	static const char *const names[HOOK_COUNT] = {
+		[HOOK_XDP] = "link_xdp",
+		[HOOK_TC_INGRESS] = "link_tcx_ingress",
+		[HOOK_TC_EGRESS] = "link_tcx_egress",
+	};
+
+	return pins_path(buf, ifname, names[h]);
+}
+
+int pins_link(const char *ifname, enum hook h, bool *dead)
+{
+	struct bpf_link_info info = {0};
+	uint32_t len = sizeof(info);
+	char path[PATH_MAX];
+	int fd;
+
+	*dead = false;
+	if (pins_link_path(path, ifname, h))
+		return -1;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -1;
+	/* TCX keeps the ifindex where XDP does. */
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex)
+		return fd;
+	*dead = true;
+	close(fd);
+	return -1;
+}
+
+bool pins_dead(const char *ifname)
+{
+	bool any = false, dead;
+	int fd;
+
+	for (enum hook h = 0; h < HOOK_COUNT; h++) {
+		fd = pins_link(ifname, h, &dead);
+		if (fd >= 0) {
+			close(fd);
+			return false;
+		}
+		any |= dead;
+	}
+	return any;
 }

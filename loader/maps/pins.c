@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "pins.h"
+#include "maps.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "hooks/hooks.h"
 
 #define BPFFS_DEFAULT "/sys/fs/bpf"
 
@@ -74,7 +72,7 @@ static int check_owner(const struct pins *p)
 	struct tl_interface iface;
 
 	if (!pins_interface(p->ifname, &iface) || !iface.netns_cookie ||
-	    hooks_dead(p))
+	    pins_dead(p->ifname))
 		return OK;
 	return pins_check_netns(p->ifname, &iface);
 }

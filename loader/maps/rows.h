@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_STATE_MAP_H
 #define TUNLOAD_STATE_MAP_H
 
-#include "state.h"
+#include "maps.h"
 #include "table.h"
 
 /* In the order in which rows are written; they are removed in the reverse

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Counters, and the verdicts' names. */
+#include "maps.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
 #include "table.h"
 
 #define NAME(name, fate, text) [TL_##name] = #name,

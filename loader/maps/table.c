@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/error.h"
+#include "base/base.h"
 
 #define BATCH	4096 /* rows */
 #define KEY_MAX 64   /* bytes; also what the kernel notes its place in */
@@ -55,7 +55,7 @@ static int compare(const void *a, const void *b, void *table)
 }
 
 /* Often so: it is the order of a trie whose prefixes have one length. */
-static bool is_sorted(const struct table *t)
+static bool is_table_sorted(const struct table *t)
 {
 	for (size_t i = 1; i < t->n; i++)
 		if (memcmp(table_key(t, i - 1), table_key(t, i), t->key) > 0)
@@ -69,7 +69,7 @@ void table_sort(struct table *t)
 
 	if (!t->n)
 		return;
-	if (!is_sorted(t))
+	if (!is_table_sorted(t))
 		qsort_r(t->rows, t->n, size, compare, t);
 	for (size_t i = 1; i < t->n; i++) {
 		if (compare(table_key(t, n), table_key(t, i), t))

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf.h"
 #include "rows.h"
-
-#include "conf/owners.h"
 
 void state_tables_init(struct state_tables *s, const struct maps *m)
 {
@@ -130,6 +129,13 @@ int state_ids(struct conf *c, const struct table *peers)
 	names_free(&names);
 	free(ids.used);
 	return ret;
+}
+
+int state_first_ids(struct conf *c)
+{
+	const struct table none = {.name = "peers"};
+
+	return state_ids(c, &none);
 }
 
 static struct tl_peer peer_value(const struct peer *p)

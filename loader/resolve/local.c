@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Our outer addresses. */
+#include "resolve.h"
+
 #include <linux/if_addr.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -7,9 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "local.h"
-
-#include "host/nl.h"
+#include "host/host.h"
 
 #define DAD_WAIT_MS 2000
 #define DAD_STEP_MS 100

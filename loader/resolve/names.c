@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* DNS names of endpoints. */
+#include "names.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <time.h>
 
-#include "names.h"
-
-#include "conf/keys.h"
-#include "host/nl.h"
-#include "local.h"
+#include "conf/conf.h"
+#include "host/host.h"
+#include "resolve.h"
 
 /* How long look-ups that fail may keep a command waiting, all together. */
 #define PATIENCE_S 10

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/owners.h"
-#include "conf/keys.h"
+#include "conf/conf.h"
 
 void peer_waits(struct peer *p, const char *fmt, ...)
 {

@@ -4,7 +4,7 @@
 #define TUNLOAD_RESOLVE_PEER_H
 
 #include "names.h"
-#include "local.h"
+#include "resolve.h"
 
 /* A configuration that is being resolved, and what is known. */
 struct resolver {
@@ -19,10 +19,6 @@ struct resolver {
 	size_t kept;	  /* endpoints, as their names do not resolve */
 	const struct peer *lacks_address; /* the first that waits for one */
 };
-
-/* Notes why p cannot work now. Of several reasons the first one stays. */
-void peer_waits(struct peer *p, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
 
 /* Local and mtu of p, and whether its endpoint can be used. USAGE only for what
  * the file or the command line says about p. */

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-#include "conf/owners.h"
-#include "local.h"
+#include "conf/conf.h"
+#include "resolve.h"
 
 /* What decides whether an address is a good probe. */
 struct hosts {

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a configuration needs from the host: interface, addresses, MTU. */
+#include "resolve.h"
+
 #include <net/if_arp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolve.h"
-
-#include "conf/owners.h"
-#include "conf/keys.h"
+#include "conf/conf.h"
 #include "names.h"
-#include "local.h"
 #include "peer.h"
 #include "probe.h"
 

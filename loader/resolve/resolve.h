@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a configuration needs from the host: interface, addresses, names, MTU.
+/*
+ * resolve/: what a configuration needs from the host: interface, addresses, DNS
+ * names, MTU, probes; and what in it is risky on this host.
  */
 #ifndef TUNLOAD_RESOLVE_H
 #define TUNLOAD_RESOLVE_H
 
 #include "conf/conf.h"
+#include "host/host.h"
+
+/* What a configuration needs from the host: interface, addresses, names, MTU.
+ */
 
 /*
  * Fills in what conf_read() left open: ifindex and table; local4/local6 where
@@ -40,7 +46,52 @@ int resolve_edited(struct conf *c, const struct conf *now);
 /* The first half: forgets what is automatic. */
 void resolve_forget(struct conf *c);
 
+/* Notes why p cannot work now. Of several reasons the first one stays. */
+void peer_waits(struct peer *p, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* A warning for each peer that waits, why. */
 void warn_waiting(const struct conf *c);
+
+/* Our outer addresses: which there are, which to use. */
+
+/* The interface a configuration is resolved against. */
+struct host {
+	struct link_info link;
+	struct if_addr *addrs; /* of the interface */
+	size_t n;
+};
+
+/* Fills in addrs. An address that c needs and that is still tentative is waited
+ * for, up to two seconds (at boot). */
+int read_addresses(const struct conf *c, struct host *h);
+
+/* NULL if it is not among them. */
+const struct if_addr *find_addr(const struct if_addr *addrs, size_t n,
+				const struct ip *ip);
+/* NULL if the interface has no usable address of the family. */
+const struct if_addr *first_usable(const struct host *h, uint8_t family);
+/* What to send from to dst: the kernel's choice if that is usable, else what
+ * was chosen before (NULL: nothing) if that still is, else the first usable
+ * one; NULL if there is none. */
+const struct if_addr *choose_local(const struct host *h, const struct ip *dst,
+				   const struct ip *before);
+
+#define LOCAL_FAULT_LEN 256
+/* Why a configured local cannot be used, as a text behind the quoted address,
+ * with the address to use instead; NULL if it can. EC2 drops what it has not
+ * assigned, to the /128. */
+const char *local_fault(const struct host *h, const struct ip *local,
+			const struct if_addr *instead,
+			char buf[static LOCAL_FAULT_LEN]);
+
+/* What a configuration may do to its host that nobody meant. */
+
+/* Warnings about c, which resolve() has passed: default routes, prefixes that
+ * hold addresses of this host, MTUs above the interface's. */
+void warn_risks(const struct conf *c);
+/* There is no file for this interface: a warning for each file that is there
+ * for an interface that is not. */
+void warn_lonely_files(void);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "risks.h"
+#include "resolve.h"
 
 #include <dirent.h>
 #include <stdlib.h>

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Inner prefixes that do not come out of the tunnels although a shorter allowed
  * prefix holds them. */
+#include "routes.h"
+
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "routes.h"
-
+#include "base/base.h"
 #include "want.h"
-#include "base/sort.h"
 
 struct set {
 	struct prefix *allowed; /* of all peers, sorted */

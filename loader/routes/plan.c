@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The changes from what is on the host to what is wanted. */
+#include "plan.h"
+
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "plan.h"
 
 void plan_free(struct plan *p)
 {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "want.h"
-#include "base/sort.h"
 
 const struct ip old_placeholder = {
 	6,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What leads inner prefixes to the data plane (routes, rules, neighbours,
- * addresses), and the exceptions that the data plane must know.
+ * routes/: what leads inner prefixes to the data plane: the routes, rules,
+ * neighbours and addresses that a configuration wants and the changes to them;
+ * and the exceptions that the data plane must know.
  */
 #ifndef TUNLOAD_ROUTES_H
 #define TUNLOAD_ROUTES_H
@@ -47,13 +48,6 @@ int routes_foresee(struct conf *c, const struct footprint *have, size_t *n);
 /* For --dry-run: one line a route, rule or address to be added ("+ ...") or
  * removed ("- ..."). */
 int routes_print_plan(FILE *out, struct conf *c);
-
-/* An inner prefix that must not come out of a tunnel although a shorter allowed
- * prefix holds it: own is true for an address of this host. */
-struct exception {
-	struct prefix prefix;
-	bool own;
-};
 
 /* The exceptions of c: the host's routes that are not ours, the link-local and
  * multicast prefixes, endpoints, the addresses of the host; each only where an

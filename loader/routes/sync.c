@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What leads inner prefixes to the data plane. */
+#include "routes.h"
+
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "routes.h"
 
 #include "plan.h"
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which routes, neighbours and addresses a configuration wants. */
+#include "want.h"
+
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -7,11 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "want.h"
-#include "base/sort.h"
-
-#include "conf/keys.h"
-#include "resolve/peer.h"
+#include "base/base.h"
+#include "conf/conf.h"
+#include "resolve/resolve.h"
 
 /* Of IPv6 routes; the kernel's own default (IP6_RT_PRIO_USER). */
 #define METRIC6 1024

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "event.h"
+#include "show.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "json.h"
 /* Behind <net/if.h>, which the kernel's headers make way for. */
 #include "../../bpf/parse.h"
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What looks wrong, and what to do about it. */
-#include "status.h"
+#include "show.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-#include "host/forwarding.h"
-#include "base/gateway.h"
-#include "host/path.h"
+#include "base/base.h"
+#include "host/host.h"
 
 const char *const hook_names[HOOK_COUNT] = {
 	[HOOK_XDP] = "xdp",

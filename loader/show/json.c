@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "json.h"
+#include "show.h"
 
 json_t *json_ip(const struct ip *ip)
 {

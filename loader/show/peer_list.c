@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "peer_list.h"
-
-#include "json.h"
+#include "show.h"
 
 static const char *guard_name(const struct peer *p)
 {

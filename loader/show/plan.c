@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `attach --dry-run`. */
-#include "tunnel/attach.h"
+#include "maps/maps.h"
 #include "hooks/hooks.h"
-#include "maps/rows.h"
+#include "tunnel/tunnel.h"
 
 static void print_mode(const struct conf *c)
 {
@@ -34,11 +34,9 @@ static void print_peer(const struct peer *p)
 
 static int need_ids(struct conf *c)
 {
-	const struct table none = {.name = "peers"};
-
 	for (size_t i = 0; i < c->n_peers; i++)
 		if (c->peers[i].id == TL_PEER_NONE)
-			return state_ids(c, &none);
+			return state_first_ids(c);
 	return OK;
 }
 

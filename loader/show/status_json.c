@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "status.h"
-
-#include "json.h"
+#include "show.h"
 
 static json_t *last_rx(const struct snapshot *s,
 		       const struct tl_peer_stats *stats)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "align.h"
+#include "tunnel.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "apply.h"
 #include "resolve/resolve.h"
 
 void mode_reason_asked(struct tl_interface *iface, enum tl_mode asked,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "apply.h"
+#include "tunnel.h"
 
 #include <stdlib.h>
 

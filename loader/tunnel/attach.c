@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "attach.h"
+#include "tunnel.h"
 
 #include <net/if.h>
 #include <unistd.h>

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "host/nl.h"
+#include "host/host.h"
 
 #define MARKER "tunload trigger"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What was mended, for people. */
-#include "align.h"
+#include "tunnel.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "one_peer.h"
+#include "tunnel.h"
 
 #include <string.h>
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The first packet that opens the path to a peer. */
+#include "tunnel.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "trigger.h"
-
+#include "host/host.h"
 #include "echo.h"
-#include "host/path.h"
 #include "trigger_hint.h"
 
 /* The first request may die waiting for ARP or neighbour discovery, and the

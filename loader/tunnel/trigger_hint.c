@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What to look at next when a trigger was not answered. */
+#include "trigger_hint.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "trigger_hint.h"
-
-#include "base/gateway.h"
-#include "host/path.h"
+#include "base/base.h"
+#include "host/host.h"
 
 __attribute__((format(printf, 2, 3))) static void hint(struct trigger_result *r,
 						       const char *fmt, ...)

@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_TRIGGER_HINT_H
 #define TUNLOAD_TRIGGER_HINT_H
 
-#include "trigger.h"
+#include "tunnel.h"
 
 void hint_no_probe(struct trigger_result *r);
 /* The peer waits, and says why. */

@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
-#include "base/text.h"
+#include "base/base.h"
 
 static bool digits(const char *s)
 {

@@ -2,14 +2,14 @@
 /* Addresses, prefixes, numbers, names.
  * Needs: loader/base/text.c
  */
+#include "base/base.h"
+
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#include "base/text.h"
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))
 

@@ -1,12 +1,89 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The running state: pinned maps <-> struct conf, and the counters. */
-#ifndef TUNLOAD_STATE_H
-#define TUNLOAD_STATE_H
+/*
+ * maps/: the running state. The pin directory of an interface (bpffs, paths,
+ * lock, whose it is), its maps as rows, struct conf to rows and back, counters.
+ */
+#ifndef TUNLOAD_MAPS_H
+#define TUNLOAD_MAPS_H
 
+#include <limits.h>
 #include <string.h>
 
 #include "conf/conf.h"
-#include "routes/routes.h"
+#include "host/host.h"
+
+/* The pin directory of an interface: bpffs, paths, lock, whose it is. */
+
+/* --bpffs DIR, or TUNLOAD_BPFFS, or /sys/fs/bpf. */
+void pins_set_bpffs(const char *dir);
+const char *pins_bpffs(void);
+
+/* BPFFS/tunload/IFACE or, with a name, BPFFS/tunload/IFACE/NAME. FAILED if that
+ * is longer than a path may be. A dot in IFACE (eth0.100) becomes a colon:
+ * bpffs has no names with dots, and interfaces none with colons. */
+int pins_path(char buf[static PATH_MAX], const char *ifname, const char *name);
+
+#define LOCK_WAIT_MS 10000 /* for which a lock is waited for */
+#define LOCK_POLL_MS 50
+
+/* An open, exclusively locked pin directory. */
+struct pins {
+	char ifname[IFNAMSIZ];
+	char dir[PATH_MAX];
+	int lock_fd;  /* -1: none */
+	bool mounted; /* bpffs, by us: unmounted should nothing be pinned */
+};
+
+/*
+ * Locks the interface's pins, waiting up to ten seconds for another command;
+ * create: mounts bpffs if needed and makes the directories (0700). Without
+ * create, FAILED "not attached" when there is none. Refuses pins of
+ * an equally named interface in another network namespace (with the --bpffs
+ * hint), unless what they held is gone.
+ */
+int pins_open(struct pins *p, const char *ifname, bool create);
+/* Removes every pin (for detach and for a failed attach); the lock stays. */
+int pins_remove(struct pins *p);
+bool pins_empty(const struct pins *p);
+/* Unlocks; removes the directory if it is empty. */
+void pins_close(struct pins *p);
+
+/* pins_mount.c. Mounts a bpffs where the pins go, if there is none. FAILED
+ * where the one of the default place belongs to this mount namespace alone
+ * (made by `ip netns exec` or `unshare -m`) and would vanish with it. */
+int bpffs_mount(struct pins *p, bool is_default);
+/* False for what cannot be read, too. */
+bool dir_empty(const char *path);
+
+/* There is a pin directory of that interface; what it holds may be anything. */
+bool pins_exist(const char *ifname);
+/* Interfaces with a pin directory; *names is malloc()ed, for `status`. */
+int pins_list(char (**names)[IFNAMSIZ], size_t *n);
+
+/* What the pinned map `interface` says, whatever TL_LAYOUT wrote it; false if
+ * it is not there. Fields that another layout does not have are zero. */
+bool pins_interface(const char *ifname, struct tl_interface *out);
+/* Takes TL_IF_F_READY away: what follows may be cut off. */
+void pins_unready(const char *ifname);
+/* FAILED, with what to do, unless these pins are of this network namespace. */
+int pins_check_netns(const char *ifname, const struct tl_interface *iface);
+
+/* A pinned link: its descriptor if it still holds its interface, else -1.
+ * *dead: it is there, but its interface is gone. */
+int pins_link(const char *ifname, enum hook h, bool *dead);
+/* Path of the pin of that link. */
+int pins_link_path(char buf[static PATH_MAX], const char *ifname, enum hook h);
+/* Links are pinned, but the interface or its namespace is gone. Without links
+ * (clsact) this cannot be seen: false. */
+bool pins_dead(const char *ifname);
+
+/* FAILED: not attached, or no such interface at all. */
+int fail_not_attached(const char *ifname);
+
+/* SO_NETNS_COOKIE of the calling process. */
+int netns_cookie(uint64_t *cookie);
+
+/* The running state: pinned maps <-> struct conf, and the counters. */
 
 /* File descriptors of the maps, by the names of their pins. */
 struct maps {
@@ -47,14 +124,6 @@ int state_running(const char *ifname, struct conf *out);
 /* The same without the prefixes, which take the longest to read. */
 int state_running_peers(const char *ifname, struct conf *out);
 
-/* What the data plane must know of the host. */
-struct host_facts {
-	struct exception *exceptions;
-	size_t n_exceptions;
-	struct ip *broadcasts; /* IPv4, of the host's networks */
-	size_t n_broadcasts;
-};
-
 /*
  * Makes the maps equal to c, differences only, in an order that never shows the
  * data plane a peer without its settings: new peers, endpoints, prefixes with
@@ -71,6 +140,8 @@ int state_apply_peer(const struct maps *m, const struct peer *was,
 		     const struct peer *p);
 /* Fills in the ids of c as state_apply() would. */
 int state_give_ids(const struct maps *m, struct conf *c);
+/* The same where there are no maps yet. */
+int state_first_ids(struct conf *c);
 /* *any: state_apply() would change something. Fills in the ids of c. */
 int state_pending(const struct maps *m, struct conf *c,
 		  const struct host_facts *facts, bool *any);
@@ -104,5 +175,15 @@ verdict_counters(const struct tl_verdicts *v)
 {
 	return (const struct tl_counter *)v;
 }
+
+/* Attachments of the first form (TL_LAYOUT 2, until version 0.3), which
+ * `attach` takes over: other maps, and routes via the outer next hop. */
+
+/* The pins of ifname are of that form, and what they hold is on this
+ * interface. */
+bool layout2_runs(const char *ifname);
+/* What runs as a conf, as state_read() would give it: settings, peers, names,
+ * prefixes. */
+int layout2_read(const char *ifname, struct conf *out);
 
 #endif

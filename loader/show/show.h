@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What `tunload status` shows of one interface, read at one moment. */
-#ifndef TUNLOAD_STATUS_H
-#define TUNLOAD_STATUS_H
+/*
+ * show/: what people and programs read: status, hints, peers, events, plans, as
+ * text and as JSON.
+ */
+#ifndef TUNLOAD_SHOW_H
+#define TUNLOAD_SHOW_H
 
 #include <jansson.h>
+#include <stdio.h>
 
-#include "tunnel/align.h"
-#include "resolve/local.h"
+#include "base/base.h"
+#include "conf/conf.h"
+#include "resolve/resolve.h"
+#include "maps/maps.h"
+#include "tunnel/tunnel.h"
+
+/* What `tunload status` shows of one interface, read at one moment. */
 
 struct snapshot {
 	uint64_t now_ns; /* CLOCK_MONOTONIC_COARSE, as the programs read it */
@@ -66,5 +75,43 @@ bool has_inner(const struct peer *p, uint8_t family);
 json_t *status_json(const struct snapshot *s);
 /* The same for people. */
 void status_text(FILE *out, const struct snapshot *s);
+
+/* What the JSON outputs of several commands have in common. */
+
+/* The address as text; null for none. */
+json_t *json_ip(const struct ip *ip);
+/* {"packets": N, "bytes": N} */
+json_t *json_counter(const struct tl_counter *c);
+/* {"<verdict>": counter, ...} of those that happened. */
+json_t *json_verdicts(const struct tl_verdicts *v);
+/* ["10.0.0.0/8", ...] */
+json_t *json_allowed(const struct peer *p);
+
+/* Prints root and a newline to standard output, with flags of json_dumpf(), and
+ * gives it free. NULL is what building it gave for want of memory. */
+int json_print(json_t *root, size_t flags);
+
+/* Events of the data plane, as `tunload monitor` prints them. */
+
+/* One packet's addresses; family 0 where there is no such header. */
+struct event_addresses {
+	struct ip outer_src, outer_dst, inner_src, inner_dst;
+};
+
+/* Reads the headers that the event brought along. */
+void event_addresses(const struct tl_event *e, struct event_addresses *out);
+
+/* One line: time (seconds since 1970), verdict, peer ("" for none), addresses,
+ * length. */
+void event_text(FILE *out, const struct tl_event *e, double time,
+		const char *peer);
+json_t *event_json(const struct tl_event *e, double time, const char *peer);
+
+/* The two outputs of `tunload peer list`. */
+
+/* An array of the peers with all their settings. */
+int peer_list_json(const struct conf *c);
+/* One line a peer, in the words of `peer add`. */
+void peer_list_text(const struct conf *c);
 
 #endif

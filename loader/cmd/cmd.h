@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One function a command; main.c has the table of them. */
-#ifndef TUNLOAD_COMMANDS_H
-#define TUNLOAD_COMMANDS_H
+/*
+ * cmd/: the command line: the table of commands, options, help, and one file a
+ * command, which parses, calls and prints.
+ */
+#ifndef TUNLOAD_CMD_H
+#define TUNLOAD_CMD_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
-#include "base/error.h"
+#include "base/base.h"
+
+/* One function a command; main.c has the table of them. */
 
 /*
  * argv[0] is the command's name, the rest its arguments, options included (each
@@ -42,5 +48,19 @@ const char *take_iface(int argc, char **argv);
 int only_iface(int argc, char **argv, const char **ifname);
 /* USAGE if arguments are left over. */
 int no_more_args(int argc, char **argv);
+
+/* The table of commands. */
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *args;
+	const char *brief; /* one line */
+	const char *text;  /* the rest of its help */
+};
+
+/* NULL after a USAGE error that names what was probably meant. */
+const struct command *command_find(const char *name);
+void command_help(FILE *out, const struct command *command);
 
 #endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * base/: what every part uses and what knows no tunnel: errors of one line,
+ * values from text, IP addresses and prefixes, sorting, and the layout of the
+ * maps, which the data plane shares.
+ */
+#ifndef TUNLOAD_BASE_H
+#define TUNLOAD_BASE_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "../../bpf/layout.h"
+
+/*
+ * Errors. One error is one line on standard error: what is wrong, the bad value
+ * in quotes, what to do. The functions return the exit status, so that a caller
+ * writes `return fail("...")` and its caller hands it on.
+ */
+
+/* Exit statuses of the program, and what every function that can fail and has
+ * already said why returns. */
+enum status {
+	OK = 0,
+	FAILED = 1, /* the system or the running state refuses */
+	USAGE = 2,  /* the command line or the configuration is wrong */
+};
+
+/* Prints "tunload: <message>\n" to standard error; returns FAILED. */
+int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same; returns USAGE. */
+int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Prints "tunload: warning: <message>\n"; nothing failed. */
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* With many peers the first few warnings of a kind are printed, the others only
+ * counted in *n: is this one of the few? */
+#define WARNINGS_AT_MOST 5
+static inline bool warn_few(size_t *n)
+{
+	return (*n)++ < WARNINGS_AT_MOST;
+}
+/* "N more what", if there were more. */
+void warn_rest(size_t n, const char *what);
+
+/* Text <-> values: addresses, prefixes, numbers, names. Nothing here prints. */
+
+/* An IP address: family 4 uses the first four bytes, the others are zero.
+ * family 0: none. Network byte order. Comparable with memcmp(). */
+struct ip {
+	uint8_t family;
+	uint8_t addr[16];
+};
+
+/* A prefix with no host bits set. len in bits. */
+struct prefix {
+	struct ip ip;
+	uint8_t len;
+};
+
+#define IP_STRLEN     46
+#define PREFIX_STRLEN (IP_STRLEN + 4)
+
+/* Numeric address only (no names, no zone). */
+bool ip_parse(const char *s, struct ip *out);
+const char *ip_str(const struct ip *ip, char buf[static IP_STRLEN]);
+bool ip_equal(const struct ip *a, const struct ip *b);
+bool ip_is_link_local(const struct ip *ip);
+/* Loopback, multicast, unspecified, v4-mapped, broadcast: no endpoint, local,
+ * source or probe can be one. */
+bool ip_is_martian(const struct ip *ip);
+
+/* ADDRESS/LEN, or ADDRESS alone for a host. On failure *why is a constant text
+ * ("is not a prefix", "has host bits set", ...) that reads behind the value;
+ * *out is then the prefix without the host bits, or family 0. */
+bool prefix_parse(const char *s, struct prefix *out, const char **why);
+/* Always with /LEN. */
+const char *prefix_str(const struct prefix *p, char buf[static PREFIX_STRLEN]);
+bool prefix_equal(const struct prefix *a, const struct prefix *b);
+bool prefix_contains(const struct prefix *p, const struct ip *ip);
+/* inner lies within outer, or is the same; families must agree. */
+bool prefix_within(const struct prefix *inner, const struct prefix *outer);
+/* Makes p the prefix of that smaller length around it. */
+void prefix_shorten(struct prefix *p, uint8_t len);
+/* First host address: .1 for a network, the address itself for /31, /32, /127
+ * and /128; 10.0.0.1 style also for IPv6 (::1 in the prefix). */
+struct ip prefix_first_host(const struct prefix *p);
+
+/* Decimal digits only, min <= n <= max. */
+bool number_parse(const char *s, uint32_t min, uint32_t max, uint32_t *out);
+
+/* [A-Za-z0-9._-], 1 to 31 characters: fits TL_NAME_LEN. */
+bool name_valid(const char *s);
+/* A DNS name: letters, digits, '-', '.', '_', 1 to 253 characters, at least
+ * one letter. */
+bool hostname_valid(const char *s);
+
+/* UTF-8 without control characters (RFC 3629 4; C0, DEL, C1). */
+bool text_printable(const char *s);
+
+/* word looks like a slip of the pen for meant. */
+bool word_close(const char *word, const char *meant);
+
+/* bpf/layout.h with the integer types of user space. */
+
+/* A peer's gateway on the interface: its addresses and its MAC hold the peer id
+ * (layout.h says how). */
+
+#define MAC_LEN 6
+
+/* The gateway's address of that family (4 or 6). */
+struct ip gateway_ip(uint32_t peer_id, uint8_t family);
+void gateway_mac(uint32_t peer_id, uint8_t mac[static MAC_LEN]);
+
+/* False if ip is no gateway's address; *peer_id is the peer's. */
+bool gateway_id(const struct ip *ip, uint32_t *peer_id);
+bool gateway_is_mac(const uint8_t mac[static MAC_LEN]);
+
+/* 240.0.0.0/8: the other end of the point-to-point address that the source has
+ * on the interface. */
+extern const struct prefix gateway_net4;
+
+/* Arrays that mostly are in order. */
+
+static inline bool is_sorted(const void *array, size_t n, size_t size,
+			     int (*compare)(const void *, const void *))
+{
+	const char *a = array;
+
+	for (size_t i = 1; i < n; i++)
+		if (compare(a + (i - 1) * size, a + i * size) > 0)
+			return false;
+	return true;
+}
+
+/* qsort() for what is sorted more often than not: what a peer's file and the
+ * kernel's tables have in their order. */
+static inline void sort(void *array, size_t n, size_t size,
+			int (*compare)(const void *, const void *))
+{
+	if (!is_sorted(array, n, size, compare))
+		qsort(array, n, size, compare);
+}
+
+#endif

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What is on the hooks of an interface, whoever put it there and wherever it is
+ * pinned. */
+#include "host.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <unistd.h>
+
+static int tc_dump(uint16_t type, uint32_t ifindex, uint32_t parent,
+		   mnl_cb_t each, void *data)
+{
+	union nl_request r;
+	struct tcmsg *tcm = nl_begin(&r, type, NLM_F_DUMP, sizeof(*tcm));
+
+	tcm->tcm_ifindex = ifindex;
+	tcm->tcm_parent = parent;
+	return nl_talk(&r, each, data) ? -errno : 0;
+}
+
+static uint32_t filter_parent(enum hook h)
+{
+	return TC_H_MAKE(TC_H_CLSACT, h == HOOK_TC_EGRESS ? TC_H_MIN_EGRESS
+							  : TC_H_MIN_INGRESS);
+}
+
+struct name_search {
+	const char *name;
+	bool found;
+};
+
+/* libbpf calls a filter "PROGRAM:[ID]". */
+static int find_name(const struct nlmsghdr *nlh, void *data)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[TCA_MAX + 1], *attr;
+	struct name_search *s = data;
+	size_t len = strlen(s->name);
+
+	if (tcm->tcm_handle != FILTER_HANDLE ||
+	    TC_H_MAJ(tcm->tcm_info) >> 16 != FILTER_PRIORITY)
+		return MNL_CB_OK;
+	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
+	if (!tb[TCA_OPTIONS])
+		return MNL_CB_OK;
+	mnl_attr_for_each_nested(attr, tb[TCA_OPTIONS])
+	{
+		if (mnl_attr_get_type(attr) != TCA_BPF_NAME ||
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0)
+			continue;
+		if (!strncmp(mnl_attr_get_str(attr), s->name, len) &&
+		    mnl_attr_get_str(attr)[len] == ':')
+			s->found = true;
+	}
+	return MNL_CB_OK;
+}
+
+bool hooked_filter(enum hook h, uint32_t ifindex)
+{
+	struct name_search s = {
+		.name = h == HOOK_TC_EGRESS ? "tc_egress" : "tc_ingress",
+	};
+
+	return !tc_dump(RTM_GETTFILTER, ifindex, filter_parent(h), find_name,
+			&s) &&
+	       s.found;
+}
+
+struct kind_search {
+	uint32_t ifindex;
+	char *kind;
+};
+
+static int find_kind(const struct nlmsghdr *nlh, void *data)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	struct kind_search *s = data;
+	const struct nlattr *tb[TCA_MAX + 1];
+	const struct nlattr *kind;
+
+	if ((uint32_t)tcm->tcm_ifindex != s->ifindex ||
+	    tcm->tcm_parent != TC_H_CLSACT)
+		return MNL_CB_OK;
+	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
+	kind = tb[TCA_KIND];
+	if (kind && mnl_attr_validate(kind, MNL_TYPE_NUL_STRING) >= 0)
+		snprintf(s->kind, IFNAMSIZ, "%s", mnl_attr_get_str(kind));
+	return MNL_CB_OK;
+}
+
+/* The kernel dumps the qdiscs of every interface: find_kind() chooses. */
+int hooked_clsact(uint32_t ifindex, char kind[static IFNAMSIZ])
+{
+	struct kind_search s = {.ifindex = ifindex, .kind = kind};
+
+	*kind = 0;
+	return tc_dump(RTM_GETQDISC, ifindex, 0, find_kind, &s);
+}
+
+static int count_filter(const struct nlmsghdr *nlh, void *data)
+{
+	(void)nlh;
+	++*(size_t *)data;
+	return MNL_CB_OK;
+}
+
+int hooked_filters(enum hook h, uint32_t ifindex, size_t *n)
+{
+	return tc_dump(RTM_GETTFILTER, ifindex, filter_parent(h), count_filter,
+		       n);
+}
+
+#define MAX_PROGS 64
+#define MAX_MAPS  64
+
+static bool is_map_of_ours(uint32_t id)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+	int fd = bpf_map_get_fd_by_id(id);
+	bool ours;
+
+	if (fd < 0)
+		return false;
+	ours = !bpf_obj_get_info_by_fd(fd, &info, &len) &&
+	       !strcmp(info.name, "peer_stats");
+	close(fd);
+	return ours;
+}
+
+/* Others may call a program "tc_ingress" too, but hardly with that map. Without
+ * CAP_SYS_ADMIN nobody is told: false. */
+static bool is_prog_of_ours(uint32_t id)
+{
+	uint32_t maps[MAX_MAPS];
+	struct bpf_prog_info info = {
+		.nr_map_ids = MAX_MAPS,
+		.map_ids = (uintptr_t)maps,
+	};
+	uint32_t len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(id), err;
+	bool ours = false;
+
+	if (fd < 0)
+		return false;
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	if (err ||
+	    (strcmp(info.name, "xdp_ingress") &&
+	     strcmp(info.name, "tc_ingress") && strcmp(info.name, "tc_egress")))
+		return false;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < MAX_MAPS; i++)
+		ours |= is_map_of_ours(maps[i]);
+	return ours;
+}
+
+bool hooked_links(uint32_t ifindex)
+{
+	static const int types[] = {TCX_INGRESS, TCX_EGRESS};
+	uint32_t ids[MAX_PROGS], xdp = 0, n;
+
+	if (!bpf_xdp_query_id(ifindex, 0, &xdp) && xdp && is_prog_of_ours(xdp))
+		return true;
+	for (size_t t = 0; t < sizeof(types) / sizeof(*types); t++) {
+		n = MAX_PROGS;
+		/* EINVAL: no TCX before Linux 6.6. */
+		if (bpf_prog_query(ifindex, types[t], 0, NULL, ids, &n))
+			continue;
+		for (uint32_t i = 0; i < n; i++) {
+			if (is_prog_of_ours(ids[i]))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool hooked_any(uint32_t ifindex)
+{
+	return hooked_filter(HOOK_TC_INGRESS, ifindex) ||
+	       hooked_filter(HOOK_TC_EGRESS, ifindex) || hooked_links(ifindex);
+}

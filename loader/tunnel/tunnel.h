@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * tunnel/: what the commands do: attach and detach, bring what runs in line
+ * with a configuration and with the host, change one peer, send the first
+ * packets.
+ */
+#ifndef TUNLOAD_TUNNEL_H
+#define TUNLOAD_TUNNEL_H
+
+#include "routes/routes.h"
+#include "maps/maps.h"
+#include "hooks/hooks.h"
+
+/* What attach, reload and detach share. */
+
+/*
+ * Reads the configuration of ifname from file, or from the default place for
+ * NULL; conf_init()s c, conf_check() is the caller's. *found: there is a file
+ * at the default place (a file that was named must be there). The caller frees
+ * c unless this fails.
+ */
+int conf_load(struct conf *c, const char *ifname, const char *file,
+	      bool *found);
+
+/* Takes down whatever there is under p: routes, hooks, pins, in this order. The
+ * lock stays. Works on half-finished states and when the interface is gone. */
+int take_down(struct pins *p);
+
+/* Prints what attach or reload would do with c; gives new peers ids. */
+int print_plan(struct conf *c);
+
+/* Brings what runs in line with a configuration and with the host as it is:
+ * hooks, maps, routes. */
+
+/* What somebody else had undone, and is there again. */
+struct mended {
+	bool hooks[HOOK_COUNT]; /* by enum hook */
+	size_t routes; /* changes to routes, rules, neighbours, addresses */
+};
+
+/*
+ * Changes what is attached, under traffic: the programs on the hooks to those
+ * of g in the mode that want asks for (g NULL: those that run, where one is
+ * missing from its hook), maps and routes from now to want. how: see
+ * mode_reason_asked(). The caller holds the lock. On failure all is put back;
+ * for that the pins must still be of the former programs.
+ */
+int align(const struct programs *g, const struct pins *p, const struct maps *m,
+	  const struct conf *now, struct conf *want, const char *how,
+	  struct mended *mended);
+
+/* Resolves what runs once more and aligns it, with the lock, if that changes
+ * anything at all. *said is malloc()ed: what was changed, on one line, or "".
+ */
+int align_due(const char *ifname, char **said);
+
+/* The hooks that should hold a program of ours and do not; whether there are
+ * any. */
+bool hooks_missing(const char *ifname, const struct tl_interface *iface,
+		   bool missing[static HOOK_COUNT]);
+
+/* "; "-separated: what was mended, and how the peers of want differ from those
+ * of now because the host does. Nothing if nothing. */
+void mended_write(FILE *out, const struct mended *m, const struct conf *now,
+		  const struct conf *want);
+/* On standard output, "IFACE: mended: ...", if anything was. */
+void mended_print(const struct mended *m, const struct conf *now,
+		  const struct conf *want);
+
+/* Where asked is tc, notes in iface why: "asked for by <how>"; NULL: by the
+ * same as before. */
+void mode_reason_asked(struct tl_interface *iface, enum tl_mode asked,
+		       const char *how);
+
+/* Changes the running state under traffic. */
+
+/*
+ * Makes maps and routes equal to want, which resolve() has passed; now is the
+ * running state as state_read() gave it. The caller holds the lock
+ * (pins_open()). A prefix is never routed to the interface without its peer:
+ * routes that go are removed first, routes that come are added last. A peer
+ * whose route is somebody else's waits. On failure the state is put back to
+ * now, as far as it goes. have: of routes_read().
+ */
+int apply(const struct maps *m, const struct conf *now, struct conf *want,
+	  struct footprint *have);
+
+/* What the data plane must know of the host beside c; free it also on
+ * failure. */
+int host_facts_read(const struct conf *c, const struct footprint *have,
+		    struct host_facts *out);
+void host_facts_free(struct host_facts *facts);
+
+/* A change of one peer among many. */
+
+/* With more peers than that, a change of one does not look at all others. */
+#define ALIGN_PEERS_MAX 1000
+
+/*
+ * Changes p of want, as edited on the command line, and nothing else: neither
+ * the other peers nor the host are looked at, which the timer does anyway.
+ * *done is false, and nothing was changed, where that is not enough: the
+ * prefixes or the MTU change, and with them routes; the endpoint is in a
+ * tunnelled prefix; names, peers that wait, addresses that clash.
+ */
+int one_peer_change(const struct maps *m, const struct conf *now,
+		    struct conf *want, struct peer *p, bool *done);
+
+/* The first packet that opens the path to a peer. */
+
+/* What became of the request to one inner address. */
+struct trigger_probe {
+	struct ip to; /* family 0: none */
+	bool sent;
+	bool answered;
+	double rtt_ms; /* of the echo reply; < 0: other traffic, or none */
+};
+
+struct trigger_result {
+	const struct peer *peer;
+	struct trigger_probe main;  /* the peer's probe */
+	struct trigger_probe other; /* of the other family, where the peer has
+				     * prefixes of both */
+	char hint[256];		    /* what to look at next, or "" */
+};
+
+/*
+ * Sends an ICMP or ICMPv6 echo request to the probe of each of the n peers of
+ * c, and one of the other family where the peer has prefixes of both, through
+ * the interface (SO_BINDTODEVICE) and so through tc_egress, and waits up to
+ * wait_s seconds (0: not at all) until every one has answered. Whatever came
+ * out of the tunnel is an answer (the peer's counter of decapsulated packets
+ * has grown); with two families, of which the counter knows nothing, it takes
+ * an echo reply of each as well. results has n entries.
+ */
+int trigger_send(const struct conf *c, const struct maps *m,
+		 const struct peer *const *peers, size_t n, double wait_s,
+		 struct trigger_result *results);
+
+/* Sends a first packet to every peer of c that now, what ran before, has not or
+ * reaches in another way; to all for NULL. A failure is a warning: the paths
+ * may come up later. */
+void trigger_first(const struct conf *c, const struct conf *now,
+		   const struct maps *m);
+
+#endif

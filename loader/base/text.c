@@ -181,8 +181,9 @@ bool name_valid(const char *s)
 	size_t n = strlen(s);
 
 	return n && n < TL_NAME_LEN &&
-	       strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			 "0123456789._-") == n;
+	       strspn(s,
+		      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+		       n;
 }
 
 /* One label: 1 to 63 characters, no '-' at its ends (RFC 1035 2.3.1). */

@@ -54,8 +54,7 @@ const char *take_iface(int argc, char **argv)
 	if (*name && strlen(name) < IFNAMSIZ && strcmp(name, ".") &&
 	    strcmp(name, "..") && !strpbrk(name, "/: ") && text_printable(name))
 		return name;
-	usage("%s: \"%s\" is no interface name: give 1 to %d characters "
-	      "without /, : and blanks",
+	usage("%s: \"%s\" is no interface name: give 1 to %d characters without /, : and blanks",
 	      argv[0], name, IFNAMSIZ - 1);
 	return NULL;
 }

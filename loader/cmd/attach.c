@@ -70,8 +70,7 @@ static int mark_ready(const struct maps *m, struct tl_interface *iface)
 
 static void report_no_file(const struct conf *c)
 {
-	printf("%s: no file %s/tunload/%s.conf, so no peers (add some with "
-	       "`tunload peer add`)\n",
+	printf("%s: no file %s/tunload/%s.conf, so no peers (add some with `tunload peer add`)\n",
 	       c->ifname, SYSCONFDIR, c->ifname);
 	warn_lonely_files();
 }
@@ -175,8 +174,7 @@ static int replace_layout2(const struct args *a, struct pins *p, struct conf *c)
 	if (!ret)
 		ret = attach_fresh(a, p, c);
 	if (!ret)
-		printf("%s: upgraded from the form of an older version; "
-		       "counters start at 0\n",
+		printf("%s: upgraded from the form of an older version; counters start at 0\n",
 		       a->ifname);
 	return ret;
 }
@@ -204,8 +202,7 @@ static void report_file(const struct args *a, const struct conf *now)
 	if (a->file || conf_load(&file, a->ifname, NULL, &found))
 		return;
 	if (found && conf_differs(&file, now))
-		printf("%s: %s is not what runs: `tunload reload %s` applies "
-		       "it\n",
+		printf("%s: %s is not what runs: `tunload reload %s` applies it\n",
 		       a->ifname, file.file, a->ifname);
 	conf_free(&file);
 }

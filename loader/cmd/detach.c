@@ -29,8 +29,7 @@ static int detach_routes(const char *ifname)
 	if (!ret)
 		ret = routes_clear(link.ifindex);
 	if (!ret)
-		printf("%s: was not attached; %zu routes removed that were "
-		       "left behind\n",
+		printf("%s: was not attached; %zu routes removed that were left behind\n",
 		       ifname, n);
 	return ret;
 }

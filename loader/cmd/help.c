@@ -112,9 +112,9 @@ int cmd_help(int argc, char **argv)
 	const struct command *command;
 
 	if (argc > 2)
-		return usage("help: one argument too many \"%s\": see `tunload "
-			     "help`",
-			     argv[2]);
+		return usage(
+			"help: one argument too many \"%s\": see `tunload help`",
+			argv[2]);
 	if (argc == 2) {
 		command = command_find(argv[1]);
 		if (!command)
@@ -123,14 +123,11 @@ int cmd_help(int argc, char **argv)
 		return OK;
 	}
 	printf("tunload [--bpffs DIR] COMMAND ...\n\n"
-	       "Plain IP-in-IP tunnels (4in4, 6in4, 4in6, 6in6) in XDP and "
-	       "tc.\n\n");
+	       "Plain IP-in-IP tunnels (4in4, 6in4, 4in6, 6in6) in XDP and tc.\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		printf("  %-9s %s\n", commands[i].name, commands[i].brief);
-	printf("\n  --bpffs DIR   where pins are kept (TUNLOAD_BPFFS, "
-	       "/sys/fs/bpf)\n\n"
-	       "Exit status: 0 done, 1 failed, 2 usage or configuration "
-	       "error.\n"
+	printf("\n  --bpffs DIR   where pins are kept (TUNLOAD_BPFFS, /sys/fs/bpf)\n\n"
+	       "Exit status: 0 done, 1 failed, 2 usage or configuration error.\n"
 	       "See tunload(8) and tunload.conf(5).\n");
 	return OK;
 }
@@ -138,9 +135,9 @@ int cmd_help(int argc, char **argv)
 int cmd_version(int argc, char **argv)
 {
 	if (argc > 1)
-		return usage("version: one argument too many \"%s\": see "
-			     "`tunload help version`",
-			     argv[1]);
+		return usage(
+			"version: one argument too many \"%s\": see `tunload help version`",
+			argv[1]);
 	printf("tunload %s (map layout %u, libbpf %u.%u)\n", VERSION, TL_LAYOUT,
 	       libbpf_major_version(), libbpf_minor_version());
 	return OK;

@@ -42,8 +42,7 @@ static int check_output(int ret)
 		return ret;
 	if (!output_is_news)
 		return fail("cannot write to standard output");
-	warn("done, but what was said about it could not be written to "
-	     "standard output");
+	warn("done, but what was said about it could not be written to standard output");
 	return OK;
 }
 
@@ -77,9 +76,9 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--version"))
 			return check_output(cmd_version(1, argv));
 		else
-			return usage("unknown option \"%s\": see `tunload "
-				     "help`",
-				     argv[i]);
+			return usage(
+				"unknown option \"%s\": see `tunload help`",
+				argv[i]);
 	}
 	if (i == argc)
 		return usage("no command given: see `tunload help`");

@@ -153,8 +153,7 @@ static void warn_of_another(const struct monitor *mon)
 
 	if (!interface_read(&mon->maps, &iface) &&
 	    iface.monitor_until_ns > clock_ns(CLOCK_MONOTONIC))
-		warn("%s: another monitor runs, or did 2 s ago: each event "
-		     "goes to only one of them",
+		warn("%s: another monitor runs, or did 2 s ago: each event goes to only one of them",
 		     mon->ifname);
 }
 

@@ -56,9 +56,9 @@ static int edit_add(const struct change *change, struct conf *c)
 	struct peer *p;
 
 	if (conf_peer(c, change->name))
-		return usage("%s has a peer \"%s\" already: change it with "
-			     "`tunload peer set %s %s ...`",
-			     c->ifname, change->name, c->ifname, change->name);
+		return usage(
+			"%s has a peer \"%s\" already: change it with `tunload peer set %s %s ...`",
+			c->ifname, change->name, c->ifname, change->name);
 	if (c->n_peers == TL_MAX_PEERS)
 		return usage("%s: more than %u peers", c->ifname, TL_MAX_PEERS);
 	p = conf_add_peer(c, change->name);
@@ -70,9 +70,9 @@ static int edit_set(const struct change *change, struct conf *c)
 	struct peer *p = conf_peer(c, change->name);
 
 	if (!p)
-		return usage("%s has no peer \"%s\": add it with `tunload peer "
-			     "add %s %s endpoint A allowed-ips P`",
-			     c->ifname, change->name, c->ifname, change->name);
+		return usage(
+			"%s has no peer \"%s\": add it with `tunload peer add %s %s endpoint A allowed-ips P`",
+			c->ifname, change->name, c->ifname, change->name);
 	return set_words(change, p);
 }
 
@@ -81,9 +81,9 @@ static int edit_del(const struct change *change, struct conf *c)
 	struct peer *p = conf_peer(c, change->name);
 
 	if (!p)
-		return usage("%s has no peer \"%s\": see `tunload peer list "
-			     "%s`",
-			     c->ifname, change->name, c->ifname);
+		return usage(
+			"%s has no peer \"%s\": see `tunload peer list %s`",
+			c->ifname, change->name, c->ifname);
 	conf_del_peer(c, p);
 	return OK;
 }
@@ -280,8 +280,8 @@ static int do_list(int argc, char **argv)
 	}
 	/* Options may stand in front of it; getopt_long() has sorted. */
 	if (optind == argc || strcmp(argv[optind], "list"))
-		return usage("peer: --json goes with list only: write `tunload "
-			     "peer list IFACE --json`");
+		return usage(
+			"peer: --json goes with list only: write `tunload peer list IFACE --json`");
 	optind++;
 	ret = only_iface(argc, argv, &ifname);
 	return ret ?: show_list(ifname, json);
@@ -296,8 +296,8 @@ int cmd_peer(int argc, char **argv)
 	struct change change = {0};
 
 	if (argc < 2)
-		return usage("peer: say list, add, set or del: see `tunload "
-			     "help peer`");
+		return usage(
+			"peer: say list, add, set or del: see `tunload help peer`");
 	if (!strcmp(argv[1], "list") || !strcmp(argv[1], "--json"))
 		return do_list(argc, argv);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {

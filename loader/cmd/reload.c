@@ -16,9 +16,9 @@ static int want_conf(struct conf *c, const struct conf *now, const char *ifname,
 	if (ret)
 		return ret;
 	if (!found)
-		ret = usage("%s: no file \"%s/tunload/%s.conf\": write one, or "
-			    "name one with -c",
-			    ifname, SYSCONFDIR, ifname);
+		ret = usage(
+			"%s: no file \"%s/tunload/%s.conf\": write one, or name one with -c",
+			ifname, SYSCONFDIR, ifname);
 	if (!ret)
 		ret = conf_check(c);
 	if (!ret)
@@ -61,9 +61,9 @@ static int reload_maps(const struct pins *p, struct conf *want)
 	if (ret)
 		goto out;
 	if (now.ifindex != want->ifindex)
-		ret = fail("%s is another interface than the attached one of "
-			   "that name: run `tunload attach %s`",
-			   p->ifname, p->ifname);
+		ret = fail(
+			"%s is another interface than the attached one of that name: run `tunload attach %s`",
+			p->ifname, p->ifname);
 	if (!ret)
 		ret = change(p, &m, &now, want, &mended);
 	if (!ret) {

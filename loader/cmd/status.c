@@ -139,8 +139,7 @@ static int show_all(json_t *list)
 	}
 	free(names);
 	if (!list && !shown)
-		printf("no interface is attached here: run `tunload attach "
-		       "IFACE`\n");
+		printf("no interface is attached here: run `tunload attach IFACE`\n");
 	return ret;
 }
 

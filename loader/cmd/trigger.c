@@ -60,9 +60,9 @@ static int select_named(struct selection *s, const struct args *a)
 		const struct peer *p = conf_peer(&s->conf, a->names[i]);
 
 		if (!p)
-			return usage("trigger: no peer \"%s\" on %s: `tunload "
-				     "peer list %s` names them",
-				     a->names[i], a->ifname, a->ifname);
+			return usage(
+				"trigger: no peer \"%s\" on %s: `tunload peer list %s` names them",
+				a->names[i], a->ifname, a->ifname);
 		s->peers[s->n++] = p;
 	}
 	for (size_t i = 0; !a->n_names && i < s->conf.n_peers; i++)
@@ -246,9 +246,9 @@ static int parse_wait(const char *text, double *out)
 	if (*text && !text[strspn(text, "0123456789.")] && !*end &&
 	    *out <= WAIT_MAX)
 		return OK;
-	return usage("trigger: --wait \"%s\" is not a number of seconds from "
-		     "0 to %d",
-		     text, WAIT_MAX);
+	return usage(
+		"trigger: --wait \"%s\" is not a number of seconds from 0 to %d",
+		text, WAIT_MAX);
 }
 
 int cmd_trigger(int argc, char **argv)

@@ -137,8 +137,7 @@ void print_changes(const struct conf *now, const struct conf *want)
 		any = true;
 	}
 	if (want->exceptions_changed) {
-		printf("%s updated the networks that stay outside of the "
-		       "tunnels",
+		printf("%s updated the networks that stay outside of the tunnels",
 		       any ? ";" : ":");
 		any = true;
 	}

@@ -25,11 +25,10 @@ static int check_probe(const struct peer *p)
 		if (prefix_contains(&p->allowed[i], &p->probe))
 			return OK;
 	}
-	return conf_error(&from,
-			  "peer %s: probe \"%s\" is in none of its "
-			  "allowed-ips: give an inner address behind the "
-			  "peer, or auto",
-			  p->name, ip_str(&p->probe, probe));
+	return conf_error(
+		&from,
+		"peer %s: probe \"%s\" is in none of its allowed-ips: give an inner address behind the peer, or auto",
+		p->name, ip_str(&p->probe, probe));
 }
 
 static int check_endpoint(const struct peer *p)
@@ -46,11 +45,10 @@ static int check_endpoint(const struct peer *p)
 	if (!around)
 		return OK;
 	from = allowed_origin(p, around);
-	return conf_error(&from,
-			  "peer %s: endpoint %s is inside its own allowed-ips "
-			  "\"%s\": tunnel packets would be tunnelled again; "
-			  "take the prefix out",
-			  p->name, endpoint, prefix_str(around, prefix));
+	return conf_error(
+		&from,
+		"peer %s: endpoint %s is inside its own allowed-ips \"%s\": tunnel packets would be tunnelled again; take the prefix out",
+		p->name, endpoint, prefix_str(around, prefix));
 }
 
 static int check_local(const struct peer *p)
@@ -63,17 +61,17 @@ static int check_local(const struct peer *p)
 	ip_str(&p->local, local);
 	endpoint_str(p, endpoint);
 	if (p->local.family != p->endpoint.family)
-		return conf_error(&from,
-				  "peer %s: local \"%s\" is IPv%u but the "
-				  "endpoint %s is IPv%u: use one family",
-				  p->name, local, p->local.family, endpoint,
-				  p->endpoint.family);
+		return conf_error(
+			&from,
+			"peer %s: local \"%s\" is IPv%u but the endpoint %s is IPv%u: use one family",
+			p->name, local, p->local.family, endpoint,
+			p->endpoint.family);
 	from = peer_origin(p, KEY_ENDPOINT);
 	if (ip_equal(&p->local, &p->endpoint))
-		return conf_error(&from,
-				  "peer %s: endpoint %s is its own local "
-				  "address: give the other end's",
-				  p->name, endpoint);
+		return conf_error(
+			&from,
+			"peer %s: endpoint %s is its own local address: give the other end's",
+			p->name, endpoint);
 	return OK;
 }
 
@@ -84,10 +82,10 @@ static int check_path_mtu(const struct conf *c, const struct peer *p)
 
 	if (p->endpoint.family == 4 || c->path_mtu >= IPV6_MTU_MIN)
 		return OK;
-	return conf_error(&from,
-			  "path-mtu \"%u\" is too small for the IPv6 endpoint "
-			  "of peer %s (RFC 8200 5): raise it to %u or more",
-			  c->path_mtu, p->name, IPV6_MTU_MIN);
+	return conf_error(
+		&from,
+		"path-mtu \"%u\" is too small for the IPv6 endpoint of peer %s (RFC 8200 5): raise it to %u or more",
+		c->path_mtu, p->name, IPV6_MTU_MIN);
 }
 
 /* A name may come to another address tomorrow: what that means for the peer is
@@ -102,15 +100,15 @@ static int check_peer(const struct conf *c, const struct peer *p)
 	int ret;
 
 	if (!p->endpoint.family && !p->host[0])
-		return conf_error(&p->origin,
-				  "peer %s: no endpoint: add "
-				  "\"endpoint\" with the other end's address",
-				  p->name);
+		return conf_error(
+			&p->origin,
+			"peer %s: no endpoint: add \"endpoint\" with the other end's address",
+			p->name);
 	if (!p->n_allowed)
-		return conf_error(&p->origin,
-				  "peer %s: no allowed-ips: add "
-				  "\"allowed-ips\" with the prefixes behind it",
-				  p->name);
+		return conf_error(
+			&p->origin,
+			"peer %s: no allowed-ips: add \"allowed-ips\" with the prefixes behind it",
+			p->name);
 	ret = check_probe(p);
 	if (ret || !has_address(p))
 		return ret;
@@ -128,21 +126,19 @@ static int report_same_prefix(const struct owned *a, const struct owned *b)
 
 	prefix_str(b->prefix, prefix);
 	if (a->peer != b->peer)
-		return conf_error(&from,
-				  "peer %s: allowed-ips \"%s\" belongs to peer "
-				  "%s%s already: leave it out, or take it from "
-				  "%s",
-				  b->peer->name, prefix, a->peer->name,
-				  place(first, line), a->peer->name);
+		return conf_error(
+			&from,
+			"peer %s: allowed-ips \"%s\" belongs to peer %s%s already: leave it out, or take it from %s",
+			b->peer->name, prefix, a->peer->name,
+			place(first, line), a->peer->name);
 	if (first.line != from.line)
-		return conf_error(&from,
-				  "peer %s: allowed-ips \"%s\" again, first in "
-				  "line %u: remove one",
-				  b->peer->name, prefix, first.line);
-	return conf_error(&from,
-			  "peer %s: allowed-ips \"%s\" is given twice: remove "
-			  "one",
-			  b->peer->name, prefix);
+		return conf_error(
+			&from,
+			"peer %s: allowed-ips \"%s\" again, first in line %u: remove one",
+			b->peer->name, prefix, first.line);
+	return conf_error(
+		&from, "peer %s: allowed-ips \"%s\" is given twice: remove one",
+		b->peer->name, prefix);
 }
 
 /* A longer prefix of another peer would take the trigger's packets. */
@@ -157,12 +153,11 @@ static int check_probe_owner(const struct owners *o, const struct peer *p)
 	owned = owner_of(o, &p->probe);
 	if (!owned)
 		return OK;
-	return conf_error(&from,
-			  "peer %s: probe \"%s\" is behind peer %s, whose "
-			  "allowed-ips \"%s\" is longer: give an address "
-			  "behind %s, or auto",
-			  p->name, ip_str(&p->probe, probe), owned->peer->name,
-			  prefix_str(owned->prefix, prefix), p->name);
+	return conf_error(
+		&from,
+		"peer %s: probe \"%s\" is behind peer %s, whose allowed-ips \"%s\" is longer: give an address behind %s, or auto",
+		p->name, ip_str(&p->probe, probe), owned->peer->name,
+		prefix_str(owned->prefix, prefix), p->name);
 }
 
 /* Where no routes are made, any number of peers may use a prefix as source. */
@@ -207,12 +202,11 @@ static int report_same_endpoint(const struct peer *a, const struct peer *b)
 	struct origin from = peer_origin(b, KEY_ENDPOINT);
 	char endpoint[ENDPOINT_STRLEN], line[32];
 
-	return conf_error(&from,
-			  "peer %s: endpoint %s belongs to peer %s%s already, "
-			  "with the same local address: give one of them "
-			  "another local, or make them one peer",
-			  b->name, endpoint_str(b, endpoint), a->name,
-			  place(peer_origin(a, KEY_ENDPOINT), line));
+	return conf_error(
+		&from,
+		"peer %s: endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
+		b->name, endpoint_str(b, endpoint), a->name,
+		place(peer_origin(a, KEY_ENDPOINT), line));
 }
 
 /* What arrives is told apart by its outer addresses alone. */

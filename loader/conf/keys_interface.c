@@ -65,8 +65,7 @@ const struct key *key_find(const struct key *keys, const struct origin *from,
 const char *address_fault(const struct ip *ip)
 {
 	if (ip_is_martian(ip))
-		return "is a loopback, multicast, unspecified, broadcast or "
-		       "IPv4-mapped address: use a unicast one";
+		return "is a loopback, multicast, unspecified, broadcast or IPv4-mapped address: use a unicast one";
 	if (ip_is_link_local(ip))
 		return "is a link-local address: use a global or private one";
 	return NULL;
@@ -89,10 +88,10 @@ static int set_local(struct ip *local, bool *fixed, uint8_t family,
 
 	*fixed = strcmp(value, "auto");
 	if (*fixed && (!ip_parse(value, &ip) || ip.family != family))
-		return conf_error(from,
-				  "local%u \"%s\" is not an IPv%u address: "
-				  "give one of this interface, or auto",
-				  family, value, family);
+		return conf_error(
+			from,
+			"local%u \"%s\" is not an IPv%u address: give one of this interface, or auto",
+			family, value, family);
 	fault = address_fault(&ip);
 	if (fault)
 		return conf_error(from, "local%u \"%s\" %s", family, value,
@@ -154,8 +153,7 @@ static int parse_inner(const struct origin *from, const char *key,
 		return conf_error(from,
 				  "%s \"%s\" is not an IP address: give %s",
 				  key, text,
-				  len ? "one, and its prefix length if you "
-					"like"
+				  len ? "one, and its prefix length if you like"
 				      : "one of this host");
 	fault = address_fault(ip);
 	if (fault)
@@ -164,10 +162,10 @@ static int parse_inner(const struct origin *from, const char *key,
 		return OK;
 	*len = ip->family == 4 ? 32 : 128;
 	if (slash && !number_parse(slash + 1, 1, *len, &n))
-		return conf_error(from,
-				  "%s \"%s\" has no prefix length from 1 to "
-				  "%d: write ADDRESS/LENGTH",
-				  key, text, *len);
+		return conf_error(
+			from,
+			"%s \"%s\" has no prefix length from 1 to %d: write ADDRESS/LENGTH",
+			key, text, *len);
 	if (slash)
 		*len = n;
 	return OK;
@@ -186,16 +184,15 @@ static int set_one_inner(struct conf *c, const struct origin *from,
 	to = ip.family == 4 ? &c->source4 : &c->source6;
 	to_len = ip.family == 4 ? &c->address4_len : &c->address6_len;
 	if (to->family && (*to_len >= 0) != address)
-		return conf_error(from,
-				  "%s \"%s\": there is an IPv%u %s already: "
-				  "give one of the two",
-				  key, text, ip.family,
-				  address ? "source" : "address");
+		return conf_error(
+			from,
+			"%s \"%s\": there is an IPv%u %s already: give one of the two",
+			key, text, ip.family, address ? "source" : "address");
 	if (to->family)
-		return conf_error(from,
-				  "%s \"%s\" is a second IPv%u address: "
-				  "give one of a family",
-				  key, text, ip.family);
+		return conf_error(
+			from,
+			"%s \"%s\" is a second IPv%u address: give one of a family",
+			key, text, ip.family);
 	*to = ip;
 	*to_len = len;
 	return OK;

@@ -11,10 +11,10 @@ int peer_name_check(const struct origin *from, const char *name)
 {
 	if (name_valid(name))
 		return OK;
-	return conf_error(from,
-			  "peer name \"%s\" is no name: give 1 to %u of the "
-			  "characters A-Z a-z 0-9 . _ -",
-			  name, TL_NAME_LEN - 1);
+	return conf_error(
+		from,
+		"peer name \"%s\" is no name: give 1 to %u of the characters A-Z a-z 0-9 . _ -",
+		name, TL_NAME_LEN - 1);
 }
 
 /* host has an address in front of its last stop (':' or '%' or '/'). */
@@ -44,10 +44,8 @@ static const char *endpoint_mistake(const char *s)
 	if (strpbrk(s, ", \t"))
 		return "is more than one word: give one address or DNS name";
 	if (strspn(s, "0123456789.") == strlen(s) && strchr(s, '.'))
-		return "is not an IPv4 address: write four numbers from 0 to "
-		       "255 without leading zeros";
-	return "is not an IPv4 address, IPv6 address or DNS name: give one of "
-	       "them";
+		return "is not an IPv4 address: write four numbers from 0 to 255 without leading zeros";
+	return "is not an IPv4 address, IPv6 address or DNS name: give one of them";
 }
 
 static int set_endpoint(void *target, const struct origin *from,
@@ -118,22 +116,20 @@ static int parse_allowed(const struct peer *p, const struct origin *from,
 	snprintf(text, sizeof(text), "%.*s", (int)n, word);
 	if (!prefix_parse(text, out, &why)) {
 		if (out->ip.family)
-			return conf_error(from,
-					  "peer %s: allowed-ips \"%s\" %s: "
-					  "write %s",
-					  p->name, text, why,
-					  prefix_str(out, right));
-		return conf_error(from,
-				  "peer %s: allowed-ips \"%s\" %s: write "
-				  "ADDRESS/LENGTH",
-				  p->name, text, why);
+			return conf_error(
+				from,
+				"peer %s: allowed-ips \"%s\" %s: write %s",
+				p->name, text, why, prefix_str(out, right));
+		return conf_error(
+			from,
+			"peer %s: allowed-ips \"%s\" %s: write ADDRESS/LENGTH",
+			p->name, text, why);
 	}
 	if (prefix_is_special(out))
-		return conf_error(from,
-				  "peer %s: allowed-ips \"%s\" is loopback, "
-				  "multicast, link-local or reserved and "
-				  "cannot be tunnelled: remove it",
-				  p->name, text);
+		return conf_error(
+			from,
+			"peer %s: allowed-ips \"%s\" is loopback, multicast, link-local or reserved and cannot be tunnelled: remove it",
+			p->name, text);
 	return OK;
 }
 
@@ -168,10 +164,10 @@ static int add_allowed(void *target, const struct origin *from,
 	const char *word;
 
 	if (!words)
-		return conf_error(from,
-				  "peer %s: allowed-ips \"%s\" has no prefix "
-				  "in it: write ADDRESS/LENGTH",
-				  p->name, value);
+		return conf_error(
+			from,
+			"peer %s: allowed-ips \"%s\" has no prefix in it: write ADDRESS/LENGTH",
+			p->name, value);
 	if (!grow_allowed(p, words))
 		return fail("out of memory");
 	while ((word = list_next(&value, &n))) {
@@ -197,10 +193,10 @@ static int set_address(const struct peer *p, const struct origin *from,
 
 	*fixed = strcmp(value, "auto");
 	if (*fixed && !ip_parse(value, &ip))
-		return conf_error(from,
-				  "peer %s: %s \"%s\" is not an IP address: "
-				  "give one, or auto",
-				  p->name, key, value);
+		return conf_error(
+			from,
+			"peer %s: %s \"%s\" is not an IP address: give one, or auto",
+			p->name, key, value);
 	fault = address_fault(&ip);
 	if (fault)
 		return conf_error(from, "peer %s: %s \"%s\" %s", p->name, key,

@@ -39,23 +39,22 @@ static ssize_t read_raw(struct conf_lines *l)
 	from = here(l);
 	while ((c = getc_unlocked(l->file)) != EOF && c != '\n') {
 		if (!c)
-			l->status = conf_error(&from, "NUL byte: this is no "
-						      "text file; save it as "
-						      "UTF-8");
+			l->status = conf_error(
+				&from,
+				"NUL byte: this is no text file; save it as UTF-8");
 		else if (n == CONF_LINE_MAX)
-			l->status = conf_error(&from,
-					       "line longer than %u "
-					       "characters: split the list "
-					       "over several lines",
-					       CONF_LINE_MAX);
+			l->status = conf_error(
+				&from,
+				"line longer than %u characters: split the list over several lines",
+				CONF_LINE_MAX);
 		if (l->status)
 			return -1;
 		l->line[n++] = c;
 	}
 	if (ferror(l->file))
-		l->status = usage("%s: cannot read the configuration: %s; name "
-				  "another with -c",
-				  l->name, strerror(errno));
+		l->status = usage(
+			"%s: cannot read the configuration: %s; name another with -c",
+			l->name, strerror(errno));
 	l->line[n] = '\0';
 	return l->status || (c == EOF && !n) ? -1 : (ssize_t)n;
 }
@@ -90,10 +89,12 @@ static char *take_section(struct conf_lines *l, char *line, char *buf, int size)
 	char *text = line + 1;
 
 	if (line[n - 1] != ']' || strpbrk(text, "[]") != line + n - 1)
-		return give_up(l, conf_error(&from,
-					     "section \"%s\" is not of the "
-					     "form [interface] or [peer NAME]",
-					     cut(line)));
+		return give_up(
+			l,
+			conf_error(
+				&from,
+				"section \"%s\" is not of the form [interface] or [peer NAME]",
+				cut(line)));
 	line[n - 1] = '\0';
 	/* Names as long as this are refused, cut or not. */
 	l->section = text = cut(strip(text));
@@ -128,14 +129,13 @@ static char *take_list(struct conf_lines *l, const char *key, char *value,
 
 	while ((word = list_next(&list, &n))) {
 		if (n > PREFIX_STRLEN)
-			return give_up(l, conf_error(&from,
-						     "%s \"%.*s\" is not a "
-						     "prefix: write "
-						     "ADDRESS/LENGTH",
-						     key,
-						     n < QUOTE_MAX ? (int)n
-								   : QUOTE_MAX,
-						     word));
+			return give_up(
+				l,
+				conf_error(
+					&from,
+					"%s \"%.*s\" is not a prefix: write ADDRESS/LENGTH",
+					key, n < QUOTE_MAX ? (int)n : QUOTE_MAX,
+					word));
 	}
 	memmove(l->line, key, strlen(key) + 1);
 	l->rest = value;
@@ -150,36 +150,41 @@ static char *take_key(struct conf_lines *l, char *line, char *buf, int size)
 
 	/* inih would take a ':' for '='. */
 	if (line[n] != '=' || !n)
-		return give_up(l, conf_error(&from,
-					     "line \"%s\" is not of the form "
-					     "KEY = VALUE",
-					     cut(line)));
+		return give_up(
+			l,
+			conf_error(&from,
+				   "line \"%s\" is not of the form KEY = VALUE",
+				   cut(line)));
 	line[n] = '\0';
 	key = strip(line);
 	value = strip(line + n + 1);
 	if (!*value)
-		return give_up(l,
-			       conf_error(&from,
-					  "key \"%s\" has no value: give one "
-					  "or remove the line",
-					  key));
+		return give_up(
+			l,
+			conf_error(
+				&from,
+				"key \"%s\" has no value: give one or remove the line",
+				key));
 	n = strlen(key) + strlen(value) + 5;
 	if (strlen(key) > KEY_MAX)
-		return give_up(l, conf_error(&from,
-					     "unknown key \"%s\": remove it, "
-					     "or see tunload.conf(5)",
-					     cut(key)));
+		return give_up(
+			l,
+			conf_error(
+				&from,
+				"unknown key \"%s\": remove it, or see tunload.conf(5)",
+				cut(key)));
 	if (n <= (size_t)size) {
 		snprintf(buf, size, "%s = %s\n", key, value);
 		return buf;
 	}
 	if (!strcmp(key, "allowed-ips"))
 		return take_list(l, key, value, buf, size);
-	return give_up(l, conf_error(&from,
-				     "value of \"%s\" is too long: write at "
-				     "most %zu characters instead of "
-				     "\"%s\"",
-				     key, size - strlen(key) - 5, cut(value)));
+	return give_up(
+		l,
+		conf_error(
+			&from,
+			"value of \"%s\" is too long: write at most %zu characters instead of \"%s\"",
+			key, size - strlen(key) - 5, cut(value)));
 }
 
 char *conf_line(struct conf_lines *l, char *buf, int size)

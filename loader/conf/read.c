@@ -33,8 +33,9 @@ static int begin_interface(struct parser *parser)
 	struct origin from = here(parser);
 
 	if (parser->interface_seen)
-		return conf_error(&from, "second section [interface]: merge "
-					 "it with the first");
+		return conf_error(
+			&from,
+			"second section [interface]: merge it with the first");
 	parser->interface_seen = true;
 	parser->peer = NULL;
 	parser->keys = interface_keys;
@@ -67,19 +68,16 @@ static int unknown_section(const struct origin *from, const char *section)
 
 	snprintf(word, sizeof(word), "%.*s", (int)n, section);
 	if (word_close(word, "interface"))
-		return conf_error(from,
-				  "unknown section [%s]: did you mean "
-				  "[interface]?",
-				  section);
+		return conf_error(
+			from, "unknown section [%s]: did you mean [interface]?",
+			section);
 	if (word_close(word, "peer"))
-		return conf_error(from,
-				  "unknown section [%s]: did you mean "
-				  "[peer %s]?",
-				  section, *name ? name : "NAME");
-	return conf_error(from,
-			  "unknown section [%s]: write [interface] or "
-			  "[peer NAME]",
-			  section);
+		return conf_error(
+			from, "unknown section [%s]: did you mean [peer %s]?",
+			section, *name ? name : "NAME");
+	return conf_error(
+		from, "unknown section [%s]: write [interface] or [peer NAME]",
+		section);
 }
 
 /* A section with no keys in it reaches inih's handler never, so this is called
@@ -105,10 +103,10 @@ static int set_key(struct parser *parser, const char *name, const char *value)
 	const struct key *k;
 
 	if (!parser->keys)
-		return conf_error(&from,
-				  "key \"%s\" before any section: write "
-				  "[interface] or [peer NAME] first",
-				  name);
+		return conf_error(
+			&from,
+			"key \"%s\" before any section: write [interface] or [peer NAME] first",
+			name);
 	if (parser->peer)
 		snprintf(section, sizeof(section), "peer %s",
 			 parser->peer->name);
@@ -118,10 +116,10 @@ static int set_key(struct parser *parser, const char *name, const char *value)
 	line = parser->peer ? parser->peer->lines : parser->conf->lines;
 	line += k - parser->keys;
 	if (*line && !k->again)
-		return conf_error(&from,
-				  "%s: key \"%s\" again, first in line %u: "
-				  "remove one",
-				  section, name, *line);
+		return conf_error(
+			&from,
+			"%s: key \"%s\" again, first in line %u: remove one",
+			section, name, *line);
 	*line = from.line;
 	return k->set(parser->peer ?: (void *)parser->conf, &from, value);
 }
@@ -162,10 +160,10 @@ static int check_names(const struct conf *c)
 
 		if (strcmp(first->name, second->name))
 			continue;
-		ret = conf_error(&second->origin,
-				 "second section [peer %s], first in line %u: "
-				 "merge or rename one",
-				 second->name, first->origin.line);
+		ret = conf_error(
+			&second->origin,
+			"second section [peer %s], first in line %u: merge or rename one",
+			second->name, first->origin.line);
 	}
 	names_free(&names);
 	return ret;
@@ -177,15 +175,15 @@ static int open_file(const char *file, FILE **out)
 
 	*out = fopen(file, "re");
 	if (!*out)
-		return usage("%s: cannot read the configuration: %s; name "
-			     "another with -c",
-			     file, strerror(errno));
+		return usage(
+			"%s: cannot read the configuration: %s; name another with -c",
+			file, strerror(errno));
 	if (!fstat(fileno(*out), &st) && !S_ISDIR(st.st_mode))
 		return OK;
 	fclose(*out);
-	return usage("%s: is a directory, not a configuration file: name a "
-		     "file with -c",
-		     file);
+	return usage(
+		"%s: is a directory, not a configuration file: name a file with -c",
+		file);
 }
 
 int conf_read(struct conf *c, const char *file)

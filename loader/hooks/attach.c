@@ -57,9 +57,9 @@ static int put_failed(const struct job *j, enum hook h, int err)
 	const char *dev = j->p->ifname, *words = bpf_log_words();
 
 	if (err == -EBUSY)
-		return fail("%s: somebody else's filter has our place at tc "
-			    "%s: see `tc filter show dev %s %s`",
-			    dev, hook_text(h), dev, hook_text(h));
+		return fail(
+			"%s: somebody else's filter has our place at tc %s: see `tc filter show dev %s %s`",
+			dev, hook_text(h), dev, hook_text(h));
 	return fail("%s: cannot attach to tc %s: %s%s%s", dev, hook_text(h),
 		    words, *words ? ": " : "", strerror(-err));
 }
@@ -100,9 +100,9 @@ static int need_clsact(struct job *j)
 		return make_clsact(j);
 	if (!strcmp(kind, "clsact"))
 		return OK;
-	return fail("%s has a qdisc \"%s\", which has no egress hook: replace "
-		    "it with clsact",
-		    dev, kind);
+	return fail(
+		"%s has a qdisc \"%s\", which has no egress hook: replace it with clsact",
+		dev, kind);
 }
 
 static int put_tc(struct job *j, enum hook h, int prog)
@@ -145,9 +145,9 @@ static int put_xdp(struct job *j, int prog, enum tl_mode asked, bool *native)
 		xdp_refusal(j->p->ifname, iface->ifindex, prog, err,
 			    iface->mode_reason);
 		if (asked == TL_MODE_NATIVE)
-			return fail("%s: mode \"native\" is not possible: %s: "
-				    "use auto or tc",
-				    j->p->ifname, iface->mode_reason);
+			return fail(
+				"%s: mode \"native\" is not possible: %s: use auto or tc",
+				j->p->ifname, iface->mode_reason);
 		return OK;
 	}
 	driver_name(j->p->ifname, driver);
@@ -231,8 +231,7 @@ static void undo(struct job *j, const struct hooks *was,
 static int fail_stray(const char *dev, enum hook h)
 {
 	return fail(
-		"%s: the filter of tunload at tc %s is not the one of these "
-		"pins: `tc filter del dev %s %s pref 94`, then detach again",
+		"%s: the filter of tunload at tc %s is not the one of these pins: `tc filter del dev %s %s pref 94`, then detach again",
 		dev, hook_text(h), dev, hook_text(h));
 }
 

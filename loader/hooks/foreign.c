@@ -40,21 +40,19 @@ int hooks_free(const char *ifname, uint32_t ifindex)
 	char former[IFNAMSIZ];
 
 	if (former_name(ifname, ifindex, former))
-		return fail("%s is attached under its former name: `tunload "
-			    "detach %s` first",
-			    ifname, former);
+		return fail(
+			"%s is attached under its former name: `tunload detach %s` first",
+			ifname, former);
 	for (enum hook h = HOOK_TC_INGRESS; h < HOOK_COUNT; h++) {
 		if (hooked_filter(h, ifindex))
-			return fail("%s has a filter of tunload whose pins are "
-				    "not in \"%s\": name their bpffs with "
-				    "--bpffs, or `tc filter del dev %s %s "
-				    "pref 94`",
-				    ifname, pins_bpffs(), ifname,
-				    h == HOOK_TC_EGRESS ? "egress" : "ingress");
+			return fail(
+				"%s has a filter of tunload whose pins are not in \"%s\": name their bpffs with --bpffs, or `tc filter del dev %s %s pref 94`",
+				ifname, pins_bpffs(), ifname,
+				h == HOOK_TC_EGRESS ? "egress" : "ingress");
 	}
 	if (hooked_links(ifindex))
-		return fail("%s is attached by pins that are not in \"%s\": "
-			    "name their bpffs with --bpffs",
-			    ifname, pins_bpffs());
+		return fail(
+			"%s is attached by pins that are not in \"%s\": name their bpffs with --bpffs",
+			ifname, pins_bpffs());
 	return OK;
 }

@@ -23,9 +23,9 @@ static int check_layout(const struct pins *p)
 	if (!pins_interface(p->ifname, &iface) || !iface.layout ||
 	    iface.layout == TL_LAYOUT)
 		return OK;
-	return fail("%s was attached by another version of tunload (map layout "
-		    "%u, this one's is %u): `tunload detach %s` first",
-		    p->ifname, iface.layout, TL_LAYOUT, p->ifname);
+	return fail(
+		"%s was attached by another version of tunload (map layout %u, this one's is %u): `tunload detach %s` first",
+		p->ifname, iface.layout, TL_LAYOUT, p->ifname);
 }
 
 static int set_pin_paths(struct tunload_bpf *skel, const struct pins *p)
@@ -59,12 +59,12 @@ static int load_failed(const struct pins *p, int err)
 	const char *words = bpf_log_words();
 
 	if (strstr(words, "parameter mismatch"))
-		return fail("%s was attached by another version of tunload, "
-			    "whose maps differ: `tunload detach %s` first",
-			    p->ifname, p->ifname);
-	return fail("the kernel refuses the BPF programs: %s%s%s "
-		    "(TUNLOAD_DEBUG=1 shows all it says)",
-		    words, *words ? ": " : "", strerror(-err));
+		return fail(
+			"%s was attached by another version of tunload, whose maps differ: `tunload detach %s` first",
+			p->ifname, p->ifname);
+	return fail(
+		"the kernel refuses the BPF programs: %s%s%s (TUNLOAD_DEBUG=1 shows all it says)",
+		words, *words ? ": " : "", strerror(-err));
 }
 
 static void take_fds(struct programs *g)

@@ -48,8 +48,7 @@ static int find_name(const struct nlmsghdr *nlh, void *data)
 	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
 	if (!tb[TCA_OPTIONS])
 		return MNL_CB_OK;
-	mnl_attr_for_each_nested(attr, tb[TCA_OPTIONS])
-	{
+	mnl_attr_for_each_nested (attr, tb[TCA_OPTIONS]) {
 		if (mnl_attr_get_type(attr) != TCA_BPF_NAME ||
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0)
 			continue;

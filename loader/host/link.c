@@ -17,12 +17,10 @@ static bool lacks_ipv6(const struct nlattr *af_spec)
 
 	if (!af_spec)
 		return false;
-	mnl_attr_for_each_nested(family, af_spec)
-	{
+	mnl_attr_for_each_nested (family, af_spec) {
 		if (mnl_attr_get_type(family) != AF_INET6)
 			continue;
-		mnl_attr_for_each_nested(a, family)
-		{
+		mnl_attr_for_each_nested (a, family) {
 			sysctls = mnl_attr_get_payload(a);
 			if (mnl_attr_get_type(a) == IFLA_INET6_CONF &&
 			    mnl_attr_get_payload_len(a) >
@@ -48,15 +46,13 @@ static uint32_t vrf_table(const struct nlattr *linkinfo)
 
 	if (!linkinfo)
 		return 0;
-	mnl_attr_for_each_nested(a, linkinfo)
-	{
+	mnl_attr_for_each_nested (a, linkinfo) {
 		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
 			vrf = mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
 			      !strcmp(mnl_attr_get_str(a), "vrf");
 		if (mnl_attr_get_type(a) != IFLA_INFO_DATA)
 			continue;
-		mnl_attr_for_each_nested(b, a)
-		{
+		mnl_attr_for_each_nested (b, a) {
 			if (mnl_attr_get_type(b) == IFLA_VRF_TABLE)
 				table = nl_u32(b);
 		}
@@ -116,8 +112,8 @@ int link_info(const char *ifname, struct link_info *out)
 	if (!ret)
 		return OK;
 	if (errno == ENODEV)
-		return fail("no such interface \"%s\": `ip link` lists those "
-			    "of this host",
-			    ifname);
+		return fail(
+			"no such interface \"%s\": `ip link` lists those of this host",
+			ifname);
 	return fail("cannot read interface \"%s\": %s", ifname, nl_error());
 }

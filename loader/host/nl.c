@@ -264,8 +264,9 @@ void nl_attrs(const struct nlmsghdr *nlh, size_t header_len,
 	const struct nlattr *a;
 
 	memset(tb, 0, (max + 1) * sizeof(*tb));
-	mnl_attr_for_each(a, nlh, header_len) if (mnl_attr_get_type(a) <= max)
-		tb[mnl_attr_get_type(a)] = a;
+	mnl_attr_for_each (a, nlh, header_len)
+		if (mnl_attr_get_type(a) <= max)
+			tb[mnl_attr_get_type(a)] = a;
 }
 
 struct ip nl_ip(const struct nlattr *a, uint8_t family)

@@ -33,8 +33,8 @@ static int require_caps(void)
 	if (has_cap(d, CAP_NET_ADMIN) &&
 	    (admin || (has_cap(d, CAP_BPF) && has_cap(d, CAP_PERFMON))))
 		return OK;
-	return fail("not permitted to use BPF: run as root, or with "
-		    "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
+	return fail(
+		"not permitted to use BPF: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
 }
 
 bool kernel_at_least(unsigned int major, unsigned int minor)
@@ -67,8 +67,9 @@ int require_bpf(void)
 	if (!ret)
 		ret = require_kernel();
 	if (!ret && access(BTF_VMLINUX, R_OK))
-		ret = fail("cannot read " BTF_VMLINUX ": %s; tunload needs a "
-			   "kernel built with CONFIG_DEBUG_INFO_BTF=y",
-			   strerror(errno));
+		ret = fail(
+			"cannot read " BTF_VMLINUX
+			": %s; tunload needs a kernel built with CONFIG_DEBUG_INFO_BTF=y",
+			strerror(errno));
 	return ret;
 }

@@ -43,9 +43,9 @@ static uint32_t metrics_mtu(const struct nlattr *metrics)
 	const struct nlattr *a;
 
 	if (metrics)
-		mnl_attr_for_each_nested(
-			a, metrics) if (mnl_attr_get_type(a) ==
-					RTAX_MTU) return nl_u32(a);
+		mnl_attr_for_each_nested (a, metrics)
+			if (mnl_attr_get_type(a) == RTAX_MTU)
+				return nl_u32(a);
 	return 0;
 }
 

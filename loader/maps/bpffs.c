@@ -41,14 +41,14 @@ static bool is_bpffs(const char *dir)
 static int mount_over(struct pins *p, const char *dir)
 {
 	if (!dir_empty(dir))
-		return fail("\"%s\" is not a bpffs, nor an empty directory to "
-			    "mount one at: name another with --bpffs",
-			    dir);
+		return fail(
+			"\"%s\" is not a bpffs, nor an empty directory to mount one at: name another with --bpffs",
+			dir);
 	if (mount("bpf", dir, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  "mode=0700"))
-		return fail("\"%s\" is not a bpffs and mounting one fails: %s; "
-			    "try `mount -t bpf bpf %s`",
-			    dir, strerror(errno), dir);
+		return fail(
+			"\"%s\" is not a bpffs and mounting one fails: %s; try `mount -t bpf bpf %s`",
+			dir, strerror(errno), dir);
 	p->mounted = true;
 	return OK;
 }
@@ -101,9 +101,9 @@ static int lock_dir(int fd, const char *dir)
 				    strerror(errno));
 		nanosleep(&poll, NULL);
 	}
-	return fail("\"%s\" is not a bpffs yet, and somebody%s holds a lock on "
-		    "it for more than %d s: end that, or `mount -t bpf bpf %s`",
-		    dir, lock_holder(fd, holder), LOCK_WAIT_MS / 1000, dir);
+	return fail(
+		"\"%s\" is not a bpffs yet, and somebody%s holds a lock on it for more than %d s: end that, or `mount -t bpf bpf %s`",
+		dir, lock_holder(fd, holder), LOCK_WAIT_MS / 1000, dir);
 }
 
 /* The lock on what is mounted over: two that start at once must not stack two
@@ -113,9 +113,9 @@ static int mount_locked(struct pins *p, const char *dir)
 	int fd = open(dir, O_RDONLY | O_NONBLOCK | O_CLOEXEC), ret;
 
 	if (fd < 0)
-		return fail("cannot use \"%s\" as bpffs: %s; make it, or name "
-			    "another with --bpffs",
-			    dir, strerror(errno));
+		return fail(
+			"cannot use \"%s\" as bpffs: %s; make it, or name another with --bpffs",
+			dir, strerror(errno));
 	ret = lock_dir(fd, dir);
 	if (!ret && !is_bpffs(dir))
 		ret = mount_over(p, dir);
@@ -194,9 +194,6 @@ int bpffs_mount(struct pins *p, bool is_default)
 		umount(dir);
 	p->mounted = false;
 	return fail(
-		"the bpffs at \"%s\" belongs to this mount namespace alone "
-		"and would vanish with it, the tunnels too: enter a network "
-		"namespace with `nsenter --net=/run/netns/NAME`, not with "
-		"`ip netns exec`, or name a bpffs that stays with --bpffs",
+		"the bpffs at \"%s\" belongs to this mount namespace alone and would vanish with it, the tunnels too: enter a network namespace with `nsenter --net=/run/netns/NAME`, not with `ip netns exec`, or name a bpffs that stays with --bpffs",
 		dir);
 }

@@ -46,23 +46,21 @@ static int check_interface(const char *ifname)
 	if (iface.netns_cookie && pins_check_netns(ifname, &iface))
 		return FAILED;
 	if (iface.layout == 2)
-		return fail("%s was attached by an older version of tunload: "
-			    "run `tunload attach %s` to upgrade",
-			    ifname, ifname);
+		return fail(
+			"%s was attached by an older version of tunload: run `tunload attach %s` to upgrade",
+			ifname, ifname);
 	if (iface.layout && iface.layout != TL_LAYOUT)
-		return fail("%s was attached by another version of tunload "
-			    "(map layout %u, this one's is %u): `tunload "
-			    "detach %s` and attach again",
-			    ifname, iface.layout, TL_LAYOUT, ifname);
+		return fail(
+			"%s was attached by another version of tunload (map layout %u, this one's is %u): `tunload detach %s` and attach again",
+			ifname, iface.layout, TL_LAYOUT, ifname);
 	if (!(iface.flags & TL_IF_F_READY))
-		return fail("%s is half attached: run `tunload attach %s` "
-			    "again, or `tunload detach %s`",
-			    ifname, ifname, ifname);
+		return fail(
+			"%s is half attached: run `tunload attach %s` again, or `tunload detach %s`",
+			ifname, ifname, ifname);
 	if (if_nametoindex(ifname) != iface.ifindex)
-		return fail("%s: the interface that was attached is gone: "
-			    "`tunload detach %s` removes what is left, "
-			    "`tunload attach %s` takes a new one",
-			    ifname, ifname, ifname);
+		return fail(
+			"%s: the interface that was attached is gone: `tunload detach %s` removes what is left, `tunload attach %s` takes a new one",
+			ifname, ifname, ifname);
 	return OK;
 }
 

@@ -26,9 +26,9 @@ int netns_cookie(uint64_t *cookie)
 	err = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &len);
 	close(fd);
 	if (err)
-		return fail("the kernel does not tell the network namespace's "
-			    "cookie: %s; tunload needs Linux 6.1",
-			    strerror(errno));
+		return fail(
+			"the kernel does not tell the network namespace's cookie: %s; tunload needs Linux 6.1",
+			strerror(errno));
 	return OK;
 }
 
@@ -40,9 +40,7 @@ int fail_not_attached(const char *ifname)
 		return FAILED;
 	if (hooked_any(link.ifindex))
 		return fail(
-			"%s is not attached by pins in \"%s\", but programs "
-			"of tunload are on it, pinned elsewhere: use the "
-			"--bpffs it was attached with",
+			"%s is not attached by pins in \"%s\", but programs of tunload are on it, pinned elsewhere: use the --bpffs it was attached with",
 			ifname, pins_bpffs());
 	return fail("%s is not attached: run `tunload attach %s`", ifname,
 		    ifname);
@@ -119,10 +117,9 @@ int pins_check_netns(const char *ifname, const struct tl_interface *iface)
 		return FAILED;
 	if (iface->netns_cookie == cookie)
 		return OK;
-	return fail("%s belongs to the %s of another network namespace: use "
-		    "--bpffs DIR with a bpffs of this one; if that namespace "
-		    "is gone, `rm -r %s`",
-		    dir, ifname, dir);
+	return fail(
+		"%s belongs to the %s of another network namespace: use --bpffs DIR with a bpffs of this one; if that namespace is gone, `rm -r %s`",
+		dir, ifname, dir);
 }
 
 int pins_link_path(char buf[static PATH_MAX], const char *ifname, enum hook h)

@@ -94,14 +94,14 @@ static int make_dir(const char *dir)
 				       : fail("cannot open \"%s\": %s", dir,
 					      strerror(errno));
 	if (fstat(fd, &st) || st.st_uid != geteuid())
-		ret = fail("\"%s\" belongs to user %u: see who made it, then "
-			   "`rm -r` it",
-			   dir, st.st_uid);
+		ret = fail(
+			"\"%s\" belongs to user %u: see who made it, then `rm -r` it",
+			dir, st.st_uid);
 	else
-		ret = fchmod(fd, 0700) ? fail("cannot close \"%s\" to others: "
-					      "%s",
-					      dir, strerror(errno))
-				       : OK;
+		ret = fchmod(fd, 0700)
+			      ? fail("cannot close \"%s\" to others: %s", dir,
+				     strerror(errno))
+			      : OK;
 	close(fd);
 	return ret;
 }
@@ -160,9 +160,9 @@ static int lock(struct pins *p, bool create)
 			return OK;
 		nanosleep(&poll, NULL);
 	}
-	return fail("another tunload command is working on %s: try again when "
-		    "it is done",
-		    p->ifname);
+	return fail(
+		"another tunload command is working on %s: try again when it is done",
+		p->ifname);
 }
 
 int pins_open(struct pins *p, const char *ifname, bool create)

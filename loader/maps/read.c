@@ -145,8 +145,7 @@ static int drop_doubles(struct conf *c)
 
 		if (strcmp(p->name, names.sorted[i - 1]->name))
 			continue;
-		warn("map \"peers\": id %u has the name of another peer: left "
-		     "out",
+		warn("map \"peers\": id %u has the name of another peer: left out",
 		     p->id);
 		p->id = TL_PEER_NONE;
 	}

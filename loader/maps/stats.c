@@ -74,9 +74,9 @@ int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
 		if (!bpf_map_lookup_elem(m->peer_stats, &key, &s))
 			add_stats(out, &s);
 		else if (errno != ENOENT)
-			return fail("cannot read the counters of peer id %u: "
-				    "%s",
-				    peer, strerror(errno));
+			return fail(
+				"cannot read the counters of peer id %u: %s",
+				peer, strerror(errno));
 	}
 	return OK;
 }

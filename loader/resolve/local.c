@@ -163,20 +163,18 @@ const char *local_fault(const struct host *h, const struct ip *local,
 	char ip[IP_STRLEN];
 
 	if (a && a->flags & IFA_F_DADFAILED && local->family == 6)
-		return "is used by another host too (duplicate address): "
-		       "remove one of the two";
+		return "is used by another host too (duplicate address): remove one of the two";
 	if (a && is_tentative(a) && local->family == 6)
-		return "is still being checked for duplicates after 2 s: is "
-		       "the link up?";
+		return "is still being checked for duplicates after 2 s: is the link up?";
 	if (a)
 		return NULL;
 	if (!instead)
 		instead = first_usable(h, local->family);
-	snprintf(buf, LOCAL_FAULT_LEN,
-		 "is not an address of %s: EC2 drops packets from addresses "
-		 "that are not assigned to the interface; %s%s",
-		 h->link.name,
-		 instead ? "use " : "it has none of this family: assign one",
-		 instead ? ip_str(&instead->ip, ip) : "");
+	snprintf(
+		buf, LOCAL_FAULT_LEN,
+		"is not an address of %s: EC2 drops packets from addresses that are not assigned to the interface; %s%s",
+		h->link.name,
+		instead ? "use " : "it has none of this family: assign one",
+		instead ? ip_str(&instead->ip, ip) : "");
 	return buf;
 }

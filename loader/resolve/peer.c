@@ -77,12 +77,11 @@ static void automatic_local(struct resolver *r, struct peer *p,
 	} else if (a) {
 		p->local = a->ip;
 	} else {
-		peer_waits(p,
-			   "%s has no usable IPv%u address to reach the "
-			   "endpoint %s from (global, not tentative, "
-			   "deprecated or temporary): assign one",
-			   r->c->ifname, p->endpoint.family,
-			   ip_str(&p->endpoint, ip));
+		peer_waits(
+			p,
+			"%s has no usable IPv%u address to reach the endpoint %s from (global, not tentative, deprecated or temporary): assign one",
+			r->c->ifname, p->endpoint.family,
+			ip_str(&p->endpoint, ip));
 	}
 	if (!p->local.family)
 		lacks_address(r, p);
@@ -119,19 +118,18 @@ static int check_endpoint(const struct resolver *r, struct peer *p)
 	endpoint_str(p, endpoint);
 	if (find_addr(r->own.addrs, r->own.n, &p->endpoint)) {
 		give_up_endpoint(p);
-		return refuse(p, &from,
-			      "endpoint %s is its own local address: give the "
-			      "other end's",
-			      endpoint);
+		return refuse(
+			p, &from,
+			"endpoint %s is its own local address: give the other end's",
+			endpoint);
 	}
 	if (!around)
 		return OK;
 	give_up_endpoint(p);
-	return refuse(p, &from,
-		      "endpoint %s is inside its own allowed-ips \"%s\": "
-		      "tunnel packets would be tunnelled again; take the "
-		      "prefix out",
-		      endpoint, prefix_str(around, prefix));
+	return refuse(
+		p, &from,
+		"endpoint %s is inside its own allowed-ips \"%s\": tunnel packets would be tunnelled again; take the prefix out",
+		endpoint, prefix_str(around, prefix));
 }
 
 static const struct prefix *first_ipv6(const struct peer *p)
@@ -161,10 +159,10 @@ static int check_mtu(struct peer *p, const struct mtu_cause *cause)
 	if (p->mtu >= least)
 		return OK;
 	if (six)
-		snprintf(why, sizeof(why),
-			 " for %s in its allowed-ips, which needs %u inside "
-			 "(RFC 8200 5)",
-			 prefix_str(six, prefix), IPV6_MTU_MIN);
+		snprintf(
+			why, sizeof(why),
+			" for %s in its allowed-ips, which needs %u inside (RFC 8200 5)",
+			prefix_str(six, prefix), IPV6_MTU_MIN);
 	if (cause->of_host) {
 		peer_waits(p,
 			   "%s \"%u\" is too small%s: raise it to %u or more",
@@ -201,10 +199,10 @@ static int peer_mtu(const struct resolver *r, struct peer *p)
 static void check_path_mtu(const struct resolver *r, struct peer *p)
 {
 	if (p->endpoint.family == 6 && r->c->path_mtu < IPV6_MTU_MIN)
-		peer_waits(p,
-			   "path-mtu \"%u\" is too small for its IPv6 endpoint "
-			   "(RFC 8200 5): raise it to %u or more",
-			   r->c->path_mtu, IPV6_MTU_MIN);
+		peer_waits(
+			p,
+			"path-mtu \"%u\" is too small for its IPv6 endpoint (RFC 8200 5): raise it to %u or more",
+			r->c->path_mtu, IPV6_MTU_MIN);
 }
 
 int resolve_peer(struct resolver *r, struct peer *p)
@@ -244,11 +242,10 @@ static int report_conflict(const struct peer *a, struct peer *b)
 
 	if (first.file)
 		snprintf(line, sizeof(line), " (line %u)", first.line);
-	ret = refuse(b, &from,
-		     "endpoint %s belongs to peer %s%s already, with the same "
-		     "local address: give one of them another local, or make "
-		     "them one peer",
-		     endpoint_str(b, endpoint), a->name, line);
+	ret = refuse(
+		b, &from,
+		"endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
+		endpoint_str(b, endpoint), a->name, line);
 	give_up_endpoint(b);
 	return ret;
 }

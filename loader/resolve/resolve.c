@@ -15,13 +15,13 @@
 static int check_link(const struct conf *c, const struct link_info *link)
 {
 	if (link->loopback)
-		return fail("\"%s\" is the loopback interface: give the one "
-			    "that leads to the peers",
-			    c->ifname);
+		return fail(
+			"\"%s\" is the loopback interface: give the one that leads to the peers",
+			c->ifname);
 	if (link->type != ARPHRD_ETHER)
-		return fail("\"%s\" is no Ethernet interface (type %u): give "
-			    "the Ethernet interface that leads to the peers",
-			    c->ifname, link->type);
+		return fail(
+			"\"%s\" is no Ethernet interface (type %u): give the Ethernet interface that leads to the peers",
+			c->ifname, link->type);
 	return OK;
 }
 
@@ -71,12 +71,10 @@ static int check_sources(const struct resolver *r)
 		if (!sources[i]->family || lens[i] >= 0 ||
 		    find_addr(r->own.addrs, r->own.n, sources[i]))
 			continue;
-		return conf_fail(&from,
-				 "source \"%s\" is not an address of this "
-				 "host: assign it to one of its interfaces, or "
-				 "write address instead of source, and tunload "
-				 "does",
-				 ip_str(sources[i], ip));
+		return conf_fail(
+			&from,
+			"source \"%s\" is not an address of this host: assign it to one of its interfaces, or write address instead of source, and tunload does",
+			ip_str(sources[i], ip));
 	}
 	return OK;
 }
@@ -110,8 +108,7 @@ static void resolve_name(struct resolver *r, struct peer *p)
 		return;
 	}
 	if (r->strict && warn_few(&r->kept))
-		warn("peer %s: its name does not resolve (%s): it keeps the "
-		     "endpoint %s",
+		warn("peer %s: its name does not resolve (%s): it keeps the endpoint %s",
 		     p->name, why, endpoint_str(p, endpoint));
 }
 

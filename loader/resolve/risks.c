@@ -22,13 +22,11 @@ static void warn_default(const struct conf *c, const struct peer *p,
 	char prefix[PREFIX_STRLEN];
 
 	prefix_str(a, prefix);
-	warn("peer %s: allowed-ips \"%s\": all traffic but that of the host's "
-	     "own networks and outer addresses goes into this tunnel%s",
+	warn("peer %s: allowed-ips \"%s\": all traffic but that of the host's own networks and outer addresses goes into this tunnel%s",
 	     p->name, prefix,
 	     (four ? c->source4 : c->source6).family
 		     ? ""
-		     : ", with the outer address as its source: set `source` "
-		       "or `address`");
+		     : ", with the outer address as its source: set `source` or `address`");
 }
 
 static void warn_held(struct look *l, const struct peer *p,
@@ -46,12 +44,10 @@ static void warn_held(struct look *l, const struct peer *p,
 		return;
 	prefix_str(a, prefix);
 	if (is_source)
-		warn("peer %s: allowed-ips \"%s\" holds %s, our own inner "
-		     "source: what is behind us is not behind the peer",
+		warn("peer %s: allowed-ips \"%s\" holds %s, our own inner source: what is behind us is not behind the peer",
 		     p->name, prefix, ip_str(source, held));
 	else
-		warn("peer %s: allowed-ips \"%s\" holds %s, a network of this "
-		     "host, which stays outside of the tunnel",
+		warn("peer %s: allowed-ips \"%s\" holds %s, a network of this host, which stays outside of the tunnel",
 		     p->name, prefix, prefix_str(&net, held));
 }
 
@@ -73,16 +69,14 @@ static void warn_mtus(const struct look *l)
 	size_t n = 0;
 
 	if (c->lines[KEY_PATH_MTU] && c->path_mtu > l->link.mtu)
-		warn("path-mtu \"%u\" is more than the MTU %u of %s, which "
-		     "counts",
+		warn("path-mtu \"%u\" is more than the MTU %u of %s, which counts",
 		     c->path_mtu, l->link.mtu, c->ifname);
 	for (size_t i = 0; i < c->n_peers; i++) {
 		const struct peer *p = &c->peers[i];
 
 		if (p->mtu_fixed && p->mtu && p->mtu < p->mtu_fixed &&
 		    warn_few(&n))
-			warn("peer %s: mtu \"%u\" with the outer header is "
-			     "more than the MTU %u of %s: %u counts",
+			warn("peer %s: mtu \"%u\" with the outer header is more than the MTU %u of %s: %u counts",
 			     p->name, p->mtu_fixed, l->link.mtu, c->ifname,
 			     p->mtu);
 	}

@@ -101,16 +101,16 @@ void explain_foreign(struct peer *p, const struct route *route,
 		return;
 	prefix_str(&route->dst, prefix);
 	if (found && found->oif && if_indextoname(found->oif, ifname))
-		snprintf(p->waiting, sizeof(p->waiting),
-			 "route \"%s\" already exists on %s (proto %s): "
-			 "remove it",
-			 prefix, ifname,
-			 route_protocol_name(found->protocol, proto));
+		snprintf(
+			p->waiting, sizeof(p->waiting),
+			"route \"%s\" already exists on %s (proto %s): remove it",
+			prefix, ifname,
+			route_protocol_name(found->protocol, proto));
 	else
-		snprintf(p->waiting, sizeof(p->waiting),
-			 "route \"%s\" already exists (blackhole or with "
-			 "several next hops): remove it",
-			 prefix);
+		snprintf(
+			p->waiting, sizeof(p->waiting),
+			"route \"%s\" already exists (blackhole or with several next hops): remove it",
+			prefix);
 }
 
 static int explain_all(const struct run *run, struct conf *c)

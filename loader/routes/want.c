@@ -162,17 +162,14 @@ static bool impossible(struct wish *w, struct peer *p,
 		return false;
 	prefix_str(prefix, text);
 	if (no_ipv6)
-		peer_waits(p,
-			   "IPv6 is disabled on %s, but \"%s\" is in "
-			   "allowed-ips: write 0 to "
-			   "/proc/sys/net/ipv6/conf/%s/disable_ipv6",
-			   w->c->ifname, text, w->c->ifname);
+		peer_waits(
+			p,
+			"IPv6 is disabled on %s, but \"%s\" is in allowed-ips: write 0 to /proc/sys/net/ipv6/conf/%s/disable_ipv6",
+			w->c->ifname, text, w->c->ifname);
 	else
 		peer_waits(
 			p,
-			"\"%s\" in allowed-ips holds an endpoint or is a "
-			"default route, which needs policy rules, and %s is "
-			"in a VRF: allow smaller prefixes, or use routes = no",
+			"\"%s\" in allowed-ips holds an endpoint or is a default route, which needs policy rules, and %s is in a VRF: allow smaller prefixes, or use routes = no",
 			text, w->c->ifname);
 	return true;
 }

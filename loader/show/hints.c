@@ -57,8 +57,7 @@ static void hooks_hint(const struct sink *out)
 	for (int h = 0; h < HOOK_COUNT; h++)
 		if (out->s->hooks_missing[h])
 			say(out,
-			    "somebody took our program off the hook %s: "
-			    "`tunload attach %s` puts it back",
+			    "somebody took our program off the hook %s: `tunload attach %s` puts it back",
 			    hook_names[h], dev);
 }
 
@@ -68,8 +67,7 @@ static void routes_hint(const struct sink *out)
 
 	if (out->s->changes_pending)
 		say(out,
-		    "routes are missing or changed: %zu of ours (gateways and "
-		    "addresses included): run `tunload reload %s`",
+		    "routes are missing or changed: %zu of ours (gateways and addresses included): run `tunload reload %s`",
 		    out->s->changes_pending, dev);
 }
 
@@ -81,8 +79,7 @@ static void address_hint(const struct sink *out, const char *key,
 
 	if (ip->family && !find_addr(addrs, n, ip))
 		say(out,
-		    "%s %s is no address of this host now: assign it, or set "
-		    "another",
+		    "%s %s is no address of this host now: assign it, or set another",
 		    key, ip_str(ip, text));
 }
 
@@ -123,9 +120,7 @@ static void forwarding_hint(const struct sink *out, uint8_t family)
 	lost = not_forwarded(dev, family, setting, sizeof(setting));
 	if (lost)
 		say(out,
-		    "packets come out of tunnels, but %s is 0, and %ju IPv%u "
-		    "packets for other hosts were discarded since the boot "
-		    "(%s): set it to 1 if this host is to forward them",
+		    "packets come out of tunnels, but %s is 0, and %ju IPv%u packets for other hosts were discarded since the boot (%s): set it to 1 if this host is to forward them",
 		    setting, (uintmax_t)lost, family,
 		    family == 4 ? "IpInAddrErrors" : "Ip6InAddrErrors");
 }
@@ -152,16 +147,14 @@ static void state_hint(const struct sink *out, const struct peer *p)
 
 	if (!find_addr(s->host.addrs, s->host.n, &p->local))
 		say(out,
-		    "local %s is no address of %s now, so nothing is sent: run "
-		    "`tunload reload %s`",
+		    "local %s is no address of %s now, so nothing is sent: run `tunload reload %s`",
 		    ip_str(&p->local, ip), s->conf.ifname, s->conf.ifname);
 	else if (next_hop_fault(&p->endpoint, &p->local, s->conf.ifname,
 				s->last_hop, fault, sizeof(fault)))
 		say(out, "%s", fault);
 	if (p->mtu + outer > s->host.link.mtu)
 		say(out,
-		    "mtu %u with the outer header is more than the MTU %u of "
-		    "%s: run `tunload reload %s`",
+		    "mtu %u with the outer header is more than the MTU %u of %s: run `tunload reload %s`",
 		    p->mtu, s->host.link.mtu, s->conf.ifname, s->conf.ifname);
 }
 
@@ -174,13 +167,11 @@ static void inner_hint(const struct sink *out, const struct peer *p)
 
 	if (p->keepalive && !p->probe.family)
 		say(out,
-		    "no probe, so the timer cannot keep the path open: set one "
-		    "to an inner address behind the peer that answers a ping");
+		    "no probe, so the timer cannot keep the path open: set one to an inner address behind the peer that answers a ping");
 	else if (c->routes && p->probe.family &&
 		 path_peer(c->ifindex, source, &p->probe) != p->id)
 		say(out,
-		    "packets to %s do not go into this tunnel: another route "
-		    "or rule leads past it (ip route get %s)",
+		    "packets to %s do not go into this tunnel: another route or rule leads past it (ip route get %s)",
 		    ip_str(&p->probe, ip), ip);
 	for (size_t i = 0; c->routes && i < p->n_allowed; i++) {
 		const struct prefix *a = &p->allowed[i];
@@ -188,10 +179,7 @@ static void inner_hint(const struct sink *out, const struct peer *p)
 		if (!a->len &&
 		    !(a->ip.family == 4 ? &c->source4 : &c->source6)->family)
 			say(out,
-			    "%s without a source: this host's own packets go "
-			    "into the tunnel with an outer address as their "
-			    "source, which the other end may drop: set "
-			    "`source` or `address`",
+			    "%s without a source: this host's own packets go into the tunnel with an outer address as their source, which the other end may drop: set `source` or `address`",
 			    prefix_str(a, prefix));
 	}
 }
@@ -204,9 +192,7 @@ static void source_hint(const struct sink *out, const struct peer *p,
 
 	if (wrong.family)
 		say(out,
-		    "no source is set: packets of this host to %s carry %s "
-		    "as inner source, an outer or link-local address, and are "
-		    "dropped here or there: set `address` or `source`",
+		    "no source is set: packets of this host to %s carry %s as inner source, an outer or link-local address, and are dropped here or there: set `address` or `source`",
 		    ip_str(to, ip), ip_str(&wrong, source));
 }
 
@@ -256,19 +242,15 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 	if (has_inner(p, 6))
 		numbers = has_inner(p, 4) ? "4 and 41" : "41";
 	if (dropped_from(v))
-		say(out, "packets come from this peer, but none gets in: see "
-			 "why above");
+		say(out,
+		    "packets come from this peer, but none gets in: see why above");
 	else if (v->tx_encap.packets && icmp_errors(v))
 		say(out,
-		    "%s or a router before it answers with ICMP errors: look "
-		    "whether the other end has this tunnel (protocol %s) and "
-		    "is up",
+		    "%s or a router before it answers with ICMP errors: look whether the other end has this tunnel (protocol %s) and is up",
 		    endpoint, numbers);
 	else if (v->tx_encap.packets)
 		say(out,
-		    "sent, but nothing came back: look whether security groups "
-		    "and firewalls let protocol %s through to and from %s, and "
-		    "whether the other end has this tunnel",
+		    "sent, but nothing came back: look whether security groups and firewalls let protocol %s through to and from %s, and whether the other end has this tunnel",
 		    numbers, endpoint);
 }
 

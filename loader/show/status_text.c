@@ -139,8 +139,7 @@ static void print_mtu(FILE *out, const struct snapshot *s, const struct peer *p)
 
 	if (left)
 		fprintf(out,
-			"  mtu          %u (learnt from ICMP, for another "
-			"%ju s; else %u)\n",
+			"  mtu          %u (learnt from ICMP, for another %ju s; else %u)\n",
 			p->learned_mtu, (uintmax_t)left, p->mtu);
 	else
 		fprintf(out, "  mtu          %u\n", p->mtu);
@@ -197,16 +196,14 @@ static void print_xdp(FILE *out, const struct snapshot *s)
 {
 	if (s->iface.mode == TL_MODE_NATIVE && !kernel_at_least(6, 18))
 		fprintf(out,
-			"  xdp          no headers behind a frame's linear "
-			"part (bpf_xdp_pull_data needs Linux 6.18)\n");
+			"  xdp          no headers behind a frame's linear part (bpf_xdp_pull_data needs Linux 6.18)\n");
 }
 
 static void print_routes(FILE *out, const struct snapshot *s)
 {
 	if (!s->conf.routes)
-		fprintf(out, "  routes       none of ours (routes = no): only "
-			     "what is routed to a peer's gateway is "
-			     "tunnelled\n");
+		fprintf(out,
+			"  routes       none of ours (routes = no): only what is routed to a peer's gateway is tunnelled\n");
 }
 
 void status_text(FILE *out, const struct snapshot *s)
@@ -225,8 +222,7 @@ void status_text(FILE *out, const struct snapshot *s)
 	interface_hints(s, print_hint, out);
 	if (!s->conf.n_peers)
 		fprintf(out,
-			"\nno peers: add them with `tunload peer add %s "
-			"NAME endpoint A allowed-ips P`\n",
+			"\nno peers: add them with `tunload peer add %s NAME endpoint A allowed-ips P`\n",
 			s->conf.ifname);
 	for (size_t i = 0; i < s->conf.n_peers; i++)
 		print_peer(out, s, i);

@@ -42,8 +42,7 @@ static void restore(const struct maps *m, const struct conf *now)
 		return;
 	if (routes_read(now->ifindex, &have) || apply_maps(m, &old, have) ||
 	    routes_sync(&old, have) || state_waiting(m, &old))
-		warn("%s: the state before could not be restored: run "
-		     "`tunload reload %s`",
+		warn("%s: the state before could not be restored: run `tunload reload %s`",
 		     now->ifname, now->ifname);
 	routes_free(have);
 	conf_free(&old);

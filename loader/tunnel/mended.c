@@ -89,8 +89,7 @@ void mended_write(FILE *out, const struct mended *m, const struct conf *now,
 		write_peers(out, now, want);
 		if (want->exceptions_changed)
 			fprintf(out,
-				"%supdated the networks that stay outside of "
-				"the tunnels",
+				"%supdated the networks that stay outside of the tunnels",
 				next(out));
 	}
 }

@@ -21,8 +21,8 @@ __attribute__((format(printf, 2, 3))) static void hint(struct trigger_result *r,
 
 void hint_no_probe(struct trigger_result *r)
 {
-	hint(r, "no probe: set one to an inner address behind the peer that "
-		"answers a ping");
+	hint(r,
+	     "no probe: set one to an inner address behind the peer that answers a ping");
 }
 
 void hint_waits(struct trigger_result *r)
@@ -42,13 +42,11 @@ void hint_no_route(struct trigger_result *r, const struct ip *to,
 	ip_str(&via, gateway);
 	if (c->routes)
 		hint(r,
-		     "the route to %s is missing, or another one leads past "
-		     "the tunnel (ip route get %s): run `tunload reload %s`",
+		     "the route to %s is missing, or another one leads past the tunnel (ip route get %s): run `tunload reload %s`",
 		     ip, ip, c->ifname);
 	else
 		hint(r,
-		     "%s is not routed to the peer's gateway %s (routes = no, "
-		     "so routes are yours)",
+		     "%s is not routed to the peer's gateway %s (routes = no, so routes are yours)",
 		     ip, gateway);
 }
 
@@ -62,8 +60,7 @@ static bool hint_source(struct trigger_result *r, const struct ip *to,
 	if (!wrong.family)
 		return false;
 	hint(r,
-	     "no source is set, so it went with inner source %s, an outer or "
-	     "link-local address, which is dropped: set `address` or `source`",
+	     "no source is set, so it went with inner source %s, an outer or link-local address, which is dropped: set `address` or `source`",
 	     ip_str(&wrong, ip));
 	return true;
 }
@@ -82,8 +79,7 @@ void hint_not_sent(struct trigger_result *r, const struct ip *to,
 		     strerror(err), ip, ip);
 	else if (err == EPERM || err == EACCES)
 		hint(r,
-		     "%s: does a firewall of this host, or a prohibit "
-		     "route, forbid packets to %s?",
+		     "%s: does a firewall of this host, or a prohibit route, forbid packets to %s?",
 		     strerror(err), ip);
 	else
 		hint(r, "cannot send to %s: %s", ip, strerror(err));
@@ -146,14 +142,10 @@ void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 		hint(r, "%s: %s", verdict_names[icmp], verdict_texts[icmp]);
 	else if (grown(before, now, is_encap) < 0)
 		hint(r,
-		     "nothing left the interface: does the next hop answer "
-		     "(ip neigh), is the route to %s there (ip route get "
-		     "%s)?",
+		     "nothing left the interface: does the next hop answer (ip neigh), is the route to %s there (ip route get %s)?",
 		     probe, probe);
 	else if (!hint_source(r, silent, c))
 		hint(r,
-		     "does the path let protocol %u through, does %s send "
-		     "to %s (its NAT: the public one), does %s answer "
-		     "pings, is there a way back?",
+		     "does the path let protocol %u through, does %s send to %s (its NAT: the public one), does %s answer pings, is there a way back?",
 		     protocol, endpoint, local, probe);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bpf_log.h"
+#include "features.h"
 #include "one_hook.h"
 #include "tunload.skel.h"
 
@@ -92,12 +93,6 @@ static void skip_modules(struct tunload_bpf *skel)
 	bpf_log_start(); /* it has complained of that */
 }
 
-static bool have_helper(enum bpf_func_id helper)
-{
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, helper, NULL) ==
-	       1;
-}
-
 /* What the data plane knows its own skbs by (bpf/own.h), and whether it may
  * read the kernel's structs (bpf/kernel.h; a lockdown may forbid it). */
 static int set_constants(struct tunload_bpf *skel)
@@ -109,9 +104,9 @@ static int set_constants(struct tunload_bpf *skel)
 			return fail("cannot get random numbers: %s",
 				    strerror(errno));
 	skel->rodata->own_secret = secret;
-	skel->rodata->can_read_kernel = have_helper(BPF_FUNC_probe_read_kernel);
-	skel->rodata->has_xfrm = have_helper(BPF_FUNC_skb_get_xfrm_state);
-	bpf_log_start(); /* the probe may have complained */
+	skel->rodata->can_read_kernel = feature_probe_read();
+	skel->rodata->has_xfrm = feature_xfrm();
+	bpf_log_start();
 	return OK;
 }
 

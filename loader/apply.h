@@ -16,6 +16,14 @@
 int apply(const struct maps *m, const struct conf *now, struct conf *want,
 	  struct footprint *have);
 
+/*
+ * The same for one peer, which was and want have before and after, as
+ * state_apply_peer() wants it; now is the whole running state. *done: false,
+ * and nothing was changed, if its routes are not as they should be.
+ */
+int apply_peer(const struct maps *m, const struct conf *now, struct conf *was,
+	       struct conf *want, bool *done);
+
 /* What the data plane must know of the host beside c; free it also on
  * failure. */
 int host_facts_read(const struct conf *c, const struct footprint *have,

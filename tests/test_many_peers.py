@@ -46,9 +46,17 @@ def our_routes(ns):
 
 def everything(ns):
     """What a host has that tunload could leave something in."""
-    return [ns.ip(*what.split()).stdout for what in (
+    return [sorted(ns.ip(*what.split()).stdout.splitlines()) for what in (
         "-o addr", "-4 route show table all", "-6 route show table all",
         "-4 rule", "-6 rule", "neigh show nud permanent")]
+
+
+def state(ns, tl):
+    """That, and what the maps hold."""
+    return everything(ns) + [
+        sorted(json.dumps(row, sort_keys=True) for row in tl.map(name))
+        for name in ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
+                     "broadcasts", "hostnames", "waiting")]
 
 
 @pytest.fixture(name="host")
@@ -176,3 +184,145 @@ def test_peers_come_and_go_among_many(attached):
     tl.ok("peer", "del", "eth0", "new")
     assert our_routes(ns) == routes
     assert tl.status()["changes_pending"] == 0
+
+
+NEW = ["peer", "add", "eth0", "new", "endpoint", "198.19.0.1", "keepalive",
+       "0", "allowed-ips"]
+P9 = ["peer", "set", "eth0", "p9"]
+LAST = f"p{PEERS - 1}"
+
+# What a change of one peer has to do with: nobody else (alone), or others and
+# the host, so that it has to be looked at everything.
+ALONE = {
+    "a prefix more": [*P9, "allowed-ips", ",".join([*prefixes(9),
+                                                    "12.0.0.0/24"])],
+    "a prefix less": [*P9, "allowed-ips", prefixes(9)[1]],
+    "other prefixes": [*P9, "allowed-ips", "12.0.0.0/16,fd00:9::/64,12.1.0.9"],
+    "prefixes in another order": [*P9, "probe", "11.0.9.7", "allowed-ips",
+                                  ",".join(reversed(prefixes(9)))],
+    "mtu": [*P9, "mtu", "1400"],
+    "endpoint": [*P9, "endpoint", "198.19.0.1"],
+    "all of it": [*P9, "mtu", "1300", "endpoint", "198.19.0.1", "probe",
+                  "12.0.0.7", "ttl", "9", "allowed-ips", "12.0.0.0/24"],
+    "a new peer": [*NEW, "12.0.0.0/24,fd00:9::/64,12.0.1.1/32"],
+    "a peer less": ["peer", "del", "eth0", "p9"],
+    "the last peer less": ["peer", "del", "eth0", LAST],
+}
+WITH_OTHERS = {
+    "another's endpoint": [*NEW, "198.18.0.0/29"],
+    "an endpoint in a prefix": [*P9, "endpoint", "11.0.5.1"],
+    "part of another's prefix": [*P9, "allowed-ips", "11.0.7.64/26"],
+    "prefixes of others": [*NEW, "11.0.0.0/16"],
+    "a prefix in its own": [*P9, "allowed-ips", "11.0.9.0/25,11.0.9.0/26"],
+    "a shorter prefix than before": [*P9, "allowed-ips", "11.0.9.0/24"],
+    "own address": [*NEW, "10.0.0.0/24"],
+    "own network": [*NEW, "192.0.2.0/25"],
+    "a network of the host": [*NEW, "203.0.113.0/24"],
+    "the default route": [*NEW, "0.0.0.0/0"],
+    "its guard": [*P9, "guard", "no"],
+    "the first peer": ["peer", "del", "eth0", "p0"],
+}
+
+
+def watched(ns, tl, words):
+    """Makes the change while a neighbour of p5 is missing; returns whether
+    that was found: everything was looked at."""
+    ns.ip("neigh", "del", "240.0.0.6", "dev", "eth0")
+    tl.ok(*words)
+    found = "240.0.0.6 " in ns.ip("neigh", "show", "nud", "permanent").stdout
+    ns.ip("neigh", "replace", "240.0.0.6", "lladdr", "02:74:6e:00:00:06",
+          "dev", "eth0", "nud", "permanent", "protocol", "94")
+    return found
+
+
+def same_as_reloaded(ns, tl):
+    """The whole state is what a reload, which looks at everything, makes;
+    returns the configuration."""
+    is_now = state(ns, tl)
+    running = tl.ok("showconf", "eth0")
+    assert tl.reload(running).stdout == "eth0: reloaded, nothing changed\n"
+    assert state(ns, tl) == is_now
+    return running
+
+
+@pytest.mark.parametrize("words", ALONE.values(), ids=ALONE.keys())
+def test_one_peer_is_changed_alone_and_as_by_reload(attached, words):
+    ns, tl = attached
+    assert not watched(ns, tl, words)
+    running = same_as_reloaded(ns, tl)
+    is_now = state(ns, tl)
+    tl.detach()
+    tl.attach(running, "--no-trigger")
+    # Without p9 all later ones get other ids.
+    assert "del" in words and LAST not in words or state(ns, tl) == is_now
+
+
+@pytest.mark.parametrize("words", WITH_OTHERS.values(),
+                         ids=WITH_OTHERS.keys())
+def test_one_peer_that_meets_others_is_not(attached, words):
+    ns, tl = attached
+    ns.ip("route", "add", "203.0.113.64/26", "via", "192.0.2.2")
+    assert watched(ns, tl, words)
+    same_as_reloaded(ns, tl)
+
+
+def test_set_and_set_back_leaves_nothing(attached):
+    ns, tl = attached
+    before = state(ns, tl)
+    tl.ok(*P9, "allowed-ips", "12.0.0.0/24,fd00:9::/64", "mtu", "1400")
+    tl.ok(*NEW, "12.0.1.0/24")
+    assert len(set(state(ns, tl)[6]) - set(before[6])) == 2
+    tl.ok("peer", "del", "eth0", "new")
+    tl.ok(*P9, "allowed-ips", ",".join(prefixes(9)), "mtu", "auto")
+    assert state(ns, tl) == before
+
+
+@pytest.mark.parametrize("words, said", [
+    ([*NEW, prefixes(7)[0]], "belongs to peer p7 already"),
+    ([*NEW, "12.0.0.0/24,12.0.0.0/24"], "is given twice"),
+    ([*NEW, "198.19.0.0/24"], "is inside its own allowed-ips"),
+    ([*P9, "endpoint", endpoint(7)], "belongs to peer p7 already"),
+    ([*P9, "endpoint", "192.0.2.1"], "is its own local address"),
+    ([*P9, "allowed-ips", "fd00:9::/64", "mtu", "1000"], "is too small"),
+    (["peer", "add", "eth0", "p7", "endpoint", "198.19.0.1", "allowed-ips",
+      "12.0.0.0/24"], "has a peer \"p7\" already"),
+    (["peer", "del", "eth0", "new"], "has no peer \"new\""),
+])
+def test_refused_changes_change_nothing(attached, words, said):
+    ns, tl = attached
+    before = state(ns, tl)
+    done = tl.run(*words)
+    assert done.returncode == 2 and said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert state(ns, tl) == before
+
+
+def test_route_of_somebody_else_makes_the_one_peer_wait(attached):
+    ns, tl = attached
+    ns.ip("route", "add", "12.0.0.0/24", "via", "192.0.2.2")
+    done = tl.run(*NEW, "12.0.0.0/24,12.0.1.0/24")
+    assert done.returncode == 0
+    assert "peer new waits: route \"12.0.0.0/24\"" in done.stderr
+    assert tl.peer("new")["waiting"].startswith("route \"12.0.0.0/24\"")
+    same_as_reloaded(ns, tl)
+    ns.ip("route", "del", "12.0.0.0/24", "via", "192.0.2.2")
+    tl.ok("peer", "set", "eth0", "new", "mtu", "1400")
+    assert tl.peer("new")["waiting"] is None
+    same_as_reloaded(ns, tl)
+
+
+def test_mtu_does_not_take_a_route_from_somebody_else(attached):
+    ns, tl = attached
+    ns.ip("route", "replace", prefixes(9)[0], "via", "192.0.2.2")
+    done = tl.run(*P9, "mtu", "1400")
+    assert done.returncode == 0 and "peer p9 waits" in done.stderr
+    assert our_routes(ns)[prefixes(9)[1]] == "240.0.0.10"
+    assert "via 192.0.2.2" in ns.ip("route", "show", prefixes(9)[0]).stdout
+
+
+def test_what_the_one_peer_lacks_is_put_right(attached):
+    ns, tl = attached
+    ns.ip("route", "del", prefixes(9)[0])
+    said = tl.ok(*P9, "mtu", "1400")
+    assert said == "eth0: mended: put 1 routes or addresses right\n"
+    same_as_reloaded(ns, tl)

@@ -145,32 +145,33 @@ static int change_all(const struct pins *p, const struct maps *m,
 	return ret;
 }
 
+/* With that peer alone. */
 static int change_one(const struct maps *m, const struct change *change,
 		      const struct conf *now, bool *done)
 {
-	struct conf want;
-	int ret = OK;
+	struct conf was = *now, want;
+	int ret;
 
-	*done = false;
-	if (change->edit != edit_set)
-		return OK;
-	ret = edited(change, now, &want);
+	was.peers = conf_peer(now, change->name);
+	was.n_peers = was.peers ? 1 : 0;
+	ret = edited(change, &was, &want);
 	if (ret)
 		return ret;
-	ret = one_peer_change(m, now, &want, conf_peer(&want, change->name),
-			      done);
-	if (!ret && *done)
-		trigger_first(&want, now, m);
+	ret = one_peer_change(m, now, &was, &want, done);
+	if (!ret && *done) {
+		trigger_first(&want, &was, m);
+		warn_named(change, &want);
+	}
 	conf_free(&want);
 	return ret;
 }
 
 /* The lock is held. */
-static int change_state(const struct pins *p, const struct maps *m,
+static int change_state(const struct pins *p, struct maps *m,
 			const struct change *change)
 {
 	struct conf now;
-	int ret = state_read(m, change->ifname, &now);
+	int ret = state_read_keep(m, change->ifname, &now);
 	bool done = false;
 
 	if (ret)

@@ -57,7 +57,7 @@ static int reload_maps(const struct pins *p, struct conf *want)
 
 	if (ret)
 		return ret;
-	ret = state_read(&m, p->ifname, &now);
+	ret = state_read_keep(&m, p->ifname, &now);
 	if (ret)
 		goto out;
 	if (now.ifindex != want->ifindex)

@@ -149,14 +149,19 @@ struct route_filter {
 	uint32_t table;
 	uint8_t protocol;
 	uint8_t type;
+	uint8_t family;
+	uint32_t foreign; /* without ours of that interface */
 };
 
-/* Of both families and all tables. */
+/* Of all tables. */
 int route_list(const struct route_filter *filter, struct route **out,
 	       size_t *n);
 /* type RTM_NEWROUTE or RTM_DELROUTE; flags NLM_F_EXCL or NLM_F_REPLACE. */
 void route_put(union nl_request *r, uint16_t type, uint16_t flags,
 	       const struct route *route);
+/* The kernel sends what goes to the first address of the prefix by that very
+ * route. */
+bool route_is_used(const struct route *route);
 /* As iproute2 prints it. */
 const char *route_protocol_name(uint8_t protocol, char buf[static 16]);
 

@@ -88,7 +88,9 @@ static bool matches(const struct route_filter *f, const struct route *r)
 	return (!f->oif || r->oif == f->oif) &&
 	       (!f->table || r->table == f->table) &&
 	       (!f->protocol || r->protocol == f->protocol) &&
-	       (!f->type || r->type == f->type);
+	       (!f->type || r->type == f->type) &&
+	       (!f->foreign || r->oif != f->foreign ||
+		r->protocol != RTPROT_TUNLOAD);
 }
 
 static int on_route(const struct nlmsghdr *nlh, void *data)
@@ -146,7 +148,8 @@ int route_list(const struct route_filter *filter, struct route **out, size_t *n)
 	int ret = OK;
 
 	for (d.family = 4; !ret && d.family <= 6; d.family += 2)
-		ret = dump_family(&d);
+		if (!filter->family || filter->family == d.family)
+			ret = dump_family(&d);
 	if (ret) {
 		free(d.routes);
 		return ret;
@@ -154,6 +157,31 @@ int route_list(const struct route_filter *filter, struct route **out, size_t *n)
 	*out = d.routes;
 	*n = d.n;
 	return OK;
+}
+
+static int on_used(const struct nlmsghdr *nlh, void *data)
+{
+	struct route *used = data;
+
+	*used = parse(nlh, 0);
+	return MNL_CB_OK;
+}
+
+bool route_is_used(const struct route *route)
+{
+	const struct prefix *dst = &route->dst;
+	struct route used = {0};
+	struct rtmsg *msg;
+	union nl_request r;
+
+	msg = nl_begin(&r, RTM_GETROUTE, 0, sizeof(*msg));
+	msg->rtm_family = nl_af(dst->ip.family);
+	msg->rtm_dst_len = dst->ip.family == 4 ? 32 : 128;
+	msg->rtm_flags = RTM_F_FIB_MATCH;
+	nl_put_ip(&r, RTA_DST, &dst->ip);
+	return !nl_talk(&r, on_used, &used) && prefix_equal(&used.dst, dst) &&
+	       used.table == route->table && used.oif == route->oif &&
+	       used.metric == route->metric && used.protocol == RTPROT_TUNLOAD;
 }
 
 static void put_gateway(union nl_request *r, const struct route *route)

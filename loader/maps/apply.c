@@ -109,7 +109,7 @@ static int prune_prefixes(const struct state_tables *now,
 	return ret;
 }
 
-static int change(const struct maps *m, const struct state_tables *now,
+static int change(const struct state_tables *now,
 		  const struct state_tables *want)
 {
 	int ret = OK;
@@ -122,8 +122,6 @@ static int change(const struct maps *m, const struct state_tables *now,
 		ret = prune_prefixes(now, want);
 	for (int i = STATE_PREFIXES4 - 1; !ret && i >= STATE_PEERS; i--)
 		ret = table_prune(&now->t[i], &want->t[i], NULL);
-	if (!ret)
-		old_stats(m, &now->t[STATE_PEERS], &want->t[STATE_PEERS]);
 	return ret;
 }
 
@@ -174,6 +172,19 @@ int state_give_ids(const struct maps *m, struct conf *c)
 	return ret;
 }
 
+/* What state_read_keep() has left is used once: the maps are changed then. */
+static int read_prefixes(const struct maps *m, struct state_tables *now)
+{
+	if (!m->rows || m->rows->stale)
+		return state_tables_read(now, STATE_PREFIXES, STATE_COUNT);
+	for (int i = STATE_PREFIXES; i < STATE_COUNT; i++) {
+		now->t[i] = m->rows->t[i];
+		m->rows->t[i].rows = NULL;
+	}
+	m->rows->stale = true;
+	return OK;
+}
+
 /* The two sets of tables; state_tables_free() both also on failure. */
 static int compare(const struct maps *m, struct conf *c,
 		   const struct host_facts *facts, struct state_tables *now,
@@ -186,7 +197,9 @@ static int compare(const struct maps *m, struct conf *c,
 	if (c->n_peers > TL_MAX_PEERS)
 		return fail("%s: %zu peers; there can be %u", c->ifname,
 			    c->n_peers, TL_MAX_PEERS);
-	ret = state_tables_read(now, STATE_COUNT);
+	ret = state_tables_read(now, STATE_PEERS, STATE_PREFIXES);
+	if (!ret)
+		ret = read_prefixes(m, now);
 	if (!ret)
 		ret = state_ids(c, &now->t[STATE_PEERS]);
 	return ret ?: state_want(want, now, c, facts);
@@ -200,8 +213,10 @@ int state_apply(const struct maps *m, struct conf *c,
 
 	if (!ret) {
 		c->exceptions_changed = exceptions_differ(&now, &want);
-		ret = change(m, &now, &want);
+		ret = change(&now, &want);
 	}
+	if (!ret)
+		old_stats(m, &now.t[STATE_PEERS], &want.t[STATE_PEERS]);
 	if (!ret)
 		ret = write_settings(m, c);
 	state_tables_free(&now);
@@ -209,46 +224,44 @@ int state_apply(const struct maps *m, struct conf *c,
 	return ret;
 }
 
-static int change_peer(const struct maps *m, const struct state_tables *now,
-		       const struct state_tables *want)
+/* The row of the one peer as the map has it, with what was learnt. */
+static int read_row(const struct maps *m, struct table *peers)
 {
-	const struct tl_peer *is = table_value(&now->t[STATE_PEERS], 0);
-	const struct tl_peer *to = table_value(&want->t[STATE_PEERS], 0);
-	uint32_t id;
-	int ret = OK;
-
-	memcpy(&id, table_key(&now->t[STATE_PEERS], 0), sizeof(id));
-	for (int i = STATE_PEERS; !ret && i <= STATE_ENDPOINTS; i++)
-		ret = table_put(&now->t[i], &want->t[i], NULL);
-	for (int i = STATE_ENDPOINTS; !ret && i >= STATE_PEERS; i--)
-		ret = table_prune(&now->t[i], &want->t[i], NULL);
-	if (!ret && !same_path(is, to))
-		drop_stats(m, id);
-	return ret;
-}
-
-int state_apply_peer(const struct maps *m, const struct peer *was,
-		     const struct peer *p)
-{
-	struct state_tables now, want;
-	struct tl_peer value;
-	int ret;
-
-	if (bpf_map_lookup_elem(m->peers, &p->id, &value))
+	if (peers->n && bpf_map_lookup_elem(m->peers, table_key(peers, 0),
+					    table_value(peers, 0)))
 		return fail("cannot read the map \"peers\": %s",
 			    strerror(errno));
+	return OK;
+}
+
+static bool keeps_path(const struct table *was, const struct table *want)
+{
+	return want->n && same_path(table_value(was, 0), table_value(want, 0));
+}
+
+int state_apply_peer(const struct maps *m, const struct conf *was,
+		     const struct conf *want)
+{
+	const struct host_facts none = {0};
+	struct state_tables now, to;
+	struct table *peers = &now.t[STATE_PEERS];
+	int ret;
+
+	if (m->rows)
+		m->rows->stale = true;
 	state_tables_init(&now, m);
-	state_tables_init(&want, m);
-	ret = state_want_peer(&now, was, &now.t[STATE_PEERS]);
-	if (!ret) {
-		memcpy(table_value(&now.t[STATE_PEERS], 0), &value,
-		       sizeof(value));
-		ret = state_want_peer(&want, p, &now.t[STATE_PEERS]);
-	}
+	state_tables_init(&to, m);
+	ret = state_want(&now, &now, was, &none);
 	if (!ret)
-		ret = change_peer(m, &now, &want);
+		ret = read_row(m, peers);
+	if (!ret)
+		ret = state_want(&to, &now, want, &none);
+	if (!ret)
+		ret = change(&now, &to);
+	if (!ret && peers->n && !keeps_path(peers, &to.t[STATE_PEERS]))
+		drop_stats(m, was->peers->id);
 	state_tables_free(&now);
-	state_tables_free(&want);
+	state_tables_free(&to);
 	return ret;
 }
 

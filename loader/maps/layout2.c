@@ -62,7 +62,7 @@ static int open_kept(const char *ifname, struct maps *m)
 
 int layout2_read(const char *ifname, struct conf *out)
 {
-	struct maps m;
+	struct maps m = {0};
 	int ret = open_kept(ifname, &m);
 
 	if (!ret)

@@ -90,6 +90,7 @@ struct maps {
 	int peers, endpoints, prefixes4, prefixes6, shared, broadcasts,
 		next_hops;
 	int peer_stats, verdicts, interface, hostnames, waiting, events;
+	struct state_tables *rows; /* what state_read_keep() keeps, or NULL */
 };
 
 /* The maps' names, each with the place of its descriptor in struct maps. */
@@ -97,7 +98,7 @@ struct map_pin {
 	const char *name;
 	size_t offset;
 };
-#define MAP_COUNT (sizeof(struct maps) / sizeof(int))
+#define MAP_COUNT (offsetof(struct maps, events) / sizeof(int) + 1)
 extern const struct map_pin map_pins[MAP_COUNT];
 int *map_fd(struct maps *m, const struct map_pin *pin);
 
@@ -114,6 +115,11 @@ int interface_write(const struct maps *m, const struct tl_interface *in);
  * configured and what was resolved. Broken entries (edited by hand) are named
  * with a warning and left out. */
 int state_read(const struct maps *m, const char *ifname, struct conf *out);
+/* The same, and keeps in m the rows of the prefixes, which take the longest to
+ * read, for state_overlaps() and the first of the functions that compare. */
+int state_read_keep(struct maps *m, const char *ifname, struct conf *out);
+/* An allowed prefix of another peer than id, or an exception, overlaps p. */
+bool state_overlaps(const struct maps *m, const struct prefix *p, uint32_t id);
 
 /* The peer with that id, or NULL; c's peers are sorted by id, as
  * state_read() leaves them. */
@@ -134,10 +140,11 @@ int state_running_peers(const char *ifname, struct conf *out);
  */
 int state_apply(const struct maps *m, struct conf *c,
 		const struct host_facts *facts);
-/* The same for one peer, of which neither id nor prefixes change; was is how it
- * runs. */
-int state_apply_peer(const struct maps *m, const struct peer *was,
-		     const struct peer *p);
+/* The same for one peer, which was and want have before and after, with its id;
+ * none where it is added or removed. None of its prefixes that come or go has
+ * exceptions or other owners. */
+int state_apply_peer(const struct maps *m, const struct conf *was,
+		     const struct conf *want);
 /* Fills in the ids of c as state_apply() would. */
 int state_give_ids(const struct maps *m, struct conf *c);
 /* The same where there are no maps yet. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "maps.h"
+#include "rows.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ int maps_open(struct maps *m, const char *ifname)
 		*map_fd(m, &map_pins[i]) = -1;
 	for (size_t i = 0; !ret && i < MAP_COUNT; i++)
 		ret = open_one(ifname, &map_pins[i], map_fd(m, &map_pins[i]));
+	m->rows = NULL;
 	if (ret)
 		maps_close(m);
 	return ret;
@@ -86,6 +88,10 @@ void maps_close(struct maps *m)
 			close(*fd);
 		*fd = -1;
 	}
+	if (m->rows)
+		state_tables_free(m->rows);
+	free(m->rows);
+	m->rows = NULL;
 }
 
 int interface_read(const struct maps *m, struct tl_interface *out)

@@ -196,9 +196,14 @@ static int by_id(const void *a, const void *b)
 struct peer *peer_by_id(const struct conf *c, uint32_t id)
 {
 	const struct peer key = {.id = id};
+	uint32_t guess;
 
 	if (!c->n_peers)
 		return NULL;
+	/* No id is missing where no peer was ever removed. */
+	guess = id - c->peers[0].id;
+	if (guess < c->n_peers && c->peers[guess].id == id)
+		return &c->peers[guess];
 	return bsearch(&key, c->peers, c->n_peers, sizeof(*c->peers), by_id);
 }
 
@@ -314,40 +319,44 @@ static int read_all(struct conf *c, const struct state_tables *s)
 
 static bool any_orphan(const struct table *prefixes, const struct table *peers)
 {
+	uint32_t last = TL_PEER_NONE;
 	struct tl_prefix v;
 
 	for (size_t i = 0; i < prefixes->n; i++) {
 		memcpy(&v, table_value(prefixes, i), sizeof(v));
-		if (v.peer != TL_PEER_NONE && !table_find(peers, &v.peer))
+		if (v.peer != TL_PEER_NONE && v.peer != last &&
+		    !table_find(peers, &v.peer))
 			return true;
+		last = v.peer;
 	}
 	return false;
 }
 
 /* Who reads without the lock may meet a change half way: a peer that came
  * behind the reader, with its prefixes still before him. Then once more. */
-static int read_tables(struct state_tables *s, const struct maps *m, int n)
+static int read_tables(struct state_tables *s, bool prefixes)
 {
 	const struct table *peers = &s->t[STATE_PEERS];
+	bool again = false;
 	int ret;
 
-	state_tables_init(s, m);
-	ret = state_tables_read(s, n);
-	if (ret || (!any_orphan(&s->t[STATE_PREFIXES4], peers) &&
-		    !any_orphan(&s->t[STATE_PREFIXES6], peers)))
-		return ret;
-	state_tables_free(s);
-	state_tables_init(s, m);
-	return state_tables_read(s, n);
+	do {
+		state_tables_free(s);
+		ret = state_tables_read(s, STATE_PEERS, STATE_ENDPOINTS);
+		if (!ret && prefixes)
+			ret = state_tables_read(s, STATE_PREFIXES, STATE_COUNT);
+		again = !again && (any_orphan(&s->t[STATE_PREFIXES4], peers) ||
+				   any_orphan(&s->t[STATE_PREFIXES6], peers));
+	} while (!ret && again);
+	return ret;
 }
 
-/* From the first n tables. */
-static int read_state(const struct maps *m, const char *ifname, int n,
-		      struct conf *out)
+/* Leaves the rows in s. */
+static int read_state(const struct maps *m, const char *ifname, bool prefixes,
+		      struct state_tables *s, struct conf *out)
 {
 	struct tl_interface iface = {0};
 	struct link_info link;
-	struct state_tables s;
 	int ret = interface_read(m, &iface);
 
 	conf_init(out, ifname);
@@ -356,40 +365,60 @@ static int read_state(const struct maps *m, const char *ifname, int n,
 	if (ret)
 		return ret;
 	out->table = link.table;
-	ret = read_tables(&s, m, n);
+	ret = read_tables(s, prefixes);
 	if (!ret) {
 		read_settings(out, &iface);
-		ret = read_all(out, &s);
+		ret = read_all(out, s);
 	}
-	state_tables_free(&s);
 	if (ret)
 		conf_free(out);
 	return ret;
 }
 
-int state_read(const struct maps *m, const char *ifname, struct conf *out)
+static int read_once(const struct maps *m, const char *ifname, bool prefixes,
+		     struct conf *out)
 {
-	return read_state(m, ifname, STATE_COUNT, out);
+	struct state_tables s;
+	int ret;
+
+	state_tables_init(&s, m);
+	ret = read_state(m, ifname, prefixes, &s, out);
+	state_tables_free(&s);
+	return ret;
 }
 
-static int read_running(const char *ifname, int n, struct conf *out)
+int state_read(const struct maps *m, const char *ifname, struct conf *out)
+{
+	return read_once(m, ifname, true, out);
+}
+
+int state_read_keep(struct maps *m, const char *ifname, struct conf *out)
+{
+	m->rows = malloc(sizeof(*m->rows));
+	if (!m->rows)
+		return fail("out of memory");
+	state_tables_init(m->rows, m);
+	return read_state(m, ifname, true, m->rows, out);
+}
+
+static int read_running(const char *ifname, bool prefixes, struct conf *out)
 {
 	struct maps m;
 	int ret = maps_open(&m, ifname);
 
 	if (ret)
 		return ret;
-	ret = read_state(&m, ifname, n, out);
+	ret = read_once(&m, ifname, prefixes, out);
 	maps_close(&m);
 	return ret;
 }
 
 int state_running(const char *ifname, struct conf *out)
 {
-	return read_running(ifname, STATE_COUNT, out);
+	return read_running(ifname, true, out);
 }
 
 int state_running_peers(const char *ifname, struct conf *out)
 {
-	return read_running(ifname, STATE_PREFIXES, out);
+	return read_running(ifname, false, out);
 }

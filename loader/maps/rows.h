@@ -23,20 +23,17 @@ enum state_map {
 
 struct state_tables {
 	struct table t[STATE_COUNT];
+	bool stale; /* the maps have been changed since */
 };
 
 void state_tables_init(struct state_tables *s, const struct maps *m);
-/* The first n of them. */
-int state_tables_read(struct state_tables *s, int n);
+/* Those from first on, up to the one before end. */
+int state_tables_read(struct state_tables *s, int first, int end);
 void state_tables_free(struct state_tables *s);
 
 /* Fills in the ids of c: a peer keeps the id that it has in the table of peers
  * under its name, a new one gets one above all, or the lowest that is free. */
 int state_ids(struct conf *c, const struct table *peers);
-/* Adds the rows of one peer, without its prefixes; peers is what the map holds.
- */
-int state_want_peer(struct state_tables *want, const struct peer *p,
-		    const struct table *peers);
 /* The tables that c wants, sorted; now is what the maps hold. */
 int state_want(struct state_tables *want, const struct state_tables *now,
 	       const struct conf *c, const struct host_facts *facts);

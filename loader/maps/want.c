@@ -36,6 +36,7 @@ void state_tables_init(struct state_tables *s, const struct maps *m)
 				     sizeof(struct tl_prefix)},
 	};
 
+	s->stale = false;
 	for (int i = 0; i < STATE_COUNT; i++)
 		s->t[i] = (struct table){
 			.name = maps[i].name,
@@ -46,11 +47,11 @@ void state_tables_init(struct state_tables *s, const struct maps *m)
 }
 
 /* A map that is not there (another layout's) is empty. */
-int state_tables_read(struct state_tables *s, int n)
+int state_tables_read(struct state_tables *s, int first, int end)
 {
 	int ret = OK;
 
-	for (int i = 0; !ret && i < n; i++)
+	for (int i = first; !ret && i < end; i++)
 		if (s->t[i].fd >= 0)
 			ret = table_read(&s->t[i]);
 	return ret;
@@ -183,8 +184,8 @@ static int want_endpoint(struct state_tables *want, const struct peer *p)
 	return table_add(&want->t[STATE_ENDPOINTS], &e, &id);
 }
 
-int state_want_peer(struct state_tables *want, const struct peer *p,
-		    const struct table *peers)
+static int want_peer(struct state_tables *want, const struct peer *p,
+		     const struct table *peers)
 {
 	struct tl_peer value = peer_value(p);
 	struct tl_waiting waiting = {0};
@@ -301,7 +302,7 @@ int state_want(struct state_tables *want, const struct state_tables *now,
 	int ret = OK;
 
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
-		ret = state_want_peer(want, &c->peers[i], &now->t[STATE_PEERS]);
+		ret = want_peer(want, &c->peers[i], &now->t[STATE_PEERS]);
 	if (!ret)
 		ret = want_allowed(want, c);
 	if (!ret)

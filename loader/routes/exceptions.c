@@ -184,6 +184,51 @@ int routes_exceptions(const struct conf *c, const struct footprint *have,
 	return OK;
 }
 
+static bool has_networks(const struct conf *c, uint8_t family)
+{
+	for (size_t i = 0; i < c->n_peers; i++)
+		for (size_t j = 0; j < c->peers[i].n_allowed; j++) {
+			const struct prefix *a = &c->peers[i].allowed[j];
+
+			if (a->ip.family == family &&
+			    a->len < (family == 4 ? 32 : 128))
+				return true;
+		}
+	return false;
+}
+
+/* No route is longer than a host's, and the others are not asked for in vain:
+ * that takes long where there are many of ours. */
+static int read_others(const struct conf *c, struct footprint *have)
+{
+	bool four = has_networks(c, 4), six = has_networks(c, 6);
+	struct route_filter which = {
+		.type = RTN_UNICAST,
+		.foreign = c->ifindex,
+	};
+
+	if (!four && !six)
+		return OK;
+	if (four != six)
+		which.family = four ? 4 : 6;
+	return route_list(&which, &have->others, &have->n_others);
+}
+
+int routes_any_exception(const struct conf *c, bool *any)
+{
+	struct exception *found = NULL;
+	struct footprint have = {0};
+	size_t n = 0;
+	int ret = read_others(c, &have);
+
+	if (!ret)
+		ret = routes_exceptions(c, &have, &found, &n);
+	*any = n;
+	free(found);
+	footprint_free(&have);
+	return ret;
+}
+
 static bool has_broadcast(const struct if_addr *a)
 {
 	/* The loopback interface is number 1 everywhere. */

@@ -92,7 +92,7 @@ static bool is_source6(const struct if_addr *a)
 	       !(a->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
 }
 
-static int read_addrs(uint32_t ifindex, struct footprint *f)
+int footprint_read_addrs(uint32_t ifindex, struct footprint *f)
 {
 	size_t i, n;
 
@@ -113,7 +113,7 @@ static int read_addrs(uint32_t ifindex, struct footprint *f)
 static int read_all(uint32_t ifindex, struct footprint *out, bool others)
 {
 	*out = (struct footprint){0};
-	return read_addrs(ifindex, out)	   ?:
+	return footprint_read_addrs(ifindex, out) ?:
 	       read_neighs(ifindex, out)   ?:
 	       rule_list(&out->rules, &out->n_rules) ?:
 	       read_routes(ifindex, out, others);

@@ -35,6 +35,11 @@ int routes_sync(struct conf *c, const struct footprint *have);
  * too. */
 int routes_prune(struct conf *c, struct footprint *have);
 
+/* What c, a part of a configuration, wants, as if it was there: for the two
+ * functions above when that part changes, which then put nothing back. *there:
+ * the kernel has the routes. */
+int routes_assume(struct conf *c, struct footprint **out, bool *there);
+
 /* Removes everything of ours for ifindex, which may be gone. */
 int routes_clear(uint32_t ifindex);
 
@@ -55,6 +60,9 @@ int routes_print_plan(FILE *out, struct conf *c);
  * malloc()ed. */
 int routes_exceptions(const struct conf *c, const struct footprint *have,
 		      struct exception **out, size_t *n);
+
+/* *any: c has exceptions, as the host is now. */
+int routes_any_exception(const struct conf *c, bool *any);
 
 /* The IPv4 broadcast addresses of the host's networks, sorted, none twice. *out
  * is malloc()ed. */

@@ -53,6 +53,8 @@ static void put_back(uint32_t ifindex, const struct footprint *before)
 {
 	struct plan p = {.ifindex = ifindex};
 
+	if (before->assumed)
+		return;
 	if (!footprint_read(ifindex, &p.have)) {
 		p.want = *before;
 		if (!plan_diff(&p))
@@ -84,6 +86,28 @@ int routes_read(uint32_t ifindex, struct footprint **out)
 		return OK;
 	routes_free(*out);
 	*out = NULL;
+	return ret;
+}
+
+int routes_assume(struct conf *c, struct footprint **out, bool *there)
+{
+	struct footprint host = {0};
+	int ret;
+
+	*out = calloc(1, sizeof(**out));
+	if (!*out)
+		return fail("out of memory");
+	ret = footprint_read_addrs(c->ifindex, &host);
+	if (!ret)
+		ret = footprint_want(c, &host, *out);
+	(*out)->assumed = true;
+	(*out)->sources6 = host.sources6;
+	(*out)->n_sources6 = host.n_sources6;
+	host.sources6 = NULL;
+	footprint_free(&host);
+	*there = !ret;
+	for (size_t i = 0; *there && i < (*out)->n_routes; i++)
+		*there = route_is_used(&(*out)->routes[i]);
 	return ret;
 }
 

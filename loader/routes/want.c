@@ -39,14 +39,21 @@ struct wish {
 	struct footprint *out;
 };
 
-static int want_route(struct wish *w, const struct route *route)
+/* Room for all routes at once: copying them while they grow takes longer than
+ * making them. */
+static int reserve_routes(struct wish *w)
 {
-	struct footprint *f = w->out;
+	size_t n = n_link_scope + 2 + w->c->n_peers;
 
-	if (!nl_grow((void **)&f->routes, f->n_routes, sizeof(*route)))
-		return fail("out of memory");
-	f->routes[f->n_routes++] = *route;
-	return OK;
+	for (size_t i = 0; i < w->c->n_peers; i++)
+		n += w->c->peers[i].n_allowed;
+	w->out->routes = calloc(n, sizeof(*w->out->routes));
+	return w->out->routes ? OK : fail("out of memory");
+}
+
+static void want_route(struct wish *w, const struct route *route)
+{
+	w->out->routes[w->out->n_routes++] = *route;
 }
 
 static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
@@ -58,9 +65,12 @@ static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 		.protocol = RTPROT_TUNLOAD,
 	};
 
-	gateway_mac(peer_id, neigh.mac);
 	if (family == 6 && w->link.no_ipv6)
 		return OK;
+	/* The next prefix of the same peer. */
+	if (f->n_neighs && ip_equal(&f->neighs[f->n_neighs - 1].ip, &neigh.ip))
+		return OK;
+	gateway_mac(peer_id, neigh.mac);
 	if (!nl_grow((void **)&f->neighs, f->n_neighs, sizeof(neigh)))
 		return fail("out of memory");
 	f->neighs[f->n_neighs++] = neigh;
@@ -208,7 +218,8 @@ static int want_prefix(struct wish *w, uint32_t i, const struct prefix *prefix)
 	if (impossible(w, p, prefix, own_table))
 		return OK;
 	w->table_used[six] |= own_table;
-	return want_neigh(w, p->id, via) ?: want_route(w, &route);
+	want_route(w, &route);
+	return want_neigh(w, p->id, via);
 }
 
 static int want_peer(struct wish *w, uint32_t i)
@@ -223,7 +234,7 @@ static int want_peer(struct wish *w, uint32_t i)
 	return ret;
 }
 
-static int want_throw(struct wish *w, const struct prefix *prefix)
+static void want_throw(struct wish *w, const struct prefix *prefix)
 {
 	struct route route = {
 		.dst = *prefix,
@@ -234,34 +245,31 @@ static int want_throw(struct wish *w, const struct prefix *prefix)
 		.peer = NO_PEER,
 	};
 
-	return want_route(w, &route);
+	want_route(w, &route);
 }
 
-static int want_local(struct wish *w, const struct ip *local)
+static void want_local(struct wish *w, const struct ip *local)
 {
 	struct prefix host = {*local, local->family == 4 ? 32 : 128};
 
-	if (!local->family || !w->table_used[local->family == 6])
-		return OK;
-	return want_throw(w, &host);
+	if (local->family && w->table_used[local->family == 6])
+		want_throw(w, &host);
 }
 
 /* Beside what is not tunnelled, a record of the outer addresses that rules
  * lead to main: rules_want() says why. */
-static int want_throws(struct wish *w)
+static void want_throws(struct wish *w)
 {
 	const struct conf *c = w->c;
-	int ret = OK;
 
-	for (size_t i = 0; !ret && i < n_link_scope; i++)
+	for (size_t i = 0; i < n_link_scope; i++)
 		if (w->table_used[link_scope[i].ip.family == 6])
-			ret = want_throw(w, &link_scope[i]);
-	if (!ret)
-		ret = want_local(w, &c->local4) ?: want_local(w, &c->local6);
-	for (size_t i = 0; !ret && i < c->n_peers; i++)
+			want_throw(w, &link_scope[i]);
+	want_local(w, &c->local4);
+	want_local(w, &c->local6);
+	for (size_t i = 0; i < c->n_peers; i++)
 		if (!i || !ip_equal(&c->peers[i].local, &c->peers[i - 1].local))
-			ret = want_local(w, &c->peers[i].local);
-	return ret;
+			want_local(w, &c->peers[i].local);
 }
 
 int route_compare_prefix(const void *va, const void *vb)
@@ -331,7 +339,8 @@ static struct ip usable_source6(const struct conf *c,
 static int want_all(struct wish *w, const struct footprint *have)
 {
 	struct footprint *f = w->out;
-	int ret = link_info(w->c->ifname, &w->link) ?: collect_endpoints(w);
+	int ret = link_info(w->c->ifname, &w->link) ?:
+		  collect_endpoints(w) ?: reserve_routes(w);
 
 	if (!ret)
 		ret = want_addrs(w);
@@ -340,7 +349,7 @@ static int want_all(struct wish *w, const struct footprint *have)
 	for (size_t i = 0; !ret && i < w->c->n_peers; i++)
 		ret = want_peer(w, i);
 	if (!ret)
-		ret = want_throws(w);
+		want_throws(w);
 	free(w->endpoints);
 	f->n_routes = sort_unique(f->routes, f->n_routes, sizeof(*f->routes),
 				  route_compare);

@@ -27,6 +27,7 @@ struct footprint {
 	struct route *others;
 	size_t n_others;
 	bool settled; /* routes_prune() has found it as it should be */
+	bool assumed; /* of a part: nothing is put back */
 	/* The IPv6 addresses of this host that can be sources: a route must
 	 * not name another one. */
 	struct ip *sources6;
@@ -39,6 +40,8 @@ void footprint_free(struct footprint *f);
 int footprint_read(uint32_t ifindex, struct footprint *out);
 /* The same, and the routes of others. */
 int footprint_read_all(uint32_t ifindex, struct footprint *out);
+/* Only the addresses. */
+int footprint_read_addrs(uint32_t ifindex, struct footprint *out);
 
 /*
  * What c wants; for NULL, nothing. The rules are shared by

@@ -145,7 +145,7 @@ static int foresee(const char *ifname, struct conf *want, bool *any)
 
 	if (ret)
 		return ret;
-	ret = state_read(&m, ifname, &now);
+	ret = state_read_keep(&m, ifname, &now);
 	if (!ret) {
 		ret = resolve_again(&now, NULL, want);
 		if (!ret) {
@@ -189,7 +189,7 @@ static int align_locked(const char *ifname, const struct conf *names,
 		return ret;
 	ret = maps_open(&m, ifname);
 	if (!ret) {
-		ret = state_read(&m, ifname, &now);
+		ret = state_read_keep(&m, ifname, &now);
 		if (!ret) {
 			ret = align_state(&p, &m, &now, names, said);
 			conf_free(&now);

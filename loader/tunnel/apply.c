@@ -67,3 +67,34 @@ int apply(const struct maps *m, const struct conf *now, struct conf *want,
 		restore(m, now);
 	return ret;
 }
+
+/* From have on, which are the routes that was wants. A foreign route makes the
+ * peer wait: then its rows are written again. */
+static int change_peer(const struct maps *m, const struct conf *was,
+		       struct conf *want, struct footprint *have)
+{
+	int ret = routes_prune(want, have);
+
+	if (!ret)
+		ret = state_apply_peer(m, was, want);
+	if (!ret)
+		ret = routes_sync(want, have);
+	if (!ret && want->n_peers && *want->peers->waiting)
+		ret = state_apply_peer(m, was, want);
+	return ret;
+}
+
+int apply_peer(const struct maps *m, const struct conf *now, struct conf *was,
+	       struct conf *want, bool *done)
+{
+	struct footprint *have;
+	int ret = routes_assume(was, &have, done);
+
+	if (!ret && *done) {
+		ret = change_peer(m, was, want, have);
+		if (ret)
+			restore(m, now);
+	}
+	routes_free(have);
+	return ret;
+}

@@ -1,117 +1,290 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tunnel.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "resolve/resolve.h"
 
-/* What a route is made of, or somebody has to be asked for. */
-static bool same_routes(const struct peer *a, const struct peer *b)
+/* With more, comparing them takes as long as looking at everything. */
+#define PREFIXES_MAX 256
+
+/* All rows are those of others. */
+#define NO_ID UINT32_MAX
+
+static const struct peer nobody = {.id = NO_ID};
+
+struct change {
+	const struct maps *m;
+	const struct conf *now;	       /* all peers */
+	const struct peer *was, *want; /* nobody: it is added, or removed */
+	struct prefix added[PREFIXES_MAX];
+	size_t n_added, n_removed;
+};
+
+static const struct peer *only(const struct conf *c)
 {
-	return a->n_allowed == b->n_allowed &&
-	       !memcmp(a->allowed, b->allowed,
-		       a->n_allowed * sizeof(*a->allowed)) &&
-	       a->guard == b->guard && a->mtu_fixed == b->mtu_fixed &&
-	       !*a->host && !*b->host && !*a->waiting;
+	return c->n_peers ? c->peers : &nobody;
 }
 
-/* The owner by the longest prefix of all peers, or NULL. */
-static const struct peer *owner(const struct conf *c, const struct ip *ip)
+static struct prefix host(const struct ip *ip)
 {
-	const struct peer *found = NULL;
-	int longest = -1;
-
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
-
-		for (size_t j = 0; j < p->n_allowed; j++) {
-			if (p->allowed[j].len <= longest ||
-			    !prefix_contains(&p->allowed[j], ip))
-				continue;
-			longest = p->allowed[j].len;
-			found = p;
-		}
-	}
-	return found;
+	return (struct prefix){*ip, ip->family == 4 ? 32 : 128};
 }
 
-/* Such an endpoint is an exception, or its prefix has another table. */
-static bool is_endpoint_tunnelled(const struct conf *c, const struct peer *was,
-				  const struct peer *p)
+/* No name is to be looked up, and no reason to wait to be thought over. */
+static bool is_plain(const struct peer *p)
 {
-	return !ip_equal(&was->endpoint, &p->endpoint) &&
-	       (owner(c, &was->endpoint) || owner(c, &p->endpoint));
+	return !*p->host && !*p->waiting;
 }
 
-static bool has_same_path(const struct conf *c, const struct peer *p)
+/* All its prefixes have other rows then. */
+static bool has_other_guard(const struct change *c)
 {
-	for (size_t i = 0; i < c->n_peers; i++)
-		if (&c->peers[i] != p &&
-		    ip_equal(&c->peers[i].endpoint, &p->endpoint) &&
-		    ip_equal(&c->peers[i].local, &p->local))
+	return c->was != &nobody && c->want != &nobody &&
+	       c->was->guard != c->want->guard;
+}
+
+static bool same_prefixes(const struct change *c)
+{
+	size_t n = c->was->n_allowed;
+
+	return n && n == c->want->n_allowed &&
+	       !memcmp(c->was->allowed, c->want->allowed,
+		       n * sizeof(*c->was->allowed));
+}
+
+static bool has_few_prefixes(const struct change *c)
+{
+	return c->was->n_allowed <= PREFIXES_MAX &&
+	       c->want->n_allowed <= PREFIXES_MAX;
+}
+
+static bool allows(const struct peer *p, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < p->n_allowed; i++)
+		if (prefix_equal(&p->allowed[i], prefix))
 			return true;
 	return false;
 }
 
-/* What resolve_forget() has taken from the others. */
-static void keep_others(struct conf *want, const struct conf *now,
-			const struct peer *p)
+/* No other prefix overlaps one that comes or goes: it is nobody's exception,
+ * and decides about nobody's probe. */
+static bool stands_alone(const struct change *c, const struct prefix *prefix)
 {
-	want->local4 = now->local4;
-	want->local6 = now->local6;
-	for (size_t i = 0; i < now->n_peers; i++) {
-		if (&want->peers[i] == p)
-			continue;
-		want->peers[i].endpoint = now->peers[i].endpoint;
-		want->peers[i].local = now->peers[i].local;
-		want->peers[i].probe = now->peers[i].probe;
+	if (!prefix->len || state_overlaps(c->m, prefix, c->was->id))
+		return false;
+	for (size_t i = 0; i < c->want->n_allowed; i++) {
+		const struct prefix *other = &c->want->allowed[i];
+
+		if (other != prefix && (prefix_within(other, prefix) ||
+					prefix_within(prefix, other)))
+			return false;
 	}
+	return true;
 }
 
-/* As if it was the only one. */
-static int resolve_alone(const struct conf *want, const struct conf *now,
-			 struct peer *p)
+static bool removes_alone(struct change *c)
 {
-	struct conf alone = *want;
-	int ret;
+	for (size_t i = 0; i < c->was->n_allowed; i++) {
+		const struct prefix *prefix = &c->was->allowed[i];
 
-	alone.peers = p;
-	alone.n_peers = 1;
-	ret = conf_check(&alone);
-	return ret ?: resolve_edited(&alone, now);
+		if (allows(c->want, prefix))
+			continue;
+		c->n_removed++;
+		if (!stands_alone(c, prefix))
+			return false;
+	}
+	return true;
 }
 
-static bool is_enough(const struct conf *want, const struct peer *was,
-		      const struct peer *p)
+static bool adds_alone(struct change *c)
 {
-	return p->mtu == was->mtu && !*p->waiting &&
-	       !is_endpoint_tunnelled(want, was, p) &&
-	       !has_same_path(want, p) &&
-	       (!p->probe_fixed || owner(want, &p->probe) == p);
+	for (size_t i = 0; i < c->want->n_allowed; i++) {
+		const struct prefix *prefix = &c->want->allowed[i];
+
+		if (allows(c->was, prefix))
+			continue;
+		c->added[c->n_added++] = *prefix;
+		if (!stands_alone(c, prefix))
+			return false;
+	}
+	return true;
+}
+
+static bool has_room(const struct change *c)
+{
+	size_t n = c->n_added;
+
+	for (size_t i = 0; i < c->now->n_peers; i++)
+		n += c->now->peers[i].n_allowed;
+	return n <= TL_MAX_PREFIXES;
+}
+
+static bool moves_alone(struct change *c)
+{
+	if (same_prefixes(c))
+		return true;
+	return has_few_prefixes(c) && removes_alone(c) && adds_alone(c) &&
+	       has_room(c);
+}
+
+/* That is refused, or allowed because of another local. */
+static bool shares_endpoint(const struct change *c)
+{
+	for (size_t i = 0; i < c->now->n_peers; i++) {
+		const struct peer *p = &c->now->peers[i];
+
+		if (p->id != c->was->id && c->want->endpoint.family &&
+		    ip_equal(&p->endpoint, &c->want->endpoint))
+			return true;
+	}
+	return false;
+}
+
+/* As far as the configuration tells. */
+static bool is_apart(struct change *c)
+{
+	return c->now->n_peers > ALIGN_PEERS_MAX &&
+	       c->now->n_peers < TL_MAX_PEERS && is_plain(c->was) &&
+	       is_plain(c->want) && !has_other_guard(c) &&
+	       !shares_endpoint(c) && moves_alone(c);
+}
+
+/* An automatic local of the interface is chosen by the first peer. */
+static bool is_first(const struct change *c, uint8_t family)
+{
+	for (size_t i = 0; i < c->now->n_peers; i++)
+		if (c->now->peers[i].endpoint.family == family)
+			return c->now->peers[i].id == c->was->id;
+	return true;
+}
+
+/* Then it is an exception from an allowed prefix, which is in another table
+ * because of it. */
+static bool is_tunnelled(const struct change *c, const struct ip *endpoint)
+{
+	struct prefix prefix = host(endpoint);
+
+	if (state_overlaps(c->m, &prefix, NO_ID))
+		return true;
+	for (size_t i = 0; i < c->want->n_allowed; i++)
+		if (prefix_within(&prefix, &c->want->allowed[i]))
+			return true;
+	return false;
+}
+
+/* Perhaps for an endpoint that becomes free. */
+static bool any_waits(const struct change *c)
+{
+	for (size_t i = 0; i < c->now->n_peers; i++)
+		if (*c->now->peers[i].waiting)
+			return true;
+	return false;
+}
+
+static bool is_endpoint_apart(const struct change *c)
+{
+	const struct ip *both[] = {&c->was->endpoint, &c->want->endpoint};
+
+	if (ip_equal(both[0], both[1]))
+		return true;
+	for (size_t i = 0; i < 2; i++)
+		if (both[i]->family &&
+		    (is_first(c, both[i]->family) || is_tunnelled(c, both[i])))
+			return false;
+	return !any_waits(c);
+}
+
+/* A longer prefix of another peer would take the trigger's packets. */
+static bool is_probe_apart(const struct change *c)
+{
+	struct prefix probe = host(&c->want->probe);
+
+	return !probe.ip.family ||
+	       (same_prefixes(c) &&
+		ip_equal(&c->was->probe, &c->want->probe)) ||
+	       !state_overlaps(c->m, &probe, c->was->id);
+}
+
+static bool changes_routes(const struct change *c)
+{
+	return c->n_added || c->n_removed || c->was->mtu != c->want->mtu;
+}
+
+/* Its routes are in the table of all. */
+static bool has_plain_routes(const struct change *c, const struct peer *p)
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (!p->allowed[i].len)
+			return false;
+		for (size_t j = 0; j < c->now->n_peers; j++)
+			if (prefix_contains(&p->allowed[i],
+					    &c->now->peers[j].endpoint))
+				return false;
+	}
+	return true;
+}
+
+/* From what is added. */
+static int any_exception(struct change *c, bool *any)
+{
+	struct peer p = {.allowed = c->added, .n_allowed = c->n_added};
+	struct conf added = *c->now;
+
+	added.peers = &p;
+	added.n_peers = 1;
+	*any = false;
+	return c->n_added ? routes_any_exception(&added, any) : OK;
+}
+
+/* As the host has it. */
+static bool is_enough(struct change *c)
+{
+	if (!is_plain(c->want) || !is_endpoint_apart(c) || !is_probe_apart(c))
+		return false;
+	return !changes_routes(c) ||
+	       (has_few_prefixes(c) && has_plain_routes(c, c->was) &&
+		has_plain_routes(c, c->want));
+}
+
+static int change_rows(const struct maps *m, const struct conf *was,
+		       const struct conf *want)
+{
+	int ret = state_apply_peer(m, was, want);
+
+	if (ret)
+		state_apply_peer(m, want, was);
+	return ret;
 }
 
 int one_peer_change(const struct maps *m, const struct conf *now,
-		    struct conf *want, struct peer *p, bool *done)
+		    struct conf *was, struct conf *want, bool *done)
 {
-	const struct peer *was = &now->peers[p - want->peers];
-	bool chosen = !p->probe_fixed;
+	struct change c = {
+		.m = m,
+		.now = now,
+		.was = only(was),
+		.want = only(want),
+	};
+	bool any;
 	int ret;
 
 	*done = false;
-	if (now->n_peers <= ALIGN_PEERS_MAX || !same_routes(was, p) ||
-	    (chosen && was->probe_fixed))
+	if (!is_apart(&c))
 		return OK;
-	keep_others(want, now, p);
-	ret = resolve_alone(want, now, p);
-	if (ret)
+	ret = conf_check(want);
+	if (!ret)
+		ret = resolve_edited(want, was);
+	if (ret || !is_enough(&c))
 		return ret;
-	if (chosen)
-		p->probe = was->probe;
-	if (!is_enough(want, was, p))
-		return OK;
+	ret = any_exception(&c, &any);
+	if (ret || any)
+		return ret;
 	*done = true;
-	ret = state_apply_peer(m, was, p);
-	if (ret)
-		state_apply_peer(m, p, was);
-	return ret;
+	if (!changes_routes(&c))
+		return change_rows(m, was, want);
+	if (!was->n_peers)
+		ret = state_give_ids(m, want);
+	return ret ?: apply_peer(m, now, was, want, done);
 }

@@ -85,6 +85,14 @@ void mode_reason_asked(struct tl_interface *iface, enum tl_mode asked,
 int apply(const struct maps *m, const struct conf *now, struct conf *want,
 	  struct footprint *have);
 
+/*
+ * The same for one peer, which was and want have before and after, as
+ * state_apply_peer() wants it; now is the whole running state. *done: false,
+ * and nothing was changed, if its routes are not as they should be.
+ */
+int apply_peer(const struct maps *m, const struct conf *now, struct conf *was,
+	       struct conf *want, bool *done);
+
 /* What the data plane must know of the host beside c; free it also on
  * failure. */
 int host_facts_read(const struct conf *c, const struct footprint *have,
@@ -97,14 +105,16 @@ void host_facts_free(struct host_facts *facts);
 #define ALIGN_PEERS_MAX 1000
 
 /*
- * Changes p of want, as edited on the command line, and nothing else: neither
- * the other peers nor the host are looked at, which the timer does anyway.
- * *done is false, and nothing was changed, where that is not enough: the
- * prefixes or the MTU change, and with them routes; the endpoint is in a
- * tunnelled prefix; names, peers that wait, addresses that clash.
+ * Makes want of was, which are parts of now: they have that one peer, or none
+ * where it is added or removed. The other peers and what they have on the host
+ * are not looked at, which the timer does. *done is false, and nothing was
+ * changed, where that is not enough, as the others or the host have to do with
+ * it: names, peers that wait, addresses that clash, default routes, prefixes
+ * that overlap, endpoints and the host's own networks inside of them. m has the
+ * rows of now: state_read_keep().
  */
 int one_peer_change(const struct maps *m, const struct conf *now,
-		    struct conf *want, struct peer *p, bool *done);
+		    struct conf *was, struct conf *want, bool *done);
 
 /* The first packet that opens the path to a peer. */
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whether the running state leaves a prefix to one peer. */
+#include <string.h>
+
+#include "rows.h"
+
+/* The first row that is not below key. */
+static size_t lower_bound(const struct table *t, const struct tl_prefix6 *key)
+{
+	size_t low = 0, high = t->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (memcmp(table_key(t, mid), key, t->key) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Row i has the length of key and is in p. */
+static bool is_within(const struct table *t, size_t i,
+		      const struct tl_prefix6 *key, const struct prefix *p)
+{
+	struct ip ip = {.family = p->ip.family};
+
+	if (i == t->n || memcmp(table_key(t, i), key, sizeof(key->prefixlen)))
+		return false;
+	memcpy(ip.addr, (uint8_t *)table_key(t, i) + sizeof(key->prefixlen),
+	       t->key - sizeof(key->prefixlen));
+	return prefix_contains(p, &ip);
+}
+
+/* The rows of one length, which are sorted by address: either one may hold p or
+ * several may lie in it. */
+static bool overlaps(const struct table *t, const struct prefix *p, uint8_t len,
+		     uint32_t id)
+{
+	struct tl_prefix6 key = {.prefixlen = len};
+	struct prefix part = *p;
+	struct tl_prefix v;
+
+	if (len < p->len)
+		prefix_shorten(&part, len);
+	memcpy(key.addr, part.ip.addr, sizeof(key.addr));
+	for (size_t i = lower_bound(t, &key); is_within(t, i, &key, &part);
+	     i++) {
+		memcpy(&v, table_value(t, i), sizeof(v));
+		if (v.peer != id || v.flags & TL_PREFIX_F_SHARED)
+			return true;
+	}
+	return false;
+}
+
+bool state_overlaps(const struct maps *m, const struct prefix *p, uint32_t id)
+{
+	bool four = p->ip.family == 4;
+	const struct table *t =
+		&m->rows->t[four ? STATE_PREFIXES4 : STATE_PREFIXES6];
+
+	for (int len = 0; len <= (four ? 32 : 128); len++)
+		if (overlaps(t, p, len, id))
+			return true;
+	return false;
+}

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "../../bpf/layout.h"
 
@@ -122,6 +123,14 @@ bool gateway_is_mac(const uint8_t mac[static MAC_LEN]);
 /* 240.0.0.0/8: the other end of the point-to-point address that the source has
  * on the interface. */
 extern const struct prefix gateway_net4;
+
+/* Time. */
+
+#define NS_PER_S 1000000000ull
+
+uint64_t clock_ns(clockid_t clock);
+/* A signal may end it early. */
+void sleep_ms(unsigned int ms);
 
 /* Arrays that mostly are in order. */
 

@@ -4,20 +4,9 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "maps/maps.h"
 #include "show/show.h"
-
-/* By the clock that the data plane uses, so that the two agree on what still
- * holds: the exact one is up to a tick ahead of it. */
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
 
 static void snapshot_free(struct snapshot *s)
 {
@@ -71,7 +60,9 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 
 	if (ret)
 		return ret;
-	*s = (struct snapshot){.now_ns = now_ns()};
+	/* The clock of the data plane, so that the two agree on what still
+	 * holds: the exact one is up to a tick ahead of it. */
+	*s = (struct snapshot){.now_ns = clock_ns(CLOCK_MONOTONIC_COARSE)};
 	ret = interface_read(&m, &s->iface);
 	/* Somebody may have edited it by hand. */
 	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';

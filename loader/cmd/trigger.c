@@ -4,7 +4,6 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "maps/maps.h"
 #include "tunnel/tunnel.h"
@@ -29,14 +28,6 @@ struct selection {
 	char *mended; /* by --due, or NULL */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 /* It keeps its path open, has something to send to, and has had no traffic for
  * as long as that takes. With prefixes of both families there are two protocols
  * to keep open, of which the counters do not say which one was silent. */
@@ -50,7 +41,8 @@ static int is_due(const struct maps *m, const struct peer *p, bool *due)
 	if (stats_read(m, p->id, &stats))
 		return FAILED;
 	*due = peer_other_probe(p).family || !stats.last_tx_ns ||
-	       now_ns() - stats.last_tx_ns >= p->keepalive * 1000000000ull;
+	       clock_ns(CLOCK_MONOTONIC) - stats.last_tx_ns >=
+		       p->keepalive * NS_PER_S;
 	return OK;
 }
 

@@ -9,7 +9,6 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BPFFS_DEFAULT "/sys/fs/bpf"
@@ -150,7 +149,6 @@ static int try_lock(struct pins *p, bool create, bool *locked)
 
 static int lock(struct pins *p, bool create)
 {
-	const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 	bool locked;
 
 	for (int ms = 0; ms <= LOCK_WAIT_MS; ms += LOCK_POLL_MS) {
@@ -158,7 +156,7 @@ static int lock(struct pins *p, bool create)
 			return FAILED;
 		if (locked)
 			return OK;
-		nanosleep(&poll, NULL);
+		sleep_ms(LOCK_POLL_MS);
 	}
 	return fail(
 		"another tunload command is working on %s: try again when it is done",

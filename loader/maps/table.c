@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/base.h"
 
@@ -171,7 +170,6 @@ struct batch {
  * faster than that meets ENOMEM, and waits. */
 static int flush(struct batch *b)
 {
-	const struct timespec ms = {.tv_nsec = 1000000};
 	uint32_t done = 0, n;
 	int tries = 0;
 
@@ -184,7 +182,7 @@ static int flush(struct batch *b)
 		if (errno != ENOMEM || ++tries > MEMORY_MS)
 			return failed(b->t, "write", errno);
 		done += n;
-		nanosleep(&ms, NULL);
+		sleep_ms(1);
 	}
 	b->n = 0;
 	return OK;

@@ -7,7 +7,6 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/base.h"
 #include "conf/conf.h"
@@ -352,12 +351,10 @@ static int want_all(struct wish *w, const struct footprint *have)
 int footprint_want(struct conf *c, const struct footprint *have,
 		   struct footprint *out)
 {
-	struct wish w = {.c = c, .out = out};
-	struct timespec ts;
+	struct wish w = {
+		.c = c, .now_ns = clock_ns(CLOCK_MONOTONIC), .out = out};
 	int ret = OK;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	w.now_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 	*out = (struct footprint){0};
 	if (c)
 		ret = want_all(&w, have);

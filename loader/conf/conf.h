@@ -232,6 +232,10 @@ int owner_compare_peers(const struct peer *a, const struct peer *b);
 /* Points into c. A status, its error printed; owners_free() also then. */
 int owners_init(struct owners *o, const struct conf *c);
 void owners_free(struct owners *o);
+/* The longest prefix that holds the given one, or equals it, and whose it is;
+ * NULL: none does. */
+const struct owned *owner_around(const struct owners *o,
+				 const struct prefix *prefix);
 /* The longest prefix that holds ip, and whose it is; NULL: none does. Of
  * several owners the last one. */
 const struct owned *owner_of(const struct owners *o, const struct ip *ip);

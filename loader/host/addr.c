@@ -50,7 +50,7 @@ static int on_addr(const struct nlmsghdr *nlh, void *data)
 	if ((d->ifindex && msg->ifa_index != d->ifindex) ||
 	    (!address.family && !local.family))
 		return MNL_CB_OK;
-	if (!nl_grow((void **)&d->addrs, d->n, sizeof(*a)))
+	if (!array_grow((void **)&d->addrs, d->n, sizeof(*a)))
 		return MNL_CB_ERROR;
 	a = &d->addrs[d->n++];
 	*a = (struct if_addr){

@@ -73,10 +73,6 @@ uint32_t nl_u32(const struct nlattr *a);
 uint8_t nl_family(int af);
 int nl_af(uint8_t family);
 
-/* Makes room for one more element of size bytes behind the n of *array;
- * capacity doubles, so it needs no counter of its own. */
-bool nl_grow(void **array, size_t n, size_t size);
-
 /*
  * rtnetlink by libmnl: links, addresses, routes, rules, neighbours. The
  * *_list() functions print their error, *out is malloc()ed; the *_put()

@@ -38,7 +38,7 @@ static int on_neigh(const struct nlmsghdr *nlh, void *data)
 
 	if (!n.ip.family)
 		return MNL_CB_OK;
-	if (!nl_grow((void **)&d->neighs, d->n, sizeof(n)))
+	if (!array_grow((void **)&d->neighs, d->n, sizeof(n)))
 		return MNL_CB_ERROR;
 	d->neighs[d->n++] = n;
 	return MNL_CB_OK;

@@ -295,16 +295,3 @@ int nl_af(uint8_t family)
 {
 	return family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC;
 }
-
-bool nl_grow(void **array, size_t n, size_t size)
-{
-	void *p;
-
-	if (n & (n - 1))
-		return true;
-	p = reallocarray(*array, n ? 2 * n : 1, size);
-	if (!p)
-		return false;
-	*array = p;
-	return true;
-}

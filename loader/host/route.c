@@ -101,7 +101,7 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 	if (route.dst.ip.family != d->family || msg->rtm_flags & RTM_F_CLONED ||
 	    !matches(d->filter, &route))
 		return MNL_CB_OK;
-	if (!nl_grow((void **)&d->routes, d->n, sizeof(route)))
+	if (!array_grow((void **)&d->routes, d->n, sizeof(route)))
 		return MNL_CB_ERROR;
 	d->routes[d->n++] = route;
 	return MNL_CB_OK;

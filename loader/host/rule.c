@@ -24,7 +24,7 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 	if (nl_family(msg->family) != d->family || !tb[FRA_PROTOCOL] ||
 	    mnl_attr_get_u8(tb[FRA_PROTOCOL]) != RTPROT_TUNLOAD)
 		return MNL_CB_OK;
-	if (!nl_grow((void **)&d->rules, d->n, sizeof(*d->rules)))
+	if (!array_grow((void **)&d->rules, d->n, sizeof(*d->rules)))
 		return MNL_CB_ERROR;
 	d->rules[d->n++] = (struct rule){
 		.family = d->family,

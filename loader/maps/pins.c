@@ -228,7 +228,7 @@ void pins_close(struct pins *p)
 
 int pins_list(char (**names)[IFNAMSIZ], size_t *n)
 {
-	char path[PATH_MAX], (*grown)[IFNAMSIZ];
+	char path[PATH_MAX], name[IFNAMSIZ];
 	struct dirent *e;
 	DIR *d;
 
@@ -244,12 +244,10 @@ int pins_list(char (**names)[IFNAMSIZ], size_t *n)
 	while ((e = readdir(d))) {
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= IFNAMSIZ)
 			continue;
-		grown = reallocarray(*names, *n + 1, sizeof(**names));
-		if (!grown)
+		strcpy(name, e->d_name);
+		exchange(name, ':', '.');
+		if (!array_append((void **)names, n, name, sizeof(name)))
 			break;
-		*names = grown;
-		strcpy((*names)[*n], e->d_name);
-		exchange((*names)[(*n)++], ':', '.');
 	}
 	closedir(d);
 	return e ? fail("out of memory") : OK;

@@ -221,18 +221,8 @@ static bool key_prefix(uint8_t family, const struct tl_prefix6 *key,
 
 static int allow(struct peer *p, const struct prefix *prefix)
 {
-	struct prefix *grown = p->allowed;
-
-	/* Room for a power of two of them. */
-	if (!(p->n_allowed & (p->n_allowed - 1)))
-		grown = reallocarray(p->allowed,
-				     p->n_allowed ? 2 * p->n_allowed : 1,
-				     sizeof(*grown));
-	if (!grown)
-		return fail("out of memory");
-	p->allowed = grown;
-	p->allowed[p->n_allowed++] = *prefix;
-	return OK;
+	return append(p->allowed, p->n_allowed, prefix) ? OK
+							: fail("out of memory");
 }
 
 static int read_prefixes(struct conf *c, const struct table *t, uint8_t family)
@@ -280,22 +270,13 @@ static int read_shared(struct conf *c, const struct table *t)
 	return ret;
 }
 
-static int by_address(const void *a, const void *b)
-{
-	const struct prefix *x = a, *y = b;
-	int order = memcmp(&x->ip, &y->ip, sizeof(x->ip));
-
-	return order ? order : x->len - y->len;
-}
-
 /* The maps have no order that means anything: peers by age, prefixes by
  * address. */
 static int read_all(struct conf *c, const struct state_tables *s)
 {
 	int ret = read_peers(c, s);
 
-	if (c->n_peers)
-		qsort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
+	sort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
 	if (!ret)
 		ret = drop_doubles(c);
 	if (!ret)
@@ -304,11 +285,9 @@ static int read_all(struct conf *c, const struct state_tables *s)
 		ret = read_prefixes(c, &s->t[STATE_PREFIXES6], 6);
 	if (!ret)
 		ret = read_shared(c, &s->t[STATE_SHARED]);
-	for (size_t i = 0; i < c->n_peers; i++) {
-		if (c->peers[i].n_allowed)
-			qsort(c->peers[i].allowed, c->peers[i].n_allowed,
-			      sizeof(struct prefix), by_address);
-	}
+	for (size_t i = 0; i < c->n_peers; i++)
+		sort(c->peers[i].allowed, c->peers[i].n_allowed,
+		     sizeof(struct prefix), prefix_compare);
 	return ret;
 }
 

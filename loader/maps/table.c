@@ -18,30 +18,13 @@ void table_free(struct table *t)
 {
 	free(t->rows);
 	t->rows = NULL;
-	t->n = t->room = 0;
-}
-
-static int grow(struct table *t, size_t n)
-{
-	size_t room = t->room ? t->room : 16;
-	void *rows;
-
-	while (room < n)
-		room *= 2;
-	if (room == t->room)
-		return OK;
-	rows = reallocarray(t->rows, room, table_row(t));
-	if (!rows)
-		return fail("out of memory");
-	t->rows = rows;
-	t->room = room;
-	return OK;
+	t->n = 0;
 }
 
 int table_add(struct table *t, const void *key, const void *value)
 {
-	if (grow(t, t->n + 1))
-		return FAILED;
+	if (!array_grow(&t->rows, t->n, table_row(t)))
+		return fail("out of memory");
 	memcpy(table_key(t, t->n), key, t->key);
 	memcpy(table_value(t, t->n), value, t->value);
 	t->n++;

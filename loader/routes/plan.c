@@ -27,8 +27,6 @@ static bool route_equal(const struct route *a, const struct route *b)
 	       ip_equal(&a->prefsrc, &b->prefsrc) && a->mtu == b->mtu;
 }
 
-typedef int comparison(const void *, const void *);
-
 /* Finds key in a sorted array, where the keys come in the same order: *at is
  * where the last search has stopped, 0 at first. */
 static const void *find_next(const void *key, const void *array, size_t n,

@@ -13,8 +13,7 @@ int foreign_read(struct foreign *f)
 
 	if (route_list(&all, &f->routes, &f->n))
 		return FAILED;
-	if (f->n)
-		qsort(f->routes, f->n, sizeof(*f->routes), route_compare);
+	sort(f->routes, f->n, sizeof(*f->routes), route_compare);
 	return OK;
 }
 
@@ -52,11 +51,9 @@ static void build(union nl_request *r, size_t i, void *data)
 
 static int blocked(struct run *run, const struct route *route)
 {
-	if (!nl_grow((void **)&run->blocked, run->n_blocked,
-		     sizeof(*run->blocked)))
-		return fail("out of memory");
-	run->blocked[run->n_blocked++] = route;
-	return OK;
+	return append(run->blocked, run->n_blocked, &route)
+		       ? OK
+		       : fail("out of memory");
 }
 
 static int fail_route(const struct route *route, const char *verb)

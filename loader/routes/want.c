@@ -42,10 +42,8 @@ static int want_route(struct wish *w, const struct route *route)
 {
 	struct footprint *f = w->out;
 
-	if (!nl_grow((void **)&f->routes, f->n_routes, sizeof(*route)))
-		return fail("out of memory");
-	f->routes[f->n_routes++] = *route;
-	return OK;
+	return append(f->routes, f->n_routes, route) ? OK
+						     : fail("out of memory");
 }
 
 static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
@@ -60,20 +58,15 @@ static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 	gateway_mac(peer_id, neigh.mac);
 	if (family == 6 && w->link.no_ipv6)
 		return OK;
-	if (!nl_grow((void **)&f->neighs, f->n_neighs, sizeof(neigh)))
-		return fail("out of memory");
-	f->neighs[f->n_neighs++] = neigh;
-	return OK;
+	return append(f->neighs, f->n_neighs, &neigh) ? OK
+						      : fail("out of memory");
 }
 
 static int want_addr(struct wish *w, const struct if_addr *addr)
 {
 	struct footprint *f = w->out;
 
-	if (!nl_grow((void **)&f->addrs, f->n_addrs, sizeof(*addr)))
-		return fail("out of memory");
-	f->addrs[f->n_addrs++] = *addr;
-	return OK;
+	return append(f->addrs, f->n_addrs, addr) ? OK : fail("out of memory");
 }
 
 /* The source is a point-to-point address towards all IPv4 gateways: source
@@ -127,25 +120,13 @@ static uint32_t route_mtu(const struct wish *w, const struct peer *p,
 	return family == 6 && mtu < IPV6_MTU_MIN ? IPV6_MTU_MIN : mtu;
 }
 
-static int compare_ips(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct ip));
-}
-
 /* The first endpoint that is not below the prefix is in it, or none is. */
 static bool holds_endpoint(const struct wish *w, const struct prefix *prefix)
 {
-	size_t low = 0, high = w->n_endpoints, middle;
+	size_t i = lower_bound(&prefix->ip, w->endpoints, w->n_endpoints,
+			       sizeof(*w->endpoints), ip_compare);
 
-	while (low < high) {
-		middle = (low + high) / 2;
-		if (compare_ips(&w->endpoints[middle], &prefix->ip) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < w->n_endpoints &&
-	       prefix_contains(prefix, &w->endpoints[low]);
+	return i < w->n_endpoints && prefix_contains(prefix, &w->endpoints[i]);
 }
 
 /* A prefix that cannot have a route here, its peer told. */
@@ -269,7 +250,7 @@ int route_compare_prefix(const void *va, const void *vb)
 
 	if (a->dst.len != b->dst.len)
 		return a->dst.len > b->dst.len ? -1 : 1;
-	return compare_ips(&a->dst.ip, &b->dst.ip);
+	return ip_compare(&a->dst.ip, &b->dst.ip);
 }
 
 int route_compare(const void *va, const void *vb)
@@ -288,21 +269,7 @@ int neigh_compare(const void *va, const void *vb)
 {
 	const struct neigh *a = va, *b = vb;
 
-	return compare_ips(&a->ip, &b->ip);
-}
-
-/* Returns how many are left. */
-static size_t sort_unique(void *array, size_t n, size_t size,
-			  int (*compare)(const void *, const void *))
-{
-	char *a = array;
-	size_t i, m = 0;
-
-	sort(a, n, size, compare);
-	for (i = 0; i < n; i++)
-		if (!m || compare(a + (m - 1) * size, a + i * size))
-			memmove(a + m++ * size, a + i * size, size);
-	return m;
+	return ip_compare(&a->ip, &b->ip);
 }
 
 static int collect_endpoints(struct wish *w)
@@ -314,7 +281,7 @@ static int collect_endpoints(struct wish *w)
 		if (w->c->peers[i].endpoint.family)
 			w->endpoints[w->n_endpoints++] =
 				w->c->peers[i].endpoint;
-	sort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), compare_ips);
+	sort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), ip_compare);
 	return OK;
 }
 
@@ -341,10 +308,12 @@ static int want_all(struct wish *w, const struct footprint *have)
 	if (!ret)
 		ret = want_throws(w);
 	free(w->endpoints);
-	f->n_routes = sort_unique(f->routes, f->n_routes, sizeof(*f->routes),
-				  route_compare);
-	f->n_neighs = sort_unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
-				  neigh_compare);
+	sort(f->routes, f->n_routes, sizeof(*f->routes), route_compare);
+	f->n_routes = unique(f->routes, f->n_routes, sizeof(*f->routes),
+			     route_compare);
+	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
+	f->n_neighs = unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
+			     neigh_compare);
 	return ret;
 }
 

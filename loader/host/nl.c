@@ -167,6 +167,49 @@ int nl_talk(union nl_request *r, mnl_cb_t each, void *data)
 	return ret < 0 ? FAILED : OK;
 }
 
+/* How often a dump that changed under the reader is begun again. */
+#define DUMP_TRIES 8
+
+static int on_listed(const struct nlmsghdr *nlh, void *data)
+{
+	struct nl_dump *d = data;
+
+	if (!array_grow(&d->all, d->n, d->size))
+		return MNL_CB_ERROR;
+	d->n += d->take(nlh, d, (char *)d->all + d->n * d->size);
+	return MNL_CB_OK;
+}
+
+static int dump_family(struct nl_dump *d)
+{
+	size_t before = d->n;
+	union nl_request r;
+	int ret, tries = 0;
+
+	do {
+		d->n = before;
+		d->ask(&r, d);
+		ret = nl_talk(&r, on_listed, d);
+	} while (ret && errno == EINTR && ++tries < DUMP_TRIES);
+	if (!ret || nl_absent(errno))
+		return OK;
+	return fail("cannot list %s: %s", d->what, nl_error());
+}
+
+int nl_dump(struct nl_dump *d)
+{
+	int ret = OK;
+
+	for (d->family = 4; !ret && d->family <= 6; d->family += 2)
+		ret = dump_family(d);
+	if (!ret)
+		return OK;
+	free(d->all);
+	d->all = NULL;
+	d->n = 0;
+	return FAILED;
+}
+
 /* The answers to that many requests fit the receive buffer, errors all. */
 #define CHUNK_REQUESTS 200
 #define CHUNK_LEN      (CHUNK_REQUESTS * sizeof(union nl_request))
@@ -278,6 +321,23 @@ struct ip nl_ip(const struct nlattr *a, uint8_t family)
 		return ip;
 	ip.family = family;
 	memcpy(ip.addr, mnl_attr_get_payload(a), len);
+	return ip;
+}
+
+struct ip nl_gateway(const struct nlattr *const *tb, uint8_t family)
+{
+	const struct rtvia *via;
+	struct ip ip = {0};
+	size_t len;
+
+	if (!tb[RTA_VIA])
+		return nl_ip(tb[RTA_GATEWAY], family);
+	via = mnl_attr_get_payload(tb[RTA_VIA]);
+	len = via->rtvia_family == AF_INET ? 4 : 16;
+	if (mnl_attr_get_payload_len(tb[RTA_VIA]) < sizeof(*via) + len)
+		return ip;
+	ip.family = nl_family(via->rtvia_family);
+	memcpy(ip.addr, via->rtvia_addr, len);
 	return ip;
 }
 

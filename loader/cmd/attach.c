@@ -70,8 +70,8 @@ static int mark_ready(const struct maps *m, struct tl_interface *iface)
 
 static void report_no_file(const struct conf *c)
 {
-	printf("%s: no file %s/tunload/%s.conf, so no peers (add some with `tunload peer add`)\n",
-	       c->ifname, SYSCONFDIR, c->ifname);
+	printf("%s: no file %s/%s.conf, so no peers (add some with `tunload peer add`)\n",
+	       c->ifname, CONF_DIR, c->ifname);
 	warn_lonely_files();
 }
 

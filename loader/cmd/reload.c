@@ -17,8 +17,8 @@ static int want_conf(struct conf *c, const struct conf *now, const char *ifname,
 		return ret;
 	if (!found)
 		ret = usage(
-			"%s: no file \"%s/tunload/%s.conf\": write one, or name one with -c",
-			ifname, SYSCONFDIR, ifname);
+			"%s: no file \"%s/%s.conf\": write one, or name one with -c",
+			ifname, CONF_DIR, ifname);
 	if (!ret)
 		ret = conf_check(c);
 	if (!ret)

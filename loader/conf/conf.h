@@ -160,6 +160,18 @@ int peer_set(struct peer *p, const struct origin *from, const char *key,
  * are all checked here. */
 int conf_read(struct conf *c, const char *file);
 
+/* Where configurations are, as IFACE.conf. */
+#define CONF_DIR SYSCONFDIR "/tunload"
+
+/*
+ * Reads the configuration of ifname from file, or from the default place for
+ * NULL; conf_init()s c, conf_check() is the caller's. *found: there is a file
+ * at the default place (a file that was named must be there). The caller frees
+ * c unless this fails.
+ */
+int conf_load(struct conf *c, const char *ifname, const char *file,
+	      bool *found);
+
 /* The rules between peers that need no host: endpoint inside its own allowed
  * prefixes (0.0.0.0/0 and ::/0 excepted), equal prefixes where routes are made,
  * equal (endpoint, local), missing endpoint. Endpoints that are names are left

@@ -98,7 +98,7 @@ void warn_risks(const struct conf *c)
 
 void warn_lonely_files(void)
 {
-	DIR *d = opendir(SYSCONFDIR "/tunload");
+	DIR *d = opendir(CONF_DIR);
 	char ifname[IFNAMSIZ];
 	struct dirent *e;
 
@@ -111,8 +111,8 @@ void warn_lonely_files(void)
 		snprintf(ifname, sizeof(ifname), "%.*s", (int)(n - 5),
 			 e->d_name);
 		if (!if_nametoindex(ifname))
-			warn("%s/tunload/%s is there, but no interface \"%s\"",
-			     SYSCONFDIR, e->d_name, ifname);
+			warn("%s/%s is there, but no interface \"%s\"",
+			     CONF_DIR, e->d_name, ifname);
 	}
 	if (d)
 		closedir(d);

@@ -2,23 +2,6 @@
 #include "tunnel.h"
 
 #include <net/if.h>
-#include <unistd.h>
-
-int conf_load(struct conf *c, const char *ifname, const char *file, bool *found)
-{
-	char path[PATH_MAX];
-	int ret;
-
-	conf_init(c, ifname);
-	snprintf(path, sizeof(path), SYSCONFDIR "/tunload/%s.conf", ifname);
-	*found = file || !access(path, F_OK);
-	if (!*found)
-		return OK;
-	ret = conf_read(c, file ? file : path);
-	if (ret)
-		conf_free(c);
-	return ret;
-}
 
 /* The ifindex that pins of another namespace name is somebody else's here. */
 static uint32_t own_ifindex(const struct pins *p, uint32_t *flags)

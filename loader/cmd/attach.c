@@ -184,10 +184,11 @@ static int exchange(const struct programs *g, const struct pins *p,
 		    const struct conf *now, struct conf *want, const char *how,
 		    struct mended *mended)
 {
+	const struct running r = {*p, g->maps, *now};
 	int ret = programs_stage(g, p, now->ifindex);
 
 	if (!ret)
-		ret = align(g, p, &g->maps, now, want, how, mended);
+		ret = align(&r, g, want, how, mended);
 	if (ret)
 		programs_unstage(p);
 	return ret ?: programs_commit(p);
@@ -265,15 +266,11 @@ static int upgrade(const struct args *a, struct pins *p, struct conf *want)
 	return ret;
 }
 
-/* A completed attach on this interface. */
 static bool runs(const char *ifname)
 {
 	struct tl_interface iface;
-	uint64_t cookie;
 
-	return pins_interface(ifname, &iface) && iface.flags & TL_IF_F_READY &&
-	       iface.ifindex == if_nametoindex(ifname) &&
-	       !netns_cookie(&cookie) && cookie == iface.netns_cookie;
+	return is_attached(ifname, &iface);
 }
 
 /* With the lock held. have: c was read already. */

@@ -88,19 +88,6 @@ static int edit_del(const struct change *change, struct conf *c)
 	return OK;
 }
 
-static int apply_change(const struct pins *p, const struct maps *m,
-			const struct conf *now, struct conf *want)
-{
-	struct mended mended;
-	int ret = align(NULL, p, m, now, want, NULL, &mended);
-
-	if (ret)
-		return ret;
-	mended_print(&mended, NULL, want);
-	trigger_first(want, now, m);
-	return OK;
-}
-
 /* Warns only about the peer that the words are about. */
 static void warn_named(const struct change *change, const struct conf *c)
 {
@@ -126,21 +113,24 @@ static int edited(const struct change *change, const struct conf *now,
 }
 
 /* With all peers and the host brought in line. */
-static int change_all(const struct pins *p, const struct maps *m,
-		      const struct change *change, const struct conf *now)
+static int change_all(const struct running *r, const struct change *change)
 {
+	struct mended mended;
 	struct conf want;
-	int ret = edited(change, now, &want);
+	int ret = edited(change, &r->now, &want);
 
 	if (ret)
 		return ret;
 	ret = conf_check(&want);
 	if (!ret)
-		ret = resolve_edited(&want, now);
+		ret = resolve_edited(&want, &r->now);
 	if (!ret)
-		ret = apply_change(p, m, now, &want);
-	if (!ret)
+		ret = align(r, NULL, &want, NULL, &mended);
+	if (!ret) {
+		mended_print(&mended, NULL, &want);
+		trigger_first(&want, &r->now, &r->maps);
 		warn_named(change, &want);
+	}
 	conf_free(&want);
 	return ret;
 }
@@ -165,37 +155,18 @@ static int change_one(const struct maps *m, const struct change *change,
 	return ret;
 }
 
-/* The lock is held. */
-static int change_state(const struct pins *p, const struct maps *m,
-			const struct change *change)
-{
-	struct conf now;
-	int ret = state_read(m, change->ifname, &now);
-	bool done = false;
-
-	if (ret)
-		return ret;
-	ret = change_one(m, change, &now, &done);
-	if (!ret && !done)
-		ret = change_all(p, m, change, &now);
-	conf_free(&now);
-	return ret;
-}
-
 static int run_change(const struct change *change)
 {
-	struct pins pins;
-	struct maps m;
-	int ret = pins_open(&pins, change->ifname, false);
+	struct running r;
+	bool done = false;
+	int ret = running_open(&r, change->ifname);
 
 	if (ret)
 		return ret;
-	ret = maps_open(&m, change->ifname);
-	if (!ret) {
-		ret = change_state(&pins, &m, change);
-		maps_close(&m);
-	}
-	pins_close(&pins);
+	ret = change_one(&r.maps, change, &r.now, &done);
+	if (!ret && !done)
+		ret = change_all(&r, change);
+	running_close(&r);
 	return ret;
 }
 

@@ -30,51 +30,23 @@ static int want_conf(struct conf *c, const struct conf *now, const char *ifname,
 	return ret;
 }
 
-static int change(const struct pins *p, const struct maps *m,
-		  const struct conf *now, struct conf *want,
+static int change(const struct running *r, struct conf *want,
 		  struct mended *mended)
 {
 	struct programs g;
 	int ret;
 
-	if (want->mode == now->mode)
-		return align(NULL, p, m, now, want, NULL, mended);
-	ret = programs_open(&g, p);
-	if (ret)
-		return ret;
-	ret = align(&g, p, m, now, want, "mode = tc", mended);
-	programs_close(&g);
-	return ret;
-}
-
-/* The state is read again: it may have changed before the lock was ours. */
-static int reload_maps(const struct pins *p, struct conf *want)
-{
-	struct mended mended;
-	struct conf now;
-	struct maps m;
-	int ret = maps_open(&m, p->ifname);
-
-	if (ret)
-		return ret;
-	ret = state_read(&m, p->ifname, &now);
-	if (ret)
-		goto out;
-	if (now.ifindex != want->ifindex)
-		ret = fail(
+	if (r->now.ifindex != want->ifindex)
+		return fail(
 			"%s is another interface than the attached one of that name: run `tunload attach %s`",
-			p->ifname, p->ifname);
-	if (!ret)
-		ret = change(p, &m, &now, want, &mended);
-	if (!ret) {
-		print_changes(&now, want);
-		mended_print(&mended, NULL, want);
-		warn_waiting(want);
-		trigger_first(want, &now, &m);
-	}
-	conf_free(&now);
-out:
-	maps_close(&m);
+			want->ifname, want->ifname);
+	if (want->mode == r->now.mode)
+		return align(r, NULL, want, NULL, mended);
+	ret = programs_open(&g, &r->pins);
+	if (ret)
+		return ret;
+	ret = align(r, &g, want, "mode = tc", mended);
+	programs_close(&g);
 	return ret;
 }
 
@@ -97,15 +69,23 @@ static int dry_run(const struct conf *now, struct conf *want)
 	return ret;
 }
 
+/* The state is read again: it may have changed before the lock was ours. */
 static int reload_locked(const char *ifname, struct conf *want)
 {
-	struct pins p;
-	int ret = pins_open(&p, ifname, false);
+	struct mended mended;
+	struct running r;
+	int ret = running_open(&r, ifname);
 
 	if (ret)
 		return ret;
-	ret = reload_maps(&p, want);
-	pins_close(&p);
+	ret = change(&r, want, &mended);
+	if (!ret) {
+		print_changes(&r.now, want);
+		mended_print(&mended, NULL, want);
+		warn_waiting(want);
+		trigger_first(want, &r.now, &r.maps);
+	}
+	running_close(&r);
 	return ret;
 }
 

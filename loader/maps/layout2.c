@@ -23,12 +23,8 @@ static const char *const kept[] = {"peers", "prefixes4", "prefixes6",
 bool layout2_runs(const char *ifname)
 {
 	struct tl_interface iface;
-	uint64_t cookie;
 
-	return pins_interface(ifname, &iface) && iface.layout == 2 &&
-	       iface.flags & TL_IF_F_READY &&
-	       iface.ifindex == if_nametoindex(ifname) &&
-	       !netns_cookie(&cookie) && cookie == iface.netns_cookie;
+	return is_attached(ifname, &iface) && iface.layout == 2;
 }
 
 static bool is_kept(const char *name)

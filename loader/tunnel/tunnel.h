@@ -13,6 +13,16 @@
 
 /* What attach, reload and detach share. */
 
+/* What runs on an interface: its pins, locked, its maps, its configuration. */
+struct running {
+	struct pins pins;
+	struct maps maps;
+	struct conf now;
+};
+
+int running_open(struct running *r, const char *ifname);
+void running_close(struct running *r);
+
 /* Takes down whatever there is under p: routes, hooks, pins, in this order. The
  * lock stays. Works on half-finished states and when the interface is gone. */
 int take_down(struct pins *p);
@@ -32,13 +42,12 @@ struct mended {
 /*
  * Changes what is attached, under traffic: the programs on the hooks to those
  * of g in the mode that want asks for (g NULL: those that run, where one is
- * missing from its hook), maps and routes from now to want. how: see
- * mode_reason_asked(). The caller holds the lock. On failure all is put back;
- * for that the pins must still be of the former programs.
+ * missing from its hook), maps and routes from r->now to want. how: see
+ * mode_reason_asked(). On failure all is put back; for that the pins must still
+ * be of the former programs.
  */
-int align(const struct programs *g, const struct pins *p, const struct maps *m,
-	  const struct conf *now, struct conf *want, const char *how,
-	  struct mended *mended);
+int align(const struct running *r, const struct programs *g, struct conf *want,
+	  const char *how, struct mended *mended);
 
 /* Resolves what runs once more and aligns it, with the lock, if that changes
  * anything at all. *said is malloc()ed: what was changed, on one line, or "".

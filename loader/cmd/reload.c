@@ -4,6 +4,7 @@
 #include <getopt.h>
 
 #include "resolve/resolve.h"
+#include "show/show.h"
 #include "tunnel/tunnel.h"
 
 /* now: what runs. */
@@ -19,15 +20,7 @@ static int want_conf(struct conf *c, const struct conf *now, const char *ifname,
 		ret = usage(
 			"%s: no file \"%s/%s.conf\": write one, or name one with -c",
 			ifname, CONF_DIR, ifname);
-	if (!ret)
-		ret = conf_check(c);
-	if (!ret)
-		ret = resolve(c, now);
-	if (ret)
-		conf_free(c);
-	else
-		warn_risks(c);
-	return ret;
+	return ret ?: prepare(c, now);
 }
 
 static int change(const struct running *r, struct conf *want,

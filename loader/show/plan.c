@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `attach --dry-run`. */
-#include "maps/maps.h"
-#include "hooks/hooks.h"
-#include "tunnel/tunnel.h"
+#include "show.h"
 
 static void print_mode(const struct conf *c)
 {

@@ -11,8 +11,6 @@
 #include "maps/maps.h"
 #include "hooks/hooks.h"
 
-/* What attach, reload and detach share. */
-
 /* What runs on an interface: its pins, locked, its maps, its configuration. */
 struct running {
 	struct pins pins;
@@ -23,12 +21,9 @@ struct running {
 int running_open(struct running *r, const char *ifname);
 void running_close(struct running *r);
 
-/* Takes down whatever there is under p: routes, hooks, pins, in this order. The
- * lock stays. Works on half-finished states and when the interface is gone. */
-int take_down(struct pins *p);
-
-/* Prints what attach or reload would do with c; gives new peers ids. */
-int print_plan(struct conf *c);
+/* Checks a configuration that was read, resolves it and warns of its risks;
+ * frees it on failure. now is what runs, or NULL. */
+int prepare(struct conf *c, const struct conf *now);
 
 /* Brings what runs in line with a configuration and with the host as it is:
  * hooks, maps, routes. */
@@ -71,6 +66,50 @@ void mended_print(const struct mended *m, const struct conf *now,
  * same as before. */
 void mode_reason_asked(struct tl_interface *iface, enum tl_mode asked,
 		       const char *how);
+
+/* Attach and detach. */
+
+struct attach_options {
+	const char *ifname;
+	const char *file;  /* NULL: the default place, or what runs */
+	enum tl_mode mode; /* if mode_given; else as the file says */
+	bool mode_given, no_routes;
+};
+
+enum attach_way {
+	ATTACHED, /* what was not */
+	UPGRADED, /* in place, under traffic */
+	REPLACED, /* an attachment of the first form, layout2.c */
+};
+
+/* An attach in the making, and afterwards what it came to. */
+struct attachment {
+	struct attach_options options;
+	struct running run; /* now: as it ran before */
+	struct programs programs;
+	struct conf want;	   /* as it runs then */
+	struct tl_interface iface; /* the same */
+	enum attach_way way;
+	bool wanted;	      /* want was read without the lock */
+	bool same;	      /* want is what ran, resolved again */
+	bool cleared;	      /* an attach had left something behind */
+	struct mended mended; /* by an upgrade */
+};
+
+/*
+ * Attaches o->ifname, or upgrades what is attached: then its peers, their
+ * counters and the traffic stay, and without a file the configuration, too. On
+ * failure the host is as it was. attach_close(), which unlocks, also then.
+ */
+int attach(struct attachment *a, const struct attach_options *o);
+/* For --dry-run: fills in what attach() would want, and locks nothing. */
+int attach_foresee(struct attachment *a, const struct attach_options *o);
+void attach_close(struct attachment *a);
+
+/* Takes everything of ours off the interface, which may be gone, or half
+ * attached. *stray: as many routes were there without any pins; 0: it was
+ * attached. */
+int detach(const char *ifname, size_t *stray);
 
 /* Changes the running state under traffic. */
 

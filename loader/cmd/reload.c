@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload reload` */
 #include "cmd.h"
 
 #include <getopt.h>
@@ -7,63 +8,8 @@
 #include "show/show.h"
 #include "tunnel/tunnel.h"
 
-/* now: what runs. */
-static int want_conf(struct conf *c, const struct conf *now, const char *ifname,
-		     const char *file)
-{
-	bool found;
-	int ret = conf_load(c, ifname, file, &found);
-
-	if (ret)
-		return ret;
-	if (!found)
-		ret = usage(
-			"%s: no file \"%s/%s.conf\": write one, or name one with -c",
-			ifname, CONF_DIR, ifname);
-	return ret ?: prepare(c, now);
-}
-
-static int change(const struct running *r, struct conf *want,
-		  struct mended *mended)
-{
-	struct programs g;
-	int ret;
-
-	if (r->now.ifindex != want->ifindex)
-		return fail(
-			"%s is another interface than the attached one of that name: run `tunload attach %s`",
-			want->ifname, want->ifname);
-	if (want->mode == r->now.mode)
-		return align(r, NULL, want, NULL, mended);
-	ret = programs_open(&g, &r->pins);
-	if (ret)
-		return ret;
-	ret = align(r, &g, want, "mode = tc", mended);
-	programs_close(&g);
-	return ret;
-}
-
-static int dry_run(const struct conf *now, struct conf *want)
-{
-	struct names names;
-	int ret = names_init(&names, now);
-
-	for (size_t i = 0; !ret && i < want->n_peers; i++) {
-		const struct peer *was =
-			names_find(&names, want->peers[i].name);
-
-		if (was)
-			want->peers[i].id = was->id;
-	}
-	names_free(&names);
-	if (!ret)
-		ret = print_plan(want);
-	warn_waiting(want);
-	return ret;
-}
-
 /* The state is read again: it may have changed before the lock was ours. */
-static int reload_locked(const char *ifname, struct conf *want)
+static int run_reload(const char *ifname, struct conf *want)
 {
 	struct mended mended;
 	struct running r;
@@ -71,7 +17,7 @@ static int reload_locked(const char *ifname, struct conf *want)
 
 	if (ret)
 		return ret;
-	ret = change(&r, want, &mended);
+	ret = reload(&r, want, &mended);
 	if (!ret) {
 		print_changes(&r.now, want);
 		mended_print(&mended, NULL, want);
@@ -82,20 +28,11 @@ static int reload_locked(const char *ifname, struct conf *want)
 	return ret;
 }
 
-/* Names are resolved before the lock is taken: that may last. */
-static int reload(const char *ifname, const char *file, bool dry)
+static int print_reload(struct conf *want)
 {
-	struct conf want, now;
-	int ret = state_running_peers(ifname, &now);
+	int ret = print_plan(want);
 
-	if (ret)
-		return ret;
-	ret = want_conf(&want, &now, ifname, file);
-	if (!ret) {
-		ret = dry ? dry_run(&now, &want) : reload_locked(ifname, &want);
-		conf_free(&want);
-	}
-	conf_free(&now);
+	warn_waiting(want);
 	return ret;
 }
 
@@ -107,6 +44,7 @@ int cmd_reload(int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	const char *ifname, *file = NULL;
+	struct conf want;
 	bool dry = false;
 	int c, ret;
 
@@ -119,5 +57,12 @@ int cmd_reload(int argc, char **argv)
 	}
 	ret = only_iface(argc, argv, &ifname);
 	output_is_news = !dry;
-	return ret ?: reload(ifname, file, dry);
+	/* Names are resolved before the lock is taken: that may last. */
+	if (!ret)
+		ret = reload_read(ifname, file, &want);
+	if (ret)
+		return ret;
+	ret = dry ? print_reload(&want) : run_reload(ifname, &want);
+	conf_free(&want);
+	return ret;
 }

@@ -111,6 +111,28 @@ void attach_close(struct attachment *a);
  * attached. */
 int detach(const char *ifname, size_t *stray);
 
+/* Reload. */
+
+/* Reads file, or the one at the default place for NULL, and resolves it; its
+ * peers have the ids of those that run. conf_free() want unless this fails. */
+int reload_read(const char *ifname, const char *file, struct conf *want);
+/* Makes what runs equal to want. */
+int reload(const struct running *r, struct conf *want, struct mended *mended);
+
+/* A change of one peer, as the command line has it. */
+
+struct edit {
+	const char *name; /* of the peer */
+	bool sets;	  /* settings of a peer that is there */
+	int (*make)(const struct edit *e, struct conf *c);
+	char **words; /* make()'s own */
+};
+
+/* Makes the change, and want, as it runs then; conf_free() it unless this
+ * fails. */
+int edit_running(const struct running *r, const struct edit *e,
+		 struct conf *want, struct mended *mended);
+
 /* Changes the running state under traffic. */
 
 /*

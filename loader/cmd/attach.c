@@ -2,8 +2,6 @@
 /* `tunload attach` */
 #include "cmd.h"
 
-#include <getopt.h>
-
 #include "conf/conf.h"
 #include "resolve/resolve.h"
 #include "show/show.h"
@@ -51,7 +49,7 @@ static void print_attached(const struct attachment *a)
 		       c->ifname);
 }
 
-static int run_attach(const struct attach_options *o, bool trigger)
+static int attach_and_print(const struct attach_options *o, bool trigger)
 {
 	struct attachment a;
 	int ret = attach(&a, o);
@@ -96,36 +94,21 @@ static int parse_mode(const char *text, enum tl_mode *mode)
 	return ret;
 }
 
-int cmd_attach(int argc, char **argv)
+static int run_attach(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"mode", required_argument, NULL, 'm'},
-		{"no-routes", no_argument, NULL, 'r'},
-		{"no-trigger", no_argument, NULL, 't'},
-		{"dry-run", no_argument, NULL, 'n'},
-		{NULL, 0, NULL, 0},
-	};
 	struct attach_options o = {0};
-	bool trigger = true, dry = false;
+	bool no_trigger = false, dry = false;
 	const char *mode = NULL;
-	int c, ret;
+	const struct opt opts[] = {
+		{"config", 'c', .value = &o.file},
+		{"mode", .value = &mode},
+		{"no-routes", .flag = &o.no_routes},
+		{"no-trigger", .flag = &no_trigger},
+		{"dry-run", .flag = &dry},
+		{0},
+	};
+	int ret = only_iface(argc, argv, opts, &o.ifname);
 
-	while ((c = next_option(argc, argv, "c:", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		if (c == 'c')
-			o.file = optarg;
-		if (c == 'm')
-			mode = optarg;
-		o.no_routes |= c == 'r';
-		trigger &= c != 't';
-		dry |= c == 'n';
-	}
-	o.ifname = take_iface(argc, argv);
-	if (!o.ifname)
-		return USAGE;
-	ret = no_more_args(argc, argv);
 	o.mode_given = mode;
 	if (!ret && mode)
 		ret = parse_mode(mode, &o.mode);
@@ -135,5 +118,26 @@ int cmd_attach(int argc, char **argv)
 	if (!ret)
 		ret = require_bpf();
 	output_is_news = true;
-	return ret ?: run_attach(&o, trigger);
+	return ret ?: attach_and_print(&o, !no_trigger);
 }
+
+const struct command cmd_attach = {
+	.name = "attach",
+	.run = run_attach,
+	.args = "IFACE [-c FILE] [--mode auto|native|tc] [--no-routes] [--no-trigger] "
+		"[--dry-run]",
+	.brief = "put the tunnels of a configuration on an interface",
+	.text = "Without -c the configuration is " SYSCONFDIR
+		"/tunload/IFACE.conf; if\n"
+		"that does not exist, IFACE is attached without peers. On an attached\n"
+		"interface the programs are upgraded in place, peers and counters stay,\n"
+		"and what others changed on the host is mended.\n"
+		"A peer that cannot work yet waits; status says why.\n"
+		"\n"
+		"  -c, --config FILE   read FILE, which must exist\n"
+		"  --mode MODE         native: XDP in the driver; tc: behind it; auto:\n"
+		"                      native where the driver takes it\n"
+		"  --no-routes         install no routes to the allowed prefixes\n"
+		"  --no-trigger        send no first packet to the peers\n"
+		"  --dry-run           say what would be done and do nothing\n",
+};

@@ -2,32 +2,31 @@
 /* `tunload detach` */
 #include "cmd.h"
 
-#include <getopt.h>
-
 #include "tunnel/tunnel.h"
 
-static int run_detach(const char *ifname)
+static int run_detach(int argc, char **argv)
 {
+	const char *ifname;
 	size_t stray;
-	int ret = detach(ifname, &stray);
+	int ret = only_iface(argc, argv, NULL, &ifname) ?: require_bpf();
 
-	if (!ret && stray)
+	output_is_news = true;
+	if (!ret)
+		ret = detach(ifname, &stray);
+	if (ret)
+		return ret;
+	if (stray)
 		printf("%s: was not attached; %zu routes removed that were left behind\n",
 		       ifname, stray);
-	else if (!ret)
+	else
 		printf("%s: detached\n", ifname);
-	return ret;
+	return OK;
 }
 
-int cmd_detach(int argc, char **argv)
-{
-	static const struct option none[] = {{NULL, 0, NULL, 0}};
-	const char *ifname;
-	int ret;
-
-	if (next_option(argc, argv, "", none) != -1)
-		return USAGE;
-	ret = only_iface(argc, argv, &ifname);
-	output_is_news = true;
-	return ret ?: run_detach(ifname);
-}
+const struct command cmd_detach = {
+	.name = "detach",
+	.run = run_detach,
+	.args = "IFACE",
+	.brief = "take everything off an interface again",
+	.text = "Removes the routes, programs and pins that attach has made.\n",
+};

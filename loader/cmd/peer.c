@@ -2,8 +2,8 @@
 /* `tunload peer` */
 #include "cmd.h"
 
-#include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/conf.h"
 #include "maps/maps.h"
@@ -80,7 +80,7 @@ static int edit_del(const struct edit *e, struct conf *c)
 	return OK;
 }
 
-static int run_edit(const char *ifname, const struct edit *e)
+static int edit_and_print(const char *ifname, const struct edit *e)
 {
 	struct mended mended;
 	struct running r;
@@ -148,7 +148,7 @@ static int do_edit(int argc, char **argv, struct edit *e)
 	if (!ret)
 		ret = require_bpf();
 	output_is_news = true;
-	return ret ?: run_edit(ifname, e);
+	return ret ?: edit_and_print(ifname, e);
 }
 
 static int show_list(const char *ifname, bool json)
@@ -168,29 +168,26 @@ static int show_list(const char *ifname, bool json)
 
 static int do_list(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0},
-	};
 	bool json = false;
+	const struct opt opts[] = {{"json", .flag = &json}, {0}};
 	const char *ifname;
-	int c, ret;
+	int ret = take_options(argc, argv, opts);
 
-	while ((c = next_option(argc, argv, "", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		json = true;
-	}
+	if (ret)
+		return ret;
 	/* Options may stand in front of it; getopt_long() has sorted. */
 	if (optind == argc || strcmp(argv[optind], "list"))
 		return usage(
 			"peer: --json goes with list only: write `tunload peer list IFACE --json`");
 	optind++;
-	ret = only_iface(argc, argv, &ifname);
+	ifname = take_iface(argc, argv);
+	if (!ifname)
+		return USAGE;
+	ret = no_more_args(argc, argv) ?: require_bpf();
 	return ret ?: show_list(ifname, json);
 }
 
-int cmd_peer(int argc, char **argv)
+static int run_peer(int argc, char **argv)
 {
 	static const struct {
 		const char *word;
@@ -216,3 +213,25 @@ int cmd_peer(int argc, char **argv)
 	}
 	return usage("peer: \"%s\" is none of list, add, set, del", argv[1]);
 }
+
+const struct command cmd_peer = {
+	.name = "peer",
+	.run = run_peer,
+	.args = "list IFACE [--json] | add|set IFACE NAME KEY VALUE ... | "
+		"del IFACE NAME",
+	.brief = "list, add, change and remove peers of the running state",
+	.text = "The configuration file stays as it is; see showconf.\n"
+		"\n"
+		"  endpoint A          outer address of the other end, or its DNS name\n"
+		"  allowed-ips P,P...  inner prefixes behind it; set replaces them all\n"
+		"  local A|auto        our outer address\n"
+		"  probe A|auto        inner address that answers a ping\n"
+		"  keepalive S         seconds between triggers, 0 = never (25)\n"
+		"  mtu N|auto          bytes of the largest inner packet\n"
+		"  ttl N               outer TTL or hop limit (64)\n"
+		"  dscp copy|N         outer DSCP\n"
+		"  guard yes|no|auto   drop plain packets with an allowed prefix as\n"
+		"                      source; auto: yes but for default routes\n"
+		"\n"
+		"add needs endpoint and allowed-ips.\n",
+};

@@ -2,14 +2,12 @@
 /* `tunload reload` */
 #include "cmd.h"
 
-#include <getopt.h>
-
 #include "resolve/resolve.h"
 #include "show/show.h"
 #include "tunnel/tunnel.h"
 
 /* The state is read again: it may have changed before the lock was ours. */
-static int run_reload(const char *ifname, struct conf *want)
+static int reload_and_print(const char *ifname, struct conf *want)
 {
 	struct mended mended;
 	struct running r;
@@ -28,7 +26,7 @@ static int run_reload(const char *ifname, struct conf *want)
 	return ret;
 }
 
-static int print_reload(struct conf *want)
+static int print_foreseen_changes(struct conf *want)
 {
 	int ret = print_plan(want);
 
@@ -36,33 +34,38 @@ static int print_reload(struct conf *want)
 	return ret;
 }
 
-int cmd_reload(int argc, char **argv)
+static int run_reload(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"dry-run", no_argument, NULL, 'n'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *ifname, *file = NULL;
 	struct conf want;
 	bool dry = false;
-	int c, ret;
+	const struct opt opts[] = {
+		{"config", 'c', .value = &file},
+		{"dry-run", .flag = &dry},
+		{0},
+	};
+	int ret = only_iface(argc, argv, opts, &ifname) ?: require_bpf();
 
-	while ((c = next_option(argc, argv, "c:", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		if (c == 'c')
-			file = optarg;
-		dry |= c == 'n';
-	}
-	ret = only_iface(argc, argv, &ifname);
 	output_is_news = !dry;
 	/* Names are resolved before the lock is taken: that may last. */
 	if (!ret)
 		ret = reload_read(ifname, file, &want);
 	if (ret)
 		return ret;
-	ret = dry ? print_reload(&want) : run_reload(ifname, &want);
+	ret = dry ? print_foreseen_changes(&want)
+		  : reload_and_print(ifname, &want);
 	conf_free(&want);
 	return ret;
 }
+
+const struct command cmd_reload = {
+	.name = "reload",
+	.run = run_reload,
+	.args = "IFACE [-c FILE] [--dry-run]",
+	.brief = "make the running state equal to the configuration",
+	.text = "Only the differences are applied; traffic keeps flowing.\n"
+		"\n"
+		"  -c, --config FILE   instead of " SYSCONFDIR
+		"/tunload/IFACE.conf\n"
+		"  --dry-run           say what would be done and do nothing\n",
+};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload trigger` */
 #include "cmd.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "maps/maps.h"
 #include "tunnel/tunnel.h"
@@ -131,17 +132,12 @@ static json_t *other_json(const struct trigger_probe *probe,
 
 static json_t *result_json(const struct trigger_result *r, const struct args *a)
 {
-	/* clang-format off */
-	return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}",
-			 "peer", r->peer->name,
-			 "probe", json_ip(&r->peer->probe),
-			 "sent", r->main.sent,
-			 "answered", answered_json(&r->main, a),
-			 "rtt_ms", rtt_json(&r->main),
-			 "other_family", other_json(&r->other, a),
-			 "hint", r->hint[0] ? json_string(r->hint)
-					    : json_null());
-	/* clang-format on */
+	return json_pack(
+		"{s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "peer", r->peer->name,
+		"probe", json_ip(&r->peer->probe), "sent", r->main.sent,
+		"answered", answered_json(&r->main, a), "rtt_ms",
+		rtt_json(&r->main), "other_family", other_json(&r->other, a),
+		"hint", r->hint[0] ? json_string(r->hint) : json_null());
 }
 
 static int print_json(const struct selection *s, const struct args *a)
@@ -243,30 +239,37 @@ static int parse_wait(const char *text, double *out)
 		text, WAIT_MAX);
 }
 
-int cmd_trigger(int argc, char **argv)
+static int run_trigger(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"wait", required_argument, NULL, 'w'},
-		{"json", no_argument, NULL, 'j'},
-		{"due", no_argument, NULL, 'd'},
-		{NULL, 0, NULL, 0},
-	};
+	const char *wait = "0";
 	struct args a = {0};
-	int c, ret;
+	const struct opt opts[] = {
+		{"wait", .value = &wait},
+		{"json", .flag = &a.json},
+		{"due", .flag = &a.due},
+		{0},
+	};
 
-	while ((c = next_option(argc, argv, "", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		a.json |= c == 'j';
-		a.due |= c == 'd';
-		if (c == 'w' && parse_wait(optarg, &a.wait_s))
-			return USAGE;
-	}
+	if (take_options(argc, argv, opts) || parse_wait(wait, &a.wait_s))
+		return USAGE;
 	a.ifname = take_iface(argc, argv);
 	if (!a.ifname)
 		return USAGE;
 	a.names = argv + optind;
 	a.n_names = argc - optind;
-	ret = require_bpf();
-	return ret ? ret : trigger(&a);
+	return require_bpf() ?: trigger(&a);
 }
+
+const struct command cmd_trigger = {
+	.name = "trigger",
+	.run = run_trigger,
+	.args = "IFACE [PEER...] [--wait S] [--due] [--json]",
+	.brief = "send the first packet that opens the path to peers",
+	.text = "Sends an inner ping to the probe of each PEER, or of all.\n"
+		"\n"
+		"  --wait S   wait up to S seconds for an answer; exit 1 if one is\n"
+		"             missing\n"
+		"  --due      bring what runs in line with the host as it is; then only\n"
+		"             peers that sent nothing for their keepalive time\n"
+		"  --json     for programs\n",
+};

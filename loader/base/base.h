@@ -118,7 +118,7 @@ bool word_close(const char *word, const char *meant);
 
 /* The gateway's address of that family (4 or 6). */
 struct ip gateway_ip(uint32_t peer_id, uint8_t family);
-void gateway_mac(uint32_t peer_id, uint8_t mac[static MAC_LEN]);
+void gateway_ether(uint32_t peer_id, uint8_t mac[static MAC_LEN]);
 
 /* False if ip is no gateway's address; *peer_id is the peer's. */
 bool gateway_id(const struct ip *ip, uint32_t *peer_id);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Values from text and back: addresses, prefixes, numbers, names. */
 #include "base.h"
 
 #include <arpa/inet.h>

@@ -165,7 +165,7 @@ static bool has_failed(const struct trigger_result *r, const struct args *a)
 
 /* What the timer cannot send now it sends at its next run; what it says goes to
  * the journal, so only what is new. */
-static int report(const struct selection *s, const struct args *a)
+static int print_results(const struct selection *s, const struct args *a)
 {
 	int ret = OK;
 
@@ -182,7 +182,8 @@ static int report(const struct selection *s, const struct args *a)
 	return ret;
 }
 
-static int run(struct selection *s, const struct maps *m, const struct args *a)
+static int trigger_selected(struct selection *s, const struct maps *m,
+			    const struct args *a)
 {
 	size_t room = a->n_names + s->conf.n_peers + 1;
 	int ret;
@@ -197,7 +198,7 @@ static int run(struct selection *s, const struct maps *m, const struct args *a)
 	if (!ret)
 		ret = trigger_send(&s->conf, m, s->peers, s->n, a->wait_s,
 				   s->results);
-	return ret ? ret : report(s, a);
+	return ret ? ret : print_results(s, a);
 }
 
 /* One thing that cannot be mended keeps no peer from its packet. */
@@ -215,7 +216,7 @@ static int trigger(const struct args *a)
 		printf("%s: mended: %s\n", a->ifname, s.mended);
 	ret = state_read(&m, a->ifname, &s.conf);
 	if (!ret) {
-		ret = run(&s, &m, a);
+		ret = trigger_selected(&s, &m, a);
 		conf_free(&s.conf);
 	}
 	free(s.peers);

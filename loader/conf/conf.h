@@ -241,6 +241,8 @@ struct owners {
 /* The order of peers in the file; one that the command line is about is last.
  */
 int owner_compare_peers(const struct peer *a, const struct peer *b);
+/* The order of outer addresses; 0: what arrives for the two looks alike. */
+int outer_compare(const struct peer *a, const struct peer *b);
 /* Points into c. A status, its error printed; owners_free() also then. */
 int owners_init(struct owners *o, const struct conf *c);
 void owners_free(struct owners *o);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Makes, copies and searches a configuration. */
 #include "conf.h"
 
 #include <linux/rtnetlink.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Finds the peer whose allowed prefixes hold an address. */
 #include "conf.h"
 
 #include <stdlib.h>
@@ -11,6 +12,12 @@ int owner_compare_peers(const struct peer *a, const struct peer *b)
 	if (a->origin.line != b->origin.line)
 		return a->origin.line < b->origin.line ? -1 : 1;
 	return a < b ? -1 : a > b;
+}
+
+int outer_compare(const struct peer *a, const struct peer *b)
+{
+	return ip_compare(&a->endpoint, &b->endpoint)
+		       ?: ip_compare(&a->local, &b->local);
 }
 
 static int compare_prefixes(const void *a, const void *b)

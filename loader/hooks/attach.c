@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Puts the programs on their hooks, and takes them off. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -109,8 +109,8 @@ static int prune_prefixes(const struct state_tables *now,
 	return ret;
 }
 
-static int change(const struct maps *m, const struct state_tables *now,
-		  const struct state_tables *want)
+static int change_maps(const struct maps *m, const struct state_tables *now,
+		       const struct state_tables *want)
 {
 	int ret = OK;
 
@@ -175,9 +175,9 @@ int state_give_ids(const struct maps *m, struct conf *c)
 }
 
 /* The two sets of tables; state_tables_free() both also on failure. */
-static int compare(const struct maps *m, struct conf *c,
-		   const struct host_facts *facts, struct state_tables *now,
-		   struct state_tables *want)
+static int read_and_want(const struct maps *m, struct conf *c,
+			 const struct host_facts *facts,
+			 struct state_tables *now, struct state_tables *want)
 {
 	int ret;
 
@@ -196,11 +196,11 @@ int state_apply(const struct maps *m, struct conf *c,
 		const struct host_facts *facts)
 {
 	struct state_tables now, want;
-	int ret = compare(m, c, facts, &now, &want);
+	int ret = read_and_want(m, c, facts, &now, &want);
 
 	if (!ret) {
 		c->exceptions_changed = exceptions_differ(&now, &want);
-		ret = change(m, &now, &want);
+		ret = change_maps(m, &now, &want);
 	}
 	if (!ret)
 		ret = write_settings(m, c);
@@ -257,7 +257,7 @@ int state_pending(const struct maps *m, struct conf *c,
 {
 	struct state_tables now, want;
 	struct tl_interface iface, v;
-	int ret = compare(m, c, facts, &now, &want);
+	int ret = read_and_want(m, c, facts, &now, &want);
 
 	*any = false;
 	for (int i = 0; !ret && i < STATE_COUNT; i++)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Reads what an older version (TL_LAYOUT 2) has attached. */
 #include "maps.h"
 
 #include <bpf/bpf.h>

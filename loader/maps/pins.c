@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The pin directory of an interface: its path, its lock, its removal. */
 #include "maps.h"
 
 #include <dirent.h>
@@ -37,7 +38,7 @@ static bool bpffs_is_default(void)
 	return !bpffs_option && !(env && *env);
 }
 
-static void exchange(char *s, char from, char to)
+static void replace_char(char *s, char from, char to)
 {
 	while ((s = strchr(s, from)))
 		*s++ = to;
@@ -49,7 +50,7 @@ int pins_path(char buf[static PATH_MAX], const char *ifname, const char *name)
 	int n;
 
 	snprintf(dir, sizeof(dir), "%s", ifname);
-	exchange(dir, '.', ':');
+	replace_char(dir, '.', ':');
 	n = snprintf(buf, PATH_MAX, "%s/tunload/%s%s%s", pins_bpffs(), dir,
 		     name ? "/" : "", name ? name : "");
 	if (n >= PATH_MAX)
@@ -245,7 +246,7 @@ int pins_list(char (**names)[IFNAMSIZ], size_t *n)
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= IFNAMSIZ)
 			continue;
 		strcpy(name, e->d_name);
-		exchange(name, ':', '.');
+		replace_char(name, ':', '.');
 		if (!array_append((void **)names, n, name, sizeof(name)))
 			break;
 	}

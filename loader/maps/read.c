@@ -110,7 +110,7 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v)
 	p->guard = guard_of(v->flags);
 }
 
-static void read_host(struct peer *p, const struct table *hostnames)
+static void read_hostname(struct peer *p, const struct table *hostnames)
 {
 	const struct tl_hostname *h = table_find(hostnames, &p->id);
 
@@ -180,7 +180,7 @@ static int read_peers(struct conf *c, const struct state_tables *s)
 		if (!p)
 			return fail("out of memory");
 		read_peer(p, id, &v);
-		read_host(p, &s->t[STATE_HOSTNAMES]);
+		read_hostname(p, &s->t[STATE_HOSTNAMES]);
 		read_waiting(p, &s->t[STATE_WAITING]);
 	}
 	return OK;
@@ -272,7 +272,7 @@ static int read_shared(struct conf *c, const struct table *t)
 
 /* The maps have no order that means anything: peers by age, prefixes by
  * address. */
-static int read_all(struct conf *c, const struct state_tables *s)
+static int read_rows(struct conf *c, const struct state_tables *s)
 {
 	int ret = read_peers(c, s);
 
@@ -338,7 +338,7 @@ static int read_state(const struct maps *m, const char *ifname, int n,
 	ret = read_tables(&s, m, n);
 	if (!ret) {
 		read_settings(out, &iface);
-		ret = read_all(out, &s);
+		ret = read_rows(out, &s);
 	}
 	state_tables_free(&s);
 	if (ret)

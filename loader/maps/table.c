@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Reads a map as a sorted array, and writes the differences of two. */
 #include "table.h"
 
 #include <bpf/bpf.h>
@@ -31,7 +32,7 @@ int table_add(struct table *t, const void *key, const void *value)
 	return OK;
 }
 
-static int compare(const void *a, const void *b, void *table)
+static int compare_keys(const void *a, const void *b, void *table)
 {
 	return memcmp(a, b, ((const struct table *)table)->key);
 }
@@ -52,9 +53,9 @@ void table_sort(struct table *t)
 	if (!t->n)
 		return;
 	if (!is_table_sorted(t))
-		qsort_r(t->rows, t->n, size, compare, t);
+		qsort_r(t->rows, t->n, size, compare_keys, t);
 	for (size_t i = 1; i < t->n; i++) {
-		if (compare(table_key(t, n), table_key(t, i), t))
+		if (compare_keys(table_key(t, n), table_key(t, i), t))
 			memmove(table_key(t, ++n), table_key(t, i), size);
 	}
 	t->n = n + 1;
@@ -78,7 +79,7 @@ void *table_find(const struct table *t, const void *key)
 	return NULL;
 }
 
-static int failed(const struct table *t, const char *verb, int err)
+static int fail_map(const struct table *t, const char *verb, int err)
 {
 	if (err == E2BIG || err == ENOSPC)
 		return fail("the map \"%s\" is full: fewer peers or prefixes",
@@ -111,7 +112,7 @@ static int read_batches(struct table *t, uint8_t *keys, uint8_t *values)
 			      ? errno
 			      : 0;
 		if (err && err != ENOENT)
-			return failed(t, "read", err);
+			return fail_map(t, "read", err);
 		if (take_batch(t, keys, values, n))
 			return FAILED;
 		from = at;
@@ -163,7 +164,7 @@ static int flush(struct batch *b)
 					  NULL))
 			break;
 		if (errno != ENOMEM || ++tries > MEMORY_MS)
-			return failed(b->t, "write", errno);
+			return fail_map(b->t, "write", errno);
 		done += n;
 		sleep_ms(1);
 	}
@@ -219,7 +220,7 @@ int table_prune(const struct table *now, const struct table *want,
 		    table_next(want, key, &at))
 			continue;
 		if (bpf_map_delete_elem(now->fd, key) && errno != ENOENT)
-			return failed(now, "write", errno);
+			return fail_map(now, "write", errno);
 	}
 	return OK;
 }

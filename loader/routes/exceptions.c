@@ -33,7 +33,7 @@ static int compare_their_prefixes(const void *va, const void *vb)
 }
 
 /* An allowed prefix shorter than p holds it, and none equals it. */
-static int add(struct set *s, const struct prefix *p, bool own)
+static int add_exception(struct set *s, const struct prefix *p, bool own)
 {
 	const struct owned *around = owner_around(&s->owners, p);
 	const struct exception e = {*p, own};
@@ -47,7 +47,7 @@ static int add_host(struct set *s, const struct ip *ip, bool own)
 {
 	struct prefix p = {*ip, ip->family == 4 ? 32 : 128};
 
-	return ip->family ? add(s, &p, own) : OK;
+	return ip->family ? add_exception(s, &p, own) : OK;
 }
 
 /* The host's own: what is ours leads into the tunnel, and a route of another
@@ -71,7 +71,7 @@ static int add_routes(struct set *s, const struct conf *c,
 
 	for (size_t i = 0; !ret && i < have->n_others; i++)
 		if (is_host_route(&have->others[i], c))
-			ret = add(s, &have->others[i].dst, false);
+			ret = add_exception(s, &have->others[i].dst, false);
 	return ret;
 }
 
@@ -99,7 +99,7 @@ static int collect(struct set *s, const struct conf *c,
 	if (!ret)
 		ret = add_own(s);
 	for (size_t i = 0; !ret && i < n_link_scope; i++)
-		ret = add(s, &link_scope[i], false);
+		ret = add_exception(s, &link_scope[i], false);
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
 		ret = add_host(s, &c->peers[i].endpoint, false);
 	return ret;

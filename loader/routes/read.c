@@ -105,7 +105,7 @@ static int read_addrs(uint32_t ifindex, struct footprint *f)
 	return OK;
 }
 
-static int read_all(uint32_t ifindex, struct footprint *out, bool others)
+static int read_footprint(uint32_t ifindex, struct footprint *out, bool others)
 {
 	*out = (struct footprint){0};
 	return read_addrs(ifindex, out)	   ?:
@@ -116,10 +116,10 @@ static int read_all(uint32_t ifindex, struct footprint *out, bool others)
 
 int footprint_read(uint32_t ifindex, struct footprint *out)
 {
-	return read_all(ifindex, out, false);
+	return read_footprint(ifindex, out, false);
 }
 
 int footprint_read_all(uint32_t ifindex, struct footprint *out)
 {
-	return read_all(ifindex, out, true);
+	return read_footprint(ifindex, out, true);
 }

@@ -31,7 +31,7 @@ struct run {
 	size_t n_blocked;
 };
 
-static void build(union nl_request *r, size_t i, void *data)
+static void build_change(union nl_request *r, size_t i, void *data)
 {
 	const struct run *run = data;
 	const struct change *c = &run->p->changes[i];
@@ -66,7 +66,7 @@ static int fail_route(const struct route *route, const char *verb)
 			 nl_error());
 }
 
-static int failed(size_t i, void *data)
+static int on_refused(size_t i, void *data)
 {
 	struct run *run = data;
 	const struct change *c = &run->p->changes[i];
@@ -132,7 +132,7 @@ static int explain_all(const struct run *run, struct conf *c)
 int plan_run(const struct plan *p, struct conf *c)
 {
 	struct run run = {.p = p};
-	struct nl_batch batch = {build, failed, &run};
+	struct nl_batch batch = {build_change, on_refused, &run};
 	int ret = nl_batch_run(&batch, p->n) ?: explain_all(&run, c);
 
 	free(run.blocked);

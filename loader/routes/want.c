@@ -55,7 +55,7 @@ static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 		.protocol = RTPROT_TUNLOAD,
 	};
 
-	gateway_mac(peer_id, neigh.mac);
+	gateway_ether(peer_id, neigh.mac);
 	if (family == 6 && w->link.no_ipv6)
 		return OK;
 	return append(f->neighs, f->n_neighs, &neigh) ? OK
@@ -163,7 +163,8 @@ static uint8_t gateway_family(const struct wish *w, uint8_t family)
 	return 6;
 }
 
-static int want_prefix(struct wish *w, uint32_t i, const struct prefix *prefix)
+static int want_prefix_route(struct wish *w, uint32_t i,
+			     const struct prefix *prefix)
 {
 	struct peer *p = &w->c->peers[i];
 	bool six = prefix->ip.family == 6;
@@ -199,7 +200,7 @@ static int want_peer(struct wish *w, uint32_t i)
 	if (!w->c->routes)
 		return want_neigh(w, p->id, 4) ?: want_neigh(w, p->id, 6);
 	for (size_t j = 0; !ret && p->mtu && j < p->n_allowed; j++)
-		ret = want_prefix(w, i, &p->allowed[j]);
+		ret = want_prefix_route(w, i, &p->allowed[j]);
 	return ret;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Brings what runs in line with a configuration and with the host. */
 #include "tunnel.h"
 
 #include <stdlib.h>

@@ -241,7 +241,7 @@ static int read_wanted(struct attachment *a)
 
 static int attach_fresh(struct attachment *a)
 {
-	int ret = hooks_free(a->options.ifname, a->want.ifindex);
+	int ret = hooks_must_be_free(a->options.ifname, a->want.ifindex);
 
 	a->way = ATTACHED;
 	return ret ?: make_steps(a);
@@ -361,7 +361,7 @@ static int detach_routes(const char *ifname, size_t *n)
 		ret = route_list(&ours, &routes, n);
 	free(routes);
 	if (!ret)
-		ret = hooks_free(ifname, link.ifindex);
+		ret = hooks_must_be_free(ifname, link.ifindex);
 	if (!ret && !*n)
 		return fail("%s is not attached: nothing to detach", ifname);
 	return ret ?: routes_clear(link.ifindex);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Changes one peer without a look at all the others. */
 #include "tunnel.h"
 
 #include <string.h>

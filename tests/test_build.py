@@ -147,7 +147,7 @@ def test_the_man_page_names_every_command(tree):
     table = read("loader/cmd", "cmd.h")
     with open(f"{tree}/build/dist/tunload.8", encoding="utf-8") as f:
         page = f.read()
-    commands = re.findall(r"^int cmd_(\w+)\(", table, re.M)
+    commands = re.findall(r"^\tX\((\w+)\)", table, re.M)
     assert len(commands) >= 10
     for command in commands:
         assert re.search(rf"^\\fBtunload {command}\b", page, re.M), command
@@ -200,6 +200,40 @@ def test_an_include_that_breaks_the_order_is_found(tmp_path, file, include,
     done = run(INCLUDES, str(tmp_path), check=False)
     assert done.returncode == 1 and said in done.stdout
     assert len(done.stdout.splitlines()) == 1
+
+
+NAMES = os.path.join(REPO, "scripts", "check-names")
+
+
+def test_every_function_has_a_name_of_its_own():
+    run(NAMES)
+
+
+@pytest.mark.parametrize("file, old, new, said", [
+    ("loader/show/json.c", None, "static int\nconf_read(void)\n{\n}\n",
+     "conf_read() is in loader/conf/read.c"),
+    ("loader/show/json.c", None,
+     "__attribute__((format(printf, 1, 2))) static void fail(const char *f,\n"
+     "\t\t...)\n{\n}\n", "fail() is in loader/base/error.c"),
+    ("loader/show/json.c", None, "int conf_read(void);\n", None),
+    ("bpf/layout.h", None, "static __always_inline bool conf_read(void)\n{\n}\n",
+     "conf_read() is in loader/conf/read.c"),
+    ("loader/show/json.c", "/* ", "#include <a.h>\n/* ",
+     "json.c:2: does not say in a sentence what it is for"),
+    ("bpf/layout.h", "/* SPDX", "/* LICENCE", "has no SPDX"),
+])
+def test_a_name_or_a_first_line_that_breaks_the_rule_is_found(
+        tmp_path, file, old, new, said):
+    for top in "loader", "bpf":
+        shutil.copytree(os.path.join(REPO, top), f"{tmp_path}/{top}")
+    path = tmp_path / file
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(old, new, 1) if old else text + new,
+                    encoding="utf-8")
+    done = run(NAMES, str(tmp_path), check=False)
+    assert done.stdout.count("\n") == bool(said)
+    assert done.returncode == bool(said)
+    assert not said or said in done.stdout
 
 
 CHECK = os.path.join(REPO, "scripts", "check-vmlinux")

@@ -74,7 +74,8 @@ def test_uninstall_leaves_configurations_alone(installed, tmp_path):
 
 def complete(*words):
     """What bash offers for the last word."""
-    script = (f"source {REPO}/dist/completion/tunload\n"
+    script = (f"PATH={REPO}/build:$PATH\n"
+              f"source {REPO}/dist/completion/tunload\n"
               "COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1))\n"
               "_tunload; printf '%s\\n' \"${COMPREPLY[@]}\"")
     return run("bash", "-c", script, "bash", *words).stdout.split()
@@ -95,7 +96,16 @@ def test_completion(words, wanted):
 
 
 def test_completion_knows_every_command():
-    with open(os.path.join(REPO, "loader", "commands.h"),
+    with open(os.path.join(REPO, "loader", "cmd", "cmd.h"),
               encoding="utf-8") as f:
-        commands = re.findall(r"^int cmd_(\w+)\(", f.read(), re.M)
+        commands = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
+    assert len(commands) > 9
     assert set(commands) <= set(complete("tunload", ""))
+    assert set(commands) <= set(complete("tunload", "help", ""))
+
+
+def test_completion_knows_the_options():
+    assert set(complete("tunload", "attach", "eth0", "-")) == {
+        "-c", "--config", "--mode", "--no-routes", "--no-trigger",
+        "--dry-run"}
+    assert set(complete("tunload", "peer", "list", "-")) == {"--json"}

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "../../bpf/layout.h"
 
@@ -68,6 +69,8 @@ struct prefix {
 bool ip_parse(const char *s, struct ip *out);
 const char *ip_str(const struct ip *ip, char buf[static IP_STRLEN]);
 bool ip_equal(const struct ip *a, const struct ip *b);
+/* A comparison of struct ip: by family, then address. */
+int ip_compare(const void *a, const void *b);
 bool ip_is_link_local(const struct ip *ip);
 /* Loopback, multicast, unspecified, v4-mapped, broadcast: no endpoint, local,
  * source or probe can be one. */
@@ -80,6 +83,8 @@ bool prefix_parse(const char *s, struct prefix *out, const char **why);
 /* Always with /LEN. */
 const char *prefix_str(const struct prefix *p, char buf[static PREFIX_STRLEN]);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
+/* A comparison of struct prefix: by address, then length. */
+int prefix_compare(const void *a, const void *b);
 bool prefix_contains(const struct prefix *p, const struct ip *ip);
 /* inner lies within outer, or is the same; families must agree. */
 bool prefix_within(const struct prefix *inner, const struct prefix *outer);
@@ -113,7 +118,7 @@ bool word_close(const char *word, const char *meant);
 
 /* The gateway's address of that family (4 or 6). */
 struct ip gateway_ip(uint32_t peer_id, uint8_t family);
-void gateway_mac(uint32_t peer_id, uint8_t mac[static MAC_LEN]);
+void gateway_ether(uint32_t peer_id, uint8_t mac[static MAC_LEN]);
 
 /* False if ip is no gateway's address; *peer_id is the peer's. */
 bool gateway_id(const struct ip *ip, uint32_t *peer_id);
@@ -123,26 +128,37 @@ bool gateway_is_mac(const uint8_t mac[static MAC_LEN]);
  * on the interface. */
 extern const struct prefix gateway_net4;
 
-/* Arrays that mostly are in order. */
+/* Time. */
 
-static inline bool is_sorted(const void *array, size_t n, size_t size,
-			     int (*compare)(const void *, const void *))
-{
-	const char *a = array;
+#define NS_PER_S 1000000000ull
 
-	for (size_t i = 1; i < n; i++)
-		if (compare(a + (i - 1) * size, a + i * size) > 0)
-			return false;
-	return true;
-}
+uint64_t clock_ns(clockid_t clock);
+/* A signal may end it early. */
+void sleep_ms(unsigned int ms);
+
+/* Arrays. */
+
+/* For qsort(): less than, equal to, or greater than 0. */
+typedef int comparison(const void *, const void *);
+
+/* Makes room for one more element of size bytes behind the n of *array. The
+ * room doubles, so it needs no counter of its own. False when out of memory. */
+bool array_grow(void **array, size_t n, size_t size);
+bool array_append(void **array, size_t *n, const void *element, size_t size);
+/* Appends *element to the n of array. False when out of memory. The size is of
+ * an assignment so that the compiler compares the types. */
+#define append(array, n, element)                                              \
+	array_append((void **)&(array), &(n), (element),                       \
+		     sizeof(*(array) = *(element)))
 
 /* qsort() for what is sorted more often than not: what a peer's file and the
  * kernel's tables have in their order. */
-static inline void sort(void *array, size_t n, size_t size,
-			int (*compare)(const void *, const void *))
-{
-	if (!is_sorted(array, n, size, compare))
-		qsort(array, n, size, compare);
-}
+void sort(void *array, size_t n, size_t size, comparison *compare);
+/* Of equal ones, which follow each other, the first stays; returns how many
+ * are left. */
+size_t unique(void *array, size_t n, size_t size, comparison *compare);
+/* The index of the first one that is not less than key; n: all are. */
+size_t lower_bound(const void *key, const void *array, size_t n, size_t size,
+		   comparison *compare);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Errors and warnings: one line each on standard error. */
 #include "base.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The addresses of the peers' gateways, which hold the peer's id. */
 #include "base.h"
 
 #include <string.h>
@@ -37,7 +38,7 @@ struct ip gateway_ip(uint32_t peer_id, uint8_t family)
 	return ip;
 }
 
-void gateway_mac(uint32_t peer_id, uint8_t mac[static MAC_LEN])
+void gateway_ether(uint32_t peer_id, uint8_t mac[static MAC_LEN])
 {
 	memcpy(mac, mac_head, sizeof(mac_head));
 	put_id(mac + sizeof(mac_head), peer_id);

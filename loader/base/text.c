@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Values from text and back: addresses, prefixes, numbers, names. */
 #include "base.h"
 
 #include <arpa/inet.h>
@@ -33,6 +34,11 @@ const char *ip_str(const struct ip *ip, char buf[static IP_STRLEN])
 bool ip_equal(const struct ip *a, const struct ip *b)
 {
 	return !memcmp(a, b, sizeof(*a));
+}
+
+int ip_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ip));
 }
 
 bool ip_is_link_local(const struct ip *ip)
@@ -126,6 +132,13 @@ const char *prefix_str(const struct prefix *p, char buf[static PREFIX_STRLEN])
 bool prefix_equal(const struct prefix *a, const struct prefix *b)
 {
 	return a->len == b->len && ip_equal(&a->ip, &b->ip);
+}
+
+int prefix_compare(const void *va, const void *vb)
+{
+	const struct prefix *a = va, *b = vb;
+
+	return ip_compare(&a->ip, &b->ip) ?: (int)a->len - (int)b->len;
 }
 
 bool prefix_contains(const struct prefix *p, const struct ip *ip)

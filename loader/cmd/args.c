@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Options and arguments of commands; an error is one line. */
 #include "cmd.h"
 
 #include <getopt.h>
@@ -6,39 +7,73 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "maps/maps.h"
+#include "host/host.h"
 
-static void see_help(const char *command, const char *what, const char *word)
+#define OPTIONS_MAX 8 /* of one command */
+
+static int see_help(const char *command, const char *what, const char *word)
 {
-	usage("%s: %s \"%s\": see `tunload help %s`", command, what, word,
-	      command);
+	return usage("%s: %s \"%s\": see `tunload help %s`", command, what,
+		     word, command);
 }
 
-int next_option(int argc, char **argv, const char *shorts,
-		const struct option *longs)
+/* c is what getopt_long() has returned. */
+static int bad_option(char **argv, int c)
 {
-	char spec[64], word[] = "-?";
-	const char *arg;
+	const char *arg = argv[optind - 1];
+	/* Of short options in one word, only optopt says which. */
+	char word[] = {'-', (char)optopt, '\0'};
+
+	if (c == ':')
+		return see_help(argv[0], "no value behind", arg);
+	if (strncmp(arg, "--", 2) && optopt)
+		return see_help(argv[0], "unknown option", word);
+	if (optopt)
+		return see_help(argv[0], "option takes no value", arg);
+	return see_help(argv[0], "unknown option", arg);
+}
+
+/* val: what getopt_long() has returned, the letter or one more than the index.
+ */
+static void take_option(const struct opt *opts, int val)
+{
+	const struct opt *opt = opts;
+
+	if (val <= OPTIONS_MAX)
+		opt += val - 1;
+	else
+		while (opt->letter != val)
+			opt++;
+	if (opt->flag)
+		*opt->flag = true;
+	else
+		*opt->value = optarg;
+}
+
+int take_options(int argc, char **argv, const struct opt *opts)
+{
+	struct option longs[OPTIONS_MAX + 1] = {0};
+	/* ':' in front: tell a missing value from an unknown option. */
+	char shorts[2 * OPTIONS_MAX + 2] = ":", *s = shorts + 1;
 	int c;
 
-	/* ':' in front: say a missing argument apart from an unknown option. */
-	snprintf(spec, sizeof(spec), ":%s", shorts);
+	for (int i = 0; opts && opts[i].name; i++) {
+		longs[i].name = opts[i].name;
+		longs[i].has_arg =
+			opts[i].value ? required_argument : no_argument;
+		longs[i].val = i + 1;
+		if (opts[i].letter)
+			*s++ = opts[i].letter;
+		if (opts[i].letter && opts[i].value)
+			*s++ = ':';
+	}
 	opterr = 0;
-	c = getopt_long(argc, argv, spec, longs, NULL);
-	if (c != '?' && c != ':')
-		return c;
-	/* Of short options in one word, only optopt says which. */
-	arg = argv[optind - 1];
-	word[1] = optopt;
-	if (c == ':')
-		see_help(argv[0], "no value behind", arg);
-	else if (strncmp(arg, "--", 2) && optopt)
-		see_help(argv[0], "unknown option", word);
-	else if (optopt)
-		see_help(argv[0], "option takes no value", arg);
-	else
-		see_help(argv[0], "unknown option", arg);
-	return '?';
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (c == '?' || c == ':')
+			return bad_option(argv, c);
+		take_option(opts, c);
+	}
+	return OK;
 }
 
 const char *take_iface(int argc, char **argv)
@@ -63,17 +98,18 @@ int no_more_args(int argc, char **argv)
 {
 	if (optind >= argc)
 		return OK;
-	see_help(argv[0], "one argument too many", argv[optind]);
-	return USAGE;
+	return see_help(argv[0], "one argument too many", argv[optind]);
 }
 
-int only_iface(int argc, char **argv, const char **ifname)
+int only_iface(int argc, char **argv, const struct opt *opts,
+	       const char **ifname)
 {
-	int ret;
+	int ret = take_options(argc, argv, opts);
 
+	if (ret)
+		return ret;
 	*ifname = take_iface(argc, argv);
 	if (!*ifname)
 		return USAGE;
-	ret = no_more_args(argc, argv);
-	return ret ?: require_bpf();
+	return no_more_args(argc, argv);
 }

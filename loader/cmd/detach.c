@@ -1,65 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload detach` */
 #include "cmd.h"
 
-#include <getopt.h>
-#include <net/if.h>
-#include <stdlib.h>
-
-#include "hooks/hooks.h"
 #include "tunnel/tunnel.h"
 
-/* Without pins there may be routes of ours all the same: of an interface whose
- * pins went with an unmounted bpffs. */
-static int detach_routes(const char *ifname)
+static int run_detach(int argc, char **argv)
 {
-	struct route *routes = NULL;
-	struct route_filter ours = {.protocol = RTPROT_TUNLOAD};
-	struct link_info link;
-	size_t n = 0;
-	int ret = link_info(ifname, &link);
+	const char *ifname;
+	size_t stray;
+	int ret = only_iface(argc, argv, NULL, &ifname) ?: require_bpf();
 
-	ours.oif = link.ifindex;
+	output_is_news = true;
 	if (!ret)
-		ret = route_list(&ours, &routes, &n);
-	free(routes);
-	if (!ret)
-		ret = hooks_free(ifname, link.ifindex);
-	if (!ret && !n)
-		return fail("%s is not attached: nothing to detach", ifname);
-	if (!ret)
-		ret = routes_clear(link.ifindex);
-	if (!ret)
-		printf("%s: was not attached; %zu routes removed that were left behind\n",
-		       ifname, n);
-	return ret;
-}
-
-static int detach(const char *ifname)
-{
-	struct pins p;
-	int ret;
-
-	if (!pins_exist(ifname))
-		return detach_routes(ifname);
-	ret = pins_open(&p, ifname, false);
+		ret = detach(ifname, &stray);
 	if (ret)
 		return ret;
-	ret = take_down(&p);
-	pins_close(&p);
-	if (!ret)
+	if (stray)
+		printf("%s: was not attached; %zu routes removed that were left behind\n",
+		       ifname, stray);
+	else
 		printf("%s: detached\n", ifname);
-	return ret;
+	return OK;
 }
 
-int cmd_detach(int argc, char **argv)
-{
-	static const struct option none[] = {{NULL, 0, NULL, 0}};
-	const char *ifname;
-	int ret;
-
-	if (next_option(argc, argv, "", none) != -1)
-		return USAGE;
-	ret = only_iface(argc, argv, &ifname);
-	output_is_news = true;
-	return ret ?: detach(ifname);
-}
+const struct command cmd_detach = {
+	.name = "detach",
+	.run = run_detach,
+	.args = "IFACE",
+	.brief = "take everything off an interface again",
+	.text = "Removes the routes, programs and pins that attach has made.\n",
+};

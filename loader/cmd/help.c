@@ -1,97 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload help`, and finding a command by its name. */
 #include "cmd.h"
 
-#include <bpf/libbpf.h>
 #include <string.h>
 
-#include "base/base.h"
+#define ROW(name) &cmd_##name,
 
-/* clang-format off */
-static const struct command commands[] = {
-	{"attach", cmd_attach,
-	 "IFACE [-c FILE] [--mode auto|native|tc] [--no-routes] [--no-trigger] "
-	 "[--dry-run]",
-	 "put the tunnels of a configuration on an interface",
-	 "Without -c the configuration is " SYSCONFDIR "/tunload/IFACE.conf; if\n"
-	 "that does not exist, IFACE is attached without peers. On an attached\n"
-	 "interface the programs are upgraded in place, peers and counters stay,\n"
-	 "and what others changed on the host is mended.\n"
-	 "A peer that cannot work yet waits; status says why.\n"
-	 "\n"
-	 "  -c, --config FILE   read FILE, which must exist\n"
-	 "  --mode MODE         native: XDP in the driver; tc: behind it; auto:\n"
-	 "                      native where the driver takes it\n"
-	 "  --no-routes         install no routes to the allowed prefixes\n"
-	 "  --no-trigger        send no first packet to the peers\n"
-	 "  --dry-run           say what would be done and do nothing\n"},
-	{"detach", cmd_detach, "IFACE",
-	 "take everything off an interface again",
-	 "Removes the routes, programs and pins that attach has made.\n"},
-	{"reload", cmd_reload, "IFACE [-c FILE] [--dry-run]",
-	 "make the running state equal to the configuration",
-	 "Only the differences are applied; traffic keeps flowing.\n"
-	 "\n"
-	 "  -c, --config FILE   instead of " SYSCONFDIR "/tunload/IFACE.conf\n"
-	 "  --dry-run           say what would be done and do nothing\n"},
-	{"status", cmd_status, "[IFACE] [--json]",
-	 "show what runs, counters of peers, drops by reason",
-	 "Without IFACE: every attached interface.\n"
-	 "\n"
-	 "  --json   for programs\n"},
-	{"peer", cmd_peer,
-	 "list IFACE [--json] | add|set IFACE NAME KEY VALUE ... | "
-	 "del IFACE NAME",
-	 "list, add, change and remove peers of the running state",
-	 "The configuration file stays as it is; see showconf.\n"
-	 "\n"
-	 "  endpoint A          outer address of the other end, or its DNS name\n"
-	 "  allowed-ips P,P...  inner prefixes behind it; set replaces them all\n"
-	 "  local A|auto        our outer address\n"
-	 "  probe A|auto        inner address that answers a ping\n"
-	 "  keepalive S         seconds between triggers, 0 = never (25)\n"
-	 "  mtu N|auto          bytes of the largest inner packet\n"
-	 "  ttl N               outer TTL or hop limit (64)\n"
-	 "  dscp copy|N         outer DSCP\n"
-	 "  guard yes|no|auto   drop plain packets with an allowed prefix as\n"
-	 "                      source; auto: yes but for default routes\n"
-	 "\n"
-	 "add needs endpoint and allowed-ips.\n"},
-	{"showconf", cmd_showconf, "IFACE",
-	 "print the running state as a configuration file", ""},
-	{"monitor", cmd_monitor, "IFACE [--json]",
-	 "print events as they happen, until interrupted",
-	 "An event is a packet that was neither plain nor simply tunnelled: time,\n"
-	 "verdict, peer, addresses, length. At most 1000 a second and CPU.\n"
-	 "\n"
-	 "  --json   one object a line\n"},
-	{"trigger", cmd_trigger, "IFACE [PEER...] [--wait S] [--due] [--json]",
-	 "send the first packet that opens the path to peers",
-	 "Sends an inner ping to the probe of each PEER, or of all.\n"
-	 "\n"
-	 "  --wait S   wait up to S seconds for an answer; exit 1 if one is\n"
-	 "             missing\n"
-	 "  --due      bring what runs in line with the host as it is; then only\n"
-	 "             peers that sent nothing for their keepalive time\n"
-	 "  --json     for programs\n"},
-	{"version", cmd_version, "", "print the version", ""},
-	{"help", cmd_help, "[COMMAND]", "print this, or more about a command",
-	 ""},
-};
-/* clang-format on */
+static const struct command *const commands[] = {COMMANDS(ROW)};
 
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
 const struct command *command_find(const char *name)
 {
 	for (size_t i = 0; i < N_COMMANDS; i++) {
-		if (!strcmp(name, commands[i].name))
-			return &commands[i];
+		if (!strcmp(name, commands[i]->name))
+			return commands[i];
 	}
 	for (size_t i = 0; i < N_COMMANDS; i++) {
-		if (!word_close(name, commands[i].name))
+		if (!word_close(name, commands[i]->name))
 			continue;
 		usage("unknown command \"%s\": did you mean \"%s\"?", name,
-		      commands[i].name);
+		      commands[i]->name);
 		return NULL;
 	}
 	usage("unknown command \"%s\": see `tunload help`", name);
@@ -100,14 +29,13 @@ const struct command *command_find(const char *name)
 
 void command_help(FILE *out, const struct command *command)
 {
-	fprintf(out, "tunload %s%s%s\n\n%c%s.\n", command->name,
+	fprintf(out, "tunload %s%s%s\n\n%c%s.\n%s", command->name,
 		*command->args ? " " : "", command->args,
-		command->brief[0] - 'a' + 'A', command->brief + 1);
-	if (*command->text)
-		fprintf(out, "%s", command->text);
+		command->brief[0] - 'a' + 'A', command->brief + 1,
+		command->text);
 }
 
-int cmd_help(int argc, char **argv)
+static int run_help(int argc, char **argv)
 {
 	const struct command *command;
 
@@ -125,20 +53,17 @@ int cmd_help(int argc, char **argv)
 	printf("tunload [--bpffs DIR] COMMAND ...\n\n"
 	       "Plain IP-in-IP tunnels (4in4, 6in4, 4in6, 6in6) in XDP and tc.\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		printf("  %-9s %s\n", commands[i].name, commands[i].brief);
+		printf("  %-9s %s\n", commands[i]->name, commands[i]->brief);
 	printf("\n  --bpffs DIR   where pins are kept (TUNLOAD_BPFFS, /sys/fs/bpf)\n\n"
 	       "Exit status: 0 done, 1 failed, 2 usage or configuration error.\n"
 	       "See tunload(8) and tunload.conf(5).\n");
 	return OK;
 }
 
-int cmd_version(int argc, char **argv)
-{
-	if (argc > 1)
-		return usage(
-			"version: one argument too many \"%s\": see `tunload help version`",
-			argv[1]);
-	printf("tunload %s (map layout %u, libbpf %u.%u)\n", VERSION, TL_LAYOUT,
-	       libbpf_major_version(), libbpf_minor_version());
-	return OK;
-}
+const struct command cmd_help = {
+	.name = "help",
+	.run = run_help,
+	.args = "[COMMAND]",
+	.brief = "print this, or more about a command",
+	.text = "",
+};

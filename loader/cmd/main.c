@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The command line: global options, and the command. */
 #include "cmd.h"
 
 #include <stdio.h>
@@ -46,7 +47,7 @@ static int check_output(int ret)
 	return OK;
 }
 
-static int run(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
 	const struct command *command = command_find(argv[0]);
 
@@ -72,9 +73,9 @@ int main(int argc, char **argv)
 		if (dir)
 			pins_set_bpffs(dir);
 		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-			return check_output(cmd_help(1, argv));
+			return check_output(cmd_help.run(1, argv));
 		else if (!strcmp(argv[i], "--version"))
-			return check_output(cmd_version(1, argv));
+			return check_output(cmd_version.run(1, argv));
 		else
 			return usage(
 				"unknown option \"%s\": see `tunload help`",
@@ -82,5 +83,5 @@ int main(int argc, char **argv)
 	}
 	if (i == argc)
 		return usage("no command given: see `tunload help`");
-	return run(argc - i, argv + i);
+	return run_command(argc - i, argv + i);
 }

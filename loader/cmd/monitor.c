@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload monitor` */
 #include "cmd.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "maps/maps.h"
@@ -33,14 +32,6 @@ static void on_signal(int signal)
 {
 	(void)signal;
 	stop = 1;
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
 static int print_event(void *ctx, void *data, size_t size)
@@ -178,26 +169,12 @@ static int monitor(struct monitor *mon)
 	return ret;
 }
 
-int cmd_monitor(int argc, char **argv)
+static int run_monitor(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0},
-	};
 	struct monitor mon = {0};
-	int c, ret;
+	const struct opt opts[] = {{"json", .flag = &mon.json}, {0}};
+	int ret = only_iface(argc, argv, opts, &mon.ifname) ?: require_bpf();
 
-	while ((c = next_option(argc, argv, "", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		mon.json = true;
-	}
-	mon.ifname = take_iface(argc, argv);
-	if (!mon.ifname)
-		return USAGE;
-	ret = no_more_args(argc, argv);
-	if (!ret)
-		ret = require_bpf();
 	if (!ret)
 		ret = maps_open(&mon.maps, mon.ifname);
 	if (ret)
@@ -206,3 +183,14 @@ int cmd_monitor(int argc, char **argv)
 	maps_close(&mon.maps);
 	return ret;
 }
+
+const struct command cmd_monitor = {
+	.name = "monitor",
+	.run = run_monitor,
+	.args = "IFACE [--json]",
+	.brief = "print events as they happen, until interrupted",
+	.text = "An event is a packet that was neither plain nor simply tunnelled: time,\n"
+		"verdict, peer, addresses, length. At most 1000 a second and CPU.\n"
+		"\n"
+		"  --json   one object a line\n",
+};

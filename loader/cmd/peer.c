@@ -1,35 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload peer` */
 #include "cmd.h"
 
-#include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "conf/conf.h"
-#include "resolve/resolve.h"
 #include "maps/maps.h"
 #include "tunnel/tunnel.h"
 #include "show/show.h"
-
-/* What is to be done to the running state: words are KEY VALUE pairs. */
-struct change {
-	const char *ifname;
-	const char *name;
-	char **words;
-	int (*edit)(const struct change *change, struct conf *c);
-};
 
 /* Later than what runs, which is of line 0. */
 static const struct origin command_line = {.line = 1};
 
 /* Each key once. Values that add up (allowed-ips) replace what was there. */
-static int set_words(const struct change *change, struct peer *p)
+static int set_words(const struct edit *e, struct peer *p)
 {
 	char section[TL_NAME_LEN + 8];
 	uint32_t seen = 0;
 
 	p->origin = command_line;
 	snprintf(section, sizeof(section), "peer %s", p->name);
-	for (char **word = change->words; *word; word += 2) {
+	for (char **word = e->words; *word; word += 2) {
 		const struct key *k =
 			key_find(peer_keys, &command_line, section, word[0]);
 		uint32_t bit;
@@ -51,158 +43,69 @@ static int set_words(const struct change *change, struct peer *p)
 	return OK;
 }
 
-static int edit_add(const struct change *change, struct conf *c)
+static int edit_add(const struct edit *e, struct conf *c)
 {
 	struct peer *p;
 
-	if (conf_peer(c, change->name))
+	if (conf_peer(c, e->name))
 		return usage(
 			"%s has a peer \"%s\" already: change it with `tunload peer set %s %s ...`",
-			c->ifname, change->name, c->ifname, change->name);
+			c->ifname, e->name, c->ifname, e->name);
 	if (c->n_peers == TL_MAX_PEERS)
 		return usage("%s: more than %u peers", c->ifname, TL_MAX_PEERS);
-	p = conf_add_peer(c, change->name);
-	return p ? set_words(change, p) : fail("out of memory");
+	p = conf_add_peer(c, e->name);
+	return p ? set_words(e, p) : fail("out of memory");
 }
 
-static int edit_set(const struct change *change, struct conf *c)
+static int edit_set(const struct edit *e, struct conf *c)
 {
-	struct peer *p = conf_peer(c, change->name);
+	struct peer *p = conf_peer(c, e->name);
 
 	if (!p)
 		return usage(
 			"%s has no peer \"%s\": add it with `tunload peer add %s %s endpoint A allowed-ips P`",
-			c->ifname, change->name, c->ifname, change->name);
-	return set_words(change, p);
+			c->ifname, e->name, c->ifname, e->name);
+	return set_words(e, p);
 }
 
-static int edit_del(const struct change *change, struct conf *c)
+static int edit_del(const struct edit *e, struct conf *c)
 {
-	struct peer *p = conf_peer(c, change->name);
+	struct peer *p = conf_peer(c, e->name);
 
 	if (!p)
 		return usage(
 			"%s has no peer \"%s\": see `tunload peer list %s`",
-			c->ifname, change->name, c->ifname);
+			c->ifname, e->name, c->ifname);
 	conf_del_peer(c, p);
 	return OK;
 }
 
-static int apply_change(const struct pins *p, const struct maps *m,
-			const struct conf *now, struct conf *want)
+static int edit_and_print(const char *ifname, const struct edit *e)
 {
 	struct mended mended;
-	int ret = align(NULL, p, m, now, want, NULL, &mended);
-
-	if (ret)
-		return ret;
-	mended_print(&mended, NULL, want);
-	trigger_first(want, now, m);
-	return OK;
-}
-
-/* Warns only about the peer that the words are about. */
-static void warn_named(const struct change *change, const struct conf *c)
-{
-	const struct peer *p = conf_peer(c, change->name);
-
-	if (p && *p->waiting)
-		warn("peer %s waits: %s", p->name, p->waiting);
-}
-
-/* A copy of now with the change. */
-static int edited(const struct change *change, const struct conf *now,
-		  struct conf *want)
-{
-	int ret = conf_copy(want, now);
-
-	if (ret)
-		return ret;
-	resolve_forget(want);
-	ret = change->edit(change, want);
-	if (ret)
-		conf_free(want);
-	return ret;
-}
-
-/* With all peers and the host brought in line. */
-static int change_all(const struct pins *p, const struct maps *m,
-		      const struct change *change, const struct conf *now)
-{
+	struct running r;
 	struct conf want;
-	int ret = edited(change, now, &want);
+	const struct peer *p;
+	int ret = running_open(&r, ifname);
 
 	if (ret)
 		return ret;
-	ret = conf_check(&want);
-	if (!ret)
-		ret = resolve_edited(&want, now);
-	if (!ret)
-		ret = apply_change(p, m, now, &want);
-	if (!ret)
-		warn_named(change, &want);
-	conf_free(&want);
-	return ret;
-}
-
-/* With that peer alone. */
-static int change_one(const struct maps *m, const struct change *change,
-		      const struct conf *now, bool *done)
-{
-	struct conf was = *now, want;
-	int ret;
-
-	was.peers = conf_peer(now, change->name);
-	was.n_peers = was.peers ? 1 : 0;
-	ret = edited(change, &was, &want);
-	if (ret)
-		return ret;
-	ret = one_peer_change(m, now, &was, &want, done);
-	if (!ret && *done) {
-		trigger_first(&want, &was, m);
-		warn_named(change, &want);
-	}
-	conf_free(&want);
-	return ret;
-}
-
-/* The lock is held. */
-static int change_state(const struct pins *p, struct maps *m,
-			const struct change *change)
-{
-	struct conf now;
-	int ret = state_read_keep(m, change->ifname, &now);
-	bool done = false;
-
-	if (ret)
-		return ret;
-	ret = change_one(m, change, &now, &done);
-	if (!ret && !done)
-		ret = change_all(p, m, change, &now);
-	conf_free(&now);
-	return ret;
-}
-
-static int run_change(const struct change *change)
-{
-	struct pins pins;
-	struct maps m;
-	int ret = pins_open(&pins, change->ifname, false);
-
-	if (ret)
-		return ret;
-	ret = maps_open(&m, change->ifname);
+	ret = edit_running(&r, e, &want, &mended);
 	if (!ret) {
-		ret = change_state(&pins, &m, change);
-		maps_close(&m);
+		mended_print(&mended, NULL, &want);
+		trigger_first(&want, &r.now, &r.maps);
+		p = conf_peer(&want, e->name);
+		if (p && *p->waiting)
+			warn("peer %s waits: %s", p->name, p->waiting);
+		conf_free(&want);
 	}
-	pins_close(&pins);
+	running_close(&r);
 	return ret;
 }
 
 /* A syntax check that needs neither rights nor an attached interface: the words
  * set on a peer that is in no state. */
-static int check_words(const struct change *change, int n, bool all)
+static int check_words(const struct edit *e, const char *ifname, int n)
 {
 	struct conf c;
 	struct peer *p;
@@ -210,43 +113,42 @@ static int check_words(const struct change *change, int n, bool all)
 
 	if (n % 2)
 		return usage("peer %s: no value behind \"%s\": give one",
-			     change->name, change->words[n - 1]);
-	conf_init(&c, change->ifname);
-	p = conf_add_peer(&c, change->name);
-	ret = p ? set_words(change, p) : fail("out of memory");
-	if (!ret && all)
+			     e->name, e->words[n - 1]);
+	conf_init(&c, ifname);
+	p = conf_add_peer(&c, e->name);
+	ret = p ? set_words(e, p) : fail("out of memory");
+	if (!ret && e->make == edit_add)
 		ret = conf_check(&c);
 	conf_free(&c);
 	return ret;
 }
 
-static int do_change(int argc, char **argv, struct change *change)
+/* Without the verb. */
+static int do_edit(int argc, char **argv, struct edit *e)
 {
-	bool is_del = change->edit == edit_del;
+	const char *ifname = take_iface(argc, argv);
 	int ret;
 
-	change->ifname = take_iface(argc, argv);
-	if (!change->ifname)
+	if (!ifname)
 		return USAGE;
 	if (optind == argc)
 		return usage("peer: no peer named: see `tunload help peer`");
-	change->name = argv[optind++];
-	ret = peer_name_check(&command_line, change->name);
+	e->name = argv[optind++];
+	e->words = argv + optind;
+	ret = peer_name_check(&command_line, e->name);
 	if (ret)
 		return ret;
-	change->words = argv + optind;
-	if (is_del)
+	if (e->make == edit_del)
 		ret = no_more_args(argc, argv);
-	else if (optind == argc && change->edit == edit_set)
+	else if (optind == argc && e->make == edit_set)
 		ret = usage("peer %s: nothing to set: see `tunload help peer`",
-			    change->name);
+			    e->name);
 	else
-		ret = check_words(change, argc - optind,
-				  change->edit == edit_add);
+		ret = check_words(e, ifname, argc - optind);
 	if (!ret)
 		ret = require_bpf();
 	output_is_news = true;
-	return ret ?: run_change(change);
+	return ret ?: edit_and_print(ifname, e);
 }
 
 static int show_list(const char *ifname, bool json)
@@ -266,35 +168,36 @@ static int show_list(const char *ifname, bool json)
 
 static int do_list(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0},
-	};
 	bool json = false;
+	const struct opt opts[] = {{"json", .flag = &json}, {0}};
 	const char *ifname;
-	int c, ret;
+	int ret = take_options(argc, argv, opts);
 
-	while ((c = next_option(argc, argv, "", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		json = true;
-	}
+	if (ret)
+		return ret;
 	/* Options may stand in front of it; getopt_long() has sorted. */
 	if (optind == argc || strcmp(argv[optind], "list"))
 		return usage(
 			"peer: --json goes with list only: write `tunload peer list IFACE --json`");
 	optind++;
-	ret = only_iface(argc, argv, &ifname);
+	ifname = take_iface(argc, argv);
+	if (!ifname)
+		return USAGE;
+	ret = no_more_args(argc, argv) ?: require_bpf();
 	return ret ?: show_list(ifname, json);
 }
 
-int cmd_peer(int argc, char **argv)
+static int run_peer(int argc, char **argv)
 {
 	static const struct {
 		const char *word;
-		int (*edit)(const struct change *change, struct conf *c);
-	} verbs[] = {{"add", edit_add}, {"set", edit_set}, {"del", edit_del}};
-	struct change change = {0};
+		struct edit edit;
+	} verbs[] = {
+		{"add", {.make = edit_add}},
+		{"set", {.make = edit_set}},
+		{"del", {.make = edit_del}},
+	};
+	struct edit e;
 
 	if (argc < 2)
 		return usage(
@@ -304,9 +207,31 @@ int cmd_peer(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
 		if (strcmp(argv[1], verbs[i].word))
 			continue;
-		change.edit = verbs[i].edit;
+		e = verbs[i].edit;
 		optind = 2;
-		return do_change(argc, argv, &change);
+		return do_edit(argc, argv, &e);
 	}
 	return usage("peer: \"%s\" is none of list, add, set, del", argv[1]);
 }
+
+const struct command cmd_peer = {
+	.name = "peer",
+	.run = run_peer,
+	.args = "list IFACE [--json] | add|set IFACE NAME KEY VALUE ... | "
+		"del IFACE NAME",
+	.brief = "list, add, change and remove peers of the running state",
+	.text = "The configuration file stays as it is; see showconf.\n"
+		"\n"
+		"  endpoint A          outer address of the other end, or its DNS name\n"
+		"  allowed-ips P,P...  inner prefixes behind it; set replaces them all\n"
+		"  local A|auto        our outer address\n"
+		"  probe A|auto        inner address that answers a ping\n"
+		"  keepalive S         seconds between triggers, 0 = never (25)\n"
+		"  mtu N|auto          bytes of the largest inner packet\n"
+		"  ttl N               outer TTL or hop limit (64)\n"
+		"  dscp copy|N         outer DSCP\n"
+		"  guard yes|no|auto   drop plain packets with an allowed prefix as\n"
+		"                      source; auto: yes but for default routes\n"
+		"\n"
+		"add needs endpoint and allowed-ips.\n",
+};

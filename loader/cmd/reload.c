@@ -1,150 +1,71 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload reload` */
 #include "cmd.h"
 
-#include <getopt.h>
-
 #include "resolve/resolve.h"
+#include "show/show.h"
 #include "tunnel/tunnel.h"
 
-/* now: what runs. */
-static int want_conf(struct conf *c, const struct conf *now, const char *ifname,
-		     const char *file)
-{
-	bool found;
-	int ret = conf_load(c, ifname, file, &found);
-
-	if (ret)
-		return ret;
-	if (!found)
-		ret = usage(
-			"%s: no file \"%s/tunload/%s.conf\": write one, or name one with -c",
-			ifname, SYSCONFDIR, ifname);
-	if (!ret)
-		ret = conf_check(c);
-	if (!ret)
-		ret = resolve(c, now);
-	if (ret)
-		conf_free(c);
-	else
-		warn_risks(c);
-	return ret;
-}
-
-static int change(const struct pins *p, const struct maps *m,
-		  const struct conf *now, struct conf *want,
-		  struct mended *mended)
-{
-	struct programs g;
-	int ret;
-
-	if (want->mode == now->mode)
-		return align(NULL, p, m, now, want, NULL, mended);
-	ret = programs_open(&g, p);
-	if (ret)
-		return ret;
-	ret = align(&g, p, m, now, want, "mode = tc", mended);
-	programs_close(&g);
-	return ret;
-}
-
 /* The state is read again: it may have changed before the lock was ours. */
-static int reload_maps(const struct pins *p, struct conf *want)
+static int reload_and_print(const char *ifname, struct conf *want)
 {
 	struct mended mended;
-	struct conf now;
-	struct maps m;
-	int ret = maps_open(&m, p->ifname);
+	struct running r;
+	int ret = running_open(&r, ifname);
 
 	if (ret)
 		return ret;
-	ret = state_read_keep(&m, p->ifname, &now);
-	if (ret)
-		goto out;
-	if (now.ifindex != want->ifindex)
-		ret = fail(
-			"%s is another interface than the attached one of that name: run `tunload attach %s`",
-			p->ifname, p->ifname);
-	if (!ret)
-		ret = change(p, &m, &now, want, &mended);
+	ret = reload(&r, want, &mended);
 	if (!ret) {
-		print_changes(&now, want);
+		print_changes(&r.now, want);
 		mended_print(&mended, NULL, want);
 		warn_waiting(want);
-		trigger_first(want, &now, &m);
+		trigger_first(want, &r.now, &r.maps);
 	}
-	conf_free(&now);
-out:
-	maps_close(&m);
+	running_close(&r);
 	return ret;
 }
 
-static int dry_run(const struct conf *now, struct conf *want)
+static int print_foreseen_changes(struct conf *want)
 {
-	struct names names;
-	int ret = names_init(&names, now);
+	int ret = print_plan(want);
 
-	for (size_t i = 0; !ret && i < want->n_peers; i++) {
-		const struct peer *was =
-			names_find(&names, want->peers[i].name);
-
-		if (was)
-			want->peers[i].id = was->id;
-	}
-	names_free(&names);
-	if (!ret)
-		ret = print_plan(want);
 	warn_waiting(want);
 	return ret;
 }
 
-static int reload_locked(const char *ifname, struct conf *want)
+static int run_reload(int argc, char **argv)
 {
-	struct pins p;
-	int ret = pins_open(&p, ifname, false);
-
-	if (ret)
-		return ret;
-	ret = reload_maps(&p, want);
-	pins_close(&p);
-	return ret;
-}
-
-/* Names are resolved before the lock is taken: that may last. */
-static int reload(const char *ifname, const char *file, bool dry)
-{
-	struct conf want, now;
-	int ret = state_running_peers(ifname, &now);
-
-	if (ret)
-		return ret;
-	ret = want_conf(&want, &now, ifname, file);
-	if (!ret) {
-		ret = dry ? dry_run(&now, &want) : reload_locked(ifname, &want);
-		conf_free(&want);
-	}
-	conf_free(&now);
-	return ret;
-}
-
-int cmd_reload(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"dry-run", no_argument, NULL, 'n'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *ifname, *file = NULL;
+	struct conf want;
 	bool dry = false;
-	int c, ret;
+	const struct opt opts[] = {
+		{"config", 'c', .value = &file},
+		{"dry-run", .flag = &dry},
+		{0},
+	};
+	int ret = only_iface(argc, argv, opts, &ifname) ?: require_bpf();
 
-	while ((c = next_option(argc, argv, "c:", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		if (c == 'c')
-			file = optarg;
-		dry |= c == 'n';
-	}
-	ret = only_iface(argc, argv, &ifname);
 	output_is_news = !dry;
-	return ret ?: reload(ifname, file, dry);
+	/* Names are resolved before the lock is taken: that may last. */
+	if (!ret)
+		ret = reload_read(ifname, file, &want);
+	if (ret)
+		return ret;
+	ret = dry ? print_foreseen_changes(&want)
+		  : reload_and_print(ifname, &want);
+	conf_free(&want);
+	return ret;
 }
+
+const struct command cmd_reload = {
+	.name = "reload",
+	.run = run_reload,
+	.args = "IFACE [-c FILE] [--dry-run]",
+	.brief = "make the running state equal to the configuration",
+	.text = "Only the differences are applied; traffic keeps flowing.\n"
+		"\n"
+		"  -c, --config FILE   instead of " SYSCONFDIR
+		"/tunload/IFACE.conf\n"
+		"  --dry-run           say what would be done and do nothing\n",
+};

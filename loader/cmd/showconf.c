@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload showconf` */
 #include "cmd.h"
-
-#include <getopt.h>
 
 #include "maps/maps.h"
 
-static int show(const char *ifname)
+static int run_showconf(int argc, char **argv)
 {
+	const char *ifname;
 	struct conf c;
-	int ret = state_running(ifname, &c);
+	int ret = only_iface(argc, argv, NULL, &ifname) ?: require_bpf();
 
+	if (!ret)
+		ret = state_running(ifname, &c);
 	if (ret)
 		return ret;
 	conf_write(stdout, &c);
@@ -17,14 +19,10 @@ static int show(const char *ifname)
 	return OK;
 }
 
-int cmd_showconf(int argc, char **argv)
-{
-	static const struct option none[] = {{NULL, 0, NULL, 0}};
-	const char *ifname;
-	int ret;
-
-	if (next_option(argc, argv, "", none) != -1)
-		return USAGE;
-	ret = only_iface(argc, argv, &ifname);
-	return ret ?: show(ifname);
-}
+const struct command cmd_showconf = {
+	.name = "showconf",
+	.run = run_showconf,
+	.args = "IFACE",
+	.brief = "print the running state as a configuration file",
+	.text = "",
+};

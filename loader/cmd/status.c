@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload status` */
 #include "cmd.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "maps/maps.h"
 #include "show/show.h"
-
-/* By the clock that the data plane uses, so that the two agree on what still
- * holds: the exact one is up to a tick ahead of it. */
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
 
 static void snapshot_free(struct snapshot *s)
 {
@@ -71,7 +61,9 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 
 	if (ret)
 		return ret;
-	*s = (struct snapshot){.now_ns = now_ns()};
+	/* The clock of the data plane, so that the two agree on what still
+	 * holds: the exact one is up to a tick ahead of it. */
+	*s = (struct snapshot){.now_ns = clock_ns(CLOCK_MONOTONIC_COARSE)};
 	ret = interface_read(&m, &s->iface);
 	/* Somebody may have edited it by hand. */
 	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';
@@ -90,7 +82,7 @@ static int snapshot_read(struct snapshot *s, const char *ifname)
 }
 
 /* list NULL: text. */
-static int show(const char *ifname, json_t *list)
+static int show_one(const char *ifname, json_t *list)
 {
 	struct next_hop hop = {0};
 	struct snapshot s;
@@ -130,7 +122,7 @@ static int show_all(json_t *list)
 		if (!list && i)
 			putchar('\n');
 		if (!is_foreign(names[i])) {
-			ret |= show(names[i], list);
+			ret |= show_one(names[i], list);
 			shown++;
 		} else if (!list) {
 			printf("%s: attached in another network namespace\n",
@@ -146,7 +138,7 @@ static int show_all(json_t *list)
 static int show_json(const char *ifname)
 {
 	json_t *list = json_array();
-	int ret = ifname ? show(ifname, list) : show_all(list);
+	int ret = ifname ? show_one(ifname, list) : show_all(list);
 
 	if (!ifname)
 		return json_print(list, JSON_INDENT(2)) ?: ret;
@@ -157,32 +149,34 @@ static int show_json(const char *ifname)
 	return ret;
 }
 
-int cmd_status(int argc, char **argv)
+static int run_status(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{NULL, 0, NULL, 0},
-	};
 	const char *ifname = NULL;
 	bool json = false;
-	int c, ret;
+	const struct opt opts[] = {{"json", .flag = &json}, {0}};
+	int ret = take_options(argc, argv, opts);
 
-	while ((c = next_option(argc, argv, "", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		json = true;
-	}
+	if (ret)
+		return ret;
 	if (optind < argc) {
 		ifname = take_iface(argc, argv);
 		if (!ifname)
 			return USAGE;
 	}
-	ret = no_more_args(argc, argv);
-	if (!ret)
-		ret = require_bpf();
+	ret = no_more_args(argc, argv) ?: require_bpf();
 	if (ret)
 		return ret;
 	if (json)
 		return show_json(ifname);
-	return ifname ? show(ifname, NULL) : show_all(NULL);
+	return ifname ? show_one(ifname, NULL) : show_all(NULL);
 }
+
+const struct command cmd_status = {
+	.name = "status",
+	.run = run_status,
+	.args = "[IFACE] [--json]",
+	.brief = "show what runs, counters of peers, drops by reason",
+	.text = "Without IFACE: every attached interface.\n"
+		"\n"
+		"  --json   for programs\n",
+};

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload trigger` */
 #include "cmd.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "maps/maps.h"
 #include "tunnel/tunnel.h"
@@ -29,14 +29,6 @@ struct selection {
 	char *mended; /* by --due, or NULL */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
 /* It keeps its path open, has something to send to, and has had no traffic for
  * as long as that takes. With prefixes of both families there are two protocols
  * to keep open, of which the counters do not say which one was silent. */
@@ -50,7 +42,8 @@ static int is_due(const struct maps *m, const struct peer *p, bool *due)
 	if (stats_read(m, p->id, &stats))
 		return FAILED;
 	*due = peer_other_probe(p).family || !stats.last_tx_ns ||
-	       now_ns() - stats.last_tx_ns >= p->keepalive * 1000000000ull;
+	       clock_ns(CLOCK_MONOTONIC) - stats.last_tx_ns >=
+		       p->keepalive * NS_PER_S;
 	return OK;
 }
 
@@ -139,17 +132,12 @@ static json_t *other_json(const struct trigger_probe *probe,
 
 static json_t *result_json(const struct trigger_result *r, const struct args *a)
 {
-	/* clang-format off */
-	return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o, s:o}",
-			 "peer", r->peer->name,
-			 "probe", json_ip(&r->peer->probe),
-			 "sent", r->main.sent,
-			 "answered", answered_json(&r->main, a),
-			 "rtt_ms", rtt_json(&r->main),
-			 "other_family", other_json(&r->other, a),
-			 "hint", r->hint[0] ? json_string(r->hint)
-					    : json_null());
-	/* clang-format on */
+	return json_pack(
+		"{s:s, s:o, s:b, s:o, s:o, s:o, s:o}", "peer", r->peer->name,
+		"probe", json_ip(&r->peer->probe), "sent", r->main.sent,
+		"answered", answered_json(&r->main, a), "rtt_ms",
+		rtt_json(&r->main), "other_family", other_json(&r->other, a),
+		"hint", r->hint[0] ? json_string(r->hint) : json_null());
 }
 
 static int print_json(const struct selection *s, const struct args *a)
@@ -177,7 +165,7 @@ static bool has_failed(const struct trigger_result *r, const struct args *a)
 
 /* What the timer cannot send now it sends at its next run; what it says goes to
  * the journal, so only what is new. */
-static int report(const struct selection *s, const struct args *a)
+static int print_results(const struct selection *s, const struct args *a)
 {
 	int ret = OK;
 
@@ -194,7 +182,8 @@ static int report(const struct selection *s, const struct args *a)
 	return ret;
 }
 
-static int run(struct selection *s, const struct maps *m, const struct args *a)
+static int trigger_selected(struct selection *s, const struct maps *m,
+			    const struct args *a)
 {
 	size_t room = a->n_names + s->conf.n_peers + 1;
 	int ret;
@@ -209,7 +198,7 @@ static int run(struct selection *s, const struct maps *m, const struct args *a)
 	if (!ret)
 		ret = trigger_send(&s->conf, m, s->peers, s->n, a->wait_s,
 				   s->results);
-	return ret ? ret : report(s, a);
+	return ret ? ret : print_results(s, a);
 }
 
 /* One thing that cannot be mended keeps no peer from its packet. */
@@ -227,7 +216,7 @@ static int trigger(const struct args *a)
 		printf("%s: mended: %s\n", a->ifname, s.mended);
 	ret = state_read(&m, a->ifname, &s.conf);
 	if (!ret) {
-		ret = run(&s, &m, a);
+		ret = trigger_selected(&s, &m, a);
 		conf_free(&s.conf);
 	}
 	free(s.peers);
@@ -251,30 +240,37 @@ static int parse_wait(const char *text, double *out)
 		text, WAIT_MAX);
 }
 
-int cmd_trigger(int argc, char **argv)
+static int run_trigger(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"wait", required_argument, NULL, 'w'},
-		{"json", no_argument, NULL, 'j'},
-		{"due", no_argument, NULL, 'd'},
-		{NULL, 0, NULL, 0},
-	};
+	const char *wait = "0";
 	struct args a = {0};
-	int c, ret;
+	const struct opt opts[] = {
+		{"wait", .value = &wait},
+		{"json", .flag = &a.json},
+		{"due", .flag = &a.due},
+		{0},
+	};
 
-	while ((c = next_option(argc, argv, "", options)) != -1) {
-		if (c == '?')
-			return USAGE;
-		a.json |= c == 'j';
-		a.due |= c == 'd';
-		if (c == 'w' && parse_wait(optarg, &a.wait_s))
-			return USAGE;
-	}
+	if (take_options(argc, argv, opts) || parse_wait(wait, &a.wait_s))
+		return USAGE;
 	a.ifname = take_iface(argc, argv);
 	if (!a.ifname)
 		return USAGE;
 	a.names = argv + optind;
 	a.n_names = argc - optind;
-	ret = require_bpf();
-	return ret ? ret : trigger(&a);
+	return require_bpf() ?: trigger(&a);
 }
+
+const struct command cmd_trigger = {
+	.name = "trigger",
+	.run = run_trigger,
+	.args = "IFACE [PEER...] [--wait S] [--due] [--json]",
+	.brief = "send the first packet that opens the path to peers",
+	.text = "Sends an inner ping to the probe of each PEER, or of all.\n"
+		"\n"
+		"  --wait S   wait up to S seconds for an answer; exit 1 if one is\n"
+		"             missing\n"
+		"  --due      bring what runs in line with the host as it is; then only\n"
+		"             peers that sent nothing for their keepalive time\n"
+		"  --json     for programs\n",
+};

@@ -183,18 +183,11 @@ static int check_prefixes(const struct conf *c)
 	return ret;
 }
 
-static int compare_outer(const struct peer *a, const struct peer *b)
-{
-	int order = memcmp(&a->endpoint, &b->endpoint, sizeof(a->endpoint));
-
-	return order ?: memcmp(&a->local, &b->local, sizeof(a->local));
-}
-
 static int compare_endpoints(const void *a, const void *b)
 {
 	const struct peer *const *x = a, *const *y = b;
 
-	return compare_outer(*x, *y) ?: owner_compare_peers(*x, *y);
+	return outer_compare(*x, *y) ?: owner_compare_peers(*x, *y);
 }
 
 static int report_same_endpoint(const struct peer *a, const struct peer *b)
@@ -223,7 +216,7 @@ static int check_endpoints(const struct conf *c)
 			all[n++] = &c->peers[i];
 	qsort(all, n, sizeof(*all), compare_endpoints);
 	for (i = 1; !ret && i < n; i++) {
-		if (!compare_outer(all[i - 1], all[i]))
+		if (!outer_compare(all[i - 1], all[i]))
 			ret = report_same_endpoint(all[i - 1], all[i]);
 	}
 	free(all);

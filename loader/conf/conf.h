@@ -160,6 +160,18 @@ int peer_set(struct peer *p, const struct origin *from, const char *key,
  * are all checked here. */
 int conf_read(struct conf *c, const char *file);
 
+/* Where configurations are, as IFACE.conf. */
+#define CONF_DIR SYSCONFDIR "/tunload"
+
+/*
+ * Reads the configuration of ifname from file, or from the default place for
+ * NULL; conf_init()s c, conf_check() is the caller's. *found: there is a file
+ * at the default place (a file that was named must be there). The caller frees
+ * c unless this fails.
+ */
+int conf_load(struct conf *c, const char *ifname, const char *file,
+	      bool *found);
+
 /* The rules between peers that need no host: endpoint inside its own allowed
  * prefixes (0.0.0.0/0 and ::/0 excepted), equal prefixes where routes are made,
  * equal (endpoint, local), missing endpoint. Endpoints that are names are left
@@ -229,9 +241,15 @@ struct owners {
 /* The order of peers in the file; one that the command line is about is last.
  */
 int owner_compare_peers(const struct peer *a, const struct peer *b);
+/* The order of outer addresses; 0: what arrives for the two looks alike. */
+int outer_compare(const struct peer *a, const struct peer *b);
 /* Points into c. A status, its error printed; owners_free() also then. */
 int owners_init(struct owners *o, const struct conf *c);
 void owners_free(struct owners *o);
+/* The longest prefix that holds the given one, or equals it, and whose it is;
+ * NULL: none does. */
+const struct owned *owner_around(const struct owners *o,
+				 const struct prefix *prefix);
 /* The longest prefix that holds ip, and whose it is; NULL: none does. Of
  * several owners the last one. */
 const struct owned *owner_of(const struct owners *o, const struct ip *ip);

@@ -80,8 +80,8 @@ const char *list_next(const char **list, size_t *n)
 	return *n ? word : NULL;
 }
 
-static int set_local(struct ip *local, bool *fixed, uint8_t family,
-		     const struct origin *from, const char *value)
+static int set_own_local(struct ip *local, bool *fixed, uint8_t family,
+			 const struct origin *from, const char *value)
 {
 	const char *fault;
 	struct ip ip = {0};
@@ -105,7 +105,7 @@ static int set_local4(void *target, const struct origin *from,
 {
 	struct conf *c = target;
 
-	return set_local(&c->local4, &c->local4_fixed, 4, from, value);
+	return set_own_local(&c->local4, &c->local4_fixed, 4, from, value);
 }
 
 static int set_local6(void *target, const struct origin *from,
@@ -113,7 +113,7 @@ static int set_local6(void *target, const struct origin *from,
 {
 	struct conf *c = target;
 
-	return set_local(&c->local6, &c->local6_fixed, 6, from, value);
+	return set_own_local(&c->local6, &c->local6_fixed, 6, from, value);
 }
 
 static int set_mode(void *target, const struct origin *from, const char *value)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The lines of a configuration file, in the form that inih takes. */
 #include "line.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static char *cut(char *text)
 	return text;
 }
 
-static struct origin here(const struct conf_lines *l)
+static struct origin line_origin(const struct conf_lines *l)
 {
 	return (struct origin){l->name, l->number};
 }
@@ -36,7 +37,7 @@ static ssize_t read_raw(struct conf_lines *l)
 	int c;
 
 	l->number++;
-	from = here(l);
+	from = line_origin(l);
 	while ((c = getc_unlocked(l->file)) != EOF && c != '\n') {
 		if (!c)
 			l->status = conf_error(
@@ -84,7 +85,7 @@ static char *strip(char *line)
 
 static char *take_section(struct conf_lines *l, char *line, char *buf, int size)
 {
-	struct origin from = here(l);
+	struct origin from = line_origin(l);
 	size_t n = strlen(line);
 	char *text = line + 1;
 
@@ -123,7 +124,7 @@ static char *take_piece(struct conf_lines *l, char *buf, int size)
 static char *take_list(struct conf_lines *l, const char *key, char *value,
 		       char *buf, int size)
 {
-	struct origin from = here(l);
+	struct origin from = line_origin(l);
 	const char *list = value, *word;
 	size_t n;
 
@@ -144,7 +145,7 @@ static char *take_list(struct conf_lines *l, const char *key, char *value,
 
 static char *take_key(struct conf_lines *l, char *line, char *buf, int size)
 {
-	struct origin from = here(l);
+	struct origin from = line_origin(l);
 	size_t n = strcspn(line, "=:");
 	char *key, *value;
 

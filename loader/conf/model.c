@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Makes, copies and searches a configuration. */
 #include "conf.h"
 
 #include <linux/rtnetlink.h>
@@ -88,16 +89,11 @@ struct peer *names_find(const struct names *names, const char *name)
 
 struct peer *conf_add_peer(struct conf *c, const char *name)
 {
-	struct peer *peers = c->peers, *p;
+	struct peer *p;
 
-	/* Room for a power of two of them. */
-	if (!(c->n_peers & (c->n_peers - 1)))
-		peers = reallocarray(c->peers, c->n_peers ? 2 * c->n_peers : 1,
-				     sizeof(*peers));
-	if (!peers)
+	if (!array_grow((void **)&c->peers, c->n_peers, sizeof(*p)))
 		return NULL;
-	c->peers = peers;
-	p = &peers[c->n_peers++];
+	p = &c->peers[c->n_peers++];
 	*p = (struct peer){
 		.id = TL_PEER_NONE,
 		.keepalive = KEEPALIVE_DEFAULT,
@@ -116,7 +112,7 @@ void conf_del_peer(struct conf *c, struct peer *p)
 	memmove(p, p + 1, (char *)end - (char *)(p + 1));
 }
 
-/* The power of two that conf_add_peer() counts with. */
+/* The power of two that array_grow() counts with. */
 static size_t room_for(size_t n)
 {
 	size_t room = 1;

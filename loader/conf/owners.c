@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Finds the peer whose allowed prefixes hold an address. */
 #include "conf.h"
 
 #include <stdlib.h>
@@ -13,14 +14,17 @@ int owner_compare_peers(const struct peer *a, const struct peer *b)
 	return a < b ? -1 : a > b;
 }
 
+int outer_compare(const struct peer *a, const struct peer *b)
+{
+	return ip_compare(&a->endpoint, &b->endpoint)
+		       ?: ip_compare(&a->local, &b->local);
+}
+
 static int compare_prefixes(const void *a, const void *b)
 {
-	const struct prefix *x = ((const struct owned *)a)->prefix;
-	const struct prefix *y = ((const struct owned *)b)->prefix;
+	const struct owned *x = a, *y = b;
 
-	/* Every row that is compared has been filled in. */
-	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
-	return memcmp(&x->ip, &y->ip, sizeof(x->ip)) ?: x->len - y->len;
+	return prefix_compare(x->prefix, y->prefix);
 }
 
 static int compare_owned(const void *a, const void *b)
@@ -72,38 +76,45 @@ void owners_free(struct owners *o)
 	o->n = 0;
 }
 
+/* Equal ones are all less than the key. */
+static int compare_last(const void *a, const void *key)
+{
+	return compare_prefixes(a, key) ?: -1;
+}
+
 /* The last one with that prefix, or NULL. Without routes, all peers may share
  * one. */
 static const struct owned *find_last(const struct owners *o,
 				     const struct prefix *p)
 {
 	const struct owned key = {p, NULL};
-	size_t low = 0, high = o->n, mid;
+	size_t end = lower_bound(&key, o->all, o->n, sizeof(key), compare_last);
 
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (compare_prefixes(&o->all[mid], &key) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (!low || compare_prefixes(&o->all[low - 1], &key))
+	if (!end || compare_prefixes(&o->all[end - 1], &key))
 		return NULL;
-	return &o->all[low - 1];
+	return &o->all[end - 1];
 }
 
-const struct owned *owner_of(const struct owners *o, const struct ip *ip)
+const struct owned *owner_around(const struct owners *o,
+				 const struct prefix *prefix)
 {
-	struct prefix p = {*ip, ip->family == 4 ? 32 : 128};
 	const struct owned *found = NULL;
+	struct prefix p = *prefix;
 
 	for (int len = p.len; !found && len >= 0; len--) {
-		if (!o->lengths[ip->family == 6][len])
+		if (!o->lengths[p.ip.family == 6][len])
 			continue;
 		prefix_shorten(&p, len);
 		found = find_last(o, &p);
 	}
 	return found;
+}
+
+const struct owned *owner_of(const struct owners *o, const struct ip *ip)
+{
+	const struct prefix host = {*ip, ip->family == 4 ? 32 : 128};
+
+	return owner_around(o, &host);
 }
 
 static int compare_holders(const void *a, const void *b)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Writes a configuration as a file. */
 #include "conf.h"
 
 #define PREFIXES_A_LINE 8

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Puts the programs on their hooks, and takes them off. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bpf_log.h"
 #include "one_hook.h"
 
 /* How long a change of modes may last; a command that is killed in it leaves
  * the guard suspended no longer. */
-#define SWITCH_NS 1000000000ull
+#define SWITCH_NS NS_PER_S
 
 /* How long a packet may be on its way from XDP to tc: a softirq's backlog. */
-#define IN_FLIGHT_NS 50000000
+#define IN_FLIGHT_MS 50
 
 enum tc_kind { TC_TRY_TCX, TC_TCX, TC_CLSACT };
 
@@ -160,22 +160,17 @@ static int put_xdp(struct job *j, int prog, enum tl_mode asked, bool *native)
  * first has decapsulated. */
 static int suspend_guard(struct job *j)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	j->iface->no_guard_until_ns =
-		now.tv_sec * 1000000000ull + now.tv_nsec + SWITCH_NS;
+	j->iface->no_guard_until_ns = clock_ns(CLOCK_MONOTONIC) + SWITCH_NS;
 	return interface_write(j->m, j->iface);
 }
 
 static int finish(struct job *j, bool native, const struct hooks *was)
 {
-	const struct timespec in_flight = {.tv_nsec = IN_FLIGHT_NS};
 	enum hook old = native ? HOOK_TC_INGRESS : HOOK_XDP;
 
 	drop_hook(j, old);
 	if (was->on[old])
-		nanosleep(&in_flight, NULL);
+		sleep_ms(IN_FLIGHT_MS);
 	j->iface->mode = native ? TL_MODE_NATIVE : TL_MODE_TC;
 	j->iface->no_guard_until_ns = 0;
 	return interface_write(j->m, j->iface);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Keeps libbpf's and the kernel's words about what they refuse. */
 #include "bpf_log.h"
 
 #include <bpf/libbpf.h>
@@ -18,7 +19,7 @@ static bool debug(void)
 }
 
 /* One line without "libbpf: " in front. */
-static void keep(char to[static 256], const char *from, size_t len)
+static void keep_line(char to[static 256], const char *from, size_t len)
 {
 	if (!strncmp(from, "libbpf: ", 8) && len > 8) {
 		from += 8;
@@ -40,7 +41,7 @@ static void keep_verifier(const char *log)
 		return;
 	while (line > log && line[-1] != '\n')
 		line--;
-	keep(kernel, line, end - line);
+	keep_line(kernel, line, end - line);
 }
 
 static void keep_kernel(const char *text)
@@ -49,12 +50,12 @@ static void keep_kernel(const char *text)
 	const char *found = strstr(text, extack);
 
 	if (found)
-		keep(kernel, found + sizeof(extack) - 1,
-		     strlen(found) - (sizeof(extack) - 1));
+		keep_line(kernel, found + sizeof(extack) - 1,
+			  strlen(found) - (sizeof(extack) - 1));
 	else if (strstr(text, "-- BEGIN PROG LOAD LOG --"))
 		keep_verifier(text);
 	else if (!*first)
-		keep(first, text, strlen(text));
+		keep_line(first, text, strlen(text));
 }
 
 static int print(enum libbpf_print_level level, const char *fmt, va_list args)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Filters on a clsact qdisc, for kernels without TCX. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include "bpf_log.h"
 #include "one_hook.h"
 
-static struct bpf_tc_hook tc_hook(enum hook h, uint32_t ifindex)
+static struct bpf_tc_hook clsact_hook(enum hook h, uint32_t ifindex)
 {
 	return (struct bpf_tc_hook){
 		.sz = sizeof(struct bpf_tc_hook),
@@ -25,7 +26,7 @@ static struct bpf_tc_hook tc_hook(enum hook h, uint32_t ifindex)
 /* Id of the program behind our preference and handle, 0: none. */
 static uint32_t filter_prog_id(enum hook h, uint32_t ifindex)
 {
-	struct bpf_tc_hook hook = tc_hook(h, ifindex);
+	struct bpf_tc_hook hook = clsact_hook(h, ifindex);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
 			    .priority = FILTER_PRIORITY);
 
@@ -67,7 +68,7 @@ bool filter_exists(const struct pins *p, enum hook h, uint32_t ifindex)
 
 int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog)
 {
-	struct bpf_tc_hook hook = tc_hook(h, ifindex);
+	struct bpf_tc_hook hook = clsact_hook(h, ifindex);
 	bool ours = filter_exists(p, h, ifindex);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
 			    .priority = FILTER_PRIORITY, .prog_fd = prog,
@@ -83,7 +84,7 @@ int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog)
 
 void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex)
 {
-	struct bpf_tc_hook hook = tc_hook(h, ifindex);
+	struct bpf_tc_hook hook = clsact_hook(h, ifindex);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
 			    .priority = FILTER_PRIORITY);
 
@@ -93,7 +94,7 @@ void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex)
 
 int clsact_create(uint32_t ifindex)
 {
-	struct bpf_tc_hook hook = tc_hook(HOOK_TC_INGRESS, ifindex);
+	struct bpf_tc_hook hook = clsact_hook(HOOK_TC_INGRESS, ifindex);
 
 	bpf_log_start();
 	return bpf_tc_hook_create(&hook);
@@ -101,7 +102,7 @@ int clsact_create(uint32_t ifindex)
 
 void clsact_drop(uint32_t ifindex)
 {
-	struct bpf_tc_hook hook = tc_hook(HOOK_TC_INGRESS, ifindex);
+	struct bpf_tc_hook hook = clsact_hook(HOOK_TC_INGRESS, ifindex);
 	size_t filters = 0;
 
 	if (hooked_filters(HOOK_TC_INGRESS, ifindex, &filters) ||

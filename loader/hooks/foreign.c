@@ -35,7 +35,7 @@ static bool former_name(const char *ifname, uint32_t ifindex,
 	return found;
 }
 
-int hooks_free(const char *ifname, uint32_t ifindex)
+int hooks_must_be_free(const char *ifname, uint32_t ifindex)
 {
 	char former[IFNAMSIZ];
 

@@ -70,7 +70,7 @@ bool hooks_have_tcx(uint32_t ifindex);
 /* FAILED, with what to do, if programs of tunload are on the interface, which
  * is to have none: pinned under another bpffs or another name. Those on links
  * can be told from others only with CAP_SYS_ADMIN. */
-int hooks_free(const char *ifname, uint32_t ifindex);
+int hooks_must_be_free(const char *ifname, uint32_t ifindex);
 
 /* The name of the driver of an interface, or "unknown". */
 void driver_name(const char *ifname, char name[static 32]);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* BPF links: XDP in driver mode, and TCX. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/if_link.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Says why native XDP was refused. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>

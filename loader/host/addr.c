@@ -2,16 +2,8 @@
 /* Addresses by rtnetlink. */
 #include "host.h"
 
-#include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
-
-struct addr_dump {
-	uint32_t ifindex; /* 0: of all */
-	struct if_addr *addrs;
-	size_t n;
-};
 
 /* RFC 4862 and 8981: these may not be used as a source, or not for long. */
 #define UNUSABLE6                                                              \
@@ -34,28 +26,36 @@ static bool addr_ours(const struct if_addr *a)
 	return a->protocol == RTPROT_TUNLOAD;
 }
 
-static int on_addr(const struct nlmsghdr *nlh, void *data)
+/* The filter is an ifindex, 0: of all. */
+static void ask_addrs(union nl_request *r, const struct nl_dump *d)
+{
+	struct ifaddrmsg *msg =
+		nl_begin(r, RTM_GETADDR, NLM_F_DUMP, sizeof(*msg));
+
+	msg->ifa_family = nl_af(d->family);
+	msg->ifa_index = *(const uint32_t *)d->filter;
+}
+
+static bool take_addr(const struct nlmsghdr *nlh, const struct nl_dump *d,
+		      void *element)
 {
 	const struct ifaddrmsg *msg = mnl_nlmsg_get_payload(nlh);
+	const uint32_t *ifindex = d->filter;
 	const struct nlattr *tb[IFA_PROTO + 1];
-	uint8_t family = nl_family(msg->ifa_family);
-	struct addr_dump *d = data;
-	struct if_addr *a;
+	struct if_addr *a = element;
 
 	nl_attrs(nlh, sizeof(*msg), tb, IFA_PROTO);
 	/* With a point-to-point address IFA_ADDRESS is the other end's. */
-	struct ip address = nl_ip(tb[IFA_ADDRESS], family);
-	struct ip local = nl_ip(tb[IFA_LOCAL], family);
+	struct ip address = nl_ip(tb[IFA_ADDRESS], d->family);
+	struct ip local = nl_ip(tb[IFA_LOCAL], d->family);
 
-	if ((d->ifindex && msg->ifa_index != d->ifindex) ||
+	if (nl_family(msg->ifa_family) != d->family ||
+	    (*ifindex && msg->ifa_index != *ifindex) ||
 	    (!address.family && !local.family))
-		return MNL_CB_OK;
-	if (!nl_grow((void **)&d->addrs, d->n, sizeof(*a)))
-		return MNL_CB_ERROR;
-	a = &d->addrs[d->n++];
+		return false;
 	*a = (struct if_addr){
 		.ip = local.family ? local : address,
-		.broadcast = nl_ip(tb[IFA_BROADCAST], family),
+		.broadcast = nl_ip(tb[IFA_BROADCAST], d->family),
 		.ifindex = msg->ifa_index,
 		.prefixlen = msg->ifa_prefixlen,
 		.flags = tb[IFA_FLAGS] ? nl_u32(tb[IFA_FLAGS]) : msg->ifa_flags,
@@ -65,32 +65,23 @@ static int on_addr(const struct nlmsghdr *nlh, void *data)
 		a->peer = address;
 	a->ours = addr_ours(a);
 	a->usable = addr_usable(a, msg->ifa_scope);
-	return MNL_CB_OK;
+	return true;
 }
 
 int addr_list(uint32_t ifindex, struct if_addr **out, size_t *n)
 {
-	struct addr_dump d = {.ifindex = ifindex};
-	struct ifaddrmsg *msg;
-	union nl_request r;
-	int ret, tries = 0;
+	struct nl_dump d = {
+		.what = "addresses",
+		.ask = ask_addrs,
+		.take = take_addr,
+		.size = sizeof(**out),
+		.filter = &ifindex,
+	};
+	int ret = nl_dump(&d);
 
-	do {
-		d.n = 0;
-		free(d.addrs);
-		d.addrs = NULL;
-		msg = nl_begin(&r, RTM_GETADDR, NLM_F_DUMP, sizeof(*msg));
-		msg->ifa_index = ifindex;
-		ret = nl_talk(&r, on_addr, &d);
-	} while (ret && errno == EINTR && ++tries < NL_DUMP_TRIES);
-	/* A filter on an interface that is gone. */
-	if (ret && errno != ENODEV) {
-		free(d.addrs);
-		return fail("cannot list addresses: %s", nl_error());
-	}
-	*out = d.addrs;
+	*out = d.all;
 	*n = d.n;
-	return OK;
+	return ret;
 }
 
 void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Tells which packets the kernel did not forward. */
 #include "host.h"
 
 #include <limits.h>

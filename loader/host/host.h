@@ -57,8 +57,26 @@ const char *nl_error(void);
  * its family. */
 bool nl_absent(int err);
 
-/* How often a dump that changed under the reader is begun again. */
-#define NL_DUMP_TRIES 8
+/*
+ * What the kernel lists, of both families, as an array. ask() makes the request
+ * for d->family (4 or 6); take() fills in the element that a message is about,
+ * or returns false: none of those wanted.
+ */
+struct nl_dump {
+	const char *what; /* for the error */
+	void (*ask)(union nl_request *r, const struct nl_dump *d);
+	bool (*take)(const struct nlmsghdr *nlh, const struct nl_dump *d,
+		     void *element);
+	size_t size;	    /* of an element */
+	const void *filter; /* ask()'s and take()'s own */
+	uint8_t only;	    /* that family, 4 or 6; 0: both */
+	uint8_t family;
+	void *all; /* malloc()ed; NULL on failure */
+	size_t n;
+};
+
+/* No such interface, table or family: nothing, which is no failure. */
+int nl_dump(struct nl_dump *d);
 
 /* tb[type] = attribute, NULL where there is none; header_len as above. */
 void nl_attrs(const struct nlmsghdr *nlh, size_t header_len,
@@ -66,16 +84,14 @@ void nl_attrs(const struct nlmsghdr *nlh, size_t header_len,
 /* The address in an attribute of that family (4 or 6); family 0 if it is
  * absent or too short. */
 struct ip nl_ip(const struct nlattr *a, uint8_t family);
+/* The next hop of a route: RTA_VIA, which names its family, or RTA_GATEWAY. */
+struct ip nl_gateway(const struct nlattr *const *tb, uint8_t family);
 /* 0 if absent. */
 uint32_t nl_u32(const struct nlattr *a);
 
 /* 4 <-> AF_INET, 6 <-> AF_INET6; anything else is 0. */
 uint8_t nl_family(int af);
 int nl_af(uint8_t family);
-
-/* Makes room for one more element of size bytes behind the n of *array;
- * capacity doubles, so it needs no counter of its own. */
-bool nl_grow(void **array, size_t n, size_t size);
 
 /*
  * rtnetlink by libmnl: links, addresses, routes, rules, neighbours. The
@@ -191,6 +207,9 @@ int neigh_list(uint32_t ifindex, struct neigh **out, size_t *n);
 /* type RTM_NEWNEIGH, permanent and of RTPROT_TUNLOAD, or RTM_DELNEIGH. */
 void neigh_put(union nl_request *r, uint16_t type, uint32_t ifindex,
 	       const struct neigh *neigh);
+
+/* NUD_*; NUD_NONE: not there, as nothing was sent lately, which is no fault. */
+uint16_t neigh_state(uint32_t ifindex, const struct ip *ip);
 
 /* The next hop that was asked for last: mostly that of all peers. */
 struct next_hop {

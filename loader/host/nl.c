@@ -90,8 +90,8 @@ static mnl_cb_t control[] = {
 	[NLMSG_DONE] = on_done,
 };
 
-static int exchange(struct mnl_socket *s, union nl_request *r, mnl_cb_t each,
-		    void *data)
+static int send_and_read(struct mnl_socket *s, union nl_request *r,
+			 mnl_cb_t each, void *data)
 {
 	unsigned int port = mnl_socket_get_portid(s);
 	_Alignas(struct nlmsghdr) char buf[ANSWER_LEN];
@@ -162,9 +162,53 @@ int nl_talk(union nl_request *r, mnl_cb_t each, void *data)
 	if (!s)
 		return FAILED;
 	r->nlh.nlmsg_seq = ++last_seq;
-	ret = exchange(s, r, each, data);
+	ret = send_and_read(s, r, each, data);
 	leave_socket(s, ret < 0);
 	return ret < 0 ? FAILED : OK;
+}
+
+/* How often a dump that changed under the reader is begun again. */
+#define DUMP_TRIES 8
+
+static int on_listed(const struct nlmsghdr *nlh, void *data)
+{
+	struct nl_dump *d = data;
+
+	if (!array_grow(&d->all, d->n, d->size))
+		return MNL_CB_ERROR;
+	d->n += d->take(nlh, d, (char *)d->all + d->n * d->size);
+	return MNL_CB_OK;
+}
+
+static int dump_family(struct nl_dump *d)
+{
+	size_t before = d->n;
+	union nl_request r;
+	int ret, tries = 0;
+
+	do {
+		d->n = before;
+		d->ask(&r, d);
+		ret = nl_talk(&r, on_listed, d);
+	} while (ret && errno == EINTR && ++tries < DUMP_TRIES);
+	if (!ret || nl_absent(errno))
+		return OK;
+	return fail("cannot list %s: %s", d->what, nl_error());
+}
+
+int nl_dump(struct nl_dump *d)
+{
+	int ret = OK;
+
+	for (d->family = 4; !ret && d->family <= 6; d->family += 2)
+		if (!d->only || d->only == d->family)
+			ret = dump_family(d);
+	if (!ret)
+		return OK;
+	free(d->all);
+	d->all = NULL;
+	d->n = 0;
+	return FAILED;
 }
 
 /* The answers to that many requests fit the receive buffer, errors all. */
@@ -281,6 +325,23 @@ struct ip nl_ip(const struct nlattr *a, uint8_t family)
 	return ip;
 }
 
+struct ip nl_gateway(const struct nlattr *const *tb, uint8_t family)
+{
+	const struct rtvia *via;
+	struct ip ip = {0};
+	size_t len;
+
+	if (!tb[RTA_VIA])
+		return nl_ip(tb[RTA_GATEWAY], family);
+	via = mnl_attr_get_payload(tb[RTA_VIA]);
+	len = via->rtvia_family == AF_INET ? 4 : 16;
+	if (mnl_attr_get_payload_len(tb[RTA_VIA]) < sizeof(*via) + len)
+		return ip;
+	ip.family = nl_family(via->rtvia_family);
+	memcpy(ip.addr, via->rtvia_addr, len);
+	return ip;
+}
+
 uint32_t nl_u32(const struct nlattr *a)
 {
 	return a && mnl_attr_get_payload_len(a) >= 4 ? mnl_attr_get_u32(a) : 0;
@@ -294,17 +355,4 @@ uint8_t nl_family(int af)
 int nl_af(uint8_t family)
 {
 	return family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC;
-}
-
-bool nl_grow(void **array, size_t n, size_t size)
-{
-	void *p;
-
-	if (n & (n - 1))
-		return true;
-	p = reallocarray(*array, n ? 2 * n : 1, size);
-	if (!p)
-		return false;
-	*array = p;
-	return true;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* What the host's routing says about a packet: its next hop, its source. */
 #include "host.h"
 
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "base/base.h"
 
@@ -11,36 +13,26 @@ struct path {
 	struct ip source;
 };
 
-/* The next hop, of a family of its own (RTA_VIA) or of the destination's. */
-static int on_route(const struct nlmsghdr *nlh, void *data)
+static int on_path(const struct nlmsghdr *nlh, void *data)
 {
 	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
+	uint8_t family = nl_family(msg->rtm_family);
 	const struct nlattr *tb[RTA_MAX + 1];
 	struct path *path = data;
-	struct ip *gateway = &path->gateway;
 
 	nl_attrs(nlh, sizeof(*msg), tb, RTA_MAX);
-	*gateway = nl_ip(tb[RTA_GATEWAY], nl_family(msg->rtm_family));
-	path->source = nl_ip(tb[RTA_PREFSRC], nl_family(msg->rtm_family));
-	if (tb[RTA_VIA] &&
-	    mnl_attr_get_payload_len(tb[RTA_VIA]) >= sizeof(uint16_t) + 16) {
-		const struct rtvia *via = mnl_attr_get_payload(tb[RTA_VIA]);
-
-		gateway->family = nl_family(via->rtvia_family);
-		memcpy(gateway->addr, via->rtvia_addr, 16);
-	}
+	path->gateway = nl_gateway(tb, family);
+	path->source = nl_ip(tb[RTA_PREFSRC], family);
 	return MNL_CB_OK;
 }
 
-/* The id of the peer, or TL_PEER_NONE. */
-static uint32_t look_up(uint32_t oif, const struct ip *source,
-			const struct ip *dst, struct path *out)
+/* False: there is no route. */
+static bool find_path(uint32_t oif, const struct ip *source,
+		      const struct ip *dst, struct path *out)
 {
-	uint32_t id = TL_PEER_NONE;
 	union nl_request r;
-	struct rtmsg *msg;
+	struct rtmsg *msg = nl_begin(&r, RTM_GETROUTE, 0, sizeof(*msg));
 
-	msg = nl_begin(&r, RTM_GETROUTE, 0, sizeof(*msg));
 	msg->rtm_family = nl_af(dst->family);
 	msg->rtm_dst_len = dst->family == 4 ? 32 : 128;
 	nl_put_ip(&r, RTA_DST, dst);
@@ -50,8 +42,17 @@ static uint32_t look_up(uint32_t oif, const struct ip *source,
 	}
 	mnl_attr_put_u32(&r.nlh, RTA_OIF, oif);
 	*out = (struct path){0};
-	if (nl_talk(&r, on_route, out) || !gateway_id(&out->gateway, &id))
-		return TL_PEER_NONE;
+	return !nl_talk(&r, on_path, out);
+}
+
+/* The id of the peer, or TL_PEER_NONE. */
+static uint32_t peer_on_path(uint32_t oif, const struct ip *source,
+			     const struct ip *dst, struct path *out)
+{
+	uint32_t id = TL_PEER_NONE;
+
+	if (find_path(oif, source, dst, out))
+		gateway_id(&out->gateway, &id);
 	return id;
 }
 
@@ -59,7 +60,7 @@ uint32_t path_peer(uint32_t oif, const struct ip *source, const struct ip *dst)
 {
 	struct path path;
 
-	return look_up(oif, source, dst, &path);
+	return peer_on_path(oif, source, dst, &path);
 }
 
 struct ip path_wrong_source(const struct conf *c, const struct peer *p,
@@ -69,7 +70,7 @@ struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 	struct path path;
 
 	if ((dst->family == 4 ? &c->source4 : &c->source6)->family ||
-	    look_up(c->ifindex, &none, dst, &path) != p->id)
+	    peer_on_path(c->ifindex, &none, dst, &path) != p->id)
 		return none;
 	if (ip_equal(&path.source, &p->local) ||
 	    ip_equal(&path.source, &c->local4) ||
@@ -77,4 +78,35 @@ struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 	    ip_is_link_local(&path.source))
 		return path.source;
 	return none;
+}
+
+bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
+		    const char *ifname, struct next_hop *last, char *buf,
+		    size_t len)
+{
+	char ip[IP_STRLEN];
+	struct path path;
+	struct ip hop;
+	uint32_t peer;
+
+	if (!find_path(last->oif, local, endpoint, &path)) {
+		snprintf(buf, len, "no route to %s through %s",
+			 ip_str(endpoint, ip), ifname);
+		return true;
+	}
+	hop = path.gateway.family ? path.gateway : *endpoint;
+	if (gateway_id(&hop, &peer)) {
+		snprintf(buf, len, "the route to %s leads into a tunnel of %s",
+			 ip_str(endpoint, ip), ifname);
+		return true;
+	}
+	if (!ip_equal(&hop, &last->ip))
+		last->state = neigh_state(last->oif, &hop);
+	last->ip = hop;
+	if (!(last->state & (NUD_FAILED | NUD_INCOMPLETE)))
+		return false;
+	snprintf(buf, len, "next hop %s does not answer (neighbour %s)",
+		 ip_str(&hop, ip),
+		 last->state & NUD_FAILED ? "FAILED" : "INCOMPLETE");
+	return true;
 }

@@ -2,28 +2,9 @@
 /* Routes by rtnetlink. */
 #include "host.h"
 
-#include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* RTA_GATEWAY, of the route's family, or RTA_VIA, which names its own. */
-static struct ip gateway(const struct nlattr *const *tb, uint8_t family)
-{
-	const struct rtvia *via;
-
-	if (!tb[RTA_VIA])
-		return nl_ip(tb[RTA_GATEWAY], family);
-	via = mnl_attr_get_payload(tb[RTA_VIA]);
-	struct ip ip = {.family = nl_family(via->rtvia_family)};
-	size_t len = ip.family == 4 ? 4 : 16;
-
-	if (mnl_attr_get_payload_len(tb[RTA_VIA]) < sizeof(*via) + len)
-		return (struct ip){0};
-	memcpy(ip.addr, via->rtvia_addr, len);
-	return ip;
-}
 
 /* Of several next hops oif, if it is one of them. */
 static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
@@ -49,14 +30,7 @@ static uint32_t metrics_mtu(const struct nlattr *metrics)
 	return 0;
 }
 
-struct route_dump {
-	const struct route_filter *filter;
-	uint8_t family;
-	struct route *routes;
-	size_t n;
-};
-
-static struct route parse(const struct nlmsghdr *nlh, uint32_t oif)
+static struct route parse_route(const struct nlmsghdr *nlh, uint32_t oif)
 {
 	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
 	uint8_t family = nl_family(msg->rtm_family);
@@ -65,7 +39,7 @@ static struct route parse(const struct nlmsghdr *nlh, uint32_t oif)
 	nl_attrs(nlh, sizeof(*msg), tb, RTA_MAX);
 	struct route r = {
 		.dst = {nl_ip(tb[RTA_DST], family), msg->rtm_dst_len},
-		.gateway = gateway(tb, family),
+		.gateway = nl_gateway(tb, family),
 		.prefsrc = nl_ip(tb[RTA_PREFSRC], family),
 		.table = tb[RTA_TABLE] ? nl_u32(tb[RTA_TABLE]) : msg->rtm_table,
 		.oif = nl_u32(tb[RTA_OIF]),
@@ -93,20 +67,17 @@ static bool matches(const struct route_filter *f, const struct route *r)
 		r->protocol != RTPROT_TUNLOAD);
 }
 
-static int on_route(const struct nlmsghdr *nlh, void *data)
+/* A kernel without a family answers with those it has. */
+static bool take_route(const struct nlmsghdr *nlh, const struct nl_dump *d,
+		       void *element)
 {
 	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
-	struct route_dump *d = data;
-	struct route route = parse(nlh, d->filter->oif);
+	const struct route_filter *filter = d->filter;
+	struct route *route = element;
 
-	/* A kernel without a family answers with those it has. */
-	if (route.dst.ip.family != d->family || msg->rtm_flags & RTM_F_CLONED ||
-	    !matches(d->filter, &route))
-		return MNL_CB_OK;
-	if (!nl_grow((void **)&d->routes, d->n, sizeof(route)))
-		return MNL_CB_ERROR;
-	d->routes[d->n++] = route;
-	return MNL_CB_OK;
+	*route = parse_route(nlh, filter->oif);
+	return route->dst.ip.family == d->family &&
+	       !(msg->rtm_flags & RTM_F_CLONED) && matches(filter, route);
 }
 
 static void put_table(union nl_request *r, struct rtmsg *msg, uint32_t table)
@@ -117,53 +88,41 @@ static void put_table(union nl_request *r, struct rtmsg *msg, uint32_t table)
 }
 
 /* The kernel filters (strict check), so that a full table costs no messages. */
-static int dump_family(struct route_dump *d)
+static void ask_routes(union nl_request *r, const struct nl_dump *d)
 {
+	struct rtmsg *msg = nl_begin(r, RTM_GETROUTE, NLM_F_DUMP, sizeof(*msg));
 	const struct route_filter *f = d->filter;
-	size_t before = d->n;
-	struct rtmsg *msg;
-	union nl_request r;
-	int ret, tries = 0;
 
-	do {
-		d->n = before;
-		msg = nl_begin(&r, RTM_GETROUTE, NLM_F_DUMP, sizeof(*msg));
-		msg->rtm_family = nl_af(d->family);
-		msg->rtm_protocol = f->protocol;
-		msg->rtm_type = f->type;
-		put_table(&r, msg, f->table);
-		if (f->oif)
-			mnl_attr_put_u32(&r.nlh, RTA_OIF, f->oif);
-		ret = nl_talk(&r, on_route, d);
-	} while (ret && errno == EINTR && ++tries < NL_DUMP_TRIES);
-	/* No such table, interface or family. */
-	if (ret && nl_absent(errno))
-		return OK;
-	return ret ? fail("cannot list routes: %s", nl_error()) : OK;
+	msg->rtm_family = nl_af(d->family);
+	msg->rtm_protocol = f->protocol;
+	msg->rtm_type = f->type;
+	put_table(r, msg, f->table);
+	if (f->oif)
+		mnl_attr_put_u32(&r->nlh, RTA_OIF, f->oif);
 }
 
 int route_list(const struct route_filter *filter, struct route **out, size_t *n)
 {
-	struct route_dump d = {.filter = filter};
-	int ret = OK;
+	struct nl_dump d = {
+		.what = "routes",
+		.ask = ask_routes,
+		.take = take_route,
+		.size = sizeof(**out),
+		.filter = filter,
+		.only = filter->family,
+	};
+	int ret = nl_dump(&d);
 
-	for (d.family = 4; !ret && d.family <= 6; d.family += 2)
-		if (!filter->family || filter->family == d.family)
-			ret = dump_family(&d);
-	if (ret) {
-		free(d.routes);
-		return ret;
-	}
-	*out = d.routes;
+	*out = d.all;
 	*n = d.n;
-	return OK;
+	return ret;
 }
 
 static int on_used(const struct nlmsghdr *nlh, void *data)
 {
 	struct route *used = data;
 
-	*used = parse(nlh, 0);
+	*used = parse_route(nlh, 0);
 	return MNL_CB_OK;
 }
 

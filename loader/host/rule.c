@@ -2,31 +2,29 @@
 /* Policy rules by rtnetlink. */
 #include "host.h"
 
-#include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 
-struct rule_dump {
-	uint8_t family;
-	struct rule *rules;
-	size_t n;
-};
+static void ask_rules(union nl_request *r, const struct nl_dump *d)
+{
+	struct fib_rule_hdr *msg =
+		nl_begin(r, RTM_GETRULE, NLM_F_DUMP, sizeof(*msg));
 
-static int on_rule(const struct nlmsghdr *nlh, void *data)
+	msg->family = nl_af(d->family);
+}
+
+/* A kernel without a family answers with those it has. */
+static bool take_rule(const struct nlmsghdr *nlh, const struct nl_dump *d,
+		      void *element)
 {
 	const struct fib_rule_hdr *msg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[FRA_PROTOCOL + 1];
-	struct rule_dump *d = data;
 
 	nl_attrs(nlh, sizeof(*msg), tb, FRA_PROTOCOL);
-	/* A kernel without a family answers with those it has. */
 	if (nl_family(msg->family) != d->family || !tb[FRA_PROTOCOL] ||
 	    mnl_attr_get_u8(tb[FRA_PROTOCOL]) != RTPROT_TUNLOAD)
-		return MNL_CB_OK;
-	if (!nl_grow((void **)&d->rules, d->n, sizeof(*d->rules)))
-		return MNL_CB_ERROR;
-	d->rules[d->n++] = (struct rule){
+		return false;
+	*(struct rule *)element = (struct rule){
 		.family = d->family,
 		.from = nl_ip(tb[FRA_SRC], d->family),
 		.table = tb[FRA_TABLE] ? nl_u32(tb[FRA_TABLE]) : msg->table,
@@ -34,45 +32,25 @@ static int on_rule(const struct nlmsghdr *nlh, void *data)
 		.no_default = tb[FRA_SUPPRESS_PREFIXLEN] &&
 			      !nl_u32(tb[FRA_SUPPRESS_PREFIXLEN]),
 	};
-	return MNL_CB_OK;
-}
-
-static int dump_family(struct rule_dump *d)
-{
-	size_t before = d->n;
-	struct fib_rule_hdr *msg;
-	union nl_request r;
-	int ret, tries = 0;
-
-	do {
-		d->n = before;
-		msg = nl_begin(&r, RTM_GETRULE, NLM_F_DUMP, sizeof(*msg));
-		msg->family = nl_af(d->family);
-		ret = nl_talk(&r, on_rule, d);
-	} while (ret && errno == EINTR && ++tries < NL_DUMP_TRIES);
-	/* No such family, or a kernel without rules. */
-	if (ret && (errno == EAFNOSUPPORT || errno == EOPNOTSUPP))
-		return OK;
-	return ret ? fail("cannot list rules: %s", nl_error()) : OK;
+	return true;
 }
 
 int rule_list(struct rule **out, size_t *n)
 {
-	struct rule_dump d = {0};
-	int ret = OK;
+	struct nl_dump d = {
+		.what = "rules",
+		.ask = ask_rules,
+		.take = take_rule,
+		.size = sizeof(**out),
+	};
+	int ret = nl_dump(&d);
 
-	for (d.family = 4; !ret && d.family <= 6; d.family += 2)
-		ret = dump_family(&d);
-	if (ret) {
-		free(d.rules);
-		return ret;
-	}
-	*out = d.rules;
+	*out = d.all;
 	*n = d.n;
-	return OK;
+	return ret;
 }
 
-/* Without NLM_F_EXCL an equal rule is no error: see rules() of routes_plan.c.
+/* Without NLM_F_EXCL an equal rule is no error: see rules() of routes/plan.c.
  */
 void rule_put(union nl_request *r, uint16_t type, const struct rule *rule)
 {

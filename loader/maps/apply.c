@@ -109,8 +109,8 @@ static int prune_prefixes(const struct state_tables *now,
 	return ret;
 }
 
-static int change(const struct state_tables *now,
-		  const struct state_tables *want)
+static int change_maps(const struct state_tables *now,
+		       const struct state_tables *want)
 {
 	int ret = OK;
 
@@ -173,7 +173,7 @@ int state_give_ids(const struct maps *m, struct conf *c)
 }
 
 /* What state_read_keep() has left is used once: the maps are changed then. */
-static int read_prefixes(const struct maps *m, struct state_tables *now)
+static int take_prefixes(const struct maps *m, struct state_tables *now)
 {
 	if (!m->rows || m->rows->stale)
 		return state_tables_read(now, STATE_PREFIXES, STATE_COUNT);
@@ -186,9 +186,9 @@ static int read_prefixes(const struct maps *m, struct state_tables *now)
 }
 
 /* The two sets of tables; state_tables_free() both also on failure. */
-static int compare(const struct maps *m, struct conf *c,
-		   const struct host_facts *facts, struct state_tables *now,
-		   struct state_tables *want)
+static int read_and_want(const struct maps *m, struct conf *c,
+			 const struct host_facts *facts,
+			 struct state_tables *now, struct state_tables *want)
 {
 	int ret;
 
@@ -199,7 +199,7 @@ static int compare(const struct maps *m, struct conf *c,
 			    c->n_peers, TL_MAX_PEERS);
 	ret = state_tables_read(now, STATE_PEERS, STATE_PREFIXES);
 	if (!ret)
-		ret = read_prefixes(m, now);
+		ret = take_prefixes(m, now);
 	if (!ret)
 		ret = state_ids(c, &now->t[STATE_PEERS]);
 	return ret ?: state_want(want, now, c, facts);
@@ -209,11 +209,11 @@ int state_apply(const struct maps *m, struct conf *c,
 		const struct host_facts *facts)
 {
 	struct state_tables now, want;
-	int ret = compare(m, c, facts, &now, &want);
+	int ret = read_and_want(m, c, facts, &now, &want);
 
 	if (!ret) {
 		c->exceptions_changed = exceptions_differ(&now, &want);
-		ret = change(&now, &want);
+		ret = change_maps(&now, &want);
 	}
 	if (!ret)
 		old_stats(m, &now.t[STATE_PEERS], &want.t[STATE_PEERS]);
@@ -257,7 +257,7 @@ int state_apply_peer(const struct maps *m, const struct conf *was,
 	if (!ret)
 		ret = state_want(&to, &now, want, &none);
 	if (!ret)
-		ret = change(&now, &to);
+		ret = change_maps(&now, &to);
 	if (!ret && peers->n && !keeps_path(peers, &to.t[STATE_PEERS]))
 		drop_stats(m, was->peers->id);
 	state_tables_free(&now);
@@ -270,7 +270,7 @@ int state_pending(const struct maps *m, struct conf *c,
 {
 	struct state_tables now, want;
 	struct tl_interface iface, v;
-	int ret = compare(m, c, facts, &now, &want);
+	int ret = read_and_want(m, c, facts, &now, &want);
 
 	*any = false;
 	for (int i = 0; !ret && i < STATE_COUNT; i++)

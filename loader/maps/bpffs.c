@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 bool dir_empty(const char *path)
@@ -90,7 +89,6 @@ static const char *lock_holder(int fd, char buf[static 64])
 /* Anybody who can open the directory can hold this lock. */
 static int lock_dir(int fd, const char *dir)
 {
-	const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 	char holder[64];
 
 	for (int ms = 0; ms <= LOCK_WAIT_MS; ms += LOCK_POLL_MS) {
@@ -99,7 +97,7 @@ static int lock_dir(int fd, const char *dir)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return fail("cannot lock \"%s\": %s", dir,
 				    strerror(errno));
-		nanosleep(&poll, NULL);
+		sleep_ms(LOCK_POLL_MS);
 	}
 	return fail(
 		"\"%s\" is not a bpffs yet, and somebody%s holds a lock on it for more than %d s: end that, or `mount -t bpf bpf %s`",

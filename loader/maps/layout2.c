@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Reads what an older version (TL_LAYOUT 2) has attached. */
 #include "maps.h"
 
 #include <bpf/bpf.h>
@@ -23,12 +24,8 @@ static const char *const kept[] = {"peers", "prefixes4", "prefixes6",
 bool layout2_runs(const char *ifname)
 {
 	struct tl_interface iface;
-	uint64_t cookie;
 
-	return pins_interface(ifname, &iface) && iface.layout == 2 &&
-	       iface.flags & TL_IF_F_READY &&
-	       iface.ifindex == if_nametoindex(ifname) &&
-	       !netns_cookie(&cookie) && cookie == iface.netns_cookie;
+	return is_attached(ifname, &iface) && iface.layout == 2;
 }
 
 static bool is_kept(const char *name)

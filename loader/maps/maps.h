@@ -63,6 +63,8 @@ int pins_list(char (**names)[IFNAMSIZ], size_t *n);
 /* What the pinned map `interface` says, whatever TL_LAYOUT wrote it; false if
  * it is not there. Fields that another layout does not have are zero. */
 bool pins_interface(const char *ifname, struct tl_interface *out);
+/* An attach was completed on this very interface; *out as above. */
+bool is_attached(const char *ifname, struct tl_interface *out);
 /* Takes TL_IF_F_READY away: what follows may be cut off. */
 void pins_unready(const char *ifname);
 /* FAILED, with what to do, unless these pins are of this network namespace. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Opens the pinned maps; reads and writes the interface record. */
 #include "rows.h"
 
 #include <bpf/bpf.h>

@@ -5,7 +5,7 @@
 #include "rows.h"
 
 /* The first row that is not below key. */
-static size_t lower_bound(const struct table *t, const struct tl_prefix6 *key)
+static size_t first_row(const struct table *t, const struct tl_prefix6 *key)
 {
 	size_t low = 0, high = t->n;
 
@@ -45,8 +45,7 @@ static bool overlaps(const struct table *t, const struct prefix *p, uint8_t len,
 	if (len < p->len)
 		prefix_shorten(&part, len);
 	memcpy(key.addr, part.ip.addr, sizeof(key.addr));
-	for (size_t i = lower_bound(t, &key); is_within(t, i, &key, &part);
-	     i++) {
+	for (size_t i = first_row(t, &key); is_within(t, i, &key, &part); i++) {
 		memcpy(&v, table_value(t, i), sizeof(v));
 		if (v.peer != id || v.flags & TL_PREFIX_F_SHARED)
 			return true;

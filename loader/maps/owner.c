@@ -92,6 +92,15 @@ bool pins_interface(const char *ifname, struct tl_interface *out)
 	return ok;
 }
 
+bool is_attached(const char *ifname, struct tl_interface *out)
+{
+	uint64_t cookie;
+
+	return pins_interface(ifname, out) && out->flags & TL_IF_F_READY &&
+	       out->ifindex == if_nametoindex(ifname) &&
+	       !netns_cookie(&cookie) && cookie == out->netns_cookie;
+}
+
 void pins_unready(const char *ifname)
 {
 	int fd = open_interface(ifname);

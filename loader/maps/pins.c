@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The pin directory of an interface: its path, its lock, its removal. */
 #include "maps.h"
 
 #include <dirent.h>
@@ -9,7 +10,6 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BPFFS_DEFAULT "/sys/fs/bpf"
@@ -38,7 +38,7 @@ static bool bpffs_is_default(void)
 	return !bpffs_option && !(env && *env);
 }
 
-static void exchange(char *s, char from, char to)
+static void replace_char(char *s, char from, char to)
 {
 	while ((s = strchr(s, from)))
 		*s++ = to;
@@ -50,7 +50,7 @@ int pins_path(char buf[static PATH_MAX], const char *ifname, const char *name)
 	int n;
 
 	snprintf(dir, sizeof(dir), "%s", ifname);
-	exchange(dir, '.', ':');
+	replace_char(dir, '.', ':');
 	n = snprintf(buf, PATH_MAX, "%s/tunload/%s%s%s", pins_bpffs(), dir,
 		     name ? "/" : "", name ? name : "");
 	if (n >= PATH_MAX)
@@ -150,7 +150,6 @@ static int try_lock(struct pins *p, bool create, bool *locked)
 
 static int lock(struct pins *p, bool create)
 {
-	const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 	bool locked;
 
 	for (int ms = 0; ms <= LOCK_WAIT_MS; ms += LOCK_POLL_MS) {
@@ -158,7 +157,7 @@ static int lock(struct pins *p, bool create)
 			return FAILED;
 		if (locked)
 			return OK;
-		nanosleep(&poll, NULL);
+		sleep_ms(LOCK_POLL_MS);
 	}
 	return fail(
 		"another tunload command is working on %s: try again when it is done",
@@ -230,7 +229,7 @@ void pins_close(struct pins *p)
 
 int pins_list(char (**names)[IFNAMSIZ], size_t *n)
 {
-	char path[PATH_MAX], (*grown)[IFNAMSIZ];
+	char path[PATH_MAX], name[IFNAMSIZ];
 	struct dirent *e;
 	DIR *d;
 
@@ -246,12 +245,10 @@ int pins_list(char (**names)[IFNAMSIZ], size_t *n)
 	while ((e = readdir(d))) {
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= IFNAMSIZ)
 			continue;
-		grown = reallocarray(*names, *n + 1, sizeof(**names));
-		if (!grown)
+		strcpy(name, e->d_name);
+		replace_char(name, ':', '.');
+		if (!array_append((void **)names, n, name, sizeof(name)))
 			break;
-		*names = grown;
-		strcpy((*names)[*n], e->d_name);
-		exchange((*names)[(*n)++], ':', '.');
 	}
 	closedir(d);
 	return e ? fail("out of memory") : OK;

@@ -110,7 +110,7 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v)
 	p->guard = guard_of(v->flags);
 }
 
-static void read_host(struct peer *p, const struct table *hostnames)
+static void read_hostname(struct peer *p, const struct table *hostnames)
 {
 	const struct tl_hostname *h = table_find(hostnames, &p->id);
 
@@ -180,7 +180,7 @@ static int read_peers(struct conf *c, const struct state_tables *s)
 		if (!p)
 			return fail("out of memory");
 		read_peer(p, id, &v);
-		read_host(p, &s->t[STATE_HOSTNAMES]);
+		read_hostname(p, &s->t[STATE_HOSTNAMES]);
 		read_waiting(p, &s->t[STATE_WAITING]);
 	}
 	return OK;
@@ -226,18 +226,8 @@ static bool key_prefix(uint8_t family, const struct tl_prefix6 *key,
 
 static int allow(struct peer *p, const struct prefix *prefix)
 {
-	struct prefix *grown = p->allowed;
-
-	/* Room for a power of two of them. */
-	if (!(p->n_allowed & (p->n_allowed - 1)))
-		grown = reallocarray(p->allowed,
-				     p->n_allowed ? 2 * p->n_allowed : 1,
-				     sizeof(*grown));
-	if (!grown)
-		return fail("out of memory");
-	p->allowed = grown;
-	p->allowed[p->n_allowed++] = *prefix;
-	return OK;
+	return append(p->allowed, p->n_allowed, prefix) ? OK
+							: fail("out of memory");
 }
 
 static int read_prefixes(struct conf *c, const struct table *t, uint8_t family)
@@ -285,22 +275,13 @@ static int read_shared(struct conf *c, const struct table *t)
 	return ret;
 }
 
-static int by_address(const void *a, const void *b)
-{
-	const struct prefix *x = a, *y = b;
-	int order = memcmp(&x->ip, &y->ip, sizeof(x->ip));
-
-	return order ? order : x->len - y->len;
-}
-
 /* The maps have no order that means anything: peers by age, prefixes by
  * address. */
-static int read_all(struct conf *c, const struct state_tables *s)
+static int read_rows(struct conf *c, const struct state_tables *s)
 {
 	int ret = read_peers(c, s);
 
-	if (c->n_peers)
-		qsort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
+	sort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
 	if (!ret)
 		ret = drop_doubles(c);
 	if (!ret)
@@ -309,11 +290,9 @@ static int read_all(struct conf *c, const struct state_tables *s)
 		ret = read_prefixes(c, &s->t[STATE_PREFIXES6], 6);
 	if (!ret)
 		ret = read_shared(c, &s->t[STATE_SHARED]);
-	for (size_t i = 0; i < c->n_peers; i++) {
-		if (c->peers[i].n_allowed)
-			qsort(c->peers[i].allowed, c->peers[i].n_allowed,
-			      sizeof(struct prefix), by_address);
-	}
+	for (size_t i = 0; i < c->n_peers; i++)
+		sort(c->peers[i].allowed, c->peers[i].n_allowed,
+		     sizeof(struct prefix), prefix_compare);
 	return ret;
 }
 
@@ -368,7 +347,7 @@ static int read_state(const struct maps *m, const char *ifname, bool prefixes,
 	ret = read_tables(s, prefixes);
 	if (!ret) {
 		read_settings(out, &iface);
-		ret = read_all(out, s);
+		ret = read_rows(out, s);
 	}
 	if (ret)
 		conf_free(out);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Reads a map as a sorted array, and writes the differences of two. */
 #include "table.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/base.h"
 
@@ -19,37 +19,20 @@ void table_free(struct table *t)
 {
 	free(t->rows);
 	t->rows = NULL;
-	t->n = t->room = 0;
-}
-
-static int grow(struct table *t, size_t n)
-{
-	size_t room = t->room ? t->room : 16;
-	void *rows;
-
-	while (room < n)
-		room *= 2;
-	if (room == t->room)
-		return OK;
-	rows = reallocarray(t->rows, room, table_row(t));
-	if (!rows)
-		return fail("out of memory");
-	t->rows = rows;
-	t->room = room;
-	return OK;
+	t->n = 0;
 }
 
 int table_add(struct table *t, const void *key, const void *value)
 {
-	if (grow(t, t->n + 1))
-		return FAILED;
+	if (!array_grow(&t->rows, t->n, table_row(t)))
+		return fail("out of memory");
 	memcpy(table_key(t, t->n), key, t->key);
 	memcpy(table_value(t, t->n), value, t->value);
 	t->n++;
 	return OK;
 }
 
-static int compare(const void *a, const void *b, void *table)
+static int compare_keys(const void *a, const void *b, void *table)
 {
 	return memcmp(a, b, ((const struct table *)table)->key);
 }
@@ -70,9 +53,9 @@ void table_sort(struct table *t)
 	if (!t->n)
 		return;
 	if (!is_table_sorted(t))
-		qsort_r(t->rows, t->n, size, compare, t);
+		qsort_r(t->rows, t->n, size, compare_keys, t);
 	for (size_t i = 1; i < t->n; i++) {
-		if (compare(table_key(t, n), table_key(t, i), t))
+		if (compare_keys(table_key(t, n), table_key(t, i), t))
 			memmove(table_key(t, ++n), table_key(t, i), size);
 	}
 	t->n = n + 1;
@@ -96,7 +79,7 @@ void *table_find(const struct table *t, const void *key)
 	return NULL;
 }
 
-static int failed(const struct table *t, const char *verb, int err)
+static int fail_map(const struct table *t, const char *verb, int err)
 {
 	if (err == E2BIG || err == ENOSPC)
 		return fail("the map \"%s\" is full: fewer peers or prefixes",
@@ -129,7 +112,7 @@ static int read_batches(struct table *t, uint8_t *keys, uint8_t *values)
 			      ? errno
 			      : 0;
 		if (err && err != ENOENT)
-			return failed(t, "read", err);
+			return fail_map(t, "read", err);
 		if (take_batch(t, keys, values, n))
 			return FAILED;
 		from = at;
@@ -171,7 +154,6 @@ struct batch {
  * faster than that meets ENOMEM, and waits. */
 static int flush(struct batch *b)
 {
-	const struct timespec ms = {.tv_nsec = 1000000};
 	uint32_t done = 0, n;
 	int tries = 0;
 
@@ -182,9 +164,9 @@ static int flush(struct batch *b)
 					  NULL))
 			break;
 		if (errno != ENOMEM || ++tries > MEMORY_MS)
-			return failed(b->t, "write", errno);
+			return fail_map(b->t, "write", errno);
 		done += n;
-		nanosleep(&ms, NULL);
+		sleep_ms(1);
 	}
 	b->n = 0;
 	return OK;
@@ -238,7 +220,7 @@ int table_prune(const struct table *now, const struct table *want,
 		    table_next(want, key, &at))
 			continue;
 		if (bpf_map_delete_elem(now->fd, key) && errno != ENOENT)
-			return failed(now, "write", errno);
+			return fail_map(now, "write", errno);
 	}
 	return OK;
 }

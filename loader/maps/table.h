@@ -12,8 +12,8 @@ struct table {
 	const char *name; /* of the map, for errors */
 	int fd;
 	size_t key, value; /* bytes */
-	size_t n, room;	   /* rows */
-	uint8_t *rows;
+	size_t n;	   /* rows */
+	void *rows;
 };
 
 void table_free(struct table *t);
@@ -28,7 +28,7 @@ static inline size_t table_row(const struct table *t)
 }
 static inline void *table_key(const struct table *t, size_t i)
 {
-	return t->rows + i * table_row(t);
+	return (uint8_t *)t->rows + i * table_row(t);
 }
 static inline void *table_value(const struct table *t, size_t i)
 {

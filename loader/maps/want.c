@@ -184,8 +184,8 @@ static int want_endpoint(struct state_tables *want, const struct peer *p)
 	return table_add(&want->t[STATE_ENDPOINTS], &e, &id);
 }
 
-static int want_peer(struct state_tables *want, const struct peer *p,
-		     const struct table *peers)
+static int want_peer_rows(struct state_tables *want, const struct peer *p,
+			  const struct table *peers)
 {
 	struct tl_peer value = peer_value(p);
 	struct tl_waiting waiting = {0};
@@ -302,7 +302,7 @@ int state_want(struct state_tables *want, const struct state_tables *now,
 	int ret = OK;
 
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
-		ret = want_peer(want, &c->peers[i], &now->t[STATE_PEERS]);
+		ret = want_peer_rows(want, &c->peers[i], &now->t[STATE_PEERS]);
 	if (!ret)
 		ret = want_allowed(want, c);
 	if (!ret)

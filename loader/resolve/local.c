@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "host/host.h"
 
@@ -73,7 +72,7 @@ int read_addresses(const struct conf *c, struct host *h)
 			return ret;
 		free(h->addrs);
 		h->addrs = NULL;
-		usleep(DAD_STEP_MS * 1000);
+		sleep_ms(DAD_STEP_MS);
 	}
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Settles one peer's local, endpoint and MTU. */
 #include "peer.h"
 
 #include <stdarg.h>
@@ -87,7 +88,7 @@ static void automatic_local(struct resolver *r, struct peer *p,
 		lacks_address(r, p);
 }
 
-static void peer_local(struct resolver *r, struct peer *p)
+static void settle_local(struct resolver *r, struct peer *p)
 {
 	const struct peer *was = names_find(&r->was, p->name);
 	const struct if_addr *a =
@@ -109,7 +110,7 @@ static void give_up_endpoint(struct peer *p)
 }
 
 /* The endpoint is one that no packet of this tunnel can be sent to. */
-static int check_endpoint(const struct resolver *r, struct peer *p)
+static int settle_endpoint(const struct resolver *r, struct peer *p)
 {
 	struct origin from = peer_origin(p, KEY_ENDPOINT);
 	char endpoint[ENDPOINT_STRLEN], prefix[PREFIX_STRLEN];
@@ -177,7 +178,7 @@ static int check_mtu(struct peer *p, const struct mtu_cause *cause)
 
 /* The mtu or path-mtu that was configured, but no more than the interface
  * carries. Before the endpoint is known it is taken for the longer header. */
-static int peer_mtu(const struct resolver *r, struct peer *p)
+static int settle_mtu(const struct resolver *r, struct peer *p)
 {
 	uint32_t overhead = p->endpoint.family == 4 ? 20 : 40;
 	struct mtu_cause cause = {interface_origin(r->c, KEY_PATH_MTU),
@@ -196,7 +197,7 @@ static int peer_mtu(const struct resolver *r, struct peer *p)
 }
 
 /* RFC 8200 5: no IPv6 path carries less than 1280 bytes. */
-static void check_path_mtu(const struct resolver *r, struct peer *p)
+static void settle_path_mtu(const struct resolver *r, struct peer *p)
 {
 	if (p->endpoint.family == 6 && r->c->path_mtu < IPV6_MTU_MIN)
 		peer_waits(
@@ -210,17 +211,11 @@ int resolve_peer(struct resolver *r, struct peer *p)
 	int ret = OK;
 
 	if (p->endpoint.family) {
-		peer_local(r, p);
-		ret = check_endpoint(r, p);
-		check_path_mtu(r, p);
+		settle_local(r, p);
+		ret = settle_endpoint(r, p);
+		settle_path_mtu(r, p);
 	}
-	return ret ?: peer_mtu(r, p);
-}
-
-static int compare_outer(const struct peer *a, const struct peer *b)
-{
-	return memcmp(&a->endpoint, &b->endpoint, sizeof(a->endpoint))
-		       ?: memcmp(&a->local, &b->local, sizeof(a->local));
+	return ret ?: settle_mtu(r, p);
 }
 
 static int compare_claims(const void *a, const void *b)
@@ -228,7 +223,7 @@ static int compare_claims(const void *a, const void *b)
 	const struct peer *x = *(struct peer *const *)a;
 	const struct peer *y = *(struct peer *const *)b;
 
-	return compare_outer(x, y) ?: !!*x->host - !!*y->host ?:
+	return outer_compare(x, y) ?: !!*x->host - !!*y->host ?:
 	       owner_compare_peers(x, y);
 }
 
@@ -265,7 +260,7 @@ int resolve_conflicts(struct resolver *r)
 			all[n++] = &r->c->peers[i];
 	qsort(all, n, sizeof(*all), compare_claims);
 	for (i = 0; !ret && i < n; i++) {
-		if (first && !compare_outer(first, all[i]))
+		if (first && !outer_compare(first, all[i]))
 			ret = report_conflict(first, all[i]);
 		else
 			first = all[i];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Chooses the inner address that the trigger asks. */
 #include "probe.h"
 
 #include <stdlib.h>
@@ -13,8 +14,8 @@ struct hosts {
 	size_t n_own;
 };
 
-static bool leads_to(const struct hosts *h, const struct peer *p,
-		     const struct ip *ip)
+static bool is_behind(const struct hosts *h, const struct peer *p,
+		      const struct ip *ip)
 {
 	return owner_is(&h->owners, ip, p) && !find_addr(h->own, h->n_own, ip);
 }
@@ -34,7 +35,7 @@ static struct ip choose(const struct hosts *h, const struct peer *p,
 	for (size_t i = 0; i < p->n_allowed; i++) {
 		struct ip ip = host(&p->allowed[i]);
 
-		if (p->allowed[i].len && leads_to(h, p, &ip))
+		if (p->allowed[i].len && is_behind(h, p, &ip))
 			return ip;
 	}
 	return (struct ip){0};

@@ -149,7 +149,7 @@ static int resolve_on(struct resolver *r)
 	return ret || !r->strict ? ret : check_any_works(r);
 }
 
-static int run(struct resolver *r, const struct conf *names)
+static int run_resolver(struct resolver *r, const struct conf *names)
 {
 	struct conf *c = r->c;
 	int ret = link_info(c->ifname, &r->host.link);
@@ -182,14 +182,14 @@ int resolve(struct conf *c, const struct conf *now)
 {
 	struct resolver r = {.c = c, .now = now, .strict = true};
 
-	return run(&r, NULL);
+	return run_resolver(&r, NULL);
 }
 
 int resolve_edited(struct conf *c, const struct conf *now)
 {
 	struct resolver r = {.c = c, .now = now};
 
-	return run(&r, NULL);
+	return run_resolver(&r, NULL);
 }
 
 void resolve_forget(struct conf *c)
@@ -220,7 +220,7 @@ int resolve_again(const struct conf *now, const struct conf *names,
 	if (ret)
 		return ret;
 	resolve_forget(out);
-	ret = run(&r, names);
+	ret = run_resolver(&r, names);
 	if (ret)
 		conf_free(out);
 	return ret;

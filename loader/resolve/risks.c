@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Warns of what a configuration may do to its host. */
 #include "resolve.h"
 
 #include <dirent.h>
@@ -98,7 +99,7 @@ void warn_risks(const struct conf *c)
 
 void warn_lonely_files(void)
 {
-	DIR *d = opendir(SYSCONFDIR "/tunload");
+	DIR *d = opendir(CONF_DIR);
 	char ifname[IFNAMSIZ];
 	struct dirent *e;
 
@@ -111,8 +112,8 @@ void warn_lonely_files(void)
 		snprintf(ifname, sizeof(ifname), "%.*s", (int)(n - 5),
 			 e->d_name);
 		if (!if_nametoindex(ifname))
-			warn("%s/tunload/%s is there, but no interface \"%s\"",
-			     SYSCONFDIR, e->d_name, ifname);
+			warn("%s/%s is there, but no interface \"%s\"",
+			     CONF_DIR, e->d_name, ifname);
 	}
 	if (d)
 		closedir(d);

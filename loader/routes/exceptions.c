@@ -11,92 +11,43 @@
 #include "want.h"
 
 struct set {
-	struct prefix *allowed; /* of all peers, sorted */
-	size_t n_allowed;
-	bool lengths[2][129]; /* which prefix lengths occur, IPv4 and IPv6 */
+	struct owners owners; /* the allowed prefixes of all peers */
 	struct exception *out;
 	size_t n;
 };
 
-static int compare_prefixes(const void *va, const void *vb)
-{
-	const struct prefix *a = va, *b = vb;
-	int d = memcmp(&a->ip, &b->ip, sizeof(a->ip));
-
-	return d ? d : (int)a->len - (int)b->len;
-}
-
-/* Own addresses first, so that those stay of equal ones. */
+/* Own addresses first, so that unique() keeps them. */
 static int compare_exceptions(const void *va, const void *vb)
 {
 	const struct exception *a = va, *b = vb;
-	int d = compare_prefixes(&a->prefix, &b->prefix);
 
-	return d ? d : (int)b->own - (int)a->own;
+	return prefix_compare(&a->prefix, &b->prefix)
+		       ?: (int)b->own - (int)a->own;
 }
 
-static bool is_allowed(const struct set *s, const struct prefix *p)
+static int compare_their_prefixes(const void *va, const void *vb)
 {
-	return s->lengths[p->ip.family == 6][p->len] &&
-	       bsearch(p, s->allowed, s->n_allowed, sizeof(*p),
-		       compare_prefixes);
+	const struct exception *a = va, *b = vb;
+
+	return prefix_compare(&a->prefix, &b->prefix);
 }
 
 /* An allowed prefix shorter than p holds it, and none equals it. */
-static bool is_exception(const struct set *s, const struct prefix *p)
+static int add_exception(struct set *s, const struct prefix *p, bool own)
 {
-	struct prefix shorter = *p;
+	const struct owned *around = owner_around(&s->owners, p);
+	const struct exception e = {*p, own};
 
-	if (is_allowed(s, p))
-		return false;
-	for (int len = p->len - 1; len >= 0; len--) {
-		if (!s->lengths[p->ip.family == 6][len])
-			continue;
-		prefix_shorten(&shorter, len);
-		if (is_allowed(s, &shorter))
-			return true;
-	}
-	return false;
-}
-
-static int add(struct set *s, const struct prefix *p, bool own)
-{
-	if (!is_exception(s, p))
+	if (!around || around->prefix->len == p->len)
 		return OK;
-	if (!nl_grow((void **)&s->out, s->n, sizeof(*s->out)))
-		return fail("out of memory");
-	s->out[s->n++] = (struct exception){*p, own};
-	return OK;
+	return append(s->out, s->n, &e) ? OK : fail("out of memory");
 }
 
 static int add_host(struct set *s, const struct ip *ip, bool own)
 {
 	struct prefix p = {*ip, ip->family == 4 ? 32 : 128};
 
-	return ip->family ? add(s, &p, own) : OK;
-}
-
-static int collect_allowed(struct set *s, const struct conf *c)
-{
-	size_t total = 1;
-
-	for (size_t i = 0; i < c->n_peers; i++)
-		total += c->peers[i].n_allowed;
-	s->allowed = calloc(total, sizeof(*s->allowed));
-	if (!s->allowed)
-		return fail("out of memory");
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
-
-		for (size_t j = 0; j < p->n_allowed; j++) {
-			const struct prefix *a = &p->allowed[j];
-
-			s->allowed[s->n_allowed++] = *a;
-			s->lengths[a->ip.family == 6][a->len] = true;
-		}
-	}
-	sort(s->allowed, s->n_allowed, sizeof(*s->allowed), compare_prefixes);
-	return OK;
+	return ip->family ? add_exception(s, &p, own) : OK;
 }
 
 /* The host's own: what is ours leads into the tunnel, and a route of another
@@ -120,7 +71,7 @@ static int add_routes(struct set *s, const struct conf *c,
 
 	for (size_t i = 0; !ret && i < have->n_others; i++)
 		if (is_host_route(&have->others[i], c))
-			ret = add(s, &have->others[i].dst, false);
+			ret = add_exception(s, &have->others[i].dst, false);
 	return ret;
 }
 
@@ -141,30 +92,17 @@ static int add_own(struct set *s)
 static int collect(struct set *s, const struct conf *c,
 		   const struct footprint *have)
 {
-	int ret = collect_allowed(s, c);
+	int ret = owners_init(&s->owners, c);
 
 	if (!ret)
 		ret = add_routes(s, c, have);
 	if (!ret)
 		ret = add_own(s);
 	for (size_t i = 0; !ret && i < n_link_scope; i++)
-		ret = add(s, &link_scope[i], false);
+		ret = add_exception(s, &link_scope[i], false);
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
 		ret = add_host(s, &c->peers[i].endpoint, false);
 	return ret;
-}
-
-static void sort_unique(struct set *s)
-{
-	size_t i, n = 0;
-
-	if (s->n)
-		qsort(s->out, s->n, sizeof(*s->out), compare_exceptions);
-	for (i = 0; i < s->n; i++)
-		if (!n ||
-		    !prefix_equal(&s->out[n - 1].prefix, &s->out[i].prefix))
-			s->out[n++] = s->out[i];
-	s->n = n;
 }
 
 int routes_exceptions(const struct conf *c, const struct footprint *have,
@@ -173,14 +111,14 @@ int routes_exceptions(const struct conf *c, const struct footprint *have,
 	struct set s = {0};
 	int ret = collect(&s, c, have);
 
-	free(s.allowed);
+	owners_free(&s.owners);
 	if (ret) {
 		free(s.out);
 		return ret;
 	}
-	sort_unique(&s);
+	sort(s.out, s.n, sizeof(*s.out), compare_exceptions);
 	*out = s.out;
-	*n = s.n;
+	*n = unique(s.out, s.n, sizeof(*s.out), compare_their_prefixes);
 	return OK;
 }
 
@@ -246,11 +184,6 @@ static struct ip computed_broadcast(const struct if_addr *a)
 	return ip;
 }
 
-static int compare_ips(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct ip));
-}
-
 int host_broadcasts(struct ip **out, size_t *n)
 {
 	struct if_addr *addrs;
@@ -258,7 +191,6 @@ int host_broadcasts(struct ip **out, size_t *n)
 
 	if (addr_list(0, &addrs, &m))
 		return FAILED;
-	*n = 0;
 	*out = calloc(m + 1, sizeof(**out));
 	for (i = 0; *out && i < m; i++)
 		if (has_broadcast(&addrs[i]))
@@ -269,9 +201,7 @@ int host_broadcasts(struct ip **out, size_t *n)
 	free(addrs);
 	if (!*out)
 		return fail("out of memory");
-	qsort(*out, found, sizeof(**out), compare_ips);
-	for (i = 0; i < found; i++)
-		if (!*n || !ip_equal(&(*out)[*n - 1], &(*out)[i]))
-			(*out)[(*n)++] = (*out)[i];
+	sort(*out, found, sizeof(**out), ip_compare);
+	*n = unique(*out, found, sizeof(**out), ip_compare);
 	return OK;
 }

@@ -15,8 +15,8 @@ void plan_free(struct plan *p)
 	free(p->changes);
 }
 
-static void change(struct plan *p, enum change_kind kind, const void *old,
-		   const void *new)
+static void add_change(struct plan *p, enum change_kind kind, const void *old,
+		       const void *new)
 {
 	p->changes[p->n++] = (struct change){kind, old, new};
 }
@@ -26,8 +26,6 @@ static bool route_equal(const struct route *a, const struct route *b)
 	return a->type == b->type && ip_equal(&a->gateway, &b->gateway) &&
 	       ip_equal(&a->prefsrc, &b->prefsrc) && a->mtu == b->mtu;
 }
-
-typedef int comparison(const void *, const void *);
 
 /* Finds key in a sorted array, where the keys come in the same order: *at is
  * where the last search has stopped, 0 at first. */
@@ -64,7 +62,7 @@ static void new_routes(struct plan *p)
 				  sizeof(*new), route_compare, &at);
 
 		if (!old || !route_equal(old, new))
-			change(p, CHANGE_ROUTE, old, new);
+			add_change(p, CHANGE_ROUTE, old, new);
 	}
 }
 
@@ -76,7 +74,7 @@ static void old_routes(struct plan *p)
 	for (size_t i = p->have.n_routes; i-- > 0;)
 		if (!is_before(&p->have.routes[i], p->want.routes,
 			       sizeof(*p->want.routes), route_compare, &at))
-			change(p, CHANGE_ROUTE, &p->have.routes[i], NULL);
+			add_change(p, CHANGE_ROUTE, &p->have.routes[i], NULL);
 }
 
 static bool neigh_equal(const struct neigh *a, const struct neigh *b)
@@ -97,7 +95,7 @@ static void new_neighs(struct plan *p)
 
 		if (new->protocol == RTPROT_TUNLOAD &&
 		    (!old || !neigh_equal(old, new)))
-			change(p, CHANGE_NEIGH, old, new);
+			add_change(p, CHANGE_NEIGH, old, new);
 	}
 }
 
@@ -111,7 +109,7 @@ static void old_neighs(struct plan *p)
 		if ((p->everything || old->protocol == RTPROT_TUNLOAD) &&
 		    !find_next(old, p->want.neighs, p->want.n_neighs,
 			       sizeof(*old), neigh_compare, &at))
-			change(p, CHANGE_NEIGH, old, NULL);
+			add_change(p, CHANGE_NEIGH, old, NULL);
 	}
 }
 
@@ -139,7 +137,7 @@ static void old_addrs(struct plan *p)
 
 		if (!old->ours || addr_in(old, p->want.addrs, p->want.n_addrs))
 			continue;
-		change(p, CHANGE_ADDR, old, NULL);
+		add_change(p, CHANGE_ADDR, old, NULL);
 		p->old_addrs = true;
 	}
 }
@@ -152,7 +150,7 @@ static void new_addrs(struct plan *p)
 
 		if (addr_in(new, p->have.addrs, p->have.n_addrs))
 			continue;
-		change(p, CHANGE_ADDR, NULL, new);
+		add_change(p, CHANGE_ADDR, NULL, new);
 		p->new_addrs = true;
 	}
 }
@@ -190,9 +188,9 @@ static void rules(struct plan *p, uint8_t family)
 	       rule_equal(&have[same], &want[same]))
 		same++;
 	for (size_t i = same; i < n_want; i++)
-		change(p, CHANGE_RULE, NULL, &want[i]);
+		add_change(p, CHANGE_RULE, NULL, &want[i]);
 	for (size_t i = same; i < n_have; i++)
-		change(p, CHANGE_RULE, &have[i], NULL);
+		add_change(p, CHANGE_RULE, &have[i], NULL);
 }
 
 /* Addresses first, of which the other things may name one. Those that go alone

@@ -30,14 +30,6 @@ static bool is_record(const struct route *r)
 	return r->type == RTN_THROW && r->table > TABLE_BASE;
 }
 
-static int append(struct route **to, size_t *n, const struct route *r)
-{
-	if (!nl_grow((void **)to, *n, sizeof(*r)))
-		return fail("out of memory");
-	(*to)[(*n)++] = *r;
-	return OK;
-}
-
 /* Routes that were neither made for this interface nor are a record are left
  * to the others. */
 static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
@@ -45,8 +37,9 @@ static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 	struct route_filter which = {.protocol = others ? 0 : RTPROT_TUNLOAD};
 	size_t i, n, kept = 0;
 	int ret = route_list(&which, &f->routes, &n);
+	bool room = true;
 
-	for (i = 0; !ret && i < n; i++) {
+	for (i = 0; !ret && room && i < n; i++) {
 		const struct route *r = &f->routes[i];
 		bool ours = r->protocol == RTPROT_TUNLOAD;
 
@@ -54,10 +47,12 @@ static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 					  : r->oif == ifindex))
 			f->routes[kept++] = *r;
 		else if (ours && is_record(r))
-			ret = append(&f->records, &f->n_records, r);
+			room = append(f->records, f->n_records, r);
 		else if (r->type == RTN_UNICAST && others)
-			ret = append(&f->others, &f->n_others, r);
+			room = append(f->others, f->n_others, r);
 	}
+	if (!room)
+		ret = fail("out of memory");
 	f->n_routes = kept;
 	sort(f->routes, kept, sizeof(*f->routes), route_compare);
 	return ret;
@@ -110,7 +105,7 @@ int footprint_read_addrs(uint32_t ifindex, struct footprint *f)
 	return OK;
 }
 
-static int read_all(uint32_t ifindex, struct footprint *out, bool others)
+static int read_footprint(uint32_t ifindex, struct footprint *out, bool others)
 {
 	*out = (struct footprint){0};
 	return footprint_read_addrs(ifindex, out) ?:
@@ -121,10 +116,10 @@ static int read_all(uint32_t ifindex, struct footprint *out, bool others)
 
 int footprint_read(uint32_t ifindex, struct footprint *out)
 {
-	return read_all(ifindex, out, false);
+	return read_footprint(ifindex, out, false);
 }
 
 int footprint_read_all(uint32_t ifindex, struct footprint *out)
 {
-	return read_all(ifindex, out, true);
+	return read_footprint(ifindex, out, true);
 }

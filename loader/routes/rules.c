@@ -30,19 +30,6 @@ static bool is_link_scope(const struct prefix *p)
 	return false;
 }
 
-static bool has_table(const struct need *n, uint32_t table)
-{
-	for (size_t i = 0; i < n->n_tables; i++)
-		if (n->tables[i] == table)
-			return true;
-	return false;
-}
-
-static int compare_ips(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct ip));
-}
-
 static int compare_tables(const void *va, const void *vb)
 {
 	const uint32_t *a = va, *b = vb;
@@ -56,38 +43,32 @@ static int add_record(struct need *n, const struct route *r)
 
 	if (r->type != RTN_THROW || r->dst.ip.family != n->family)
 		return OK;
-	if (!has_table(n, r->table)) {
-		if (!nl_grow((void **)&n->tables, n->n_tables,
-			     sizeof(*n->tables)))
-			return fail("out of memory");
-		n->tables[n->n_tables++] = r->table;
-	}
+	if (!append(n->tables, n->n_tables, &r->table))
+		return fail("out of memory");
 	if (r->dst.len != host || is_link_scope(&r->dst))
 		return OK;
-	if (!nl_grow((void **)&n->locals, n->n_locals, sizeof(*n->locals)))
-		return fail("out of memory");
-	n->locals[n->n_locals++] = r->dst.ip;
-	return OK;
+	return append(n->locals, n->n_locals, &r->dst.ip)
+		       ? OK
+		       : fail("out of memory");
 }
 
 static int add_rule(struct footprint *f, const struct rule *rule)
 {
-	if (!nl_grow((void **)&f->rules, f->n_rules, sizeof(*rule)))
-		return fail("out of memory");
-	f->rules[f->n_rules] = *rule;
-	f->rules[f->n_rules++].preference = RULE_PREFERENCE;
-	return OK;
+	return append(f->rules, f->n_rules, rule) ? OK : fail("out of memory");
 }
 
 static int add_rules(struct footprint *f, const struct need *n)
 {
-	struct rule rule = {.family = n->family, .table = RT_TABLE_MAIN};
+	struct rule rule = {
+		.family = n->family,
+		.table = RT_TABLE_MAIN,
+		.preference = RULE_PREFERENCE,
+	};
 	int ret = OK;
 
 	for (size_t i = 0; !ret && i < n->n_locals; i++) {
 		rule.from = n->locals[i];
-		if (!i || !ip_equal(&n->locals[i], &n->locals[i - 1]))
-			ret = add_rule(f, &rule);
+		ret = add_rule(f, &rule);
 	}
 	rule.from = (struct ip){0};
 	rule.no_default = true;
@@ -101,6 +82,16 @@ static int add_rules(struct footprint *f, const struct need *n)
 	return ret;
 }
 
+static void sort_need(struct need *n)
+{
+	sort(n->locals, n->n_locals, sizeof(*n->locals), ip_compare);
+	n->n_locals =
+		unique(n->locals, n->n_locals, sizeof(*n->locals), ip_compare);
+	sort(n->tables, n->n_tables, sizeof(*n->tables), compare_tables);
+	n->n_tables = unique(n->tables, n->n_tables, sizeof(*n->tables),
+			     compare_tables);
+}
+
 static int want_family(const struct footprint *have, struct footprint *want,
 		       uint8_t family)
 {
@@ -111,10 +102,7 @@ static int want_family(const struct footprint *have, struct footprint *want,
 		ret = add_record(&n, &have->records[i]);
 	for (size_t i = 0; !ret && i < want->n_routes; i++)
 		ret = add_record(&n, &want->routes[i]);
-	if (n.n_locals)
-		qsort(n.locals, n.n_locals, sizeof(*n.locals), compare_ips);
-	if (n.n_tables)
-		qsort(n.tables, n.n_tables, sizeof(*n.tables), compare_tables);
+	sort_need(&n);
 	if (!ret)
 		ret = add_rules(want, &n);
 	free(n.locals);

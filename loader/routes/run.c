@@ -13,8 +13,7 @@ int foreign_read(struct foreign *f)
 
 	if (route_list(&all, &f->routes, &f->n))
 		return FAILED;
-	if (f->n)
-		qsort(f->routes, f->n, sizeof(*f->routes), route_compare);
+	sort(f->routes, f->n, sizeof(*f->routes), route_compare);
 	return OK;
 }
 
@@ -32,7 +31,7 @@ struct run {
 	size_t n_blocked;
 };
 
-static void build(union nl_request *r, size_t i, void *data)
+static void build_change(union nl_request *r, size_t i, void *data)
 {
 	const struct run *run = data;
 	const struct change *c = &run->p->changes[i];
@@ -52,11 +51,9 @@ static void build(union nl_request *r, size_t i, void *data)
 
 static int blocked(struct run *run, const struct route *route)
 {
-	if (!nl_grow((void **)&run->blocked, run->n_blocked,
-		     sizeof(*run->blocked)))
-		return fail("out of memory");
-	run->blocked[run->n_blocked++] = route;
-	return OK;
+	return append(run->blocked, run->n_blocked, &route)
+		       ? OK
+		       : fail("out of memory");
 }
 
 static int fail_route(const struct route *route, const char *verb)
@@ -69,7 +66,7 @@ static int fail_route(const struct route *route, const char *verb)
 			 nl_error());
 }
 
-static int failed(size_t i, void *data)
+static int on_refused(size_t i, void *data)
 {
 	struct run *run = data;
 	const struct change *c = &run->p->changes[i];
@@ -135,7 +132,7 @@ static int explain_all(const struct run *run, struct conf *c)
 int plan_run(const struct plan *p, struct conf *c)
 {
 	struct run run = {.p = p};
-	struct nl_batch batch = {build, failed, &run};
+	struct nl_batch batch = {build_change, on_refused, &run};
 	int ret = nl_batch_run(&batch, p->n) ?: explain_all(&run, c);
 
 	free(run.blocked);

@@ -18,7 +18,7 @@ static bool is_addr(const struct change *c)
 }
 
 /* Leaves those changes of which is() is true. */
-static void keep(struct plan *p, bool (*is)(const struct change *))
+static void keep_changes(struct plan *p, bool (*is)(const struct change *))
 {
 	size_t n = 0;
 
@@ -39,7 +39,7 @@ static int passes(struct conf *c, uint32_t ifindex,
 	for (int i = 0; !ret && again && i < PASSES; i++) {
 		ret = plan_make(&p, c, ifindex, i ? NULL : before);
 		if (!ret && p.new_addrs)
-			keep(&p, is_addr);
+			keep_changes(&p, is_addr);
 		if (!ret)
 			ret = plan_run(&p, c);
 		again = p.new_addrs || p.old_addrs;

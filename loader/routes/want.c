@@ -7,7 +7,6 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/base.h"
 #include "conf/conf.h"
@@ -70,21 +69,16 @@ static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 	/* The next prefix of the same peer. */
 	if (f->n_neighs && ip_equal(&f->neighs[f->n_neighs - 1].ip, &neigh.ip))
 		return OK;
-	gateway_mac(peer_id, neigh.mac);
-	if (!nl_grow((void **)&f->neighs, f->n_neighs, sizeof(neigh)))
-		return fail("out of memory");
-	f->neighs[f->n_neighs++] = neigh;
-	return OK;
+	gateway_ether(peer_id, neigh.mac);
+	return append(f->neighs, f->n_neighs, &neigh) ? OK
+						      : fail("out of memory");
 }
 
 static int want_addr(struct wish *w, const struct if_addr *addr)
 {
 	struct footprint *f = w->out;
 
-	if (!nl_grow((void **)&f->addrs, f->n_addrs, sizeof(*addr)))
-		return fail("out of memory");
-	f->addrs[f->n_addrs++] = *addr;
-	return OK;
+	return append(f->addrs, f->n_addrs, addr) ? OK : fail("out of memory");
 }
 
 /* The source is a point-to-point address towards all IPv4 gateways: source
@@ -138,25 +132,13 @@ static uint32_t route_mtu(const struct wish *w, const struct peer *p,
 	return family == 6 && mtu < IPV6_MTU_MIN ? IPV6_MTU_MIN : mtu;
 }
 
-static int compare_ips(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct ip));
-}
-
 /* The first endpoint that is not below the prefix is in it, or none is. */
 static bool holds_endpoint(const struct wish *w, const struct prefix *prefix)
 {
-	size_t low = 0, high = w->n_endpoints, middle;
+	size_t i = lower_bound(&prefix->ip, w->endpoints, w->n_endpoints,
+			       sizeof(*w->endpoints), ip_compare);
 
-	while (low < high) {
-		middle = (low + high) / 2;
-		if (compare_ips(&w->endpoints[middle], &prefix->ip) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < w->n_endpoints &&
-	       prefix_contains(prefix, &w->endpoints[low]);
+	return i < w->n_endpoints && prefix_contains(prefix, &w->endpoints[i]);
 }
 
 /* A prefix that cannot have a route here, its peer told. */
@@ -193,7 +175,8 @@ static uint8_t gateway_family(const struct wish *w, uint8_t family)
 	return 6;
 }
 
-static int want_prefix(struct wish *w, uint32_t i, const struct prefix *prefix)
+static int want_prefix_route(struct wish *w, uint32_t i,
+			     const struct prefix *prefix)
 {
 	struct peer *p = &w->c->peers[i];
 	bool six = prefix->ip.family == 6;
@@ -230,7 +213,7 @@ static int want_peer(struct wish *w, uint32_t i)
 	if (!w->c->routes)
 		return want_neigh(w, p->id, 4) ?: want_neigh(w, p->id, 6);
 	for (size_t j = 0; !ret && p->mtu && j < p->n_allowed; j++)
-		ret = want_prefix(w, i, &p->allowed[j]);
+		ret = want_prefix_route(w, i, &p->allowed[j]);
 	return ret;
 }
 
@@ -278,7 +261,7 @@ int route_compare_prefix(const void *va, const void *vb)
 
 	if (a->dst.len != b->dst.len)
 		return a->dst.len > b->dst.len ? -1 : 1;
-	return compare_ips(&a->dst.ip, &b->dst.ip);
+	return ip_compare(&a->dst.ip, &b->dst.ip);
 }
 
 int route_compare(const void *va, const void *vb)
@@ -297,21 +280,7 @@ int neigh_compare(const void *va, const void *vb)
 {
 	const struct neigh *a = va, *b = vb;
 
-	return compare_ips(&a->ip, &b->ip);
-}
-
-/* Returns how many are left. */
-static size_t sort_unique(void *array, size_t n, size_t size,
-			  int (*compare)(const void *, const void *))
-{
-	char *a = array;
-	size_t i, m = 0;
-
-	sort(a, n, size, compare);
-	for (i = 0; i < n; i++)
-		if (!m || compare(a + (m - 1) * size, a + i * size))
-			memmove(a + m++ * size, a + i * size, size);
-	return m;
+	return ip_compare(&a->ip, &b->ip);
 }
 
 static int collect_endpoints(struct wish *w)
@@ -323,7 +292,7 @@ static int collect_endpoints(struct wish *w)
 		if (w->c->peers[i].endpoint.family)
 			w->endpoints[w->n_endpoints++] =
 				w->c->peers[i].endpoint;
-	sort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), compare_ips);
+	sort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), ip_compare);
 	return OK;
 }
 
@@ -351,22 +320,22 @@ static int want_all(struct wish *w, const struct footprint *have)
 	if (!ret)
 		want_throws(w);
 	free(w->endpoints);
-	f->n_routes = sort_unique(f->routes, f->n_routes, sizeof(*f->routes),
-				  route_compare);
-	f->n_neighs = sort_unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
-				  neigh_compare);
+	sort(f->routes, f->n_routes, sizeof(*f->routes), route_compare);
+	f->n_routes = unique(f->routes, f->n_routes, sizeof(*f->routes),
+			     route_compare);
+	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
+	f->n_neighs = unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
+			     neigh_compare);
 	return ret;
 }
 
 int footprint_want(struct conf *c, const struct footprint *have,
 		   struct footprint *out)
 {
-	struct wish w = {.c = c, .out = out};
-	struct timespec ts;
+	struct wish w = {
+		.c = c, .now_ns = clock_ns(CLOCK_MONOTONIC), .out = out};
 	int ret = OK;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	w.now_ns = ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 	*out = (struct footprint){0};
 	if (c)
 		ret = want_all(&w, have);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Events as text and as JSON. */
 #include "show.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* The parts that several JSON outputs share. */
 #include "show.h"
 
 json_t *json_ip(const struct ip *ip)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload peer list`, as text and as JSON. */
 #include "show.h"
 
 static const char *guard_name(const struct peer *p)
@@ -12,7 +13,7 @@ static const char *guard_name(const struct peer *p)
 	return names[p->guard];
 }
 
-static json_t *peer_json(const struct peer *p)
+static json_t *listed_json(const struct peer *p)
 {
 	/* clang-format off */
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, "
@@ -41,7 +42,7 @@ int peer_list_json(const struct conf *c)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < c->n_peers; i++)
-		json_array_append_new(list, peer_json(&c->peers[i]));
+		json_array_append_new(list, listed_json(&c->peers[i]));
 	return json_print(list, JSON_INDENT(2));
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* `attach --dry-run`. */
-#include "maps/maps.h"
-#include "hooks/hooks.h"
-#include "tunnel/tunnel.h"
+#include "show.h"
 
 static void print_mode(const struct conf *c)
 {
@@ -19,7 +17,7 @@ static void print_mode(const struct conf *c)
 	printf("; egress by tc; nothing is changed now\n");
 }
 
-static void print_peer(const struct peer *p)
+static void print_planned(const struct peer *p)
 {
 	char endpoint[IP_STRLEN], local[IP_STRLEN], prefix[PREFIX_STRLEN];
 
@@ -46,6 +44,6 @@ int print_plan(struct conf *c)
 		return FAILED;
 	print_mode(c);
 	for (size_t i = 0; i < c->n_peers; i++)
-		print_peer(&c->peers[i]);
+		print_planned(&c->peers[i]);
 	return routes_print_plan(stdout, c);
 }

@@ -107,6 +107,9 @@ void event_text(FILE *out, const struct tl_event *e, double time,
 		const char *peer);
 json_t *event_json(const struct tl_event *e, double time, const char *peer);
 
+/* What attach or reload would do with c; gives new peers ids. */
+int print_plan(struct conf *c);
+
 /* The two outputs of `tunload peer list`. */
 
 /* An array of the peers with all their settings. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload status --json`. */
 #include "show.h"
 
 static json_t *last_rx(const struct snapshot *s,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* `tunload status` for people. */
 #include "show.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Brings what runs in line with a configuration and with the host. */
 #include "tunnel.h"
 
 #include <stdlib.h>
@@ -30,74 +31,72 @@ bool hooks_missing(const char *ifname, const struct tl_interface *iface,
 	       missing[HOOK_TC_EGRESS];
 }
 
-static void hooks_restore(const struct pins *p, const struct maps *m,
+static void hooks_restore(const struct running *r,
 			  const struct tl_interface *before)
 {
 	struct tl_interface iface;
 	struct programs old;
 
-	if (interface_read(m, &iface) || programs_open(&old, p))
+	if (interface_read(&r->maps, &iface) || programs_open(&old, &r->pins))
 		return;
 	memcpy(iface.mode_reason, before->mode_reason,
 	       sizeof(iface.mode_reason));
-	hooks_attach(&old, p, m, &iface, before->mode_asked);
+	hooks_attach(&old, &r->pins, &r->maps, &iface, before->mode_asked);
 	programs_close(&old);
 }
 
-static int put_hooks(const struct programs *g, const struct pins *p,
-		     const struct maps *m, struct tl_interface *iface,
-		     const struct conf *want, const char *how)
+static int put_hooks(const struct running *r, const struct programs *g,
+		     struct tl_interface *iface, const struct conf *want,
+		     const char *how)
 {
 	struct programs pinned;
 	int ret = OK;
 
 	mode_reason_asked(iface, want->mode, how);
 	if (g)
-		return hooks_attach(g, p, m, iface, want->mode);
-	ret = programs_open(&pinned, p);
+		return hooks_attach(g, &r->pins, &r->maps, iface, want->mode);
+	ret = programs_open(&pinned, &r->pins);
 	if (ret)
 		return ret;
-	ret = hooks_attach(&pinned, p, m, iface, want->mode);
+	ret = hooks_attach(&pinned, &r->pins, &r->maps, iface, want->mode);
 	programs_close(&pinned);
 	return ret;
 }
 
 /* With what is on the host. */
-static int align_from(const struct programs *g, const struct pins *p,
-		      const struct maps *m, const struct conf *now,
+static int align_from(const struct running *r, const struct programs *g,
 		      struct conf *want, const char *how, struct mended *mended,
 		      struct footprint *have)
 {
 	struct tl_interface iface, before;
 	bool gone;
-	int ret = interface_read(m, &iface);
+	int ret = interface_read(&r->maps, &iface);
 
 	if (ret)
 		return ret;
 	before = iface;
-	gone = hooks_missing(p->ifname, &iface, mended->hooks);
-	if (routes_pending(now, have, &mended->routes))
+	gone = hooks_missing(r->pins.ifname, &iface, mended->hooks);
+	if (routes_pending(&r->now, have, &mended->routes))
 		mended->routes = 0;
 	if (g || gone)
-		ret = put_hooks(g, p, m, &iface, want, how);
+		ret = put_hooks(r, g, &iface, want, how);
 	if (ret)
 		return ret;
-	ret = apply(m, now, want, have);
+	ret = apply(&r->maps, &r->now, want, have);
 	if (ret && g)
-		hooks_restore(p, m, &before);
+		hooks_restore(r, &before);
 	return ret;
 }
 
-int align(const struct programs *g, const struct pins *p, const struct maps *m,
-	  const struct conf *now, struct conf *want, const char *how,
-	  struct mended *mended)
+int align(const struct running *r, const struct programs *g, struct conf *want,
+	  const char *how, struct mended *mended)
 {
 	struct footprint *have;
 	int ret = routes_read(want->ifindex, &have);
 
 	*mended = (struct mended){0};
 	if (!ret)
-		ret = align_from(g, p, m, now, want, how, mended, have);
+		ret = align_from(r, g, want, how, mended, have);
 	routes_free(have);
 	return ret;
 }
@@ -159,44 +158,25 @@ static int foresee(const char *ifname, struct conf *want, bool *any)
 	return ret;
 }
 
-static int align_state(const struct pins *p, const struct maps *m,
-		       const struct conf *now, const struct conf *names,
-		       FILE *said)
-{
-	struct mended mended;
-	struct conf want;
-	int ret = resolve_again(now, names, &want);
-
-	if (ret)
-		return ret;
-	ret = align(NULL, p, m, now, &want, NULL, &mended);
-	if (!ret)
-		mended_write(said, &mended, now, &want);
-	conf_free(&want);
-	return ret;
-}
-
 /* The state is read again: it may have changed before the lock was ours. */
 static int align_locked(const char *ifname, const struct conf *names,
 			FILE *said)
 {
-	struct conf now;
-	struct pins p;
-	struct maps m;
-	int ret = pins_open(&p, ifname, false);
+	struct mended mended;
+	struct running r;
+	struct conf want;
+	int ret = running_open(&r, ifname);
 
 	if (ret)
 		return ret;
-	ret = maps_open(&m, ifname);
+	ret = resolve_again(&r.now, names, &want);
 	if (!ret) {
-		ret = state_read_keep(&m, ifname, &now);
-		if (!ret) {
-			ret = align_state(&p, &m, &now, names, said);
-			conf_free(&now);
-		}
-		maps_close(&m);
+		ret = align(&r, NULL, &want, NULL, &mended);
+		if (!ret)
+			mended_write(said, &mended, &r.now, &want);
+		conf_free(&want);
 	}
-	pins_close(&p);
+	running_close(&r);
 	return ret;
 }
 

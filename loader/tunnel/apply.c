@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Makes maps and routes equal to a configuration. */
 #include "tunnel.h"
 
 #include <stdlib.h>

@@ -1,51 +1,384 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Attaches an interface, upgrades what is attached, and takes it off again. */
 #include "tunnel.h"
 
 #include <net/if.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-int conf_load(struct conf *c, const char *ifname, const char *file, bool *found)
-{
-	char path[PATH_MAX];
-	int ret;
+#include "resolve/resolve.h"
 
-	conf_init(c, ifname);
-	snprintf(path, sizeof(path), SYSCONFDIR "/tunload/%s.conf", ifname);
-	*found = file || !access(path, F_OK);
-	if (!*found)
-		return OK;
-	ret = conf_read(c, file ? file : path);
-	if (ret)
-		conf_free(c);
-	return ret;
-}
+/* What the reverse of a step works on, which may be half of an attachment. */
+struct remains {
+	struct pins *pins;
+	uint32_t ifindex; /* 0: not ours, or gone */
+	bool clsact_ours;
+	bool filter_left; /* one of ours, on a tc hook */
+};
 
 /* The ifindex that pins of another namespace name is somebody else's here. */
-static uint32_t own_ifindex(const struct pins *p, uint32_t *flags)
+static struct remains find_remains(struct pins *p)
 {
+	struct remains r = {.pins = p};
 	struct tl_interface iface;
 	uint64_t cookie;
 
-	*flags = 0;
-	if (!pins_interface(p->ifname, &iface) || !iface.netns_cookie)
-		return if_nametoindex(p->ifname);
-	if (netns_cookie(&cookie) || cookie != iface.netns_cookie)
-		return 0;
-	*flags = iface.flags;
-	return iface.ifindex;
+	if (!pins_interface(p->ifname, &iface) || !iface.netns_cookie) {
+		r.ifindex = if_nametoindex(p->ifname);
+	} else if (!netns_cookie(&cookie) && cookie == iface.netns_cookie) {
+		r.ifindex = iface.ifindex;
+		r.clsact_ours = iface.flags & TL_IF_F_CLSACT_OURS;
+	}
+	return r;
 }
 
-int take_down(struct pins *p)
+static int load_programs(struct attachment *a)
 {
-	uint32_t flags, ifindex = own_ifindex(p, &flags);
+	int ret = programs_load(&a->programs, &a->run.pins);
+
+	a->run.maps = a->programs.maps;
+	return ret;
+}
+
+/* The pins say whose a filter is: they stay as long as it does. */
+static int unpin(struct remains *r)
+{
+	return r->filter_left ? OK : pins_remove(r->pins);
+}
+
+/* The record comes first, so that the rest can be found by what undoes it. */
+static int write_record(struct attachment *a)
+{
+	const struct conf *c = &a->want;
+	uint64_t cookie;
+
+	a->iface = (struct tl_interface){
+		.layout = TL_LAYOUT,
+		.ifindex = c->ifindex,
+		.mode_asked = c->mode,
+		.path_mtu = c->path_mtu,
+		.pmtu_expiry = c->pmtu_expiry,
+	};
+	strcpy(a->iface.name, c->ifname);
+	if (netns_cookie(&cookie))
+		return FAILED;
+	a->iface.netns_cookie = cookie;
+	return interface_write(&a->run.maps, &a->iface);
+}
+
+static int pin_programs(struct attachment *a)
+{
+	return programs_stage(&a->programs, &a->run.pins, a->want.ifindex)
+		       ?: programs_commit(&a->run.pins);
+}
+
+static const char *mode_how(const struct attachment *a)
+{
+	return a->options.mode_given ? "--mode tc" : "mode = tc";
+}
+
+static int put_on_hooks(struct attachment *a)
+{
+	mode_reason_asked(&a->iface, a->want.mode, mode_how(a));
+	return hooks_attach(&a->programs, &a->run.pins, &a->run.maps, &a->iface,
+			    a->want.mode);
+}
+
+static int take_off_hooks(struct remains *r)
+{
+	r->filter_left = hooks_detach(r->pins, r->ifindex, r->clsact_ours);
+	return r->filter_left ? FAILED : OK;
+}
+
+/* From nothing to what is wanted. */
+static int fill_in(struct attachment *a)
+{
+	struct footprint *have;
+	int ret = routes_read(a->want.ifindex, &have);
+
+	conf_init(&a->run.now, a->want.ifname);
+	a->run.now.ifindex = a->want.ifindex;
+	a->run.now.table = a->want.table;
+	a->run.now.routes = a->want.routes;
+	if (!ret)
+		ret = apply(&a->run.maps, &a->run.now, &a->want, have);
+	routes_free(have);
+	return ret;
+}
+
+/* Rules and a table outlive their interface. */
+static int clear_routes(struct remains *r)
+{
+	return r->ifindex ? routes_clear(r->ifindex) : OK;
+}
+
+/* From here on, a command that was killed leaves what the next one
+ * understands. */
+static int mark_ready(struct attachment *a)
+{
+	if (interface_read(&a->run.maps, &a->iface))
+		return FAILED;
+	a->iface.flags |= TL_IF_F_READY;
+	return interface_write(&a->run.maps, &a->iface);
+}
+
+static int mark_unready(struct remains *r)
+{
+	pins_unready(r->pins->ifname);
+	return OK;
+}
+
+/* Attach does them in order, detach undoes them in the reverse order. Undoing
+ * what was not done, or only half, does no harm. */
+static const struct {
+	int (*make)(struct attachment *a);
+	int (*undo)(struct remains *r); /* NULL: the one before does it */
+} steps[] = {
+	{load_programs, unpin}, /* and pins the maps */
+	{write_record, NULL},		{pin_programs, NULL},
+	{put_on_hooks, take_off_hooks}, {fill_in, clear_routes},
+	{mark_ready, mark_unready},
+};
+
+#define N_STEPS (sizeof(steps) / sizeof(*steps))
+
+/* The first n steps. One that fails does not hold up the others. */
+static int undo_steps(struct pins *p, size_t n)
+{
+	struct remains r = find_remains(p);
 	int ret = OK;
 
-	pins_unready(p->ifname);
-	/* Rules and a table outlive their interface. */
-	if (ifindex)
-		ret = routes_clear(ifindex);
-	/* The pins say whose a filter is: they stay as long as it does. */
-	if (hooks_detach(p, ifindex, flags & TL_IF_F_CLSACT_OURS))
-		return FAILED;
-	return pins_remove(p) ?: ret;
+	while (n--)
+		if (steps[n].undo)
+			ret |= steps[n].undo(&r);
+	return ret;
+}
+
+static int make_steps(struct attachment *a)
+{
+	int ret = OK;
+	size_t n;
+
+	for (n = 0; !ret && n < N_STEPS; n++)
+		ret = steps[n].make(a);
+	if (ret)
+		undo_steps(&a->run.pins, n);
+	return ret;
+}
+
+static void override(const struct attach_options *o, struct conf *c)
+{
+	if (o->no_routes)
+		c->routes = false;
+	if (!o->mode_given)
+		return;
+	c->lines[KEY_MODE] = 0;
+	c->mode = o->mode;
+}
+
+int prepare(struct conf *c, const struct conf *now)
+{
+	int ret = conf_check(c) ?: resolve(c, now);
+
+	if (ret)
+		conf_free(c);
+	else
+		warn_risks(c);
+	return ret;
+}
+
+/* now is what runs, or NULL. */
+static int want_file(struct attachment *a, const struct conf *now)
+{
+	const struct attach_options *o = &a->options;
+	bool found;
+	int ret = conf_load(&a->want, o->ifname, o->file, &found);
+
+	if (ret)
+		return ret;
+	override(o, &a->want);
+	return prepare(&a->want, now);
+}
+
+/* What runs, resolved again. */
+static int want_same(struct attachment *a, const struct conf *now)
+{
+	int ret = resolve_again(now, NULL, &a->want);
+
+	if (!ret)
+		override(&a->options, &a->want);
+	return ret;
+}
+
+static bool runs(const char *ifname)
+{
+	struct tl_interface iface;
+
+	return is_attached(ifname, &iface);
+}
+
+/* The file is read before anything is touched; what runs and stays is read
+ * with the lock. */
+static int read_wanted(struct attachment *a)
+{
+	const char *ifname = a->options.ifname, *file = a->options.file;
+	bool running = runs(ifname), old = layout2_runs(ifname);
+	struct conf now = {0};
+	int ret = OK;
+
+	a->same = running && !file;
+	a->wanted = !a->same || old;
+	if (!a->wanted)
+		return OK;
+	if (old && !file)
+		ret = layout2_read(ifname, &now) ?: want_same(a, &now);
+	else if (running && !old)
+		ret = state_running(ifname, &now) ?: want_file(a, &now);
+	else
+		ret = want_file(a, NULL);
+	conf_free(&now);
+	return ret;
+}
+
+static int attach_fresh(struct attachment *a)
+{
+	int ret = hooks_must_be_free(a->options.ifname, a->want.ifindex);
+
+	a->way = ATTACHED;
+	return ret ?: make_steps(a);
+}
+
+/* The maps of the first form cannot be used again: it is taken down, and the
+ * new one attached with its peers. Both together take a moment in which traffic
+ * pauses, hence the trial before. */
+static int replace_layout2(struct attachment *a)
+{
+	int ret = programs_try();
+
+	if (!ret)
+		ret = undo_steps(&a->run.pins, N_STEPS);
+	if (!ret)
+		ret = attach_fresh(a);
+	a->way = REPLACED;
+	return ret;
+}
+
+/* On failure what runs is as it was. */
+static int exchange_programs(struct attachment *a)
+{
+	bool asked = !a->same || a->options.mode_given;
+	const struct pins *p = &a->run.pins;
+	int ret = programs_stage(&a->programs, p, a->run.now.ifindex);
+
+	if (!ret)
+		ret = align(&a->run, &a->programs, &a->want,
+			    asked ? mode_how(a) : NULL, &a->mended);
+	if (ret)
+		programs_unstage(p);
+	return ret ?: programs_commit(p);
+}
+
+static int upgrade(struct attachment *a)
+{
+	const char *ifname = a->options.ifname;
+	int ret = load_programs(a);
+
+	a->way = UPGRADED;
+	a->same = !a->options.file;
+	if (!ret)
+		ret = state_read(&a->run.maps, ifname, &a->run.now);
+	if (!ret && a->same) {
+		conf_free(&a->want);
+		ret = want_same(a, &a->run.now);
+	}
+	if (!ret)
+		ret = exchange_programs(a);
+	return ret ?: interface_read(&a->run.maps, &a->iface);
+}
+
+static int attach_locked(struct attachment *a)
+{
+	const char *ifname = a->options.ifname;
+	int ret = OK;
+
+	if (a->wanted && layout2_runs(ifname))
+		return replace_layout2(a);
+	if (runs(ifname))
+		return upgrade(a);
+	if (!a->wanted)
+		ret = want_file(a, NULL);
+	a->cleared = !ret && !pins_empty(&a->run.pins);
+	if (a->cleared)
+		ret = undo_steps(&a->run.pins, N_STEPS);
+	return ret ?: attach_fresh(a);
+}
+
+static void attach_init(struct attachment *a, const struct attach_options *o)
+{
+	*a = (struct attachment){.options = *o, .run.pins.lock_fd = -1};
+}
+
+int attach(struct attachment *a, const struct attach_options *o)
+{
+	int ret;
+
+	attach_init(a, o);
+	ret = read_wanted(a) ?: pins_open(&a->run.pins, o->ifname, true);
+	return ret ?: attach_locked(a);
+}
+
+int attach_foresee(struct attachment *a, const struct attach_options *o)
+{
+	int ret;
+
+	attach_init(a, o);
+	ret = read_wanted(a);
+	if (ret || a->wanted)
+		return ret;
+	ret = state_running(o->ifname, &a->run.now);
+	return ret ?: want_same(a, &a->run.now);
+}
+
+void attach_close(struct attachment *a)
+{
+	conf_free(&a->want);
+	conf_free(&a->run.now);
+	if (a->programs.skel)
+		programs_close(&a->programs);
+	pins_close(&a->run.pins);
+}
+
+/* Without pins there may be routes of ours all the same: of an interface whose
+ * pins went with an unmounted bpffs. */
+static int detach_routes(const char *ifname, size_t *n)
+{
+	struct route *routes = NULL;
+	struct route_filter ours = {.protocol = RTPROT_TUNLOAD};
+	struct link_info link;
+	int ret = link_info(ifname, &link);
+
+	ours.oif = link.ifindex;
+	if (!ret)
+		ret = route_list(&ours, &routes, n);
+	free(routes);
+	if (!ret)
+		ret = hooks_must_be_free(ifname, link.ifindex);
+	if (!ret && !*n)
+		return fail("%s is not attached: nothing to detach", ifname);
+	return ret ?: routes_clear(link.ifindex);
+}
+
+int detach(const char *ifname, size_t *stray)
+{
+	struct pins p;
+	int ret;
+
+	*stray = 0;
+	if (!pins_exist(ifname))
+		return detach_routes(ifname, stray);
+	ret = pins_open(&p, ifname, false);
+	if (ret)
+		return ret;
+	ret = undo_steps(&p, N_STEPS);
+	pins_close(&p);
+	return ret;
 }

@@ -149,7 +149,7 @@ int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
 }
 
 /* False when nothing is there. *out is zero for what is no message of ours. */
-static bool receive(int fd, bool four, struct message *out)
+static bool receive_message(int fd, bool four, struct message *out)
 {
 	char buf[2048];
 	ssize_t len, start = 0;
@@ -173,8 +173,8 @@ bool echo_receive(const struct echo *e, struct echo_reply *out)
 	struct message m;
 	bool four;
 
-	while ((four = receive(e->fd4, true, &m)) ||
-	       receive(e->fd6, false, &m)) {
+	while ((four = receive_message(e->fd4, true, &m)) ||
+	       receive_message(e->fd6, false, &m)) {
 		if (m.nonce != e->nonce || m.id != htons(e->id) ||
 		    memcmp(m.marker, MARKER, sizeof(m.marker)))
 			continue;

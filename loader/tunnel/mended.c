@@ -28,7 +28,8 @@ static void write_hooks(FILE *out, const struct mended *m)
 }
 
 /* How the peer differs, of which the file says the same; false: not at all. */
-static bool write_peer(FILE *out, const struct peer *was, const struct peer *p)
+static bool write_difference(FILE *out, const struct peer *was,
+			     const struct peer *p)
 {
 	char a[IP_STRLEN], b[IP_STRLEN];
 
@@ -68,7 +69,8 @@ static void write_peers(FILE *out, const struct conf *now,
 		const struct peer *was = names_find(&names, p->name);
 
 		if (was)
-			n += write_peer(n < PEERS_NAMED ? out : null, was, p);
+			n += write_difference(n < PEERS_NAMED ? out : null, was,
+					      p);
 	}
 	if (n > PEERS_NAMED)
 		fprintf(out, "; %zu more peers", n - PEERS_NAMED);

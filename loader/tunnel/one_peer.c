@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* Changes one peer without a look at all the others. */
 #include "tunnel.h"
 
 #include <stdlib.h>
@@ -33,7 +34,7 @@ static struct prefix host(const struct ip *ip)
 }
 
 /* No name is to be looked up, and no reason to wait to be thought over. */
-static bool is_plain(const struct peer *p)
+static bool is_settled(const struct peer *p)
 {
 	return !*p->host && !*p->waiting;
 }
@@ -146,8 +147,8 @@ static bool shares_endpoint(const struct change *c)
 static bool is_apart(struct change *c)
 {
 	return c->now->n_peers > ALIGN_PEERS_MAX &&
-	       c->now->n_peers < TL_MAX_PEERS && is_plain(c->was) &&
-	       is_plain(c->want) && !has_other_guard(c) &&
+	       c->now->n_peers < TL_MAX_PEERS && is_settled(c->was) &&
+	       is_settled(c->want) && !has_other_guard(c) &&
 	       !shares_endpoint(c) && moves_alone(c);
 }
 
@@ -241,7 +242,7 @@ static int any_exception(struct change *c, bool *any)
 /* As the host has it. */
 static bool is_enough(struct change *c)
 {
-	if (!is_plain(c->want) || !is_endpoint_apart(c) || !is_probe_apart(c))
+	if (!is_settled(c->want) || !is_endpoint_apart(c) || !is_probe_apart(c))
 		return false;
 	return !changes_routes(c) ||
 	       (has_few_prefixes(c) && has_plain_routes(c, c->was) &&

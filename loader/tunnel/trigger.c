@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "host/host.h"
 #include "echo.h"
@@ -25,10 +24,7 @@ struct run {
 
 static double now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
+	return clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
 /* It must not leave without the tunnel, by whatever route there is. */
@@ -131,7 +127,7 @@ static int take_reply(struct run *run, const struct echo_reply *reply)
 	return OK;
 }
 
-static int receive(struct run *run)
+static int take_replies(struct run *run)
 {
 	struct echo_reply reply;
 	int ret = OK;
@@ -159,7 +155,7 @@ static int wait_answers(struct run *run, double wait_s)
 		double until = resend < end ? resend : end;
 
 		echo_wait(&run->echo, until - now);
-		ret = receive(run);
+		ret = take_replies(run);
 		now = now_s();
 		if (ret || now < until)
 			continue;
@@ -188,7 +184,7 @@ static int explain_silence(const struct run *run, double wait_s)
 	return OK;
 }
 
-static int start(struct run *run, const struct peer *const *peers)
+static int prepare_run(struct run *run, const struct peer *const *peers)
 {
 	int ret = OK;
 
@@ -219,7 +215,7 @@ int trigger_send(const struct conf *c, const struct maps *m,
 	int ret = echo_open(&run.echo, c->ifname, &c->source4, &c->source6);
 
 	if (!ret)
-		ret = start(&run, peers);
+		ret = prepare_run(&run, peers);
 	if (!ret) {
 		send_unanswered(&run);
 		ret = wait_answers(&run, wait_s);

@@ -104,7 +104,7 @@ static int grown(const struct tl_verdicts *before,
 	return found;
 }
 
-static bool is_drop(int verdict)
+static bool is_dropped(int verdict)
 {
 	return verdict_fates[verdict] == TL_FATE_DROP;
 }
@@ -127,7 +127,7 @@ void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 		r->main.sent && !r->main.answered ? &r->main.to : &r->other.to;
 	unsigned int protocol = silent->family == 4 ? 4 : 41;
 	char local[IP_STRLEN], endpoint[IP_STRLEN], probe[IP_STRLEN];
-	int drop = grown(before, now, is_drop);
+	int drop = grown(before, now, is_dropped);
 	int icmp = grown(before, now, is_icmp);
 
 	ip_str(&p->local, local);

@@ -11,23 +11,19 @@
 #include "maps/maps.h"
 #include "hooks/hooks.h"
 
-/* What attach, reload and detach share. */
+/* What runs on an interface: its pins, locked, its maps, its configuration. */
+struct running {
+	struct pins pins;
+	struct maps maps;
+	struct conf now;
+};
 
-/*
- * Reads the configuration of ifname from file, or from the default place for
- * NULL; conf_init()s c, conf_check() is the caller's. *found: there is a file
- * at the default place (a file that was named must be there). The caller frees
- * c unless this fails.
- */
-int conf_load(struct conf *c, const char *ifname, const char *file,
-	      bool *found);
+int running_open(struct running *r, const char *ifname);
+void running_close(struct running *r);
 
-/* Takes down whatever there is under p: routes, hooks, pins, in this order. The
- * lock stays. Works on half-finished states and when the interface is gone. */
-int take_down(struct pins *p);
-
-/* Prints what attach or reload would do with c; gives new peers ids. */
-int print_plan(struct conf *c);
+/* Checks a configuration that was read, resolves it and warns of its risks;
+ * frees it on failure. now is what runs, or NULL. */
+int prepare(struct conf *c, const struct conf *now);
 
 /* Brings what runs in line with a configuration and with the host as it is:
  * hooks, maps, routes. */
@@ -41,13 +37,12 @@ struct mended {
 /*
  * Changes what is attached, under traffic: the programs on the hooks to those
  * of g in the mode that want asks for (g NULL: those that run, where one is
- * missing from its hook), maps and routes from now to want. how: see
- * mode_reason_asked(). The caller holds the lock. On failure all is put back;
- * for that the pins must still be of the former programs.
+ * missing from its hook), maps and routes from r->now to want. how: see
+ * mode_reason_asked(). On failure all is put back; for that the pins must still
+ * be of the former programs.
  */
-int align(const struct programs *g, const struct pins *p, const struct maps *m,
-	  const struct conf *now, struct conf *want, const char *how,
-	  struct mended *mended);
+int align(const struct running *r, const struct programs *g, struct conf *want,
+	  const char *how, struct mended *mended);
 
 /* Resolves what runs once more and aligns it, with the lock, if that changes
  * anything at all. *said is malloc()ed: what was changed, on one line, or "".
@@ -71,6 +66,71 @@ void mended_print(const struct mended *m, const struct conf *now,
  * same as before. */
 void mode_reason_asked(struct tl_interface *iface, enum tl_mode asked,
 		       const char *how);
+
+/* Attach and detach. */
+
+struct attach_options {
+	const char *ifname;
+	const char *file;  /* NULL: the default place, or what runs */
+	enum tl_mode mode; /* if mode_given; else as the file says */
+	bool mode_given, no_routes;
+};
+
+enum attach_way {
+	ATTACHED, /* what was not */
+	UPGRADED, /* in place, under traffic */
+	REPLACED, /* an attachment of the first form, layout2.c */
+};
+
+/* An attach in the making, and afterwards what it came to. */
+struct attachment {
+	struct attach_options options;
+	struct running run; /* now: as it ran before */
+	struct programs programs;
+	struct conf want;	   /* as it runs then */
+	struct tl_interface iface; /* the same */
+	enum attach_way way;
+	bool wanted;	      /* want was read without the lock */
+	bool same;	      /* want is what ran, resolved again */
+	bool cleared;	      /* an attach had left something behind */
+	struct mended mended; /* by an upgrade */
+};
+
+/*
+ * Attaches o->ifname, or upgrades what is attached: then its peers, their
+ * counters and the traffic stay, and without a file the configuration, too. On
+ * failure the host is as it was. attach_close(), which unlocks, also then.
+ */
+int attach(struct attachment *a, const struct attach_options *o);
+/* For --dry-run: fills in what attach() would want, and locks nothing. */
+int attach_foresee(struct attachment *a, const struct attach_options *o);
+void attach_close(struct attachment *a);
+
+/* Takes everything of ours off the interface, which may be gone, or half
+ * attached. *stray: as many routes were there without any pins; 0: it was
+ * attached. */
+int detach(const char *ifname, size_t *stray);
+
+/* Reload. */
+
+/* Reads file, or the one at the default place for NULL, and resolves it; its
+ * peers have the ids of those that run. conf_free() want unless this fails. */
+int reload_read(const char *ifname, const char *file, struct conf *want);
+/* Makes what runs equal to want. */
+int reload(const struct running *r, struct conf *want, struct mended *mended);
+
+/* A change of one peer, as the command line has it. */
+
+struct edit {
+	const char *name; /* of the peer */
+	int (*make)(const struct edit *e, struct conf *c);
+	char **words; /* make()'s own */
+};
+
+/* Makes the change, and want: as all runs then, or, where that is enough, the
+ * one peer. conf_free() it unless this fails. */
+int edit_running(const struct running *r, const struct edit *e,
+		 struct conf *want, struct mended *mended);
 
 /* Changes the running state under traffic. */
 

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Makes what runs equal to a file. */
+#include "tunnel.h"
+
+#include <string.h>
+
+/* The peers that run keep their ids. */
+static int keep_ids(struct conf *want, const struct conf *now)
+{
+	struct names names;
+	int ret = names_init(&names, now);
+
+	for (size_t i = 0; !ret && i < want->n_peers; i++) {
+		const struct peer *was =
+			names_find(&names, want->peers[i].name);
+
+		if (was)
+			want->peers[i].id = was->id;
+	}
+	names_free(&names);
+	return ret;
+}
+
+/* now is what runs. */
+static int read_file(const char *ifname, const char *file, struct conf *want,
+		     const struct conf *now)
+{
+	bool found;
+	int ret = conf_load(want, ifname, file, &found);
+
+	if (ret)
+		return ret;
+	if (!found)
+		return usage(
+			"%s: no file \"%s/%s.conf\": write one, or name one with -c",
+			ifname, CONF_DIR, ifname);
+	ret = prepare(want, now);
+	if (ret)
+		return ret;
+	ret = keep_ids(want, now);
+	if (ret)
+		conf_free(want);
+	return ret;
+}
+
+int reload_read(const char *ifname, const char *file, struct conf *want)
+{
+	struct conf now;
+	int ret = state_running_peers(ifname, &now);
+
+	if (ret)
+		return ret;
+	ret = read_file(ifname, file, want, &now);
+	conf_free(&now);
+	return ret;
+}
+
+int reload(const struct running *r, struct conf *want, struct mended *mended)
+{
+	struct programs g;
+	int ret;
+
+	if (r->now.ifindex != want->ifindex)
+		return fail(
+			"%s is another interface than the attached one of that name: run `tunload attach %s`",
+			want->ifname, want->ifname);
+	if (want->mode == r->now.mode)
+		return align(r, NULL, want, NULL, mended);
+	ret = programs_open(&g, &r->pins);
+	if (ret)
+		return ret;
+	ret = align(r, &g, want, "mode = tc", mended);
+	programs_close(&g);
+	return ret;
+}

@@ -34,7 +34,7 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
-PKGS := libbpf inih libmnl jansson
+PKGS := libbpf libmnl jansson
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags $(PKGS))

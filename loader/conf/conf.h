@@ -25,6 +25,8 @@
 #define PEER_MTU_MIN	    536
 #define TTL_DEFAULT	    64
 
+#define QUOTE_MAX 250 /* characters of the file that an error quotes */
+
 enum guard { GUARD_DEFAULT, GUARD_NO, GUARD_YES };
 
 /* Where a setting came from, for errors: "FILE:LINE" or an argument. */

@@ -113,6 +113,11 @@ static int parse_allowed(const struct peer *p, const struct origin *from,
 	char text[PREFIX_STRLEN + 8], right[PREFIX_STRLEN];
 	const char *why;
 
+	if (n >= sizeof(text))
+		return conf_error(
+			from,
+			"allowed-ips \"%.*s\" is not a prefix: write ADDRESS/LENGTH",
+			n < QUOTE_MAX ? (int)n : QUOTE_MAX, word);
 	snprintf(text, sizeof(text), "%.*s", (int)n, word);
 	if (!prefix_parse(text, out, &why)) {
 		if (out->ip.family)

@@ -153,33 +153,6 @@ def test_the_man_page_names_every_command(tree):
         assert re.search(rf"^\\fBtunload {command}\b", page, re.M), command
 
 
-def test_the_man_page_names_every_key(tree):
-    with open(f"{tree}/build/dist/tunload.conf.5", encoding="utf-8") as f:
-        page = f.read()
-    named = {word.replace("\\-", "-") for line in
-             re.findall(r"^\.BR? (.*)$", page, re.M)
-             for word in line.replace('"', " ").split()}
-    for source in "keys_interface.c", "keys_peer.c":
-        keys = re.findall(r'\{\.name = "([\w-]+)"', read("loader/conf", source))
-        assert keys and set(keys) <= named
-
-
-def test_the_documented_defaults_are_the_programs(tree):
-    header = read("loader/conf", "conf.h")
-    with open(f"{tree}/build/dist/tunload.conf.5", encoding="utf-8") as f:
-        page = f.read()
-
-    def constant(name):
-        return re.search(rf"#define {name}\s+(\d+)", header).group(1)
-
-    for key, name in (("keepalive", "KEEPALIVE_DEFAULT"),
-                      ("ttl", "TTL_DEFAULT"),
-                      ("path\\-mtu", "PATH_MTU_DEFAULT"),
-                      ("pmtu\\-expiry", "PMTU_EXPIRY_DEFAULT")):
-        entry = page.split(f".B {key}\n", 1)[1].split(".TP", 1)[0]
-        assert f"Default: {constant(name)}." in entry
-
-
 INCLUDES = os.path.join(REPO, "scripts", "check-includes")
 
 

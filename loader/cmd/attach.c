@@ -23,15 +23,13 @@ struct args {
 static int override(const struct args *a, struct conf *c)
 {
 	const struct origin line = {0};
-	const struct key *mode =
-		key_find(interface_keys, &line, "interface", "mode");
 
 	if (a->no_routes)
 		c->routes = false;
 	if (!a->mode)
 		return OK;
 	c->lines[KEY_MODE] = 0;
-	return mode->set(c, &line, a->mode);
+	return key_set(&interface_keys[KEY_MODE], c, &line, a->mode);
 }
 
 /* The file's configuration; now is what runs, or NULL. */

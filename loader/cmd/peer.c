@@ -24,27 +24,25 @@ static const struct origin command_line = {.line = 1};
 /* Each key once. Values that add up (allowed-ips) replace what was there. */
 static int set_words(const struct change *change, struct peer *p)
 {
-	char section[TL_NAME_LEN + 8];
-	uint32_t seen = 0;
+	uint64_t seen = 0;
 
 	p->origin = command_line;
-	snprintf(section, sizeof(section), "peer %s", p->name);
 	for (char **word = change->words; *word; word += 2) {
-		const struct key *k =
-			key_find(peer_keys, &command_line, section, word[0]);
-		uint32_t bit;
+		const struct key *k = key_find(p, &command_line, word[0]);
+		uint64_t bit;
 		int ret;
 
 		if (!k)
 			return USAGE;
-		bit = 1u << (k - peer_keys);
+		bit = 1ull << (k - peer_keys);
 		if (seen & bit)
-			return usage("%s: \"%s\" is given twice: remove one",
-				     section, word[0]);
+			return usage(
+				"peer %s: \"%s\" is given twice: remove one",
+				p->name, word[0]);
 		seen |= bit;
 		if (k->again)
 			p->n_allowed = 0;
-		ret = k->set(p, &command_line, word[1]);
+		ret = key_set(k, p, &command_line, word[1]);
 		if (ret)
 			return ret;
 	}

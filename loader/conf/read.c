@@ -140,7 +140,6 @@ static int take_section(struct reader *r, char *line)
 static int set_key(struct reader *r, const char *name, const char *value)
 {
 	struct origin from = here(r);
-	char section[TL_NAME_LEN + 8] = "[interface]";
 	const struct key *k;
 	unsigned int *line;
 
@@ -149,10 +148,7 @@ static int set_key(struct reader *r, const char *name, const char *value)
 			&from,
 			"key \"%s\" before any section: write [interface] or [peer NAME] first",
 			name);
-	if (r->peer)
-		snprintf(section, sizeof(section), "peer %s", r->peer->name);
-	k = key_find(r->peer ? peer_keys : interface_keys, &from, section,
-		     name);
+	k = key_find(r->peer, &from, name);
 	if (!k)
 		return USAGE;
 	line = r->peer ? &r->peer->lines[k - peer_keys]
@@ -160,10 +156,11 @@ static int set_key(struct reader *r, const char *name, const char *value)
 	if (*line && !k->again)
 		return conf_error(
 			&from,
-			"%s: key \"%s\" again, first in line %u: remove one",
-			section, name, *line);
+			"%s%s: key \"%s\" again, first in line %u: remove one",
+			r->peer ? "peer " : "[interface]",
+			r->peer ? r->peer->name : "", name, *line);
 	*line = from.line;
-	return k->set(r->peer ?: (void *)r->conf, &from, value);
+	return key_set(k, r->peer ?: (void *)r->conf, &from, value);
 }
 
 static int take_setting(struct reader *r, char *line)

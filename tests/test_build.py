@@ -67,8 +67,8 @@ def test_a_loader_header_rebuilds_its_users(tree, header):
     assert "tunload.bpf.o" not in objects
 
 
-@pytest.mark.parametrize("header", ["bpf/layout.h", "bpf/verdicts.h",
-                                    "vmlinux.h"])
+@pytest.mark.parametrize("header", ["bpf/keys.h", "bpf/layout.h",
+                                    "bpf/verdicts.h", "vmlinux.h"])
 def test_a_bpf_header_rebuilds_the_object_and_the_loader(tree, header):
     path = f"{tree}/{header}"
     before = os.stat(path).st_mtime

@@ -2,11 +2,13 @@
 """A key is a row of bpf/keys.h: one row more for each kind of section, in a
 copy of the tree, and the keys are there, everywhere."""
 import json
+import os
 import re
 import shutil
 
 import pytest
 
+from completion import complete
 from lab import REPO, Lab, Tunload, run
 
 ROWS = {
@@ -174,6 +176,35 @@ def test_what_somebody_wrote_into_the_maps(running):
     assert done.stderr == ('tunload: warning: map "peers": weight 4294967295 '
                            "is not from 1-100|even: taken as 10\n")
     assert "weight" not in done.stdout
+
+
+def test_completion(tree):
+    script = f"{tree}/build/dist/completion/tunload"
+    words = "tunload", "peer", "set", "eth0", "tokyo"
+    assert complete(script, *words, "we") == ["weight"]
+    assert complete(script, *words, "weight", "") == ["even"]
+    assert complete(script, *words, "collector", "a") == ["auto"]
+
+
+def test_help(tree):
+    program = f"{tree}/build/tunload"
+    assert re.search(r"^  weight 1-100\|even *share of the traffic \(10\)$",
+                     run(program, "help", "peer").stdout, re.M)
+    assert re.search(
+        r"^  bird-song robin\|wren\|owl\n *what a waiting peer hums \(wren\)$",
+        run(program, "help", "attach").stdout, re.M)
+
+
+@pytest.mark.parametrize("page, row", [
+    ("tunload.8", "weight 1-100|even 10 share of the traffic"),
+    ("tunload.conf.5", "weight 1-100|even 10 share of the traffic"),
+    ("tunload.conf.5", "bird-song robin|wren|owl wren what a waiting peer "
+     "hums"),
+])
+def test_man_pages(tree, page, row):
+    text = run("man", "-l", f"{tree}/build/dist/{page}",
+               env={**os.environ, "MANWIDTH": "400", "LC_ALL": "C"}).stdout
+    assert row in re.sub(r"[ \t]+", " ", text)
 
 
 def without_prose(tree):

@@ -51,12 +51,14 @@ int no_more_args(int argc, char **argv);
 
 /* The table of commands. */
 
+struct key;
 struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 	const char *args;
-	const char *brief; /* one line */
-	const char *text;  /* the rest of its help */
+	const char *brief;	/* one line */
+	const char *text;	/* the rest of its help */
+	const struct key *keys; /* explained below that, or NULL */
 };
 
 /* NULL after a USAGE error that names what was probably meant. */

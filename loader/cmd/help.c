@@ -4,7 +4,7 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 
-#include "base/base.h"
+#include "conf/conf.h"
 
 /* clang-format off */
 static const struct command commands[] = {
@@ -23,47 +23,39 @@ static const struct command commands[] = {
 	 "                      native where the driver takes it\n"
 	 "  --no-routes         install no routes to the allowed prefixes\n"
 	 "  --no-trigger        send no first packet to the peers\n"
-	 "  --dry-run           say what would be done and do nothing\n"},
+	 "  --dry-run           say what would be done and do nothing\n"
+	 "\n"
+	 "The keys of [interface] in the file, with their defaults:\n\n",
+	 interface_keys},
 	{"detach", cmd_detach, "IFACE",
 	 "take everything off an interface again",
-	 "Removes the routes, programs and pins that attach has made.\n"},
+	 "Removes the routes, programs and pins that attach has made.\n", NULL},
 	{"reload", cmd_reload, "IFACE [-c FILE] [--dry-run]",
 	 "make the running state equal to the configuration",
 	 "Only the differences are applied; traffic keeps flowing.\n"
 	 "\n"
 	 "  -c, --config FILE   instead of " SYSCONFDIR "/tunload/IFACE.conf\n"
-	 "  --dry-run           say what would be done and do nothing\n"},
+	 "  --dry-run           say what would be done and do nothing\n", NULL},
 	{"status", cmd_status, "[IFACE] [--json]",
 	 "show what runs, counters of peers, drops by reason",
 	 "Without IFACE: every attached interface.\n"
 	 "\n"
-	 "  --json   for programs\n"},
+	 "  --json   for programs\n", NULL},
 	{"peer", cmd_peer,
 	 "list IFACE [--json] | add|set IFACE NAME KEY VALUE ... | "
 	 "del IFACE NAME",
 	 "list, add, change and remove peers of the running state",
-	 "The configuration file stays as it is; see showconf.\n"
-	 "\n"
-	 "  endpoint A          outer address of the other end, or its DNS name\n"
-	 "  allowed-ips P,P...  inner prefixes behind it; set replaces them all\n"
-	 "  local A|auto        our outer address\n"
-	 "  probe A|auto        inner address that answers a ping\n"
-	 "  keepalive S         seconds between triggers, 0 = never (25)\n"
-	 "  mtu N|auto          bytes of the largest inner packet\n"
-	 "  ttl N               outer TTL or hop limit (64)\n"
-	 "  dscp copy|N         outer DSCP\n"
-	 "  guard yes|no|auto   drop plain packets with an allowed prefix as\n"
-	 "                      source; auto: yes but for default routes\n"
-	 "\n"
-	 "add needs endpoint and allowed-ips.\n"},
+	 "The configuration file stays as it is; see showconf. add needs endpoint\n"
+	 "and allowed-ips. The keys, with their defaults:\n\n",
+	 peer_keys},
 	{"showconf", cmd_showconf, "IFACE",
-	 "print the running state as a configuration file", ""},
+	 "print the running state as a configuration file", "", NULL},
 	{"monitor", cmd_monitor, "IFACE [--json]",
 	 "print events as they happen, until interrupted",
 	 "An event is a packet that was neither plain nor simply tunnelled: time,\n"
 	 "verdict, peer, addresses, length. At most 1000 a second and CPU.\n"
 	 "\n"
-	 "  --json   one object a line\n"},
+	 "  --json   one object a line\n", NULL},
 	{"trigger", cmd_trigger, "IFACE [PEER...] [--wait S] [--due] [--json]",
 	 "send the first packet that opens the path to peers",
 	 "Sends an inner ping to the probe of each PEER, or of all.\n"
@@ -72,10 +64,10 @@ static const struct command commands[] = {
 	 "             missing\n"
 	 "  --due      bring what runs in line with the host as it is; then only\n"
 	 "             peers that sent nothing for their keepalive time\n"
-	 "  --json     for programs\n"},
-	{"version", cmd_version, "", "print the version", ""},
+	 "  --json     for programs\n", NULL},
+	{"version", cmd_version, "", "print the version", "", NULL},
 	{"help", cmd_help, "[COMMAND]", "print this, or more about a command",
-	 ""},
+	 "", NULL},
 };
 /* clang-format on */
 
@@ -98,13 +90,53 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+#define HELP_WIDTH 79
+
+/* Breaks text into lines that begin at the column, where the first one is
+ * already. */
+static void print_wrapped(FILE *out, const char *text, int column)
+{
+	int at = column, n;
+
+	for (; *text; text += n + strspn(text + n, " ")) {
+		n = strcspn(text, " ");
+		if (at > column && at + 1 + n > HELP_WIDTH) {
+			fprintf(out, "\n%*s", column, "");
+			at = column;
+		}
+		at += fprintf(out, "%s%.*s", at > column ? " " : "", n, text);
+	}
+	fputc('\n', out);
+}
+
+#define KEY_COLUMN 22
+
+/* "  ttl 1-255           outer TTL or hop limit (64)" */
+static void print_keys(FILE *out, const struct key *keys)
+{
+	for (const struct key *k = keys; k->name; k++) {
+		char values[KEY_STRLEN], initial[KEY_STRLEN], text[256];
+		const char *of = key_default(k, initial);
+		int at =
+			fprintf(out, "  %s %s", k->name, key_values(k, values));
+
+		if (at >= KEY_COLUMN)
+			at = fprintf(out, "\n") - 1;
+		fprintf(out, "%*s", KEY_COLUMN - at, "");
+		snprintf(text, sizeof(text), *of ? "%s (%s)" : "%s", k->help,
+			 of);
+		print_wrapped(out, text, KEY_COLUMN);
+	}
+}
+
 void command_help(FILE *out, const struct command *command)
 {
 	fprintf(out, "tunload %s%s%s\n\n%c%s.\n", command->name,
 		*command->args ? " " : "", command->args,
 		command->brief[0] - 'a' + 'A', command->brief + 1);
-	if (*command->text)
-		fprintf(out, "%s", command->text);
+	fputs(command->text, out);
+	if (command->keys)
+		print_keys(out, command->keys);
 }
 
 int cmd_help(int argc, char **argv)

@@ -34,22 +34,26 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
-PKGS := libbpf inih libmnl jansson
+PKGS := libbpf libmnl jansson
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags $(PKGS))
 ALL_CFLAGS = $(COMMON_CFLAGS) $(CFLAGS) -isystem $(B)
 LDLIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
+HOST_CFLAGS = -std=gnu11 $(WARN) -O1 -Iloader -D_GNU_SOURCE \
+	-DSYSCONFDIR='"$(SYSCONFDIR)"'
 BPF_CFLAGS = -std=gnu11 $(WARN) -O2 -g -fno-strict-aliasing -target bpf \
 	-mcpu=v3 -I. $(shell $(PKG_CONFIG) --cflags libbpf)
 
 LOADER_SRC := $(sort $(wildcard loader/*/*.c))
 LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 
-# What is made from dist/NAME.in: paths and the verdict table filled in.
+# What is made from dist/NAME.in: paths filled in, and at @TABLE@ a table.
 MAN := tunload.8 tunload.conf.5
 UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer
-DIST := $(addprefix $(B)/dist/,$(MAN) $(UNITS))
+COMPLETION := completion/tunload
+DIST := $(addprefix $(B)/dist/,$(MAN) $(UNITS) $(COMPLETION))
+TABLES := verdicts interface-keys peer-keys peer-words
 
 .PHONY: all
 all: $(B)/tunload $(DIST)
@@ -73,24 +77,33 @@ $(B)/tunload.skel.h: $(B)/tunload.bpf.o
 FLAGS_loader = $(CC) $(ALL_CFLAGS)
 FLAGS_bpf = $(CLANG) $(BPF_CFLAGS)
 FLAGS_unit = $(CC) $(UNIT_CFLAGS)
+FLAGS_host = $(HOSTCC) $(HOST_CFLAGS)
 FLAGS_dist = $(SBINDIR) $(SYSCONFDIR) $(VERSION)
 stamp = $(if $(findstring <$(FLAGS_$1)>,<$(file <$(B)/$1.flags)>),,\
 	$(file >$(B)/$1.flags,$(FLAGS_$1)))
 
-# Man pages and units. The verdicts' table has one source, bpf/verdicts.h.
-$(B)/dist/%: dist/%.in $(B)/dist/verdicts $(B)/dist.flags
-	sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
-		-e 's|@VERSION@|$(VERSION)|g' \
-		-e '/^@VERDICTS@$$/{r $(B)/dist/verdicts' -e 'd;}' $< > $@.tmp
-	mv $@.tmp $@
-
-$(B)/dist/verdicts: $(B)/verdict-table
+# Man pages, units and completion. The tables have one source, bpf/verdicts.h
+# and bpf/keys.h; what prints them runs on the host that builds.
+$(B)/dist/%: dist/%.in $(TABLES:%=$(B)/tables/%) $(B)/dist.flags
 	@mkdir -p $(@D)
-	$< > $@.tmp
+	sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+		-e 's|@VERSION@|$(VERSION)|g' $(foreach table,$(TABLES),\
+		-e '/^@$(table)@$$/{r $(B)/tables/$(table)' -e 'd;}') $< > $@.tmp
 	mv $@.tmp $@
 
-$(B)/verdict-table: dist/verdict-table.c $(B)/loader.flags
-	$(HOSTCC) -std=gnu11 $(WARN) -O2 -MMD -MP -MF $@.d -o $@ $<
+$(B)/tables/%: $(B)/host/tables
+	@mkdir -p $(@D)
+	$< $* > $@.tmp
+	mv $@.tmp $@
+
+HOST_OBJ := $(patsubst %.c,$(B)/host/%.o,dist/tables.c \
+	$(filter loader/base/%.c loader/conf/%.c,$(LOADER_SRC)))
+$(B)/host/tables: $(HOST_OBJ)
+	$(HOSTCC) -o $@ $^
+
+$(B)/host/%.o: %.c $(B)/host.flags
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Unit tests. Each tests/unit/test_X.c says at its top, in a line
 # "Needs: loader/base/ loader/maps/a.c", what it is linked with.
@@ -133,7 +146,7 @@ check-mutants:
 	$(PYTHON) tests/mutants
 
 $(shell mkdir -p $(B))
-$(foreach name,loader bpf unit fuzz dist,$(call stamp,$(name)))
+$(foreach name,loader bpf unit fuzz host dist,$(call stamp,$(name)))
 
 .SECONDEXPANSION:
 $(UNIT_BIN): $(B)/tests/%: $$(call unit_objects,$$*)
@@ -156,7 +169,6 @@ check-unit: unit-tests
 	@for t in $(UNIT_BIN); do echo "$$t" && $$t || exit 1; done
 
 # Installation.
-COMPLETION := dist/completion/tunload
 .PHONY: install
 install: all
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man5 \
@@ -167,7 +179,7 @@ install: all
 	install -m 644 $(B)/dist/tunload.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 README.md COPYING dist/example.conf $(DESTDIR)$(DOCDIR)
 	install -m 644 $(addprefix $(B)/dist/,$(UNITS)) $(DESTDIR)$(UNITDIR)
-	install -m 644 $(COMPLETION) $(DESTDIR)$(COMPLETIONDIR)/tunload
+	install -m 644 $(B)/dist/$(COMPLETION) $(DESTDIR)$(COMPLETIONDIR)/tunload
 
 .PHONY: uninstall
 uninstall:
@@ -208,5 +220,5 @@ lint:
 clean:
 	rm -rf $(B)
 
--include $(LOADER_OBJ:.o=.d) $(B)/tunload.bpf.d $(B)/verdict-table.d
+-include $(LOADER_OBJ:.o=.d) $(HOST_OBJ:.o=.d) $(B)/tunload.bpf.d
 -include $(shell find $(B)/unit $(B)/fuzz -name '*.d' 2>/dev/null)

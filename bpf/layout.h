@@ -5,12 +5,13 @@
  * dumps read in order; an IPv4 address uses the first four of sixteen bytes and
  * the others are zero. All other numbers are in host byte order.
  *
- * A change here, or in verdicts.h, is a new TL_LAYOUT: `attach` refuses to
- * upgrade an interface in place over another one.
+ * A change here, in verdicts.h or of a key's field is a new TL_LAYOUT: `attach`
+ * refuses to upgrade an interface in place over another one.
  */
 #ifndef TUNLOAD_LAYOUT_H
 #define TUNLOAD_LAYOUT_H
 
+#include "keys.h"
 #include "verdicts.h"
 
 #define TL_LAYOUT 3
@@ -56,6 +57,19 @@ struct tl_verdicts {
 };
 #undef TL_VERDICT_FIELD
 
+/* The fields that the rows of keys.h declare; of an address, with family 0 for
+ * auto. */
+#define TL_KEY_FIELD(id, name, field, type, map, ...)                          \
+	TL_KEY_FIELD_##map(field, type)
+#define TL_KEY_FIELD_ADDED(field, type) TL_KEY_FIELD_##type(field)
+#define TL_KEY_FIELD_PLAIN(field, type)
+#define TL_KEY_FIELD_CONVERTED(field, type)
+#define TL_KEY_FIELD_NUMBER(field) __u32 field;
+#define TL_KEY_FIELD_CHOICE(field) __u32 field;
+#define TL_KEY_FIELD_ADDRESS(field)                                            \
+	__u8 field[16];                                                        \
+	__u32 field##_family;
+
 /* peers: peer id -> this. */
 struct tl_peer {
 	char name[TL_NAME_LEN];
@@ -72,8 +86,7 @@ struct tl_peer {
 	/* The data plane does not read what follows. */
 	__u8 probe[16];	    /* inner address that answers a ping */
 	__u32 probe_family; /* 4, 6, or 0: no probe */
-	__u32 keepalive;    /* seconds, 0 = never */
-	__u32 mtu_fixed;    /* as configured, 0 = follows the path MTU */
+	TL_PEER_KEYS(TL_KEY_FIELD)
 };
 
 #define TL_PEER_F_LOCAL_FIXED 0x01 /* `local` was configured */
@@ -174,6 +187,7 @@ struct tl_interface {
 	__u8 address4_len; /* of source4 as `address`: prefix length + 1; 0: it
 			    * was not put on the host by tunload */
 	__u8 address6_len;
+	TL_INTERFACE_KEYS(TL_KEY_FIELD)
 };
 
 enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };

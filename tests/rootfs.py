@@ -16,8 +16,8 @@ from netns import run
 PACKAGES = """
     base-files usr-is-merged busybox-static bash coreutils grep sed util-linux
     mount procps kmod iproute2 iputils-ping bpftool python3
-    libc6-dev libbpf-dev libelf-dev zlib1g-dev libinih-dev libmnl-dev
-    libjansson-dev libcmocka-dev libasan8 libubsan1
+    libc6-dev libbpf-dev libelf-dev zlib1g-dev libmnl-dev libjansson-dev
+    libcmocka-dev libasan8 libubsan1
 """
 
 

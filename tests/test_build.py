@@ -67,8 +67,8 @@ def test_a_loader_header_rebuilds_its_users(tree, header):
     assert "tunload.bpf.o" not in objects
 
 
-@pytest.mark.parametrize("header", ["bpf/layout.h", "bpf/verdicts.h",
-                                    "vmlinux.h"])
+@pytest.mark.parametrize("header", ["bpf/keys.h", "bpf/layout.h",
+                                    "bpf/verdicts.h", "vmlinux.h"])
 def test_a_bpf_header_rebuilds_the_object_and_the_loader(tree, header):
     path = f"{tree}/{header}"
     before = os.stat(path).st_mtime
@@ -151,33 +151,6 @@ def test_the_man_page_names_every_command(tree):
     assert len(commands) >= 10
     for command in commands:
         assert re.search(rf"^\\fBtunload {command}\b", page, re.M), command
-
-
-def test_the_man_page_names_every_key(tree):
-    with open(f"{tree}/build/dist/tunload.conf.5", encoding="utf-8") as f:
-        page = f.read()
-    named = {word.replace("\\-", "-") for line in
-             re.findall(r"^\.BR? (.*)$", page, re.M)
-             for word in line.replace('"', " ").split()}
-    for source in "keys_interface.c", "keys_peer.c":
-        keys = re.findall(r'\{\.name = "([\w-]+)"', read("loader/conf", source))
-        assert keys and set(keys) <= named
-
-
-def test_the_documented_defaults_are_the_programs(tree):
-    header = read("loader/conf", "conf.h")
-    with open(f"{tree}/build/dist/tunload.conf.5", encoding="utf-8") as f:
-        page = f.read()
-
-    def constant(name):
-        return re.search(rf"#define {name}\s+(\d+)", header).group(1)
-
-    for key, name in (("keepalive", "KEEPALIVE_DEFAULT"),
-                      ("ttl", "TTL_DEFAULT"),
-                      ("path\\-mtu", "PATH_MTU_DEFAULT"),
-                      ("pmtu\\-expiry", "PMTU_EXPIRY_DEFAULT")):
-        entry = page.split(f".B {key}\n", 1)[1].split(".TP", 1)[0]
-        assert f"Default: {constant(name)}." in entry
 
 
 INCLUDES = os.path.join(REPO, "scripts", "check-includes")

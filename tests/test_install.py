@@ -5,8 +5,10 @@ import re
 
 import pytest
 
+from completion import complete
 from lab import REPO, run
 
+SCRIPT = "usr/share/bash-completion/completions/tunload"
 UNITS = "usr/lib/systemd/system"
 WANTED = {
     "usr/sbin/tunload": 0o755,
@@ -15,7 +17,7 @@ WANTED = {
     "usr/share/doc/tunload/README.md": 0o644,
     "usr/share/doc/tunload/COPYING": 0o644,
     "usr/share/doc/tunload/example.conf": 0o644,
-    "usr/share/bash-completion/completions/tunload": 0o644,
+    SCRIPT: 0o644,
     f"{UNITS}/tunload@.service": 0o644,
     f"{UNITS}/tunload-trigger@.service": 0o644,
     f"{UNITS}/tunload-trigger@.timer": 0o644,
@@ -72,15 +74,6 @@ def test_uninstall_leaves_configurations_alone(installed, tmp_path):
     assert not (tmp_path / "etc/tunload").exists()
 
 
-def complete(*words):
-    """What bash offers for the last word."""
-    script = (f"PATH={REPO}/build:$PATH\n"
-              f"source {REPO}/dist/completion/tunload\n"
-              "COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1))\n"
-              "_tunload; printf '%s\\n' \"${COMPREPLY[@]}\"")
-    return run("bash", "-c", script, "bash", *words).stdout.split()
-
-
 @pytest.mark.parametrize("words, wanted", [
     (("tunload", "a"), ["attach"]),
     (("tunload", "de"), ["detach"]),
@@ -90,22 +83,27 @@ def complete(*words):
     (("tunload", "trigger", "eth0", "--w"), ["--wait"]),
     (("tunload", "peer", ""), ["list", "add", "set", "del"]),
     (("tunload", "peer", "add", "eth0", "x", "all"), ["allowed-ips"]),
+    (("tunload", "peer", "set", "eth0", "x", "guard", ""),
+     ["yes", "no", "auto"]),
+    (("tunload", "peer", "set", "eth0", "x", "guard", "no", "tt"), ["ttl"]),
 ])
-def test_completion(words, wanted):
-    assert complete(*words) == wanted
+def test_completion(installed, words, wanted):
+    assert complete(installed[0] / SCRIPT, *words) == wanted
 
 
-def test_completion_knows_every_command():
+def test_completion_knows_every_command(installed):
     with open(os.path.join(REPO, "loader", "cmd", "cmd.h"),
               encoding="utf-8") as f:
         commands = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
+    script = installed[0] / SCRIPT
     assert len(commands) > 9
-    assert set(commands) <= set(complete("tunload", ""))
-    assert set(commands) <= set(complete("tunload", "help", ""))
+    assert set(commands) <= set(complete(script, "tunload", ""))
+    assert set(commands) <= set(complete(script, "tunload", "help", ""))
 
 
-def test_completion_knows_the_options():
-    assert set(complete("tunload", "attach", "eth0", "-")) == {
+def test_completion_knows_the_options(installed):
+    script = installed[0] / SCRIPT
+    assert set(complete(script, "tunload", "attach", "eth0", "-")) == {
         "-c", "--config", "--mode", "--no-routes", "--no-trigger",
         "--dry-run"}
-    assert set(complete("tunload", "peer", "list", "-")) == {"--json"}
+    assert set(complete(script, "tunload", "peer", "list", "-")) == {"--json"}

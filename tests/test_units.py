@@ -86,8 +86,8 @@ def test_a_boot_does_not_wait_for_it(installed):
 def test_the_path_is_kept_open(installed):
     seconds, = installed.lines(TIMER, "OnUnitActiveSec")
     accuracy, = installed.lines(TIMER, "AccuracySec")
-    keepalive = re.search(r"#define KEEPALIVE_DEFAULT\s+(\d+)",
-                          read("loader", "conf.h")).group(1)
+    keepalive = re.search(r'"keepalive",.*?\.initial = (\d+)',
+                          read("bpf", "keys.h"), re.S).group(1)
     assert seconds == keepalive + "s"
     # A peer is due at one run or at the next.
     assert 2 * int(seconds[:-1]) + int(accuracy[:-1]) < 600

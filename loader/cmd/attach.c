@@ -88,8 +88,7 @@ static int parse_mode(const char *text, enum tl_mode *mode)
 	int ret;
 
 	conf_init(&c, "");
-	ret = key_find(interface_keys, &line, "interface", "mode")
-		      ->set(&c, &line, text);
+	ret = key_set(&interface_keys[KEY_MODE], &c, &line, text);
 	*mode = c.mode;
 	return ret;
 }
@@ -139,5 +138,8 @@ const struct command cmd_attach = {
 		"                      native where the driver takes it\n"
 		"  --no-routes         install no routes to the allowed prefixes\n"
 		"  --no-trigger        send no first packet to the peers\n"
-		"  --dry-run           say what would be done and do nothing\n",
+		"  --dry-run           say what would be done and do nothing\n"
+		"\n"
+		"The keys of [interface] in the file, with their defaults:\n\n",
+	.keys = interface_keys,
 };

@@ -11,6 +11,8 @@
 
 #include "base/base.h"
 
+struct key;
+
 /* A command. Its file ends with it. */
 struct command {
 	const char *name;
@@ -18,8 +20,9 @@ struct command {
 	 * included. Returns the exit status, its error printed. */
 	int (*run)(int argc, char **argv);
 	const char *args;
-	const char *brief; /* one line */
-	const char *text;  /* the rest of its help */
+	const char *brief;	/* one line */
+	const char *text;	/* the rest of its help */
+	const struct key *keys; /* explained below that, or NULL */
 };
 
 /* All commands, in the order of `tunload help`. A new one is a word here, a

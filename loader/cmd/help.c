@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "conf/conf.h"
+
 #define ROW(name) &cmd_##name,
 
 static const struct command *const commands[] = {COMMANDS(ROW)};
@@ -27,12 +29,53 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+#define HELP_WIDTH 79
+
+/* Breaks text into lines that begin at the column, where the first one is
+ * already. */
+static void print_wrapped(FILE *out, const char *text, int column)
+{
+	int at = column, n;
+
+	for (; *text; text += n + strspn(text + n, " ")) {
+		n = strcspn(text, " ");
+		if (at > column && at + 1 + n > HELP_WIDTH) {
+			fprintf(out, "\n%*s", column, "");
+			at = column;
+		}
+		at += fprintf(out, "%s%.*s", at > column ? " " : "", n, text);
+	}
+	fputc('\n', out);
+}
+
+#define KEY_COLUMN 22
+
+/* "  ttl 1-255           outer TTL or hop limit (64)" */
+static void print_keys(FILE *out, const struct key *keys)
+{
+	for (const struct key *k = keys; k->name; k++) {
+		char values[KEY_STRLEN], initial[KEY_STRLEN], text[256];
+		const char *of = key_default(k, initial);
+		int at =
+			fprintf(out, "  %s %s", k->name, key_values(k, values));
+
+		if (at >= KEY_COLUMN)
+			at = fprintf(out, "\n") - 1;
+		fprintf(out, "%*s", KEY_COLUMN - at, "");
+		snprintf(text, sizeof(text), *of ? "%s (%s)" : "%s", k->help,
+			 of);
+		print_wrapped(out, text, KEY_COLUMN);
+	}
+}
+
 void command_help(FILE *out, const struct command *command)
 {
 	fprintf(out, "tunload %s%s%s\n\n%c%s.\n%s", command->name,
 		*command->args ? " " : "", command->args,
 		command->brief[0] - 'a' + 'A', command->brief + 1,
 		command->text);
+	if (command->keys)
+		print_keys(out, command->keys);
 }
 
 static int run_help(int argc, char **argv)

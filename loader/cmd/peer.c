@@ -16,27 +16,25 @@ static const struct origin command_line = {.line = 1};
 /* Each key once. Values that add up (allowed-ips) replace what was there. */
 static int set_words(const struct edit *e, struct peer *p)
 {
-	char section[TL_NAME_LEN + 8];
-	uint32_t seen = 0;
+	uint64_t seen = 0;
 
 	p->origin = command_line;
-	snprintf(section, sizeof(section), "peer %s", p->name);
 	for (char **word = e->words; *word; word += 2) {
-		const struct key *k =
-			key_find(peer_keys, &command_line, section, word[0]);
-		uint32_t bit;
+		const struct key *k = key_find(p, &command_line, word[0]);
+		uint64_t bit;
 		int ret;
 
 		if (!k)
 			return USAGE;
-		bit = 1u << (k - peer_keys);
+		bit = 1ull << (k - peer_keys);
 		if (seen & bit)
-			return usage("%s: \"%s\" is given twice: remove one",
-				     section, word[0]);
+			return usage(
+				"peer %s: \"%s\" is given twice: remove one",
+				p->name, word[0]);
 		seen |= bit;
 		if (k->again)
 			p->n_allowed = 0;
-		ret = k->set(p, &command_line, word[1]);
+		ret = key_set(k, p, &command_line, word[1]);
 		if (ret)
 			return ret;
 	}
@@ -220,18 +218,7 @@ const struct command cmd_peer = {
 	.args = "list IFACE [--json] | add|set IFACE NAME KEY VALUE ... | "
 		"del IFACE NAME",
 	.brief = "list, add, change and remove peers of the running state",
-	.text = "The configuration file stays as it is; see showconf.\n"
-		"\n"
-		"  endpoint A          outer address of the other end, or its DNS name\n"
-		"  allowed-ips P,P...  inner prefixes behind it; set replaces them all\n"
-		"  local A|auto        our outer address\n"
-		"  probe A|auto        inner address that answers a ping\n"
-		"  keepalive S         seconds between triggers, 0 = never (25)\n"
-		"  mtu N|auto          bytes of the largest inner packet\n"
-		"  ttl N               outer TTL or hop limit (64)\n"
-		"  dscp copy|N         outer DSCP\n"
-		"  guard yes|no|auto   drop plain packets with an allowed prefix as\n"
-		"                      source; auto: yes but for default routes\n"
-		"\n"
-		"add needs endpoint and allowed-ips.\n",
+	.text = "The configuration file stays as it is; see showconf. add needs endpoint\n"
+		"and allowed-ips. The keys, with their defaults:\n\n",
+	.keys = peer_keys,
 };

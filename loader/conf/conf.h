@@ -13,19 +13,12 @@
 
 #include "base/base.h"
 
-/* Limits and defaults of the settings; the documentation's come from here. */
-#define KEEPALIVE_DEFAULT   25	  /* s */
-#define KEEPALIVE_MAX	    65535 /* s; 0 = never */
-#define PATH_MTU_DEFAULT    1500
-#define PATH_MTU_MIN	    576 /* RFC 791 3.1; IPv6 peers need IPV6_MTU_MIN */
-#define PATH_MTU_MAX	    65535
-#define IPV6_MTU_MIN	    1280 /* RFC 8200 5 */
-#define PMTU_EXPIRY_DEFAULT 600	 /* s (RFC 1191 6.3, RFC 8201 4) */
-#define PMTU_EXPIRY_MAX	    86400
-#define PEER_MTU_MIN	    536
-#define TTL_DEFAULT	    64
+#define IPV6_MTU_MIN 1280 /* RFC 8200 5 */
+#define PEER_MTU_MIN 536
+#define QUOTE_MAX    250 /* characters of the file that an error quotes */
 
-enum guard { GUARD_DEFAULT, GUARD_NO, GUARD_YES };
+/* In the order of the words of the key. */
+enum guard { GUARD_YES, GUARD_NO, GUARD_DEFAULT };
 
 /* Where a setting came from, for errors: "FILE:LINE" or an argument. */
 struct origin {
@@ -40,31 +33,19 @@ int conf_error(const struct origin *from, const char *fmt, ...)
 int conf_fail(const struct origin *from, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* The keys of [interface] and of [peer NAME], in the order of their tables. */
-enum interface_key {
-	KEY_LOCAL4,
-	KEY_LOCAL6,
-	KEY_MODE,
-	KEY_SOURCE,
-	KEY_ADDRESS,
-	KEY_PATH_MTU,
-	KEY_PMTU_EXPIRY,
-	KEY_ROUTES,
-	N_INTERFACE_KEYS
-};
+/* What keys.h lists: indices, and fields of the model. */
+#define KEY_ENUM(id, ...) KEY_##id,
+enum interface_key { TL_INTERFACE_KEYS(KEY_ENUM) N_INTERFACE_KEYS };
+enum peer_key { TL_PEER_KEYS(KEY_ENUM) N_PEER_KEYS };
+#undef KEY_ENUM
 
-enum peer_key {
-	KEY_ENDPOINT,
-	KEY_ALLOWED_IPS,
-	KEY_LOCAL,
-	KEY_PROBE,
-	KEY_KEEPALIVE,
-	KEY_MTU,
-	KEY_TTL,
-	KEY_DSCP,
-	KEY_GUARD,
-	N_PEER_KEYS
-};
+#define KEY_FIELD(id, name, field, type, ...) KEY_FIELD_##type(field)
+#define KEY_FIELD_NUMBER(field)		      uint32_t field;
+#define KEY_FIELD_CHOICE(field)		      uint32_t field;
+#define KEY_FIELD_ADDRESS(field)                                               \
+	struct ip field; /* family 0: none, or not yet resolved */             \
+	bool field##_fixed;
+#define KEY_FIELD_OTHER(field)
 
 struct peer {
 	uint32_t id; /* in the maps; TL_PEER_NONE before it is there */
@@ -73,23 +54,14 @@ struct peer {
 	unsigned int lines[N_PEER_KEYS]; /* of the keys in it, 0: not there */
 	char host[TL_HOST_LEN];		 /* endpoint as a DNS name, or "" */
 	struct ip endpoint;		 /* family 0 until resolved */
-	struct ip local;		 /* family 0 until resolved */
-	bool local_fixed;
 	struct prefix *allowed;	     /* n_allowed of them, in the order given */
 	unsigned int *allowed_lines; /* of each; NULL: from no file */
 	size_t n_allowed;
-	struct ip probe; /* family 0: none possible */
-	bool probe_fixed;
-	uint32_t keepalive; /* s */
-	uint32_t
-		mtu_fixed; /* bytes of the inner packet; 0: from the path MTU */
-	uint32_t mtu;	   /* bytes, configured or resolved; 0 before that */
+	TL_PEER_KEYS(KEY_FIELD)
+	uint32_t mtu; /* bytes, configured or resolved; 0 before that */
 	/* What the data plane has learnt from ICMP: read only. */
 	uint32_t learned_mtu;	   /* bytes of the inner packet; 0: nothing */
 	uint64_t learned_until_ns; /* CLOCK_MONOTONIC */
-	uint8_t ttl;
-	uint8_t dscp; /* 0 to 63, or TL_DSCP_COPY */
-	enum guard guard;
 	char waiting[TL_WAITING_LEN]; /* why it cannot work now; "": it can */
 };
 
@@ -98,17 +70,12 @@ struct conf {
 	uint32_t ifindex;		      /* 0 until resolved */
 	char file[4096];		      /* "" if from none */
 	unsigned int lines[N_INTERFACE_KEYS]; /* 0: not in the file */
-	struct ip local4, local6; /* family 0: none, or not yet resolved */
-	bool local4_fixed, local6_fixed;
+	TL_INTERFACE_KEYS(KEY_FIELD)
 	struct ip source4, source6; /* family 0: none */
 	/* Given as `address`: put on the host at attach, taken away at detach.
 	 * Prefix length, or -1: the source is the host's own. */
 	int address4_len, address6_len;
-	uint32_t table;	   /* of the interface's routes: main, or its VRF's */
-	enum tl_mode mode; /* asked for */
-	uint32_t path_mtu;
-	uint32_t pmtu_expiry; /* s for which a learnt path MTU holds */
-	bool routes;
+	uint32_t table; /* of the interface's routes: main, or its VRF's */
 	bool exceptions_changed; /* by state_apply(), which sees to them */
 	struct peer *peers;
 	size_t n_peers;
@@ -149,11 +116,6 @@ struct origin peer_origin(const struct peer *p, enum peer_key key);
 struct origin allowed_origin(const struct peer *p,
 			     const struct prefix *allowed);
 
-/* Sets one key of a peer from text ("endpoint", "allowed-ips", ...; as in the
- * file and as in `peer add`). Errors name the origin and quote the value. */
-int peer_set(struct peer *p, const struct origin *from, const char *key,
-	     const char *value);
-
 /* Reads FILE into a conf made by conf_init(). USAGE with the line on a bad one;
  * what needs the host (names, addresses) is left to resolve(). Section and key
  * syntax, ranges, unknown and repeated keys, repeated peers, NUL bytes, length
@@ -188,22 +150,90 @@ bool conf_differs(const struct conf *file, const struct conf *now);
 
 /* The keys of a configuration, as the file and the command line know them. */
 
-/* One key of a section and what takes its value: target is the struct conf or
- * the struct peer. `again` adds to a value given before (allowed-ips). */
-struct key {
-	const char *name;
-	int (*set)(void *target, const struct origin *from, const char *value);
-	bool again;
+enum key_type {
+	KEY_IS_NUMBER,
+	KEY_IS_CHOICE,
+	KEY_IS_ADDRESS,
+	KEY_IS_OTHER,
 };
 
-/* Indexed by enum interface_key and enum peer_key. */
+/* What a key that is no scalar does itself; the targets are struct conf or
+ * struct peer. */
+struct key;
+struct key_ops {
+	int (*set)(const struct key *k, void *target, const struct origin *from,
+		   const char *value);
+	void (*write)(FILE *out, const struct key *k, const void *target);
+	bool (*same)(const void *a, const void *b);
+};
+
+#define KEY_WORDS 4
+
+/* A row of keys.h, which says what the fields mean. */
+struct key {
+	const char *name;
+	const char *help;
+	const char *hint, *values;
+	const char *word;
+	const char *words[KEY_WORDS];
+	const struct key_ops *ops;
+	size_t offset; /* of its value in struct conf or struct peer */
+	size_t fixed;  /* of an address's FIELD_fixed */
+	uint32_t min, max, initial, meaning;
+	enum key_type type;
+	uint8_t family;
+	bool of_peer;
+	bool always, again;
+};
+
+#define KEY_ROW(in, peer, id, text, field, kind, map, helps, ...)              \
+	[KEY_##id] = {.name = text,                                            \
+		      .type = KEY_IS_##kind,                                   \
+		      .of_peer = peer,                                         \
+		      .help = helps,                                           \
+		      KEY_PLACE_##kind(in, field) __VA_ARGS__},
+#define KEY_PLACE_NUMBER(in, field) .offset = offsetof(struct in, field),
+#define KEY_PLACE_CHOICE(in, field) .offset = offsetof(struct in, field),
+#define KEY_PLACE_ADDRESS(in, field)                                           \
+	.offset = offsetof(struct in, field),                                  \
+	.fixed = offsetof(struct in, field##_fixed),
+#define KEY_PLACE_OTHER(in, field)
+
+/* Indexed by enum interface_key and enum peer_key; then one without a name. */
 extern const struct key interface_keys[N_INTERFACE_KEYS + 1];
 extern const struct key peer_keys[N_PEER_KEYS + 1];
 
-/* The key of that name; NULL after a USAGE error that names the section and the
- * key that was probably meant. */
-const struct key *key_find(const struct key *keys, const struct origin *from,
-			   const char *section, const char *name);
+/* The key of that name of [interface] or, with a peer, of its section. NULL
+ * after a USAGE error that names the key that was probably meant. */
+const struct key *key_find(const struct peer *p, const struct origin *from,
+			   const char *name);
+/* Sets a key from text, as in the file and as in `peer add`. Errors name the
+ * origin and quote the value. */
+int key_set(const struct key *k, void *target, const struct origin *from,
+	    const char *value);
+/* Where the value of a NUMBER or CHOICE is; NULL for other types. */
+uint32_t *key_number(const struct key *k, void *target);
+/* The value of an ADDRESS, resolved or not; NULL for other types. */
+const struct ip *key_address(const struct key *k, const void *target);
+/* A number that key_set() could have set. */
+bool key_valid(const struct key *k, uint32_t n);
+
+/* The texts of a scalar key. */
+#define KEY_STRLEN 64
+/* Its value, as the file has it. */
+const char *key_str(const struct key *k, const void *target,
+		    char buf[static KEY_STRLEN]);
+/* Its default; "": there is none. */
+const char *key_default(const struct key *k, char buf[static KEY_STRLEN]);
+/* What it takes: "1-255", "no|yes", "A|auto". */
+const char *key_values(const struct key *k, char buf[static KEY_STRLEN]);
+
+/* All keys of a section. */
+
+void keys_init(const struct key *keys, void *target);
+/* The file says the same of both. */
+bool keys_same(const struct key *keys, const void *a, const void *b);
+void keys_write(FILE *out, const struct key *keys, const void *target);
 
 /* Checks a peer's name; the error says what a name is. */
 int peer_name_check(const struct origin *from, const char *name);

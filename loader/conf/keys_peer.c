@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* [peer NAME] and the words of `peer add|set`. */
+/* The keys of [peer NAME], which are the words of `peer add|set`, too; of
+ * those, endpoint and allowed-ips are not scalars. */
 #include "conf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))
+
+#define PREFIXES_A_LINE 8
 
 int peer_name_check(const struct origin *from, const char *name)
 {
@@ -48,8 +51,8 @@ static const char *endpoint_mistake(const char *s)
 	return "is not an IPv4 address, IPv6 address or DNS name: give one of them";
 }
 
-static int set_endpoint(void *target, const struct origin *from,
-			const char *value)
+static int set_endpoint(const struct key *k, void *target,
+			const struct origin *from, const char *value)
 {
 	struct peer *p = target;
 	const char *fault = NULL;
@@ -62,8 +65,8 @@ static int set_endpoint(void *target, const struct origin *from,
 	else
 		ip.family = 0;
 	if (fault)
-		return conf_error(from, "peer %s: endpoint \"%s\" %s", p->name,
-				  value, fault);
+		return conf_error(from, "peer %s: %s \"%s\" %s", p->name,
+				  k->name, value, fault);
 	p->host[0] = '\0';
 	if (!ip.family)
 		strcpy(p->host, value);
@@ -71,6 +74,24 @@ static int set_endpoint(void *target, const struct origin *from,
 	if (!p->local_fixed)
 		p->local = (struct ip){0};
 	return OK;
+}
+
+static void write_endpoint(FILE *out, const struct key *k, const void *target)
+{
+	const struct peer *p = target;
+	char text[IP_STRLEN];
+
+	fprintf(out, "%s = %s\n", k->name,
+		p->host[0] ? p->host : ip_str(&p->endpoint, text));
+}
+
+/* What a name comes to is not in the file. */
+static bool is_same_endpoint(const void *a, const void *b)
+{
+	const struct peer *x = a, *y = b;
+
+	return !strcmp(x->host, y->host) &&
+	       (*x->host || ip_equal(&x->endpoint, &y->endpoint));
 }
 
 const char *endpoint_str(const struct peer *p, char buf[static ENDPOINT_STRLEN])
@@ -113,6 +134,11 @@ static int parse_allowed(const struct peer *p, const struct origin *from,
 	char text[PREFIX_STRLEN + 8], right[PREFIX_STRLEN];
 	const char *why;
 
+	if (n >= sizeof(text))
+		return conf_error(
+			from,
+			"allowed-ips \"%.*s\" is not a prefix: write ADDRESS/LENGTH",
+			n < QUOTE_MAX ? (int)n : QUOTE_MAX, word);
 	snprintf(text, sizeof(text), "%.*s", (int)n, word);
 	if (!prefix_parse(text, out, &why)) {
 		if (out->ip.family)
@@ -156,8 +182,8 @@ static bool grow_allowed(struct peer *p, size_t more)
 	return lines && allowed;
 }
 
-static int add_allowed(void *target, const struct origin *from,
-		       const char *value)
+static int add_allowed(const struct key *k, void *target,
+		       const struct origin *from, const char *value)
 {
 	struct peer *p = target;
 	size_t n, words = count_words(value);
@@ -166,8 +192,8 @@ static int add_allowed(void *target, const struct origin *from,
 	if (!words)
 		return conf_error(
 			from,
-			"peer %s: allowed-ips \"%s\" has no prefix in it: write ADDRESS/LENGTH",
-			p->name, value);
+			"peer %s: %s \"%s\" has no prefix in it: write ADDRESS/LENGTH",
+			p->name, k->name, value);
 	if (!grow_allowed(p, words))
 		return fail("out of memory");
 	while ((word = list_next(&value, &n))) {
@@ -183,139 +209,54 @@ static int add_allowed(void *target, const struct origin *from,
 	return OK;
 }
 
-/* local and probe: an address, or auto as if it had never been set. */
-static int set_address(const struct peer *p, const struct origin *from,
-		       const char *key, const char *value, struct ip *to,
-		       bool *fixed)
+static void write_allowed(FILE *out, const struct key *k, const void *target)
 {
-	struct ip ip = {0};
-	const char *fault;
+	const struct peer *p = target;
+	char text[PREFIX_STRLEN];
 
-	*fixed = strcmp(value, "auto");
-	if (*fixed && !ip_parse(value, &ip))
-		return conf_error(
-			from,
-			"peer %s: %s \"%s\" is not an IP address: give one, or auto",
-			p->name, key, value);
-	fault = address_fault(&ip);
-	if (fault)
-		return conf_error(from, "peer %s: %s \"%s\" %s", p->name, key,
-				  value, fault);
-	*to = ip;
-	return OK;
-}
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		bool first = i % PREFIXES_A_LINE == 0;
 
-static int set_local(void *target, const struct origin *from, const char *value)
-{
-	struct peer *p = target;
-
-	return set_address(p, from, "local", value, &p->local, &p->local_fixed);
-}
-
-static int set_probe(void *target, const struct origin *from, const char *value)
-{
-	struct peer *p = target;
-
-	return set_address(p, from, "probe", value, &p->probe, &p->probe_fixed);
-}
-
-static int number(const struct peer *p, const struct origin *from,
-		  const char *key, const char *value, uint32_t min,
-		  uint32_t max, const char *or_word, uint32_t *out)
-{
-	if (number_parse(value, min, max, out))
-		return OK;
-	return conf_error(from,
-			  "peer %s: %s \"%s\" is not a number from %u to %u%s",
-			  p->name, key, value, min, max, or_word);
-}
-
-static int set_keepalive(void *target, const struct origin *from,
-			 const char *value)
-{
-	struct peer *p = target;
-
-	return number(p, from, "keepalive", value, 0, KEEPALIVE_MAX,
-		      " (seconds, 0 = never)", &p->keepalive);
-}
-
-static int set_mtu(void *target, const struct origin *from, const char *value)
-{
-	struct peer *p = target;
-
-	p->mtu_fixed = 0;
-	if (!strcmp(value, "auto"))
-		return OK;
-	return number(p, from, "mtu", value, PEER_MTU_MIN, PATH_MTU_MAX,
-		      ", or auto", &p->mtu_fixed);
-}
-
-static int set_ttl(void *target, const struct origin *from, const char *value)
-{
-	struct peer *p = target;
-	uint32_t ttl;
-	int ret = number(p, from, "ttl", value, 1, 255, "", &ttl);
-
-	if (!ret)
-		p->ttl = ttl;
-	return ret;
-}
-
-static int set_dscp(void *target, const struct origin *from, const char *value)
-{
-	struct peer *p = target;
-	uint32_t dscp = TL_DSCP_COPY;
-	int ret = OK;
-
-	if (strcmp(value, "copy"))
-		ret = number(p, from, "dscp", value, 0, 63, ", or copy", &dscp);
-	if (!ret)
-		p->dscp = dscp;
-	return ret;
-}
-
-static int set_guard(void *target, const struct origin *from, const char *value)
-{
-	static const char *const names[] = {
-		[GUARD_DEFAULT] = "auto",
-		[GUARD_NO] = "no",
-		[GUARD_YES] = "yes",
-	};
-	struct peer *p = target;
-
-	for (int guard = GUARD_DEFAULT; guard <= GUARD_YES; guard++) {
-		if (!strcmp(value, names[guard])) {
-			p->guard = guard;
-			return OK;
-		}
+		if (first)
+			fprintf(out, "%s%s = ", i ? "\n" : "", k->name);
+		fprintf(out, "%s%s", first ? "" : ", ",
+			prefix_str(&p->allowed[i], text));
 	}
-	return conf_error(from,
-			  "peer %s: guard \"%s\" is none of yes, no, auto",
-			  p->name, value);
+	if (p->n_allowed)
+		fputc('\n', out);
 }
 
-const struct key peer_keys[] = {
-	[KEY_ENDPOINT] = {.name = "endpoint", .set = set_endpoint},
-	[KEY_ALLOWED_IPS] = {.name = "allowed-ips",
-			     .set = add_allowed,
-			     .again = true},
-	[KEY_LOCAL] = {.name = "local", .set = set_local},
-	[KEY_PROBE] = {.name = "probe", .set = set_probe},
-	[KEY_KEEPALIVE] = {.name = "keepalive", .set = set_keepalive},
-	[KEY_MTU] = {.name = "mtu", .set = set_mtu},
-	[KEY_TTL] = {.name = "ttl", .set = set_ttl},
-	[KEY_DSCP] = {.name = "dscp", .set = set_dscp},
-	[KEY_GUARD] = {.name = "guard", .set = set_guard},
-	[N_PEER_KEYS] = {.name = NULL},
-};
-
-int peer_set(struct peer *p, const struct origin *from, const char *key,
-	     const char *value)
+static int by_value(const void *a, const void *b)
 {
-	char section[TL_NAME_LEN + 8];
-	const struct key *k;
-
-	snprintf(section, sizeof(section), "peer %s", p->name);
-	k = key_find(peer_keys, from, section, key);
-	return k ? k->set(p, from, value) : USAGE;
+	return memcmp(a, b, sizeof(struct prefix));
 }
+
+/* The order in which prefixes were written does not matter. */
+static bool is_same_allowed(const void *a, const void *b)
+{
+	const struct peer *x = a, *y = b;
+	size_t n = x->n_allowed, size = n * sizeof(struct prefix);
+	struct prefix *both;
+	bool same;
+
+	if (n != y->n_allowed || !n)
+		return n == y->n_allowed;
+	both = malloc(2 * size);
+	if (!both)
+		return false;
+	memcpy(both, x->allowed, size);
+	memcpy(both + n, y->allowed, size);
+	qsort(both, n, sizeof(*both), by_value);
+	qsort(both + n, n, sizeof(*both), by_value);
+	same = !memcmp(both, both + n, size);
+	free(both);
+	return same;
+}
+
+static const struct key_ops endpoint_ops = {set_endpoint, write_endpoint,
+					    is_same_endpoint};
+static const struct key_ops allowed_ops = {add_allowed, write_allowed,
+					   is_same_allowed};
+
+#define ROW(...) KEY_ROW(peer, true, __VA_ARGS__)
+const struct key peer_keys[] = {TL_PEER_KEYS(ROW){.name = NULL}};

@@ -9,14 +9,11 @@
 void conf_init(struct conf *c, const char *ifname)
 {
 	*c = (struct conf){
-		.mode = TL_MODE_AUTO,
-		.path_mtu = PATH_MTU_DEFAULT,
-		.pmtu_expiry = PMTU_EXPIRY_DEFAULT,
-		.routes = true,
 		.address4_len = -1,
 		.address6_len = -1,
 		.table = RT_TABLE_MAIN,
 	};
+	keys_init(interface_keys, c);
 	strncpy(c->ifname, ifname, sizeof(c->ifname) - 1);
 }
 
@@ -94,12 +91,8 @@ struct peer *conf_add_peer(struct conf *c, const char *name)
 	if (!array_grow((void **)&c->peers, c->n_peers, sizeof(*p)))
 		return NULL;
 	p = &c->peers[c->n_peers++];
-	*p = (struct peer){
-		.id = TL_PEER_NONE,
-		.keepalive = KEEPALIVE_DEFAULT,
-		.ttl = TTL_DEFAULT,
-		.dscp = TL_DSCP_COPY,
-	};
+	*p = (struct peer){.id = TL_PEER_NONE};
+	keys_init(peer_keys, p);
 	strncpy(p->name, name, sizeof(p->name) - 1);
 	return p;
 }
@@ -145,25 +138,6 @@ static bool copy_peer(struct peer *to, const struct peer *from)
 		return true;
 	free_peer(to);
 	return false;
-}
-
-struct origin interface_origin(const struct conf *c, enum interface_key key)
-{
-	return (struct origin){c->lines[key] ? c->file : NULL, c->lines[key]};
-}
-
-struct origin peer_origin(const struct peer *p, enum peer_key key)
-{
-	return (struct origin){p->origin.file, p->lines[key] ?: p->origin.line};
-}
-
-struct origin allowed_origin(const struct peer *p, const struct prefix *allowed)
-{
-	struct origin from = {p->origin.file, 0};
-
-	if (p->allowed_lines)
-		from.line = p->allowed_lines[allowed - p->allowed];
-	return from;
 }
 
 struct ip peer_other_probe(const struct peer *p)

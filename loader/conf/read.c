@@ -1,61 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Reads a configuration file with inih. inih splits sections, keys and values;
- * it knows no line numbers, cuts long lines and names off without a word, and
- * glues indented lines to the one before. So it gets its lines from
- * conf_line.c, which hands it only what it can take.
- */
+/* Reads a configuration file, line by line; the first error ends it. */
 #include <errno.h>
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "line.h"
+#include "conf.h"
 
-/* Where the parser is. */
-struct parser {
-	struct conf_lines lines;
+#define CONF_LINE_MAX 65536 /* characters of a line */
+#define KEY_NAME_MAX  49    /* characters of a key */
+#define SETTING_MAX   195   /* of a key and its value, if that is no list */
+
+/* Where the reader is. */
+struct reader {
 	struct conf *conf;
-	struct peer *peer;	/* of the current section; NULL: [interface] */
-	const struct key *keys; /* of the current section; NULL: none yet */
+	FILE *file;
+	char *line;	     /* CONF_LINE_MAX + 1 characters */
+	unsigned int number; /* of that line */
+	bool in_section;
+	struct peer *peer; /* of the current section; NULL: [interface] */
 	bool interface_seen;
-	int status;
 };
 
-static struct origin here(const struct parser *parser)
+static struct origin here(const struct reader *r)
 {
-	return (struct origin){parser->conf->file, parser->lines.number};
+	return (struct origin){r->conf->file, r->number};
 }
 
-static int begin_interface(struct parser *parser)
+static int begin_interface(struct reader *r)
 {
-	struct origin from = here(parser);
+	struct origin from = here(r);
 
-	if (parser->interface_seen)
+	if (r->interface_seen)
 		return conf_error(
 			&from,
 			"second section [interface]: merge it with the first");
-	parser->interface_seen = true;
-	parser->peer = NULL;
-	parser->keys = interface_keys;
+	r->interface_seen = true;
+	r->peer = NULL;
 	return OK;
 }
 
-static int begin_peer(struct parser *parser, const char *name)
+static int begin_peer(struct reader *r, const char *name)
 {
-	struct origin from = here(parser);
+	struct origin from = here(r);
 
 	if (peer_name_check(&from, name))
 		return USAGE;
-	if (parser->conf->n_peers == TL_MAX_PEERS)
+	if (r->conf->n_peers == TL_MAX_PEERS)
 		return conf_error(&from, "peer %s: more than %u peers", name,
 				  TL_MAX_PEERS);
-	parser->peer = conf_add_peer(parser->conf, name);
-	if (!parser->peer)
+	r->peer = conf_add_peer(r->conf, name);
+	if (!r->peer)
 		return fail("out of memory");
-	parser->peer->origin = from;
-	parser->keys = peer_keys;
+	r->peer->origin = from;
 	return OK;
 }
 
@@ -80,73 +77,177 @@ static int unknown_section(const struct origin *from, const char *section)
 		section);
 }
 
-/* A section with no keys in it reaches inih's handler never, so this is called
- * by the reader. */
-static int begin_section(struct parser *parser, const char *section)
+static int begin_section(struct reader *r, const char *section)
 {
-	struct origin from = here(parser);
+	struct origin from = here(r);
 
+	r->in_section = true;
 	if (!strcmp(section, "interface"))
-		return begin_interface(parser);
+		return begin_interface(r);
 	if (!strncmp(section, "peer", 4) && strchr(" \t", section[4])) {
 		section += 4;
-		return begin_peer(parser, section + strspn(section, " \t"));
+		return begin_peer(r, section + strspn(section, " \t"));
 	}
 	return unknown_section(&from, section);
 }
 
-static int set_key(struct parser *parser, const char *name, const char *value)
+static bool is_blank(char c)
 {
-	struct origin from = here(parser);
-	char section[TL_NAME_LEN + 8] = "[interface]";
-	unsigned int *line;
-	const struct key *k;
+	return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
 
-	if (!parser->keys)
+/* Cuts off blanks at both ends and the comment: '#' or ';' at the start or
+ * behind a blank. */
+static char *strip(char *text)
+{
+	char *end;
+
+	while (is_blank(*text))
+		text++;
+	for (end = text; *end; end++) {
+		if (strchr("#;", *end) && (end == text || is_blank(end[-1])))
+			break;
+	}
+	while (end > text && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	return text;
+}
+
+/* Shorten quoted text, so that the advice behind it still fits. */
+static char *cut(char *text)
+{
+	if (strlen(text) > QUOTE_MAX)
+		strcpy(text + QUOTE_MAX - 3, "...");
+	return text;
+}
+
+static int take_section(struct reader *r, char *line)
+{
+	struct origin from = here(r);
+	size_t n = strlen(line);
+
+	if (line[n - 1] != ']' || strpbrk(line + 1, "[]") != line + n - 1)
+		return conf_error(
+			&from,
+			"section \"%s\" is not of the form [interface] or [peer NAME]",
+			cut(line));
+	line[n - 1] = '\0';
+	/* Names this long are invalid, so truncation is safe. */
+	return begin_section(r, cut(strip(line + 1)));
+}
+
+static int set_key(struct reader *r, const char *name, const char *value)
+{
+	struct origin from = here(r);
+	const struct key *k;
+	unsigned int *line;
+
+	if (!r->in_section)
 		return conf_error(
 			&from,
 			"key \"%s\" before any section: write [interface] or [peer NAME] first",
 			name);
-	if (parser->peer)
-		snprintf(section, sizeof(section), "peer %s",
-			 parser->peer->name);
-	k = key_find(parser->keys, &from, section, name);
+	k = key_find(r->peer, &from, name);
 	if (!k)
 		return USAGE;
-	line = parser->peer ? parser->peer->lines : parser->conf->lines;
-	line += k - parser->keys;
+	line = r->peer ? &r->peer->lines[k - peer_keys]
+		       : &r->conf->lines[k - interface_keys];
 	if (*line && !k->again)
 		return conf_error(
 			&from,
-			"%s: key \"%s\" again, first in line %u: remove one",
-			section, name, *line);
+			"%s%s: key \"%s\" again, first in line %u: remove one",
+			r->peer ? "peer " : "[interface]",
+			r->peer ? r->peer->name : "", name, *line);
 	*line = from.line;
-	return k->set(parser->peer ?: (void *)parser->conf, &from, value);
+	return key_set(k, r->peer ?: (void *)r->conf, &from, value);
 }
 
-/* inih's handler: 0 on error, but inih goes on, so the first one is kept. */
-static int handle_key(void *user, const char *section, const char *name,
-		      const char *value)
+static int take_setting(struct reader *r, char *line)
 {
-	struct parser *parser = user;
+	struct origin from = here(r);
+	size_t n = strcspn(line, "=:");
+	char *key, *value;
 
-	(void)section;
-	if (!parser->status)
-		parser->status = set_key(parser, name, value);
-	return !parser->status;
+	if (line[n] != '=' || !n)
+		return conf_error(&from,
+				  "line \"%s\" is not of the form KEY = VALUE",
+				  cut(line));
+	line[n] = '\0';
+	key = strip(line);
+	value = strip(line + n + 1);
+	if (!*value)
+		return conf_error(
+			&from,
+			"key \"%s\" has no value: give one or remove the line",
+			key);
+	n = strlen(key);
+	if (n > KEY_NAME_MAX)
+		return conf_error(
+			&from,
+			"unknown key \"%s\": remove it, or see tunload.conf(5)",
+			cut(key));
+	if (n + strlen(value) > SETTING_MAX && strcmp(key, "allowed-ips"))
+		return conf_error(
+			&from,
+			"value of \"%s\" is too long: write at most %zu characters instead of \"%s\"",
+			key, SETTING_MAX - n, cut(value));
+	return set_key(r, key, value);
 }
 
-/* inih's reader: like fgets(). */
-static char *read_line(char *buf, int size, void *stream)
+static int take_line(struct reader *r)
 {
-	struct parser *parser = stream;
-	struct conf_lines *lines = &parser->lines;
+	char *line = r->line;
 
-	if (parser->status || !conf_line(lines, buf, size))
-		return NULL;
-	if (lines->section)
-		parser->status = begin_section(parser, lines->section);
-	return parser->status ? NULL : buf;
+	if (r->number == 1 && !strncmp(line, "\xef\xbb\xbf", 3))
+		line += 3; /* the UTF-8 byte order mark of some editors */
+	line = strip(line);
+	if (*line == '[')
+		return take_section(r, line);
+	return *line ? take_setting(r, line) : OK;
+}
+
+/* One line without its line end; *end: there is none. */
+static int read_line(struct reader *r, bool *end)
+{
+	struct origin from;
+	size_t n = 0;
+	int c;
+
+	r->number++;
+	from = here(r);
+	while ((c = getc_unlocked(r->file)) != EOF && c != '\n') {
+		if (!c)
+			return conf_error(
+				&from,
+				"NUL byte: this is no text file; save it as UTF-8");
+		if (n == CONF_LINE_MAX)
+			return conf_error(
+				&from,
+				"line longer than %u characters: split the list over several lines",
+				CONF_LINE_MAX);
+		r->line[n++] = c;
+	}
+	if (ferror(r->file))
+		return usage(
+			"%s: cannot read the configuration: %s; name another with -c",
+			r->conf->file, strerror(errno));
+	r->line[n] = '\0';
+	*end = c == EOF && !n;
+	return OK;
+}
+
+static int read_lines(struct reader *r)
+{
+	bool end = false;
+	int ret = OK;
+
+	while (!ret && !end) {
+		ret = read_line(r, &end);
+		if (!ret && !end)
+			ret = take_line(r);
+	}
+	return ret;
 }
 
 static int check_names(const struct conf *c)
@@ -188,26 +289,19 @@ static int open_file(const char *file, FILE **out)
 
 int conf_read(struct conf *c, const char *file)
 {
-	struct parser parser = {.conf = c};
+	struct reader r = {.conf = c};
 	int ret;
 
 	if (strlen(file) >= sizeof(c->file))
 		return usage("%s: file name too long: name another with -c",
 			     file);
-	ret = open_file(file, &parser.lines.file);
+	ret = open_file(file, &r.file);
 	if (ret)
 		return ret;
 	strcpy(c->file, file);
-	parser.lines.name = c->file;
-	ret = ini_parse_stream(read_line, &parser, handle_key, &parser);
-	fclose(parser.lines.file);
-	free(parser.lines.line);
-	if (parser.lines.status)
-		return parser.lines.status;
-	if (parser.status)
-		return parser.status;
-	/* conf_line() lets nothing through that inih would not take. */
-	if (ret)
-		return usage("%s:%d: not understood", file, ret);
-	return check_names(c);
+	r.line = calloc(1, CONF_LINE_MAX + 1);
+	ret = r.line ? read_lines(&r) : fail("out of memory");
+	free(r.line);
+	fclose(r.file);
+	return ret ?: check_names(c);
 }

@@ -130,13 +130,17 @@ static uint32_t flag(uint32_t flags, uint32_t f, bool on)
 	return on ? flags | f : flags & ~f;
 }
 
+static void settings_to_map(struct tl_interface *to, const struct conf *from)
+{
+	TL_INTERFACE_KEYS(KEY_TO_MAP)
+}
+
 static struct tl_interface settings(const struct tl_interface *now,
 				    const struct conf *c)
 {
 	struct tl_interface v = *now;
 
-	v.path_mtu = c->path_mtu;
-	v.pmtu_expiry = c->pmtu_expiry;
+	settings_to_map(&v, c);
 	memcpy(v.local4, c->local4.addr, sizeof(v.local4));
 	memcpy(v.local6, c->local6.addr, sizeof(v.local6));
 	memcpy(v.source4, c->source4.addr, sizeof(v.source4));

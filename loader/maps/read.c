@@ -40,6 +40,28 @@ static int address_len(const struct ip *source, uint8_t value)
 	return source->family && value - 1 <= most ? value - 1 : -1;
 }
 
+/* What no file can say becomes the default. */
+static void mend_keys(const char *map, const struct key *keys, void *target)
+{
+	for (const struct key *k = keys; k->name; k++) {
+		uint32_t *n = key_number(k, target);
+		char values[KEY_STRLEN], initial[KEY_STRLEN];
+
+		if (!n || key_valid(k, *n))
+			continue;
+		warn("map \"%s\": %s %u is not from %s: taken as %s", map,
+		     k->name, *n, key_values(k, values),
+		     key_default(k, initial));
+		*n = k->initial;
+	}
+}
+
+static void settings_from_map(struct conf *to, const struct tl_interface *from,
+			      size_t size)
+{
+	TL_INTERFACE_KEYS(KEY_FROM_MAP)
+}
+
 static void read_settings(struct conf *c, const struct tl_interface *v)
 {
 	c->ifindex = v->ifindex;
@@ -52,9 +74,12 @@ static void read_settings(struct conf *c, const struct tl_interface *v)
 	c->address4_len = address_len(&c->source4, v->address4_len);
 	c->address6_len = address_len(&c->source6, v->address6_len);
 	c->mode = mode_of(v->mode_asked);
-	c->path_mtu = v->path_mtu;
-	c->pmtu_expiry = v->pmtu_expiry;
 	c->routes = !(v->flags & TL_IF_F_NO_ROUTES);
+	settings_from_map(c, v,
+			  v->layout == TL_LAYOUT ? sizeof(*v)
+						 : offsetof(struct tl_interface,
+							    address4_len));
+	mend_keys("interface", interface_keys, c);
 }
 
 /* What is wrong with a value of the map, or NULL. */
@@ -92,7 +117,15 @@ static struct ip local_of(const struct tl_peer *v)
 	return ip_if_set(family, v->local);
 }
 
-static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v)
+static void keys_from_map(struct peer *to, const struct tl_peer *from,
+			  size_t size)
+{
+	TL_PEER_KEYS(KEY_FROM_MAP)
+}
+
+/* size: how much of the value the map has. */
+static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v,
+		      size_t size)
 {
 	p->id = id;
 	p->endpoint = ip_of(v->family, v->endpoint);
@@ -100,14 +133,12 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v)
 	p->local_fixed = v->flags & TL_PEER_F_LOCAL_FIXED;
 	p->probe = ip_of(v->probe_family, v->probe);
 	p->probe_fixed = v->flags & TL_PEER_F_PROBE_FIXED;
-	p->keepalive = v->keepalive;
-	p->mtu_fixed = v->mtu_fixed;
 	p->mtu = v->mtu;
 	p->learned_mtu = v->learned_mtu;
 	p->learned_until_ns = v->learned_until_ns;
-	p->ttl = v->ttl;
-	p->dscp = v->dscp;
 	p->guard = guard_of(v->flags);
+	keys_from_map(p, v, size);
+	mend_keys("peers", peer_keys, p);
 }
 
 static void read_hostname(struct peer *p, const struct table *hostnames)
@@ -179,7 +210,7 @@ static int read_peers(struct conf *c, const struct state_tables *s)
 		p = conf_add_peer(c, v.name);
 		if (!p)
 			return fail("out of memory");
-		read_peer(p, id, &v);
+		read_peer(p, id, &v, t->has);
 		read_hostname(p, &s->t[STATE_HOSTNAMES]);
 		read_waiting(p, &s->t[STATE_WAITING]);
 	}

@@ -38,6 +38,46 @@ int state_ids(struct conf *c, const struct table *peers);
 int state_want(struct state_tables *want, const struct state_tables *now,
 	       const struct conf *c, const struct host_facts *facts);
 
+/* Copies the keys that are ADDED or PLAIN: to is a map's value, from the
+ * model. */
+#define KEY_TO_MAP(id, name, field, type, map, ...)                            \
+	KEY_TO_MAP_##map(field, type)
+#define KEY_TO_MAP_ADDED(field, type) KEY_TO_MAP_##type(field)
+#define KEY_TO_MAP_PLAIN(field, type) KEY_TO_MAP_##type(field)
+#define KEY_TO_MAP_CONVERTED(field, type)
+#define KEY_TO_MAP_NUMBER(field) to->field = from->field;
+#define KEY_TO_MAP_CHOICE(field) to->field = from->field;
+#define KEY_TO_MAP_ADDRESS(field)                                              \
+	memcpy(to->field, from->field.addr, sizeof(to->field));                \
+	to->field##_family = from->field##_fixed ? from->field.family : 0;
+
+/* The other way round: from is a map's value of which there are size bytes. In
+ * an older layout it ends before the keys that are new, which keep their
+ * defaults. */
+#define KEY_FROM_MAP(id, name, field, type, map, ...)                          \
+	KEY_FROM_MAP_##map(field, type)
+#define KEY_FROM_MAP_ADDED(field, type)                                        \
+	if (offsetof(__typeof__(*from), field) < size) {                       \
+		KEY_FROM_MAP_##type(field)                                     \
+	}
+#define KEY_FROM_MAP_PLAIN(field, type) KEY_FROM_MAP_ADDED(field, type)
+#define KEY_FROM_MAP_CONVERTED(field, type)
+#define KEY_FROM_MAP_NUMBER(field) to->field = from->field;
+#define KEY_FROM_MAP_CHOICE(field) to->field = from->field;
+#define KEY_FROM_MAP_ADDRESS(field)                                            \
+	to->field = fixed_ip(from->field##_family, from->field);               \
+	to->field##_fixed = to->field.family;
+
+/* No address if that is no family. */
+static inline struct ip fixed_ip(uint32_t family, const uint8_t *addr)
+{
+	struct ip ip = {.family = family == 4 || family == 6 ? family : 0};
+
+	if (ip.family)
+		memcpy(ip.addr, addr, family == 4 ? 4 : sizeof(ip.addr));
+	return ip;
+}
+
 /* A row of prefixes4 or prefixes6 that is an exception. */
 static inline bool is_exception(const void *value)
 {

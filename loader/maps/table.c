@@ -22,14 +22,22 @@ void table_free(struct table *t)
 	t->n = 0;
 }
 
-int table_add(struct table *t, const void *key, const void *value)
+/* Of the value the first size bytes; the others are zero. */
+static int add_row(struct table *t, const void *key, const void *value,
+		   size_t size)
 {
 	if (!array_grow(&t->rows, t->n, table_row(t)))
 		return fail("out of memory");
 	memcpy(table_key(t, t->n), key, t->key);
-	memcpy(table_value(t, t->n), value, t->value);
+	memcpy(table_value(t, t->n), value, size);
+	memset((uint8_t *)table_value(t, t->n) + size, 0, t->value - size);
 	t->n++;
 	return OK;
+}
+
+int table_add(struct table *t, const void *key, const void *value)
+{
+	return add_row(t, key, value, t->value);
 }
 
 static int compare_keys(const void *a, const void *b, void *table)
@@ -94,7 +102,8 @@ static int take_batch(struct table *t, const uint8_t *keys,
 	int ret = OK;
 
 	for (uint32_t i = 0; !ret && i < n; i++)
-		ret = table_add(t, keys + i * t->key, values + i * t->value);
+		ret = add_row(t, keys + i * t->key, values + i * t->has,
+			      t->has);
 	return ret;
 }
 
@@ -120,13 +129,28 @@ static int read_batches(struct table *t, uint8_t *keys, uint8_t *values)
 	return OK;
 }
 
+static int query_size(struct table *t)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(t->fd, &info, &len))
+		return fail_map(t, "read", errno);
+	if (info.key_size != t->key || info.value_size > t->value)
+		return fail_map(t, "read", EINVAL);
+	t->has = info.value_size;
+	return OK;
+}
+
 int table_read(struct table *t)
 {
 	uint8_t *keys = calloc(BATCH, t->key);
 	uint8_t *values = calloc(BATCH, t->value);
-	int ret = keys && values ? read_batches(t, keys, values)
-				 : fail("out of memory");
+	int ret = query_size(t);
 
+	if (!ret)
+		ret = keys && values ? read_batches(t, keys, values)
+				     : fail("out of memory");
 	free(keys);
 	free(values);
 	table_sort(t);

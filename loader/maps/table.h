@@ -12,6 +12,8 @@ struct table {
 	const char *name; /* of the map, for errors */
 	int fd;
 	size_t key, value; /* bytes */
+	size_t has;	   /* bytes of the value in a map that was read: less,
+			    * if its layout is older */
 	size_t n;	   /* rows */
 	void *rows;
 };

@@ -139,27 +139,27 @@ int state_first_ids(struct conf *c)
 	return state_ids(c, &none);
 }
 
-static struct tl_peer peer_value(const struct peer *p)
+static void keys_to_map(struct tl_peer *to, const struct peer *from)
 {
-	struct tl_peer v = {
-		.family = p->endpoint.family,
-		.ttl = p->ttl,
-		.dscp = p->dscp,
-		.mtu = p->mtu,
-		.probe_family = p->probe.family,
-		.keepalive = p->keepalive,
-		.mtu_fixed = p->mtu_fixed,
-	};
+	TL_PEER_KEYS(KEY_TO_MAP)
+}
 
-	strcpy(v.name, p->name);
-	memcpy(v.endpoint, p->endpoint.addr, sizeof(v.endpoint));
-	memcpy(v.local, p->local.addr, sizeof(v.local));
-	memcpy(v.probe, p->probe.addr, sizeof(v.probe));
-	v.flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
-		  (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
-		  (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |
-		  (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0);
-	return v;
+/* The padding is zero, too: rows are compared as bytes. */
+static void fill_peer(struct tl_peer *v, const struct peer *p)
+{
+	memset(v, 0, sizeof(*v));
+	keys_to_map(v, p);
+	v->family = p->endpoint.family;
+	v->mtu = p->mtu;
+	v->probe_family = p->probe.family;
+	strcpy(v->name, p->name);
+	memcpy(v->endpoint, p->endpoint.addr, sizeof(v->endpoint));
+	memcpy(v->local, p->local.addr, sizeof(v->local));
+	memcpy(v->probe, p->probe.addr, sizeof(v->probe));
+	v->flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
+		   (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
+		   (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |
+		   (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0);
 }
 
 /* What the data plane has learnt stays, as long as the path does. */
@@ -187,11 +187,12 @@ static int want_endpoint(struct state_tables *want, const struct peer *p)
 static int want_peer_rows(struct state_tables *want, const struct peer *p,
 			  const struct table *peers)
 {
-	struct tl_peer value = peer_value(p);
+	struct tl_peer value;
 	struct tl_waiting waiting = {0};
 	struct tl_hostname host = {0};
 	int ret;
 
+	fill_peer(&value, p);
 	keep_learned(&value, table_find(peers, &p->id));
 	ret = table_add(&want->t[STATE_PEERS], &p->id, &value);
 	if (!ret)

@@ -2,6 +2,8 @@
 /* The parts that several JSON outputs share. */
 #include "show.h"
 
+#include <string.h>
+
 json_t *json_ip(const struct ip *ip)
 {
 	char text[IP_STRLEN];
@@ -37,6 +39,38 @@ json_t *json_allowed(const struct peer *p)
 		json_array_append_new(
 			out, json_string(prefix_str(&p->allowed[i], text)));
 	return out;
+}
+
+static json_t *json_key(const struct key *k, const void *target)
+{
+	const struct ip *ip = key_address(k, target);
+	char buf[KEY_STRLEN];
+	const char *text;
+	uint32_t n;
+
+	if (ip)
+		return json_ip(ip);
+	text = key_str(k, target, buf);
+	if (number_parse(text, 0, UINT32_MAX, &n))
+		return json_integer(n);
+	return json_string(text);
+}
+
+json_t *json_with_keys(json_t *object, const struct key *keys,
+		       const void *target)
+{
+	for (const struct key *k = keys; k->name; k++) {
+		char name[KEY_STRLEN];
+
+		if (k->type == KEY_IS_OTHER)
+			continue;
+		snprintf(name, sizeof(name), "%s", k->name);
+		for (char *dash = name; (dash = strchr(dash, '-'));)
+			*dash = '_';
+		if (!json_object_get(object, name))
+			json_object_set_new(object, name, json_key(k, target));
+	}
+	return object;
 }
 
 int json_print(json_t *root, size_t flags)

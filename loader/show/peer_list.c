@@ -2,39 +2,21 @@
 /* `tunload peer list`, as text and as JSON. */
 #include "show.h"
 
-static const char *guard_name(const struct peer *p)
-{
-	static const char *const names[] = {
-		[GUARD_DEFAULT] = "auto",
-		[GUARD_NO] = "no",
-		[GUARD_YES] = "yes",
-	};
-
-	return names[p->guard];
-}
-
 static json_t *listed_json(const struct peer *p)
 {
 	/* clang-format off */
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:o, "
-			 "s:s, s:o}",
-			 "name", p->name,
-			 "endpoint", json_ip(&p->endpoint),
-			 "hostname", p->host[0] ? json_string(p->host)
-						: json_null(),
-			 "local", json_ip(&p->local),
-			 "allowed_ips", json_allowed(p),
-			 "probe", json_ip(&p->probe),
-			 "keepalive", (json_int_t)p->keepalive,
-			 "mtu", (json_int_t)p->mtu,
-			 "ttl", (json_int_t)p->ttl,
-			 "dscp", p->dscp == TL_DSCP_COPY
-					 ? json_string("copy")
-					 : json_integer(p->dscp),
-			 "guard", guard_name(p),
-			 "waiting", *p->waiting ? json_string(p->waiting)
-						: json_null());
+	json_t *out = json_pack(
+		"{s:s, s:o, s:o, s:o, s:I, s:o}",
+		"name", p->name,
+		"endpoint", json_ip(&p->endpoint),
+		"hostname", p->host[0] ? json_string(p->host) : json_null(),
+		"allowed_ips", json_allowed(p),
+		"mtu", (json_int_t)p->mtu,
+		"waiting", *p->waiting ? json_string(p->waiting)
+				       : json_null());
 	/* clang-format on */
+
+	return json_with_keys(out, peer_keys, p);
 }
 
 int peer_list_json(const struct conf *c)

@@ -87,6 +87,10 @@ json_t *json_verdicts(const struct tl_verdicts *v);
 /* ["10.0.0.0/8", ...] */
 json_t *json_allowed(const struct peer *p);
 
+/* Adds the scalar keys, as they are set, that object does not have yet; returns
+ * it. */
+json_t *json_with_keys(json_t *object, const struct key *keys,
+		       const void *target);
 /* Prints root and a newline to standard output, with flags of json_dumpf(), and
  * gives it free. NULL is what building it gave for want of memory. */
 int json_print(json_t *root, size_t flags);

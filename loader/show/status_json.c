@@ -86,24 +86,27 @@ json_t *status_json(const struct snapshot *s)
 {
 	json_t *hints = json_array();
 	bool native = s->iface.mode == TL_MODE_NATIVE;
-	json_t *peers = json_array();
+	json_t *peers = json_array(), *out;
 
 	interface_hints(s, append_hint, hints);
 	for (size_t i = 0; i < s->conf.n_peers; i++)
-		json_array_append_new(peers, peer_json(s, i));
+		json_array_append_new(peers,
+				      json_with_keys(peer_json(s, i), peer_keys,
+						     &s->conf.peers[i]));
 	/* clang-format off */
-	return json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:i, s:o, s:o, s:o, "
-			 "s:o}",
-			 "interface", s->conf.ifname,
-			 "mode", native ? "native" : "tc",
-			 "mode_reason", s->iface.mode_reason,
-			 "tc_hook", tc_hook(s),
-			 "local4", json_ip(&s->conf.local4),
-			 "local6", json_ip(&s->conf.local6),
-			 "changes_pending", (int)s->changes_pending,
-			 "hooks_missing", missing_json(s),
-			 "hints", hints,
-			 "peers", peers,
-			 "verdicts", json_verdicts(&s->verdicts));
+	out = json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:i, s:o, s:o, s:o, "
+			"s:o}",
+			"interface", s->conf.ifname,
+			"mode", native ? "native" : "tc",
+			"mode_reason", s->iface.mode_reason,
+			"tc_hook", tc_hook(s),
+			"local4", json_ip(&s->conf.local4),
+			"local6", json_ip(&s->conf.local6),
+			"changes_pending", (int)s->changes_pending,
+			"hooks_missing", missing_json(s),
+			"hints", hints,
+			"peers", peers,
+			"verdicts", json_verdicts(&s->verdicts));
 	/* clang-format on */
+	return json_with_keys(out, interface_keys, &s->conf);
 }

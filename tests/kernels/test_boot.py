@@ -24,7 +24,7 @@ PACKAGES = """
     debianutils diffutils findutils grep sed tar util-linux mount hostname
     procps kmod iproute2 iputils-ping bpftool
     systemd systemd-sysv udev ifupdown isc-dhcp-client
-    libbpf1 libelf1 zlib1g libinih1 libmnl0 libjansson4
+    libbpf1 libelf1 zlib1g libmnl0 libjansson4
 """
 APPEND = "net.ifnames=0 systemd.show_status=true TERM=dumb"
 LINE = re.compile(r"^(ok|NOT) (.*?)(?: \((\d+) s\))?$", re.M)

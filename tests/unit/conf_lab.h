@@ -105,6 +105,15 @@ static inline void read_bad(const char *text, const char *line)
 	assert_int_equal(ret, USAGE);
 }
 
+/* Sets a key of a peer, as `peer set` does. */
+static inline int peer_set(struct peer *p, const struct origin *from,
+			   const char *key, const char *value)
+{
+	const struct key *k = key_find(p, from, key);
+
+	return k ? key_set(k, p, from, value) : USAGE;
+}
+
 static inline void expect_prefix(const struct prefix *p, const char *text)
 {
 	char buf[PREFIX_STRLEN];

@@ -4,7 +4,7 @@
  */
 #include "conf_lab.h"
 
-/* More than inih's 200 characters a line. */
+/* A list may be longer than other values. */
 static void test_long_list(void **state)
 {
 	char text[65536] = "[peer a]\nendpoint = 192.0.2.1\nallowed-ips = ";

@@ -19,7 +19,7 @@ static void test_empty(void **state)
 	read_good(&c, "");
 	assert_int_equal(c.n_peers, 0);
 	assert_int_equal(c.mode, TL_MODE_AUTO);
-	assert_int_equal(c.path_mtu, PATH_MTU_DEFAULT);
+	assert_int_equal(c.path_mtu, 1500);
 	assert_true(c.routes);
 	assert_string_equal(c.ifname, "eth0");
 	assert_string_equal(c.file, "c");
@@ -83,8 +83,8 @@ static void test_defaults_of_a_peer(void **state)
 
 	(void)state;
 	read_good(&c, PEER);
-	assert_int_equal(c.peers[0].keepalive, KEEPALIVE_DEFAULT);
-	assert_int_equal(c.peers[0].ttl, TTL_DEFAULT);
+	assert_int_equal(c.peers[0].keepalive, 25);
+	assert_int_equal(c.peers[0].ttl, 64);
 	assert_int_equal(c.peers[0].dscp, TL_DSCP_COPY);
 	assert_int_equal(c.peers[0].guard, GUARD_DEFAULT);
 	assert_int_equal(c.peers[0].mtu_fixed, 0);

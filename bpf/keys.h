@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every key of the configuration, in one list for each kind of section. The
+ * fields of the model and of the maps, reading, defaults, comparing, writing,
+ * JSON, `peer add|set`, completion, help and the tables of the man pages all
+ * come from here.
+ *
+ * KEY(id, name, field, type, map, help, ...)
+ *   id     KEY_id is its index in the table
+ *   name   in the file and on the command line; in JSON with _ for -
+ *   field  of struct conf or struct peer, which this row declares
+ *   type   NUMBER   from .min to .max; .word stands for .meaning
+ *          CHOICE   one of .words, whose index is the value
+ *          ADDRESS  of .family, or of any; with auto FIELD_fixed is false
+ *          OTHER    has functions, .ops
+ *   map    ADDED      a field of that name, which this row declares, too; of
+ *                     an ADDRESS, FIELD_family is 0 for auto
+ *          PLAIN      a field of that name, which layout.h declares
+ *          CONVERTED  loader/maps/ has code for it
+ *   help   a line for people, without range and default
+ *   ...    by name, what the type needs and
+ *          .initial   the default of a NUMBER or CHOICE
+ *          .hint      what to write, behind the error about a bad value
+ *          .values    what an OTHER key takes
+ *          .always    showconf prints it even if it has its default
+ *          .again     may be given again, and adds up
+ *
+ * Add a row at the end of its list; one that is ADDED comes with a new
+ * TL_LAYOUT (layout.h).
+ */
+#ifndef TUNLOAD_KEYS_H
+#define TUNLOAD_KEYS_H
+
+/* clang-format off */
+#define TL_INTERFACE_KEYS(KEY)                                                 \
+	KEY(LOCAL4, "local4", local4, ADDRESS, CONVERTED,                      \
+	    "outer source address of IPv4 endpoints",                          \
+	    .family = 4, .hint = " of this interface", .always = true)         \
+	KEY(LOCAL6, "local6", local6, ADDRESS, CONVERTED,                      \
+	    "outer source address of IPv6 endpoints",                          \
+	    .family = 6, .hint = " of this interface", .always = true)         \
+	KEY(MODE, "mode", mode, CHOICE, CONVERTED,                             \
+	    "native: XDP in the driver; tc: behind it; auto: native where "    \
+	    "the driver takes it",                                             \
+	    .words = {"auto", "native", "tc"}, .initial = TL_MODE_AUTO,        \
+	    .always = true)                                                    \
+	KEY(SOURCE, "source", source, OTHER, CONVERTED,                        \
+	    "address of this host: inner source of its own packets",           \
+	    .ops = &inner_ops, .values = "A,A")                                \
+	KEY(ADDRESS, "address", address, OTHER, CONVERTED,                     \
+	    "the same, and on the host while it is attached",                  \
+	    .ops = &inner_ops, .values = "A/N,A/N")                            \
+	KEY(PATH_MTU, "path-mtu", path_mtu, NUMBER, PLAIN,                     \
+	    "bytes of the largest outer packet",                               \
+	    .min = 576 /* RFC 791 3.1 */, .max = 65535, .initial = 1500,       \
+	    .always = true)                                                    \
+	KEY(PMTU_EXPIRY, "pmtu-expiry", pmtu_expiry, NUMBER, PLAIN,            \
+	    "seconds for which a path MTU learnt from ICMP holds",             \
+	    .min = 1, .max = 86400, .initial = 600 /* RFC 1191 6.3, 8201 4 */) \
+	KEY(ROUTES, "routes", routes, CHOICE, CONVERTED,                       \
+	    "no: install no routes to the allowed prefixes",                   \
+	    .words = {"no", "yes"}, .initial = true, .always = true)
+
+#define TL_PEER_KEYS(KEY)                                                      \
+	KEY(ENDPOINT, "endpoint", endpoint, OTHER, CONVERTED,                  \
+	    "outer address of the other end, or its DNS name",                 \
+	    .ops = &endpoint_ops, .values = "A")                               \
+	KEY(ALLOWED_IPS, "allowed-ips", allowed, OTHER, CONVERTED,             \
+	    "inner prefixes behind it; set replaces them all",                 \
+	    .ops = &allowed_ops, .values = "P,P...", .again = true)            \
+	KEY(LOCAL, "local", local, ADDRESS, CONVERTED, "our outer address")    \
+	KEY(PROBE, "probe", probe, ADDRESS, CONVERTED,                         \
+	    "inner address that answers a ping")                               \
+	KEY(KEEPALIVE, "keepalive", keepalive, NUMBER, ADDED,                  \
+	    "seconds between triggers, 0 = never",                             \
+	    .max = 65535, .initial = 25, .hint = " (seconds, 0 = never)",      \
+	    .always = true)                                                    \
+	KEY(MTU, "mtu", mtu_fixed, NUMBER, ADDED,                              \
+	    "bytes of the largest inner packet",                               \
+	    .min = PEER_MTU_MIN, .max = 65535, .word = "auto")                 \
+	KEY(TTL, "ttl", ttl, NUMBER, PLAIN, "outer TTL or hop limit",          \
+	    .min = 1, .max = 255, .initial = 64, .always = true)               \
+	KEY(DSCP, "dscp", dscp, NUMBER, PLAIN, "outer DSCP",                   \
+	    .max = 63, .word = "copy", .meaning = TL_DSCP_COPY,                \
+	    .initial = TL_DSCP_COPY)                                           \
+	KEY(GUARD, "guard", guard, CHOICE, CONVERTED,                          \
+	    "drop plain packets with an allowed prefix as source; auto: yes "  \
+	    "but for default routes",                                          \
+	    .words = {"yes", "no", "auto"}, .initial = GUARD_DEFAULT)
+/* clang-format on */
+
+#endif

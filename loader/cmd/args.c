@@ -52,12 +52,14 @@ static void take_option(const struct opt *opts, int val)
 
 int take_options(int argc, char **argv, const struct opt *opts)
 {
+	static const struct opt none[] = {{0}};
 	struct option longs[OPTIONS_MAX + 1] = {0};
 	/* ':' in front: tell a missing value from an unknown option. */
 	char shorts[2 * OPTIONS_MAX + 2] = ":", *s = shorts + 1;
 	int c;
 
-	for (int i = 0; opts && opts[i].name; i++) {
+	opts = opts ?: none;
+	for (int i = 0; opts[i].name; i++) {
 		longs[i].name = opts[i].name;
 		longs[i].has_arg =
 			opts[i].value ? required_argument : no_argument;

@@ -5,11 +5,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "maps/maps.h"
 #include "show/show.h"
@@ -22,8 +19,8 @@ struct monitor {
 	const char *ifname;
 	struct maps maps;
 	bool json;
-	uint64_t refreshed_ns;
-	int status; /* of printing */
+	uint64_t asked_ns; /* when events were asked for last */
+	int status;	   /* of printing */
 };
 
 static volatile sig_atomic_t stop;
@@ -59,77 +56,17 @@ static int print_event(void *ctx, void *data, size_t size)
 	return mon->status ? -ECANCELED : 0;
 }
 
-/* Writes when to stop sending events. The entry has other fields, so not while
- * a command that changes them holds the lock: then later. */
-static int set_until(struct monitor *mon, int dir_fd, uint64_t until_ns)
-{
-	struct tl_interface iface;
-	int ret;
-
-	if (flock(dir_fd, LOCK_EX | LOCK_NB))
-		return OK;
-	ret = interface_read(&mon->maps, &iface);
-	iface.monitor_until_ns = until_ns;
-	if (!ret)
-		ret = interface_write(&mon->maps, &iface);
-	flock(dir_fd, LOCK_UN);
-	mon->refreshed_ns = clock_ns(CLOCK_MONOTONIC);
-	return ret;
-}
-
-static uint32_t map_id(int fd)
-{
-	struct bpf_map_info info = {0};
-	uint32_t size = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &size) ? 0 : info.id;
-}
-
-/* What is pinned is what we listen to: nobody detached it, not even to attach
- * again. */
-static bool is_pinned(const struct monitor *mon)
-{
-	char path[PATH_MAX];
-	uint32_t id;
-	int fd;
-
-	if (pins_path(path, mon->ifname, "events"))
-		return false;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return false;
-	id = map_id(fd);
-	close(fd);
-	return id == map_id(mon->maps.events);
-}
-
-/* Asks for events for a while; FAILED when the interface is detached. */
-static int listen_until(struct monitor *mon, uint64_t until_ns)
-{
-	char dir[PATH_MAX];
-	int fd, ret = pins_path(dir, mon->ifname, NULL);
-
-	if (ret)
-		return ret;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || !is_pinned(mon)) {
-		if (fd >= 0)
-			close(fd);
-		return fail("%s was detached", mon->ifname);
-	}
-	ret = set_until(mon, fd, until_ns);
-	close(fd);
-	return ret;
-}
-
 static int poll_events(struct monitor *mon, struct ring_buffer *rb)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	bool asked = false;
 	int n;
 
-	if (now - mon->refreshed_ns >= REFRESH_NS &&
-	    listen_until(mon, now + LISTEN_NS))
+	if (now - mon->asked_ns >= REFRESH_NS &&
+	    events_ask(&mon->maps, mon->ifname, now + LISTEN_NS, &asked))
 		return FAILED;
+	if (asked)
+		mon->asked_ns = now;
 	n = ring_buffer__poll(rb, POLL_MS);
 	if (n < 0 && n != -EINTR && n != -ECANCELED)
 		return fail("%s: cannot read the events: %s", mon->ifname,
@@ -137,22 +74,12 @@ static int poll_events(struct monitor *mon, struct ring_buffer *rb)
 	return mon->status;
 }
 
-/* Each event goes to one reader only. */
-static void warn_of_another(const struct monitor *mon)
-{
-	struct tl_interface iface;
-
-	if (!interface_read(&mon->maps, &iface) &&
-	    iface.monitor_until_ns > clock_ns(CLOCK_MONOTONIC))
-		warn("%s: another monitor runs, or did 2 s ago: each event goes to only one of them",
-		     mon->ifname);
-}
-
 static int monitor(struct monitor *mon)
 {
 	struct sigaction act = {.sa_handler = on_signal};
 	struct ring_buffer *rb;
 	int ret = OK;
+	bool asked;
 
 	rb = ring_buffer__new(mon->maps.events, print_event, mon, NULL);
 	if (!rb)
@@ -160,11 +87,14 @@ static int monitor(struct monitor *mon)
 			    strerror(errno));
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
-	warn_of_another(mon);
+	/* Each event goes to one reader only. */
+	if (events_asked(&mon->maps))
+		warn("%s: another monitor runs, or did 2 s ago: each event goes to only one of them",
+		     mon->ifname);
 	while (!stop && !ret)
 		ret = poll_events(mon, rb);
 	if (!ret)
-		ret = listen_until(mon, 0);
+		ret = events_ask(&mon->maps, mon->ifname, 0, &asked);
 	ring_buffer__free(rb);
 	return ret;
 }

@@ -29,24 +29,6 @@ struct selection {
 	char *mended; /* by --due, or NULL */
 };
 
-/* It keeps its path open, has something to send to, and has had no traffic for
- * as long as that takes. With prefixes of both families there are two protocols
- * to keep open, of which the counters do not say which one was silent. */
-static int is_due(const struct maps *m, const struct peer *p, bool *due)
-{
-	struct tl_peer_stats stats;
-
-	*due = false;
-	if (!p->keepalive || !p->probe.family || *p->waiting)
-		return OK;
-	if (stats_read(m, p->id, &stats))
-		return FAILED;
-	*due = peer_other_probe(p).family || !stats.last_tx_ns ||
-	       clock_ns(CLOCK_MONOTONIC) - stats.last_tx_ns >=
-		       p->keepalive * NS_PER_S;
-	return OK;
-}
-
 static int select_named(struct selection *s, const struct args *a)
 {
 	for (int i = 0; i < a->n_names; i++) {
@@ -69,7 +51,7 @@ static int select_due(struct selection *s, const struct maps *m)
 	bool due;
 
 	for (i = 0; i < s->n; i++) {
-		if (is_due(m, s->peers[i], &due))
+		if (trigger_is_due(m, s->peers[i], &due))
 			return FAILED;
 		if (due)
 			s->peers[n++] = s->peers[i];

@@ -113,6 +113,13 @@ void maps_close(struct maps *m);
 int interface_read(const struct maps *m, struct tl_interface *out);
 int interface_write(const struct maps *m, const struct tl_interface *in);
 
+/* Makes the data plane send events until then. FAILED if the interface was
+ * detached. *asked is false while another command holds the lock: try later. */
+int events_ask(const struct maps *m, const char *ifname, uint64_t until_ns,
+	       bool *asked);
+/* Somebody has asked for events, and listens or did a moment ago. */
+bool events_asked(const struct maps *m);
+
 /* The running state as a conf (conf_init()ed by the callee): what was
  * configured and what was resolved. Broken entries (edited by hand) are named
  * with a warning and left out. */

@@ -94,7 +94,7 @@ bool pins_interface(const char *ifname, struct tl_interface *out)
 
 bool is_attached(const char *ifname, struct tl_interface *out)
 {
-	uint64_t cookie;
+	uint64_t cookie = 0;
 
 	return pins_interface(ifname, out) && out->flags & TL_IF_F_READY &&
 	       out->ifindex == if_nametoindex(ifname) &&

@@ -84,12 +84,17 @@ static int add_rules(struct footprint *f, const struct need *n)
 
 static void sort_need(struct need *n)
 {
-	sort(n->locals, n->n_locals, sizeof(*n->locals), ip_compare);
-	n->n_locals =
-		unique(n->locals, n->n_locals, sizeof(*n->locals), ip_compare);
-	sort(n->tables, n->n_tables, sizeof(*n->tables), compare_tables);
-	n->n_tables = unique(n->tables, n->n_tables, sizeof(*n->tables),
-			     compare_tables);
+	if (n->locals) {
+		sort(n->locals, n->n_locals, sizeof(*n->locals), ip_compare);
+		n->n_locals = unique(n->locals, n->n_locals, sizeof(*n->locals),
+				     ip_compare);
+	}
+	if (n->tables) {
+		sort(n->tables, n->n_tables, sizeof(*n->tables),
+		     compare_tables);
+		n->n_tables = unique(n->tables, n->n_tables, sizeof(*n->tables),
+				     compare_tables);
+	}
 }
 
 static int want_family(const struct footprint *have, struct footprint *want,

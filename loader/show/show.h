@@ -34,6 +34,9 @@ struct snapshot {
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 };
 
+int snapshot_read(struct snapshot *s, const char *ifname);
+void snapshot_free(struct snapshot *s);
+
 /* For how many more ns what was learnt of the path MTU of p holds, 0: nothing
  * was learnt, or it no longer holds. */
 static inline uint64_t mtu_learned_for(const struct snapshot *s,

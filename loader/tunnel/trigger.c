@@ -227,6 +227,21 @@ int trigger_send(const struct conf *c, const struct maps *m,
 	return ret;
 }
 
+int trigger_is_due(const struct maps *m, const struct peer *p, bool *due)
+{
+	struct tl_peer_stats stats;
+
+	*due = false;
+	if (!p->keepalive || !p->probe.family || *p->waiting)
+		return OK;
+	if (stats_read(m, p->id, &stats))
+		return FAILED;
+	*due = peer_other_probe(p).family || !stats.last_tx_ns ||
+	       clock_ns(CLOCK_MONOTONIC) - stats.last_tx_ns >=
+		       p->keepalive * NS_PER_S;
+	return OK;
+}
+
 /* The peer is new, or reached by other addresses than before. */
 static bool is_new_path(const struct names *now, const struct peer *p)
 {

@@ -207,6 +207,11 @@ int trigger_send(const struct conf *c, const struct maps *m,
 		 const struct peer *const *peers, size_t n, double wait_s,
 		 struct trigger_result *results);
 
+/* Due: has a keepalive and a probe, and sent nothing for that many seconds. A
+ * peer with prefixes of both families has two protocols to keep open, and the
+ * counters do not say which one was silent: it is always due. */
+int trigger_is_due(const struct maps *m, const struct peer *p, bool *due);
+
 /* Sends a first packet to every peer of c that now, what ran before, has not or
  * reaches in another way; to all for NULL. A failure is a warning: the paths
  * may come up later. */

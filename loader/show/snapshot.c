@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reads what `tunload status` shows. */
+#include "show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int read_stats(const struct maps *m, struct snapshot *s)
+{
+	struct tl_peer_stats all;
+	int ret = stats_read(m, TL_PEER_NONE, &all);
+
+	s->verdicts = all.verdicts;
+	s->peers = calloc(s->conf.n_peers + 1, sizeof(*s->peers));
+	if (!s->peers)
+		return fail("out of memory");
+	return ret ?: stats_read_all(m, &s->conf, s->peers);
+}
+
+/* What somebody else may have changed. Routes that cannot be compared are no
+ * reason to show nothing. */
+static int read_host(struct snapshot *s)
+{
+	int ret = link_info(s->conf.ifname, &s->host.link);
+
+	if (!ret)
+		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
+	if (!ret)
+		ret = addr_list(0, &s->own, &s->n_own);
+	if (!ret && routes_pending(&s->conf, NULL, &s->changes_pending))
+		s->changes_pending = 0;
+	return ret;
+}
+
+static void read_hooks(struct snapshot *s)
+{
+	struct pins p = {0};
+
+	strcpy(p.ifname, s->conf.ifname);
+	hooks_query(&p, s->iface.ifindex, &s->hooks);
+	hooks_missing(p.ifname, &s->iface, s->hooks_missing);
+	s->kernel_has_tcx = hooks_have_tcx(s->iface.ifindex);
+}
+
+void snapshot_free(struct snapshot *s)
+{
+	conf_free(&s->conf);
+	free(s->peers);
+	free(s->own);
+	free(s->host.addrs);
+}
+
+int snapshot_read(struct snapshot *s, const char *ifname)
+{
+	struct maps m;
+	int ret = maps_open(&m, ifname);
+
+	if (ret)
+		return ret;
+	/* The clock of the data plane, so that the two agree on what still
+	 * holds: the exact one is up to a tick ahead of it. */
+	*s = (struct snapshot){.now_ns = clock_ns(CLOCK_MONOTONIC_COARSE)};
+	ret = interface_read(&m, &s->iface);
+	/* Somebody may have edited it by hand. */
+	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';
+	if (!ret)
+		ret = state_read(&m, ifname, &s->conf);
+	if (!ret) {
+		read_hooks(s);
+		ret = read_stats(&m, s);
+		if (!ret)
+			ret = read_host(s);
+		if (ret)
+			snapshot_free(s);
+	}
+	maps_close(&m);
+	return ret;
+}

@@ -95,7 +95,7 @@ def test_completion(words, wanted):
 
 
 def test_completion_knows_every_command():
-    with open(os.path.join(REPO, "loader", "commands.h"),
+    with open(os.path.join(REPO, "loader/cmd", "cmd.h"),
               encoding="utf-8") as f:
         commands = re.findall(r"^int cmd_(\w+)\(", f.read(), re.M)
     assert set(commands) <= set(complete("tunload", ""))

@@ -87,7 +87,7 @@ def test_the_path_is_kept_open(installed):
     seconds, = installed.lines(TIMER, "OnUnitActiveSec")
     accuracy, = installed.lines(TIMER, "AccuracySec")
     keepalive = re.search(r"#define KEEPALIVE_DEFAULT\s+(\d+)",
-                          read("loader", "conf.h")).group(1)
+                          read("loader/conf", "conf.h")).group(1)
     assert seconds == keepalive + "s"
     # A peer is due at one run or at the next.
     assert 2 * int(seconds[:-1]) + int(accuracy[:-1]) < 600

@@ -49,7 +49,7 @@ def rows(tmp_path):
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n",
         "2", f"--junitxml={report}", "--rootdir", tmp_path, tmp_path,
         check=False, env={**os.environ,
-                          "PYTHONPATH": os.path.join(REPO, "tests")})
+                          "PYTHONPATH": os.path.join(REPO, "tests/labs")})
     out = run(os.path.join(REPO, "scripts/compatibility"), report).stdout
     assert out.endswith("\n[1] 2 of them: too old\n\n[2] no network\n")
     assert re.search(r"\ncommit \S+ on \S+ in 0 minutes;", out)

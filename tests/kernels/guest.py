@@ -74,7 +74,7 @@ class Results:
 # A port of the machine, for packets/remote.py; SERVE is what it runs there.
 PORT_MODULES = ["virtio_console"]
 SERVE = f"""
-PYTHONPATH={REPO}/tests TUNLOAD_OBJECT={{}} \\
+PYTHONPATH={REPO}/tests:{REPO}/tests/labs TUNLOAD_OBJECT={{}} \\
     python3 -m packets.remote /dev/vport*p1
 """
 

@@ -29,10 +29,10 @@ from netns import IPV6, TIMEOUT, Netns, Process, run, wait_until
 __all__ = ["Bpffs", "Capture", "Frame", "Lab", "Netns", "Process", "Sender",
            "TIMEOUT", "TUNLOAD", "Tap", "Tunload", "run", "wait_until"]
 
-REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 TUNLOAD = os.path.abspath(
     os.environ.get("TUNLOAD", os.path.join(REPO, "build", "tunload")))
-SITE_TUN = os.path.join(REPO, "tests", "site_tun.py")
+SITE_TUN = os.path.join(REPO, "tests", "labs", "site_tun.py")
 
 
 class Bpffs:

@@ -27,12 +27,19 @@ from capture import Capture, Frame, GatewayWatch, Sender, Tap
 from netns import IPV6, TIMEOUT, Netns, Process, run, wait_until
 
 __all__ = ["Bpffs", "Capture", "Frame", "Lab", "Netns", "Process", "Sender",
-           "TIMEOUT", "TUNLOAD", "Tap", "Tunload", "run", "wait_until"]
+           "TIMEOUT", "TUNLOAD", "Tap", "Tunload", "read", "run",
+           "wait_until"]
 
 REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 TUNLOAD = os.path.abspath(
     os.environ.get("TUNLOAD", os.path.join(REPO, "build", "tunload")))
 SITE_TUN = os.path.join(REPO, "tests", "labs", "site_tun.py")
+
+
+def read(*path):
+    """The text of a file of the tree."""
+    with open(os.path.join(REPO, *path), encoding="utf-8") as f:
+        return f.read()
 
 
 class Bpffs:

@@ -7,8 +7,7 @@ import re
 
 import pytest
 
-from lab import REPO, Bpffs, run
-from test_build import read
+from lab import REPO, Bpffs, read, run
 
 SERVICE, TRIGGER, TIMER = (
     "tunload@{}.service", "tunload-trigger@{}.service",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Wrong command lines, configuration files and hosts: each with its exit
 status and its one line on standard error, word for word. The tables are in
-tests/bad_input/."""
+tests/host/bad_input/."""
 import os
 import re
 import shlex
@@ -11,7 +11,7 @@ import pytest
 
 from lab import REPO, TUNLOAD, Lab, run
 
-TABLES = os.path.join(REPO, "tests", "bad_input")
+TABLES = os.path.join(REPO, "tests/host/bad_input")
 PEER = """\
 [peer tokyo]
 endpoint = 192.0.2.2
@@ -41,7 +41,7 @@ class Case:
 
 
 def table(name):
-    """The cases of tests/bad_input/NAME.txt."""
+    """The cases of tests/host/bad_input/NAME.txt."""
     with open(os.path.join(TABLES, name + ".txt"), encoding="utf-8") as f:
         parts = re.split(r"^== (.*)\n", f.read(), flags=re.M)[1:]
     for title, body in zip(parts[::2], parts[1::2]):

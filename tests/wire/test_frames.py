@@ -12,11 +12,13 @@ from capture import RingSender
 from lab import Lab, wait_until
 from packets import bpf, case, egress, wire
 from packets.case import HOOKS
+from packets.compare import (READABLE, compare, compare_counters,
+                             headers_len, masked)
 from packets.ingress import NOP4
 from packets.runner import Runner
-from test_packets import (CASES, READABLE, compare, compare_counters,
-                          headers_len, masked)
+from packets.tables import all_cases
 
+CASES = all_cases()
 MTU = 9200
 PAGE = 4096
 

@@ -8,13 +8,7 @@ import shutil
 
 import pytest
 
-from lab import REPO, Bpffs, run
-
-
-def read(*path):
-    """The text of a file of the tree."""
-    with open(os.path.join(REPO, *path), encoding="utf-8") as f:
-        return f.read()
+from lab import REPO, Bpffs, read, run
 
 
 @pytest.fixture(scope="module", name="tree")

@@ -7,14 +7,15 @@ from collections import Counter
 import pytest
 
 from packets import case, egress, model, wire
-from packets.case import HOOKS, PEERLESS, UNKNOWN
+from packets.case import HOOKS, PEERLESS
+from packets.compare import (READABLE, compare, compare_counters,
+                             headers_len)
 from packets.remote import new_runner
 from packets.runner import ROOT, TC_ACT_REDIRECT
 from packets.tables import all_cases
 from packets.world import NAMES
 
 CASES = all_cases()
-READABLE = 512  # READABLE_AT_MOST
 
 RUNS = [pytest.param(one, prog, id=f"{prog}: {one.name}")
         for one in CASES for prog in HOOKS[one.hook]]
@@ -25,43 +26,6 @@ def _runner():
     runner = new_runner()
     yield runner
     runner.close()
-
-
-def masked(data, loose):
-    """data with zeroes at those offsets."""
-    data = bytearray(data)
-    for offset in loose:
-        data[offset] = 0
-    return bytes(data)
-
-
-def compare(one, out):
-    """The whole packet afterwards."""
-    if one.fate == "DROP":
-        return
-    want = one.data if one.out is None else one.out
-    if one.verdict == "tx_encap" and want[12:14] == b"\x86\xdd":
-        out, label = wire.without_label(out)
-        assert label, "flow label is zero"
-    assert masked(out, one.loose).hex() == masked(want, one.loose).hex()
-
-
-def compare_counters(one, result):
-    """Exactly one verdict, at the interface and at the peer."""
-    assert list(result.counted) == [one.verdict]
-    packets, size = result.counted[one.verdict]
-    assert packets == 1
-    if one.size != UNKNOWN:
-        assert size == one.size, "bytes"
-    if one.peer == UNKNOWN:
-        return
-    assert list(result.peers) == ([one.peer] if one.peer else [])
-    if one.peer:
-        moved = dict(result.peers[one.peer])
-        for what, verdict in (("rx", "rx_decap"), ("tx", "tx_encap")):
-            before, after = moved.pop(f"last {what}")
-            assert after > 0 if one.verdict == verdict else after == before
-        assert moved == {one.verdict: (1, size)}
 
 
 def check(runner, one, prog, linear=None):
@@ -81,13 +45,6 @@ def check(runner, one, prog, linear=None):
 @pytest.mark.parametrize("one,prog", RUNS)
 def test_case(runner, one, prog):
     check(runner, one, prog)
-
-
-def headers_len(one):
-    """Bytes up to the end of an inner header, at the most."""
-    at = model.ip_at(one.data, model.MAX_TAGS)
-    head = model.parse(one.data[at:]) if at else None
-    return at + head.size + 40 if head else 0
 
 
 @pytest.mark.parametrize("linear", [0, 14, 33, 54])
@@ -113,9 +70,9 @@ def test_short_linear_part(runner, linear):
 
 # What takes an interface: routes, addresses, the loader's secret.
 ELSEWHERE = {
-    "tx_no_source": "tests/test_closed.py::test_source_gone",
-    "tx_not_routed": "tests/test_closed.py::test_packet_socket",
-    "tx_fragmented": "tests/test_fragments.py::test_forwarded",
+    "tx_no_source": "tests/wire/test_closed.py::test_source_gone",
+    "tx_not_routed": "tests/wire/test_closed.py::test_packet_socket",
+    "tx_fragmented": "tests/wire/test_fragments.py::test_forwarded",
 }
 
 

@@ -2,6 +2,7 @@
 """What tunload has on the host: gateways, their routes, rules, neighbours and
 addresses; and that a detach leaves the host as it was."""
 import json
+import os
 
 import pytest
 
@@ -44,6 +45,24 @@ def state(ns):
     return sorted(lines) + qdiscs
 
 
+def sysctls(ns):
+    """{path: text} of everything in the namespace's /proc/sys/net that can be
+    read, but for what counts connections."""
+    def read():
+        found = {}
+        for top, _, names in os.walk("/proc/sys/net"):
+            for name in names:
+                path = os.path.join(top, name)
+                try:
+                    with open(path, encoding="ascii") as f:
+                        found[path] = f.read()
+                except OSError:  # written only, or without a value yet
+                    found[path] = None
+        found.pop("/proc/sys/net/netfilter/nf_conntrack_count", None)
+        return found
+    return ns.call(read)
+
+
 def routes(ns, table="main"):
     """{destination: route} of tunload in a table."""
     out = {}
@@ -77,6 +96,31 @@ def neighbours(ns):
     """{address: MAC} of permanent ones."""
     lines = ns.ip("neigh", "show", "nud", "permanent").stdout.splitlines()
     return {line.split()[0]: line.split()[4] for line in lines}
+
+
+@pytest.mark.parametrize("forwarding", [0, 1])
+@pytest.mark.parametrize("mode", ["native", "tc"])
+def test_sysctls_stay_as_they_are(host, mode, forwarding):
+    """All of them, whatever there is to route: a sysctl belongs to the host's
+    owner, and other daemons have set theirs."""
+    ns, tl = host
+    for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding",
+                "net.ipv4.conf.eth0.arp_ignore"):
+        ns.sysctl(key, forwarding)
+    before = sysctls(ns)
+    assert len([text for text in before.values() if text]) > 300
+    assert before["/proc/sys/net/ipv4/conf/eth0/arp_ignore"] == \
+        f"{forwarding}\n"
+    tl.attach(conf((ENDPOINTS[4][0], "10.10.0.0/24, 0.0.0.0/0"),
+                   (ENDPOINTS[6][0], "fd00:10::/64, ::/0"),
+                   interface="address = 172.22.9.9/32, fd00:22::9/128"),
+              "--mode", mode)
+    assert sysctls(ns) == before
+    tl.ok("trigger", "eth0", "--due")
+    tl.reload(conf((ENDPOINTS[4][0], "10.20.0.0/24")))
+    assert sysctls(ns) == before
+    tl.detach()
+    assert sysctls(ns) == before
 
 
 @pytest.mark.parametrize("outer", [4, 6])

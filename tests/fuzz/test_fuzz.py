@@ -35,7 +35,7 @@ def test_every_target_is_run():
 def test_fuzz(programs, target, tmp_path):
     corpus, found = os.path.join(HERE, "corpus", target), tmp_path / "found"
     found.mkdir()  # the first corpus is written to
-    args = ["-seed=1", f"-runs={RUNS[target]}", "-timeout=10",
+    args = ["-seed=1", f"-runs={RUNS[target]}", "-timeout=60",
             "-max_len=2048", f"-artifact_prefix={tmp_path}/"]
     words = os.path.join(HERE, f"{target}.dict")
     if os.path.exists(words):

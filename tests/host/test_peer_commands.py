@@ -177,7 +177,7 @@ def test_status_in_text_and_json(pair):
     peer = status["peers"][0]
     assert peer["tx"]["bytes"] > peer["rx"]["bytes"] >= 84
     assert peer["verdicts"]["rx_decap"] == peer["rx"]
-    assert 0 <= peer["last_rx_seconds"] < 10
+    assert 0 <= peer["last_rx_seconds"] < 60
     assert status["verdicts"]["tx_encap"]["packets"] >= peer["tx"]["packets"]
     listed = json.loads(tl_a.ok("status", "--json"))
     assert [s["interface"] for s in listed] == ["eth0"]

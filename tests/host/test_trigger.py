@@ -7,7 +7,7 @@ import pytest
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 
-from lab import TUNLOAD, wait_until
+from lab import TIMEOUT, TUNLOAD, wait_until
 from traffic import Packet, is_tunnel, packet_of, ping
 
 CONF = """
@@ -55,15 +55,18 @@ def triggered(tl, *args):
 def test_answered_and_silent(hosts, mode):
     _, tl, _ = hosts
     tl.attach(CONF.format(site=""), "--mode", mode, "--no-trigger")
-    status, told = triggered(tl, "site", "--wait", "5")
+    status, told = triggered(tl, "site", "--wait", TIMEOUT)
     assert status == 0 and list(told) == ["site"]
     assert told["site"]["sent"] is True and told["site"]["answered"] is True
     assert told["site"]["probe"] == "10.10.0.1"
-    assert 0 < told["site"]["rtt_ms"] < 5000
+    assert 0 < told["site"]["rtt_ms"] < 1000 * TIMEOUT
 
-    status, told = triggered(tl, "--wait", "0.3")
-    assert status == 1
-    assert told["site"]["answered"] is True
+    def both():
+        status, told = triggered(tl, "--wait", "0.3")
+        assert status == 1
+        return told["site"]["answered"] and told
+
+    told = wait_until(both, "the site's answer")
     assert told["mute"]["sent"] is True and told["mute"]["answered"] is False
     assert told["mute"]["rtt_ms"] is None and told["mute"]["hint"]
 
@@ -104,7 +107,7 @@ def test_other_traffic_is_an_answer(lab, hosts):
     a, tl, b = hosts
     tl.attach(CONF.format(site=""), "--no-trigger")
     out = lab.sender(b, "eth0")
-    waiting = tl.start("trigger", "eth0", "mute", "--wait", "10", "--json")
+    waiting = tl.start("trigger", "eth0", "mute", "--wait", TIMEOUT, "--json")
     lab.keep(waiting)
     wait_until(lambda: tl.peer("mute")["tx"]["packets"], "sent")
     out.send(Ether(src=b.mac("eth0"), dst=a.mac("eth0")) /

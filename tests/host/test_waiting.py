@@ -215,7 +215,7 @@ def test_address_comes_and_goes_with_the_tunnels(pair):
     assert "fd00:22::2" in pair.a.ip("-6", "addr").stdout
     pair.a.ip("addr", "flush", "to", "172.22.2.2", "dev", "eth0")
     pair.tl.ok("trigger", "eth0", "--due")
-    wait_until(lambda: ping(pair.a, B, A), "the address is back")
+    wait_until(lambda: ping(pair.a, B, A, wait=1), "the address is back")
     pair.tl.detach()
     assert pair.traces() == before
 

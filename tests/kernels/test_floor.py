@@ -24,7 +24,7 @@ ip addr add 2001:db8::1/64 dev eth0 nodad; ip addr add fd00:22::2/128 dev lo
 $b ip addr add 192.0.2.2/24 dev eth0; $b ip addr add 10.10.0.1/32 dev lo
 $b ip addr add 2001:db8::2/64 dev eth0 nodad; $b ip addr add fd00:10::1/128 dev lo
 for dev in eth0 lo; do ip link set $dev up; $b ip link set $dev up; done
-for n in 1 2 3 4 5 6 7 8 9; do ping -c 1 -W 1 2001:db8::2 >/tmp/log 2>&1 && break; done
+for n in {1..30}; do ping -c 1 -W 1 2001:db8::2 >/tmp/log 2>&1 && break; done
 mkdir /tmp/b; mount -t bpf none /tmp/b
 while { ip addr; $b ip addr; } | grep -q tentative; do sleep 0.2; done
 traces() {
@@ -37,7 +37,7 @@ traces() {
 }
 before=$(traces)
 left() { # programs go a while after their last user
-    for n in 1 2 3 4 5 6 7 8 9; do
+    for n in {1..60}; do
         after=$(traces)
         [[ $after == "$before" ]] && echo "nothing left" && return
         sleep 0.5
@@ -57,7 +57,7 @@ for outer in 192.0.2. 2001:db8::; do for mode in tc native; do
     $tunload attach eth0 -c /tmp/1 --mode $mode --no-trigger
     $b $tunload --bpffs /tmp/b attach eth0 -c /tmp/2 --mode $mode --no-trigger
     for to in 10.10.0.1 fd00:10::1; do for size in 56 4000; do
-        ping -q -c 2 -i 0.2 -W 5 -s $size $to >/tmp/log &&
+        ping -q -c 2 -i 0.2 -W 30 -s $size $to >/tmp/log &&
             echo "$outer $mode $to $size passes" || cat /tmp/log
     done; done
     $tunload status eth0

@@ -100,7 +100,7 @@ class Process:
         """Ends it: SIGTERM, and SIGKILL if that does not help."""
         self.signal(signal.SIGTERM)
         try:
-            self.popen.wait(2)
+            self.popen.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()

@@ -16,7 +16,7 @@ from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from lab import Lab, wait_until
+from lab import TIMEOUT, Lab, wait_until
 from traffic import is_tunnel, packet_of
 
 JUMBO = 9001
@@ -291,7 +291,7 @@ def kernel_mtu(sock):
     return sock.getsockopt(socket.IPPROTO_IP, IP_MTU)
 
 
-def arrives(server, client, data, wait=5):
+def arrives(server, client, data, wait=TIMEOUT):
     """Sends a datagram over a connected socket; True if it came out at the
     server, False if it did not in `wait` seconds, None for EMSGSIZE."""
     server.settimeout(wait)

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 
-from netns import PATIENCE, TIMEOUT
+from netns import TIMEOUT
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 10, 0, 2
 IPV6_MTU_DISCOVER, IPV6_TCLASS = 23, 67
@@ -23,9 +23,10 @@ def payload(size, seed=0):
     return random.Random(f"{size} {seed}").randbytes(size)
 
 
-def ping(ns, address, source=None, wait=2 * PATIENCE, size=56, count=1):
+def ping(ns, address, source=None, wait=TIMEOUT, size=56, count=1):
     """True if all echo requests were answered. Waits `wait` seconds for the
-    answers: keep it short where none is expected."""
+    answers: keep it short where none is expected, and where wait_until() asks
+    again."""
     args = ["-I", source] if source else []
     done = ns.run("ping", "-n", "-c", count, "-i", "0.01", "-W", wait,
                   "-s", size, *args, address, check=False)

@@ -234,7 +234,7 @@ def test_asked_once_more_by_the_second(wire):
     wire.host.ip("neigh", "flush", "dev", "eth0", check=False)
     wait_until(lambda: ping(wire.host, INNER_SITE, wait=1),
                "the new MAC is used")
-    wait_until(lambda: ping(wire.host, INNER_SITE) and
+    wait_until(lambda: ping(wire.host, INNER_SITE, wait=1) and
                wire.next_hops() == {"02:74:6c:00:00:99"},
                "no CPU uses the old one")
 

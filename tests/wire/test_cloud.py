@@ -7,7 +7,7 @@ import pytest
 
 from cloud import (ELASTIC, HEADER, INNER, INSTANCE, PATH_MTU, SITE,
                    SITE_INNER, SITE_SID, WORLD, Cloud)
-from lab import wait_until
+from lab import TIMEOUT, wait_until
 from traffic import (is_tunnel, packet_of, ping, tcp_transfer, udp_socket,
                      udp_transfer)
 
@@ -46,7 +46,7 @@ def test_attach_opens_both_protocols(cloud, outer):
     cloud.site_end(outer)
     cloud.tunload().attach(cloud.conf(outer))
     assert cloud.site_ping(4)
-    assert cloud.site_ping(6, wait=0.5)
+    assert cloud.site_ping(6)
 
 
 @BOTH
@@ -56,7 +56,7 @@ def test_without_a_trigger(cloud, outer):
     tunload = cloud.tunload()
     tunload.attach(cloud.conf(outer), "--no-trigger")
     assert not cloud.site_ping(wait=0.2)
-    tunload.ok("trigger", "eth0", "--wait", 5)
+    tunload.ok("trigger", "eth0", "--wait", TIMEOUT)
     assert cloud.site_ping()
 
 
@@ -191,7 +191,7 @@ def test_idle_path_is_opened_again(cloud, outer):
     assert cloud.site_ping()
     wait_until(lambda: not cloud.tracked(), "conntrack entry gone")
     assert not cloud.site_ping(wait=0.2)
-    tunload.ok("trigger", "eth0", "site", "--wait", 5)
+    tunload.ok("trigger", "eth0", "site", "--wait", TIMEOUT)
     assert cloud.site_ping()
 
 

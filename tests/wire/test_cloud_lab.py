@@ -5,7 +5,7 @@ import pytest
 
 from cloud import (ELASTIC, INNER, INSTANCE, JUMBO, SITE, SITE_INNER, WORLD,
                    Cloud)
-from lab import wait_until
+from lab import TIMEOUT, wait_until
 from traffic import packet_of, ping, tcp_transfer
 
 BOTH = pytest.mark.parametrize("outer", [4, 6], ids=["outer4", "outer6"])
@@ -92,7 +92,8 @@ def test_options_inbound(lab, options_in):
     cloud = Cloud(lab, options_in=options_in)
     cloud.instance_end(6)
     cloud.site_end(6, "--encap-limit")
-    assert cloud.instance_ping(wait=2 if options_in else 0.2) == options_in
+    wait = TIMEOUT if options_in else 0.2
+    assert cloud.instance_ping(wait=wait) == options_in
     assert cloud.dropped("options") == (not options_in)
 
 

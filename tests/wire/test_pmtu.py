@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from lab import wait_until
+from lab import TIMEOUT, wait_until
 from pmtu import (HEADER, HOST, JUMBO, NARROWEST, ROUTER, SITE, SITE_PREFIXES,
                   UDP_HEADER, arrives, fixture_path, kernel_mtu)
 from traffic import (PORT, listen, packet_of, payload, tcp_transfer,
@@ -55,14 +55,17 @@ def test_udp_discovers_the_path(path, where, inner):
     ends up with exactly what the narrowest link carries."""
     path.attach()
     headers = HEADER[inner] + UDP_HEADER
-    size, arrived = JUMBO, False
+    size = JUMBO
     with datagrams(path, where, inner, df=True) as (server, client):
-        for _ in range(30):
+        def fits():
+            nonlocal size
             arrived = arrives(server, client, payload(size - headers), 0.05)
-            if arrived:
-                break
-            size = kernel_mtu(client)
-        assert arrived and size == path.inner_mtu() == path.learned()
+            if not arrived:
+                size = kernel_mtu(client)
+            return arrived
+
+        wait_until(fits, "a size that fits")
+        assert size == path.inner_mtu() == path.learned()
         assert arrives(server, client, payload(size + 1 - headers)) is None
 
 
@@ -74,7 +77,7 @@ def test_udp_without_df(path, where, inner):
     path.attach()
     data = payload(5000)
     with datagrams(path, where, inner) as (server, client):
-        assert any(arrives(server, client, data, 0.1) for _ in range(10))
+        wait_until(lambda: arrives(server, client, data, 0.1), "the first")
         assert arrives(server, client, data)
 
 
@@ -92,7 +95,7 @@ class Stream:
         self.client.bind((src_address, 0))
         self.client.connect((dst_address, PORT))
         self.conn = self.server.accept()[0]
-        self.conn.settimeout(10)
+        self.conn.settimeout(TIMEOUT)
         self.sent = threading.Thread(target=self._send, daemon=True)
         self.sent.start()
         self.got = self._receive(pause)
@@ -151,8 +154,8 @@ def test_path_shrinks_under_datagrams(path, where, inner):
                                    0.05) is None, "the kernel knows")
         assert kernel_mtu(client) == after == path.learned()
         # An error that is still pending makes one more EMSGSIZE.
-        wait_until(lambda: arrives(server, client, payload(after - headers)),
-                   "as large as the path is now")
+        wait_until(lambda: arrives(server, client, payload(after - headers),
+                                   0.1), "as large as the path is now")
 
 
 @FLOWS
@@ -195,8 +198,8 @@ def test_black_hole(path, where, inner):
     with datagrams(path, where, inner) as (server, client):
         assert arrives(server, client, payload(path.inner_mtu() - headers))
         # The kernel's route makes the pieces, or says so to the LAN's host.
-        assert any(arrives(server, client, payload(5000), 0.1)
-                   for _ in range(3))
+        wait_until(lambda: arrives(server, client, payload(5000), 0.1),
+                   "pieces")
     with datagrams(path, where, inner, df=True) as (server, client):
         too_big = payload(path.inner_mtu() - headers + 1)
         assert not arrives(server, client, too_big, 0.1)

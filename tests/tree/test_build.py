@@ -97,6 +97,7 @@ def test_a_warning_stops_the_build(tree):
         assert done.returncode and "never_used" in done.stderr
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("clang", ["clang-14", "clang-19"])
 def test_both_compilers_make_an_object_that_loads(clang, tmp_path):
     obj = f"{tmp_path}/tunload.bpf.o"

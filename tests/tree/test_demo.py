@@ -2,6 +2,8 @@
 """scripts/demo runs to its end, shows what it promises, and cleans up."""
 import os
 
+import pytest
+
 from lab import REPO, run
 
 
@@ -14,6 +16,7 @@ def traces():
             {m for m in mounts if m.endswith(("/ec2", "/tokyo"))})
 
 
+@pytest.mark.root
 def test_demo():
     assert traces() == (set(), set())
     done = run(os.path.join(REPO, "scripts", "demo"), timeout=120)

@@ -2,11 +2,14 @@
 """A sample of the mutation check; `make check-mutants` is all of it."""
 import os
 
+import pytest
+
 from lab import REPO, run
 
 SAMPLE, SEED = 3, 20
 
 
+@pytest.mark.root
 def test_sample_of_mutants():
     done = run(os.path.join(REPO, "tests", "mutants"), "--sample", SAMPLE,
                "--seed", SEED, "-j", 1, timeout=300)

@@ -2,6 +2,7 @@
 """The build: what an edit rebuilds, both compilers, what comes from one list,
 and the script that compares vmlinux.h with the kernel."""
 import glob
+import json
 import os
 import re
 import shutil
@@ -95,6 +96,44 @@ def test_a_warning_stops_the_build(tree):
         with open(f"{tree}/{path}", "w", encoding="utf-8") as f:
             f.write(text)
         assert done.returncode and "never_used" in done.stderr
+
+
+def test_compile_commands(tree):
+    """One for each file that is compiled, and they work as they are."""
+    run("make", "-s", "-C", tree, "compile_commands.json")
+    with open(f"{tree}/compile_commands.json", encoding="utf-8") as f:
+        commands = {c["file"]: c for c in json.load(f)}
+    assert set(commands) == {os.path.relpath(path, tree) for path in [
+        f"{tree}/bpf/tunload.bpf.c", *glob.glob(f"{tree}/loader/*/*.c"),
+        *glob.glob(f"{tree}/tests/unit/*.c"),
+        *glob.glob(f"{tree}/tests/fuzz/*.c")]}
+    for path in ("bpf/tunload.bpf.c", "loader/cmd/main.c",
+                 "tests/unit/test_ecn.c"):
+        one = commands[path]
+        run("bash", "-c", f"{one['command']} -o /dev/null",
+            cwd=one["directory"])
+
+
+def test_help_names_every_target():
+    told = run("make", "-s", "-C", REPO, "help").stdout
+    for target in ("install", "uninstall", "t T=", "check", "check-unit",
+                   "check-vm", "check-mutants", "lint", "format",
+                   "compile_commands.json", "clean"):
+        assert f"\nmake {target}" in told
+
+
+INSTALL_DEPS = os.path.join(REPO, "scripts", "install-deps")
+
+
+def test_a_builder_installs_one_compiler_and_no_emulator():
+    sets = {name: set(run(INSTALL_DEPS, "--print", name).stdout.split())
+            for name in ("build", "demo", "check", "vm", "lint", "bare")}
+    assert sets["build"] < sets["demo"] < sets["check"] < sets["vm"]
+    assert [p for p in sets["demo"] if "clang" in p] == ["clang"]
+    assert not [p for p in sets["demo"] if "qemu" in p or "pytest" in p]
+    both = run(INSTALL_DEPS, "--print").stdout.split()
+    assert set(both) == sets["check"] | sets["lint"]
+    assert run(INSTALL_DEPS, "nothing", check=False).returncode == 2
 
 
 @pytest.mark.root

@@ -8,14 +8,16 @@ from scapy.layers.inet6 import (HBHOptUnknown, ICMPv6ND_NA,
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
+import addresses
+from addresses import OUTER
 from traffic import packet_of, udp_socket
 
-US, US6 = "192.0.2.1", "2001:db8::1"
-PEER, PEER6 = "192.0.2.2", "2001:db8::2"
+US, PEER = OUTER[4]
+US6, PEER6 = OUTER[6]
 STRANGER, STRANGER6 = "192.0.2.66", "2001:db8::66"
-INNER, INNER6 = "172.22.2.2", "fd00:22::2"
-# Behind the IPv4 peer, and behind the IPv6 one.
-LAN, LAN6 = "10.10.0.1", "fd00:10::1"
+# Ours, and behind the IPv4 peer; behind the IPv6 one.
+INNER, LAN = addresses.INNER[4]
+INNER6, LAN6 = addresses.INNER[6]
 FAR, FAR6 = "10.20.0.1", "fd00:20::1"
 # Ours, though in their prefixes.
 OWN, OWN6 = "10.10.0.77", "fd00:20::77"
@@ -29,7 +31,7 @@ local6 = {US6}
 source = {INNER}, {INNER6}
 [peer four]
 endpoint = {PEER}
-allowed-ips = 10.10.0.0/24, fd00:10::/64
+allowed-ips = {addresses.PREFIXES[1]}
 [peer six]
 endpoint = {PEER6}
 allowed-ips = 10.20.0.0/24, fd00:20::/64

@@ -3,12 +3,13 @@
 wire, or a guest of the host, may try."""
 import time
 
+from addresses import OUTER
 from lab import wait_until
 from traffic import ping
 
 GATEWAY = "02:74:6e:00:00:01"
 GATEWAY4, GATEWAY6 = "240.0.0.1", "fe80::74:6e:0:1"
-US, SITE = "192.0.2.1", "192.0.2.2"
+US, SITE = OUTER[4]
 INNER_US, INNER_SITE = "10.1.0.1", "10.2.0.1"
 EVIL = "02:66:66:66:66:66"
 CONF = f"""
@@ -27,8 +28,8 @@ class Wire:
         self.lab = lab
         self.host, self.site = lab.netns("host"), lab.netns("site")
         lab.veth(self.host, "eth0", self.site, "eth0")
-        self.host.addr("eth0", f"{US}/24", "2001:db8::1/64")
-        self.site.addr("eth0", f"{SITE}/24", "2001:db8::2/64")
+        self.host.addr("eth0", f"{US}/24", f"{OUTER[6][0]}/64")
+        self.site.addr("eth0", f"{SITE}/24", f"{OUTER[6][1]}/64")
         self.host.addr("lo", f"{INNER_US}/32", "fd00:1::1/128")
         self.site.addr("lo", f"{INNER_SITE}/32", "fd00:2::1/128")
         self.tl = lab.tunload(self.host, bpffs=lab.new_bpffs())

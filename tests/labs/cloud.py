@@ -17,18 +17,20 @@ What Amazon EC2 does to tunnels, the namespace `vpc` does:
 """
 import json
 
+import addresses
+from addresses import HEADER
 from traffic import ping
 
-INSTANCE = {4: "172.22.2.2", 6: "2001:db8:1::10"}  # its own, outer addresses
+# Its own, outer addresses; the IPv4 one is its inner address, too.
+INSTANCE = {4: addresses.INNER[4][0], 6: "2001:db8:1::10"}
 ELASTIC = "203.0.113.10"
 WORLD = {4: ELASTIC, 6: INSTANCE[6]}  # how the site knows the instance
 SITE = {4: "198.51.100.7", 6: "2001:db8:2::7"}
 SITE_SID = "2001:db8:2::d4"  # its outer address where seg6 is the tunnel
-INNER = {4: INSTANCE[4], 6: "fd00:22::2"}  # inner addresses: instance
-SITE_INNER = {4: "10.10.0.1", 6: "fd00:10::1"}
-SITE_PREFIXES = "10.10.0.0/24, fd00:10::/64"
-INSTANCE_PREFIXES = {4: "172.22.2.0/24", 6: "fd00:22::/64"}
-HEADER = {4: 20, 6: 40}
+INNER = {v: addresses.INNER[v][0] for v in (4, 6)}  # of the instance
+SITE_INNER = {v: addresses.INNER[v][1] for v in (4, 6)}
+SITE_PREFIXES = addresses.PREFIXES[1]
+INSTANCE_PREFIXES = {v: addresses.PREFIX[v][0] for v in (4, 6)}
 PATH_MTU = 1500
 JUMBO = 9001
 

@@ -6,29 +6,30 @@ import os
 import socket
 import threading
 
+from addresses import INNER, OUTER, PREFIX, THIRD
 from lab import TUNLOAD, run, wait_until
 from netns import IPV6, PATIENCE, kernel_version
 from traffic import family
 
-A, B = "172.22.2.2", "10.10.0.1"
-CONF_A = """
+A, B = INNER[4]
+CONF_A = f"""
 [interface]
-source = 172.22.2.2
-mode = {mode}
+source = {A}
+mode = {{mode}}
 [peer b]
-endpoint = 192.0.2.2
-allowed-ips = 10.10.0.0/24{more}
+endpoint = {OUTER[4][1]}
+allowed-ips = {PREFIX[4][1]}{{more}}
 """
-CONF_B = """
+CONF_B = f"""
 [interface]
-source = 10.10.0.1
+source = {B}
 [peer a]
-endpoint = 192.0.2.1
-allowed-ips = 172.22.2.0/24
+endpoint = {OUTER[4][0]}
+allowed-ips = {PREFIX[4][0]}
 """
-EXTRA_PEER = """
+EXTRA_PEER = f"""
 [peer c]
-endpoint = 192.0.2.3
+endpoint = {THIRD[4]}
 allowed-ips = 10.30.0.0/24
 """
 # What holds tc programs here; the first is what the loader chooses.
@@ -151,10 +152,9 @@ class Pair:
         self.lab = lab
         self.a, self.b = lab.netns("a"), lab.netns("b")
         lab.veth(self.a, "eth0", self.b, "eth0")
-        self.a.addr("eth0", "192.0.2.1/24", "2001:db8::1/64")
-        self.b.addr("eth0", "192.0.2.2/24", "2001:db8::2/64")
-        self.a.addr("lo", f"{A}/32")
-        self.b.addr("lo", f"{B}/32")
+        for i, ns in enumerate((self.a, self.b)):
+            ns.addr("eth0", f"{OUTER[4][i]}/24", f"{OUTER[6][i]}/64")
+            ns.addr("lo", f"{INNER[4][i]}/32")
         self.tl = lab.tunload(self.a)
         self.tl_b = lab.tunload(self.b, bpffs=lab.new_bpffs())
         self.tl_b.attach(CONF_B, "--mode", "tc", "--no-trigger")

@@ -16,6 +16,7 @@ from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
+from addresses import HEADER, INNER, PREFIX
 from lab import TIMEOUT, Lab, wait_until
 from traffic import is_tunnel, packet_of
 
@@ -26,11 +27,10 @@ OUTER = {4: ("192.0.2.2", "198.51.100.7"),
          6: ("2001:db8:1::2", "2001:db8:2::7")}
 ROUTER = {4: "192.0.2.1", 6: "2001:db8:1::1"}  # r1, as the host sees it
 HOST = {4: "172.22.2.1", 6: "fd00:22::1"}  # inner addresses
-LAN = {4: "172.22.2.2", 6: "fd00:22::2"}
-SITE = {4: "10.10.0.1", 6: "fd00:10::1"}
-HOST_PREFIXES = {4: "172.22.2.0/24", 6: "fd00:22::/64"}
-SITE_PREFIXES = {4: "10.10.0.0/24", 6: "fd00:10::/64"}
-HEADER = {4: 20, 6: 40}
+LAN = {v: INNER[v][0] for v in INNER}
+SITE = {v: INNER[v][1] for v in INNER}
+HOST_PREFIXES = {v: PREFIX[v][0] for v in PREFIX}
+SITE_PREFIXES = {v: PREFIX[v][1] for v in PREFIX}
 UDP_HEADER = 8
 IP_MTU, IPV6_MTU = 14, 24
 BLACKHOLE = """

@@ -3,13 +3,12 @@
 know its MTU and have to be told."""
 import pytest
 
+from addresses import INNER, OUTER
 from traffic import (Packet, is_tunnel, outer_frame, packet_of, ping,
                      tcp_transfer)
 
-OUTER = {4: ("192.0.2.1", "192.0.2.2"),
-         6: ("2001:db8::1", "2001:db8::2")}
 LAN = {4: "172.22.2.9", 6: "fd00:22::9"}
-FAR = {4: "10.10.0.1", 6: "fd00:10::1"}
+FAR = {v: INNER[v][1] for v in INNER}
 MTU = {4: 1500 - 20, 6: 1500 - 40}
 HEADER = {4: 28, 6: 48}
 

@@ -7,16 +7,12 @@ import errno
 
 import pytest
 
+from addresses import INNER, OUTER, PREFIXES
 from lab import Capture
 from netns import PATIENCE
 from traffic import (Packet, family, is_tunnel, outer_frame, packet_of,
                      payload, ping, tcp_transfer, udp_socket, udp_transfer)
 
-OUTER = {4: ("192.0.2.1", "192.0.2.2"),
-         6: ("2001:db8::1", "2001:db8::2")}
-INNER = {4: ("172.22.2.2", "10.10.0.1"),
-         6: ("fd00:22::2", "fd00:10::1")}
-PREFIXES = "172.22.2.0/24, fd00:22::/64", "10.10.0.0/24, fd00:10::/64"
 MTU = {4: 1500 - 20, 6: 1500 - 40}
 HEADER = {4: 28, 6: 48}  # inner IP and UDP
 EF_ECT0 = 46 << 2 | 2  # a DSCP and an ECN field that are not zero

@@ -7,12 +7,12 @@ import os
 
 import pytest
 
-from lab import Bpffs, run, wait_until
+from addresses import OUTER
+from lab import run, wait_until
 from lifecycle import HOOKS, hook_env, traces
 from netns import kernel_version
 from traffic import ping, tcp_transfer, udp_transfer
 
-OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 # By outer and inner version: each combination has addresses of its own.
 INNER = {(4, 4): ("172.22.4.2", "10.10.4.1"),
          (4, 6): ("fd00:22:4::2", "fd00:10:4::1"),

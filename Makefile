@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make              the loader with its BPF object inside, man pages, units
-# make check        every test of the default tiers (as root; installs nothing)
-# make check-vm     the VM tier: Debian's kernels under QEMU
-# make check-unit   the cmocka tests of the pure parts, under ASan and UBSan
 # make install      DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc UNITDIR=
 # make uninstall    removes what install put there, never a configuration
+# make t T=ecn      every test that has the word in its name, of any tier; also
+#                   T=wire, T=wire/mss, T=kernels/ipsec (see scripts/test)
+# make check        every test of the default tiers (as root; installs nothing)
+# make check-unit   the cmocka tests of the pure parts, under ASan and UBSan
+# make check-vm     the VM tier: Debian's kernels under QEMU
+# make check-mutants  breaks bpf/ in small ways; a test must notice each
 # make lint         format, static analysis, shell scripts, vmlinux.h
 # make format       clang-format in place; format-check only looks
+# make compile_commands.json   for clangd and other tools
+# make clean        removes the build directory
 #
 # CLANG=clang-19 chooses the compiler of the BPF object, CC= that of the rest,
 # B= another build directory. No clean is needed after changing any of them.
@@ -128,7 +133,8 @@ $(B)/unit/%.o: %.c $(B)/unit.flags
 FUZZ_CC ?= clang
 FUZZ_CFLAGS = $(COMMON_CFLAGS) -O1 -g -I. -fno-sanitize-recover=all \
 	-fsanitize=fuzzer,address,undefined
-FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 fuzz_objects = $(patsubst %.c,$(B)/fuzz/obj/%.o,\
 	tests/fuzz/$1.c $(call needs,tests/fuzz/$1.c))
 FLAGS_fuzz = $(FUZZ_CC) $(FUZZ_CFLAGS)
@@ -156,9 +162,17 @@ $(FUZZ_BIN): $(B)/fuzz/%: $$(call fuzz_objects,$$*)
 	$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
 .SECONDARY:
 
+.PHONY: help
+help:
+	@sed -n '/^# make /,/^$$/s/^# \{0,1\}//p' Makefile
+
+.PHONY: t
+t: all
+	scripts/test "$(T)"
+
 .PHONY: check
 check: all unit-tests fuzzers
-	$(PYTHON) -m pytest -q tests
+	$(PYTHON) -m pytest -q tests tests/kernels/test_floor.py
 
 .PHONY: check-vm
 check-vm:
@@ -211,6 +225,24 @@ $(B)/tidy/%: %.c $(B)/%.o .clang-tidy
 	@mkdir -p $(@D)
 	$(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) 2>/dev/null
 	@touch $@
+
+# How each C file is compiled, in the format of clang's tools: made anew at each
+# call, as only make knows when a flag has changed.
+COMMA := ,
+define NEWLINE
+
+
+endef
+command = {"directory": "$(CURDIR)", "file": "$1", "command": \
+	"$(subst ",\",$(subst \,\\,$2)) -c $1"}
+commands = $(foreach file,$1,$(call command,$(file),$2)$(COMMA)$(NEWLINE))
+.PHONY: compile_commands.json
+compile_commands.json: $(B)/tunload.skel.h
+	$(file >$@,[$(call commands,$(LOADER_SRC),$(FLAGS_loader))\
+		$(call commands,$(UNIT_SRC),$(FLAGS_unit))\
+		$(call commands,$(FUZZ_SRC),$(FLAGS_fuzz))\
+		$(call command,bpf/tunload.bpf.c,$(FLAGS_bpf))])
+	@:
 
 .PHONY: lint
 lint:

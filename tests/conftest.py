@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Fixtures of the wire tests."""
+"""Fixtures of the wire tests, and which tests need root."""
 import os
 
 import pytest
@@ -7,15 +7,35 @@ import pytest
 import lab as labs
 from netns import own_mounts
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Of the other folders those tests that are marked: @pytest.mark.root.
+ROOT_FOLDERS = {"packets", "wire", "host", "kernels"}
+NEEDS_ROOT = "needs root (network namespaces, BPF): run it as root"
+
+pytest.register_assert_rewrite("packets.compare")
+
 
 def pytest_sessionstart(session):
-    """Needs root, and mounts of its own; clears what a killed run left
-    behind."""
-    if os.geteuid():
-        pytest.exit("these tests make network namespaces: run them as root",
-                    returncode=2)
-    own_mounts()
-    labs.sweep()
+    """Root gets mounts of its own; clears what a killed run left behind."""
+    del session
+    if os.geteuid() == 0:
+        own_mounts()
+        labs.sweep()
+
+
+def needs_root(item):
+    """By its folder, or by its marker."""
+    folder = os.path.relpath(item.path, HERE).split(os.sep)[0]
+    return folder in ROOT_FOLDERS or item.get_closest_marker("root")
+
+
+def pytest_collection_modifyitems(items):
+    """Skips what an ordinary user cannot run."""
+    if os.geteuid() == 0:
+        return
+    for item in items:
+        if needs_root(item):
+            item.add_marker(pytest.mark.skip(reason=NEEDS_ROOT))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ where several tests have the same cell. Skips are cells, too. What a test says
 by record_property("note", "...") stands behind its result, what it says by
 record_property("left out", "...") below the tables."""
 import json
+import shutil
 
 import pytest
 
@@ -29,7 +30,10 @@ def pytest_addoption(parser):
 
 
 def commit():
-    """The commit of the tree, and whether it was changed since."""
+    """The commit of the tree, and whether it was changed since; "unknown"
+    without git, and in a tree that has no history."""
+    if not shutil.which("git"):
+        return "unknown"
     done = run("git", "-C", REPO, "-c", f"safe.directory={REPO}", "describe",
                "--always", "--exclude=*", "--dirty", check=False)
     return done.stdout.strip() or "unknown"

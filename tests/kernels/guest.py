@@ -74,7 +74,7 @@ class Results:
 # A port of the machine, for packets/remote.py; SERVE is what it runs there.
 PORT_MODULES = ["virtio_console"]
 SERVE = f"""
-PYTHONPATH={REPO}/tests TUNLOAD_OBJECT={{}} \\
+PYTHONPATH={REPO}/tests:{REPO}/tests/labs TUNLOAD_OBJECT={{}} \\
     python3 -m packets.remote /dev/vport*p1
 """
 
@@ -93,7 +93,7 @@ def run_packets(machine, socket):
     report = os.path.join(machine.share, "report.xml")
     done = run(sys.executable, "-m", "pytest", "-q", "--maxfail=20",
                "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}",
-               *(os.path.join(REPO, f"tests/test_{name}.py")
+               *(os.path.join(REPO, f"tests/packets/test_{name}.py")
                  for name in ("packets", "properties")), check=False,
                env={**os.environ, "TUNLOAD_RUNNER": str(socket)}, timeout=600)
     assert done.returncode in (0, 1), done.stdout + done.stderr

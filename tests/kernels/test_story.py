@@ -230,7 +230,7 @@ def fixture_story(image):
 def play(image):
     """The scenes as they went in a machine, its exit status and what it
     printed."""
-    script = (f"export PYTHONPATH={REPO}/tests\n"
+    script = (f"export PYTHONPATH={REPO}/tests/labs\n"
               f"/usr/bin/python3 {os.path.abspath(__file__)} scenes")
     with scratch("vm") as share:
         machine = vm.Machine(image, script, share)

@@ -8,37 +8,39 @@ from guest import packet_table, run_tests
 
 # Section, row, file, functions (none: all), and which of them by pytest's -k.
 RUNS = [
-    ("Packets", "answers to senders", "answers", [], ""),
-    ("Packets", "super-packets", "gso", [], "native and not 8000"),
+    ("Packets", "answers to senders", "packets/answers", [], ""),
+    ("Packets", "super-packets", "wire/gso", [], "native and not 8000"),
     ("Labs", "two hosts, one independent: every packet on the wire",
-     "two_hosts", ["every_packet"],
+     "wire/two_hosts", ["every_packet"],
      "independent and inner6 and (native-outer4 or tc-outer6)"),
     ("Labs", "the cloud: a Linux peer's options (and test_story.py)",
-     "cloud", ["encapsulation_limit_is_understood"], ""),
-    ("Labs", "attackers", "attack",
+     "wire/cloud", ["encapsulation_limit_is_understood"], ""),
+    ("Labs", "attackers", "wire/attack",
      ["decapsulated", "refused", "other_tunnels"], ""),
-    ("Labs", "a path that shrinks under a TCP stream", "pmtu",
+    ("Labs", "a path that shrinks under a TCP stream", "wire/pmtu",
      ["path_shrinks_under_a_running_stream"],
      "inner4-forwarded and (outer4-tc or outer6-native)"),
     ("Labs", "upgrades under traffic, failures, interfaces that go",
-     "lifecycle", ["upgrade_loses_nothing_and_keeps_all",
-                   "failed_upgrade_leaves_what_runs",
-                   "interface_deleted_while_attached"],
+     "host/lifecycle", ["upgrade_loses_nothing_and_keeps_all",
+                        "failed_upgrade_leaves_what_runs",
+                        "interface_deleted_while_attached"],
      "failed or tc- or native-clsact"),
-    ("Labs", "routes: repair", "routes",
+    ("Labs", "routes: repair", "host/routes",
      ["sync_repairs_and_touches_only_differences"], ""),
 ]
+NAMES = {file.partition("/")[2]: only for _, _, file, _, only in RUNS}
 
 
 def arguments():
     """All of RUNS, for one pytest. A function that is no more is an error."""
-    for _, _, name, functions, _ in RUNS:
-        path = f"tests/test_{name}.py"
+    for _, _, file, functions, _ in RUNS:
+        folder, name = file.split("/")
+        path = f"tests/{folder}/test_{name}.py"
         yield from (f"{path}::test_{function}" for function in functions)
         if not functions:
             yield path
     chosen = " or ".join(f"test_{name} and ({only or name})"
-                         for _, _, name, _, only in RUNS)
+                         for name, only in NAMES.items())
     yield from ("-k", f"'{chosen}'")
 
 
@@ -56,8 +58,8 @@ def test_packets(kernel, image, record_property):
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, id=name, marks=pytest.mark.feature(section, row))
-    for section, row, name, _, _ in RUNS])
+    pytest.param(name, id=name, marks=pytest.mark.feature(*run[:2]))
+    for name, run in zip(NAMES, RUNS)])
 @pytest.mark.parametrize("kernel", [
     pytest.param(kernel, marks=pytest.mark.xdist_group(f"suite {kernel}"))
     for kernel in vm.KERNELS])

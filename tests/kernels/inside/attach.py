@@ -7,12 +7,12 @@ import os
 
 import pytest
 
-from lab import Bpffs, run, wait_until
+from addresses import OUTER
+from lab import run, wait_until
 from lifecycle import HOOKS, hook_env, traces
 from netns import kernel_version
 from traffic import ping, tcp_transfer, udp_transfer
 
-OUTER = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 # By outer and inner version: each combination has addresses of its own.
 INNER = {(4, 4): ("172.22.4.2", "10.10.4.1"),
          (4, 6): ("fd00:22:4::2", "fd00:10:4::1"),
@@ -65,7 +65,8 @@ class Ends:
             ns.addr("lo", *(pair[i] for pair in INNER.values()))
         # What comes by itself and by traffic is there before the first look.
         for addresses in OUTER.values():
-            wait_until(lambda to=addresses[1]: ping(self.ns[0], to), "the wire")
+            wait_until(lambda to=addresses[1]: ping(self.ns[0], to, wait=1),
+                       "the wire")
         self.tl = [lab.tunload(ns, bpffs=lab.new_bpffs()) for ns in self.ns]
 
     def attach(self, mode, hook):
@@ -102,7 +103,7 @@ def each_way():
 def exchange(ends, size):
     """All combinations in both directions: what is sent arrives as it was."""
     for i, at, to in each_way():
-        assert ping(ends.ns[i], to, at, wait=20, size=size)
+        assert ping(ends.ns[i], to, at, size=size)
         udp_transfer(ends.ns[i], at, ends.ns[1 - i], to, [1, 1000, size])
     check_counters(ends, True)
     for i, at, to in each_way():

@@ -4,7 +4,7 @@ does not see them, one between the inner networks protects what is inside."""
 import pytest
 
 import lab as labs
-from test_closed import INNER_SITE, INNER_US, SITE, US, Wire
+from closed import INNER_SITE, INNER_US, SITE, US, Wire
 from traffic import packet_of, ping
 
 ESP, IPIP = 50, 4

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from lifecycle import traces
-from netns import PATIENCE, wait_until
+from netns import TIMEOUT, wait_until
 from traffic import ping
 
 TABLE = "10"
@@ -44,7 +44,8 @@ class Vrf:
             self.site.addr("eth0", f"{address}/{32 if v == 4 else 128}")
             self.host.ip("route", "add", address, "via", WIRE[v][1], "vrf",
                          "blue")
-            wait_until(lambda to=address: self.ping(to), "the wire")
+            wait_until(lambda to=address: self.ping(to, wait=1),
+                       "the wire")
         self.tl = lab.tunload(self.host)
         self.tl_site = lab.tunload(self.site, bpffs=lab.new_bpffs())
 
@@ -59,10 +60,10 @@ class Vrf:
             mode=mode, more=source, endpoint=self.theirs,
             allowed=", ".join(ALLOWED.values())))
 
-    def ping(self, to, *source):
+    def ping(self, to, *source, wait=TIMEOUT):
         """From a socket in the VRF."""
         options = [word for one in source for word in ("-I", one)]
-        return self.host.run("ping", "-n", "-c", 1, "-W", 2 * PATIENCE, "-I",
+        return self.host.run("ping", "-n", "-c", 1, "-W", wait, "-I",
                              "blue", *options, to, check=False).returncode == 0
 
     def routes(self, table):

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The systemd units: valid, hardened, and their very commands run with the
+capabilities, system calls, address families and file systems they are left
+with."""
+import os
+import re
+
+import pytest
+
+from lab import REPO, Bpffs, read, run
+
+SERVICE, TRIGGER, TIMER = (
+    "tunload@{}.service", "tunload-trigger@{}.service",
+    "tunload-trigger@{}.timer")
+CONF = """\
+[interface]
+source = 172.22.2.2
+
+[peer tokyo]
+endpoint = 192.0.2.2
+allowed-ips = 10.10.0.0/24
+"""
+
+
+class Installed:
+    """tunload installed below a directory, with the paths compiled in."""
+
+    def __init__(self, root):
+        self.root = root
+        self.units = root / "units"
+        run("make", "-s", "-j2", "-C", REPO, "install", f"B={root}/build",
+            f"PREFIX={root}/usr", f"SYSCONFDIR={root}/etc",
+            f"UNITDIR={self.units}", timeout=300)
+        self.env = {**os.environ, "SYSTEMD_UNIT_PATH": f"{self.units}:",
+                    "MANPATH": f"{root}/usr/share/man", "SYSTEMD_COLORS": "0"}
+
+    def lines(self, unit, key):
+        """The values of a key in a unit."""
+        text = (self.units / unit.format("")).read_text(encoding="utf-8")
+        return re.findall(rf"^{key}=(.*)$", text, re.M)
+
+    def command(self, unit, key):
+        """A command of a unit, for eth0."""
+        line, = self.lines(unit, key)
+        return line.replace("%i", "eth0").split()
+
+
+@pytest.fixture(scope="module", name="installed")
+def install_once(tmp_path_factory):
+    """An Installed for all tests here."""
+    return Installed(tmp_path_factory.mktemp("units"))
+
+
+@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, TIMER])
+def test_systemd_accepts(installed, unit):
+    done = run("systemd-analyze", "verify", "--recursive-errors=no",
+               unit.format("eth0"), env=installed.env, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", [SERVICE, TRIGGER])
+def test_little_is_exposed(installed, unit):
+    done = run("systemd-analyze", "security", "--offline=yes",
+               "--threshold=30", unit.format("eth0"), env=installed.env,
+               check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_it_tries_again(installed):
+    assert installed.lines(SERVICE, "Restart") == ["on-failure"]
+    assert installed.lines(SERVICE, "StartLimitIntervalSec") == ["0"]
+    # A wrong file does not get better by waiting.
+    assert installed.lines(SERVICE, "RestartPreventExitStatus") == ["2"]
+
+
+def test_a_boot_does_not_wait_for_it(installed):
+    """multi-user.target was not reached while a tunnel had no address and was
+    tried again and again."""
+    assert installed.lines(SERVICE, "DefaultDependencies") == ["no"]
+    device = "sys-subsystem-net-devices-%i.device"
+    assert installed.lines(SERVICE, "WantedBy") == [f"multi-user.target {device}"]
+    assert installed.lines(SERVICE, "StopPropagatedFrom") == [device]
+
+
+def test_the_path_is_kept_open(installed):
+    seconds, = installed.lines(TIMER, "OnUnitActiveSec")
+    accuracy, = installed.lines(TIMER, "AccuracySec")
+    keepalive = re.search(r'"keepalive",.*?\.initial = (\d+)',
+                          read("bpf", "keys.h"), re.S).group(1)
+    assert seconds == keepalive + "s"
+    # A peer is due at one run or at the next.
+    assert 2 * int(seconds[:-1]) + int(accuracy[:-1]) < 600
+
+
+def allowed_calls(patterns):
+    """The system calls of a SystemCallFilter=, @groups opened."""
+    calls = set()
+    for pattern in patterns:
+        if not pattern.startswith("@"):
+            calls.add(pattern)
+            continue
+        out = run("systemd-analyze", "syscall-filter", pattern).stdout
+        members = re.findall(r"^ +([@\w-]+)$", out, re.M)
+        assert members, pattern
+        calls |= allowed_calls(members)
+    return calls
+
+
+class Service:
+    """Runs commands of a unit as systemd would: its capabilities, nothing to
+    write to but the BPF file system; and sees what they ask of the kernel."""
+
+    def __init__(self, installed, ns, bpffs, trace):
+        self.installed, self.ns, self.bpffs = installed, ns, bpffs
+        self.trace = trace
+
+    def run(self, unit, key):
+        """Runs one command; returns its output."""
+        caps, = self.installed.lines(unit, "CapabilityBoundingSet")
+        caps = ",".join(["-all"] + ["+" + c[4:].lower()
+                                    for c in caps.split()])
+        read_only = ("mount -o remount,bind,ro / && "
+                     'exec setpriv --no-new-privs --bounding-set "$0" "$@"')
+        done = self.ns.run(
+            "strace", "-f", "-qq", "-o", self.trace, "unshare", "-m", "sh",
+            "-c", read_only, caps, *self.installed.command(unit, key),
+            env={**os.environ, "TUNLOAD_BPFFS": self.bpffs}, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        self.check_calls(unit)
+        return done.stdout
+
+    def calls(self):
+        """(name, line) of every system call behind the last execve()."""
+        with open(self.trace, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        last = max(i for i, l in enumerate(lines)
+                   if "execve(" in l and "tunload" in l and l.endswith("= 0"))
+        for line in lines[last:]:
+            match = re.match(r"\d+ +(\w+)\(", line)
+            if match:
+                yield match.group(1), line
+
+    def check_calls(self, unit):
+        """Nothing was asked for that the unit would refuse."""
+        calls, = self.installed.lines(unit, "SystemCallFilter")
+        allowed = allowed_calls(calls.split())
+        families, = self.installed.lines(unit, "RestrictAddressFamilies")
+        for name, line in self.calls():
+            assert name in allowed, line
+            if name == "socket":
+                family = re.search(r"\((\w+)", line).group(1)
+                assert family in families.split(), line
+
+
+@pytest.fixture(name="service")
+def make_service(installed, lab, tmp_path):
+    """A Service on one of two hosts, with a configuration in its place."""
+    ns, other = lab.netns("unit"), lab.netns("peer")
+    lab.veth(ns, "eth0", other, "eth0")
+    ns.addr("eth0", "192.0.2.1/24")
+    ns.addr("lo", "172.22.2.2/32")
+    other.addr("eth0", "192.0.2.2/24")
+    (installed.root / "etc/tunload/eth0.conf").write_text(
+        CONF, encoding="utf-8")
+    bpffs = Bpffs()
+    yield Service(installed, ns, bpffs.path, tmp_path / "trace")
+    bpffs.close()
+
+
+def test_the_commands_run_with_what_the_units_leave_them(service):
+    root = service.installed.root
+    out = service.run(SERVICE, "ExecStart")
+    assert "eth0: attached" in out and "1 peer" in out
+    assert "proto 94" in service.ns.ip("-N", "route").stdout
+    service.run(TRIGGER, "ExecStart")
+    (root / "etc/tunload/eth0.conf").write_text(
+        CONF.replace("10.10.0.0/24", "10.20.0.0/24"), encoding="utf-8")
+    service.run(SERVICE, "ExecReload")
+    assert "10.20.0.0/24" in service.ns.ip("route").stdout
+    assert "10.10.0.0/24" not in service.ns.ip("route").stdout
+    service.run(SERVICE, "ExecStop")
+    assert "10.20.0.0/24" not in service.ns.ip("route").stdout
+    assert not os.path.exists(f"{service.bpffs}/tunload/eth0")

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The build: what an edit rebuilds, both compilers, what comes from one list,
+and the script that compares vmlinux.h with the kernel."""
+import glob
+import json
+import os
+import re
+import shutil
+
+import pytest
+
+from lab import REPO, Bpffs, read, run
+
+
+@pytest.fixture(scope="module", name="tree")
+def built_tree(tmp_path_factory):
+    """A copy of the tree, built."""
+    tree = str(tmp_path_factory.mktemp("copy") / "tunload")
+    shutil.copytree(REPO, tree, ignore=shutil.ignore_patterns(
+        "build", ".git", "__pycache__"))
+    run("make", "-s", "-j2", "-C", tree, timeout=300)
+    return tree
+
+
+def would_run(tree, *args):
+    """What `make` would run now."""
+    return run("make", "-n", "-C", tree, *args).stdout
+
+
+def stale(tree, *args):
+    """The objects that `make` would compile now, as paths below build/."""
+    return set(re.findall(r" -c -o build/(\S+)", would_run(tree, *args)))
+
+
+def users(tree, header):
+    """The objects whose sources name the header, by our own search."""
+    folder, name = header.split("/")
+    found = set()
+    for path in glob.glob(f"{tree}/loader/*/*.c"):
+        here = os.path.relpath(path, tree)
+        want = name if here.split("/")[1] == folder else header
+        with open(path, encoding="utf-8") as f:
+            if f'#include "{want}"' in f.read():
+                found.add(here[:-1] + "o")
+    return found
+
+
+def test_nothing_to_do_after_a_build(tree):
+    assert stale(tree) == set()
+
+
+@pytest.mark.parametrize("header", ["base/base.h", "maps/rows.h",
+                                    "conf/conf.h"])
+def test_a_loader_header_rebuilds_its_users(tree, header):
+    path = f"{tree}/loader/{header}"
+    before = os.stat(path).st_mtime
+    newest = os.stat(f"{tree}/build/tunload").st_mtime
+    os.utime(path, (newest + 1, newest + 1))
+    objects = stale(tree)
+    os.utime(path, (before, before))
+    assert users(tree, header) and users(tree, header) <= objects
+    assert "tunload.bpf.o" not in objects
+
+
+@pytest.mark.parametrize("header", ["bpf/keys.h", "bpf/layout.h",
+                                    "bpf/verdicts.h", "vmlinux.h"])
+def test_a_bpf_header_rebuilds_the_object_and_the_loader(tree, header):
+    path = f"{tree}/{header}"
+    before = os.stat(path).st_mtime
+    newest = os.stat(f"{tree}/build/tunload").st_mtime
+    os.utime(path, (newest + 1, newest + 1))
+    objects = stale(tree)
+    os.utime(path, (before, before))
+    assert "tunload.bpf.o" in objects
+    assert any(o.startswith("loader/") for o in objects)
+
+
+def test_another_compiler_or_flag_rebuilds(tree):
+    changed = stale(tree, "SYSCONFDIR=/usr/local/etc")
+    assert any(o.startswith("loader/") for o in changed)
+    assert "tunload.bpf.o" not in changed
+    assert "tunload.bpf.o" in stale(tree, "CLANG=clang-14")
+    # Even make -n notes the commands down; back to the usual ones.
+    run("make", "-s", "-j2", "-C", tree, timeout=300)
+
+
+def test_a_warning_stops_the_build(tree):
+    for path in "bpf/tunload.bpf.c", "loader/base/text.c":
+        with open(f"{tree}/{path}", encoding="utf-8") as f:
+            text = f.read()
+        with open(f"{tree}/{path}", "a", encoding="utf-8") as f:
+            f.write("\nstatic int never_used(void)\n{\n\treturn 0;\n}\n")
+        target = ("build/tunload.bpf.o" if path.startswith("bpf")
+                  else "build/loader/base/text.o")
+        done = run("make", "-s", "-C", tree, target, check=False)
+        with open(f"{tree}/{path}", "w", encoding="utf-8") as f:
+            f.write(text)
+        assert done.returncode and "never_used" in done.stderr
+
+
+def test_compile_commands(tree):
+    """One for each file that is compiled, and they work as they are."""
+    run("make", "-s", "-C", tree, "compile_commands.json")
+    with open(f"{tree}/compile_commands.json", encoding="utf-8") as f:
+        commands = {c["file"]: c for c in json.load(f)}
+    assert set(commands) == {os.path.relpath(path, tree) for path in [
+        f"{tree}/bpf/tunload.bpf.c", *glob.glob(f"{tree}/loader/*/*.c"),
+        *glob.glob(f"{tree}/tests/unit/*.c"),
+        *glob.glob(f"{tree}/tests/fuzz/*.c")]}
+    for path in ("bpf/tunload.bpf.c", "loader/cmd/main.c",
+                 "tests/unit/test_ecn.c"):
+        one = commands[path]
+        run("bash", "-c", f"{one['command']} -o /dev/null",
+            cwd=one["directory"])
+
+
+def test_help_names_every_target():
+    told = run("make", "-s", "-C", REPO, "help").stdout
+    for target in ("install", "uninstall", "t T=", "check", "check-unit",
+                   "check-vm", "check-mutants", "lint", "format",
+                   "compile_commands.json", "clean"):
+        assert f"\nmake {target}" in told
+
+
+INSTALL_DEPS = os.path.join(REPO, "scripts", "install-deps")
+
+
+def test_a_builder_installs_one_compiler_and_no_emulator():
+    sets = {name: set(run(INSTALL_DEPS, "--print", name).stdout.split())
+            for name in ("build", "demo", "check", "vm", "lint", "bare")}
+    assert sets["build"] < sets["demo"] < sets["check"] < sets["vm"]
+    assert [p for p in sets["demo"] if "clang" in p] == ["clang"]
+    assert not [p for p in sets["demo"] if "qemu" in p or "pytest" in p]
+    both = run(INSTALL_DEPS, "--print").stdout.split()
+    assert set(both) == sets["check"] | sets["lint"]
+    assert run(INSTALL_DEPS, "nothing", check=False).returncode == 2
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("clang", ["clang-14", "clang-19"])
+def test_both_compilers_make_an_object_that_loads(clang, tmp_path):
+    obj = f"{tmp_path}/tunload.bpf.o"
+    run("make", "-s", "-C", REPO, f"B={tmp_path}", f"CLANG={clang}", obj)
+    bpffs = Bpffs()
+    try:
+        run("bpftool", "prog", "loadall", obj, f"{bpffs.path}/programs")
+        assert len(os.listdir(f"{bpffs.path}/programs")) == 3
+    finally:
+        bpffs.close()
+
+
+def verdict_list():
+    """(name, fate, text) of every verdict in verdicts.h."""
+    body = read("bpf", "verdicts.h").split("#define TL_VERDICTS", 1)[1]
+    body = body.split("/* clang-format on */")[0].replace("\\\n", " ")
+    found = re.findall(r'VERDICT\((\w+),\s*(\w+),\s*((?:"[^"]*"\s*)+)\)', body)
+    return [(n, f.lower(), "".join(re.findall(r'"([^"]*)"', t)))
+            for n, f, t in found]
+
+
+def test_the_man_page_has_every_verdict(tree):
+    page = run("man", "-l", f"{tree}/build/dist/tunload.8",
+               env={**os.environ, "MANWIDTH": "400", "LC_ALL": "C"}).stdout
+    page = re.sub(r"[ \t]+", " ", page)
+    verdicts = verdict_list()
+    assert len(verdicts) == read("bpf", "verdicts.h").count("VERDICT(") - 1
+    for name, fate, text in verdicts:
+        assert f"{name} {fate} {text}" in page, name
+
+
+def test_the_man_pages_have_no_warnings(tree):
+    for page in "tunload.8", "tunload.conf.5":
+        done = run("man", "--warnings=w", "-l", f"{tree}/build/dist/{page}",
+                   env={**os.environ, "LC_ALL": "C"})
+        assert done.stderr == ""
+        assert "@" not in done.stdout.replace("tunload@", "").replace(
+            "trigger@", "")
+
+
+def test_the_man_page_names_every_command(tree):
+    table = read("loader/cmd", "cmd.h")
+    with open(f"{tree}/build/dist/tunload.8", encoding="utf-8") as f:
+        page = f.read()
+    commands = re.findall(r"^\tX\((\w+)\)", table, re.M)
+    assert len(commands) >= 10
+    for command in commands:
+        assert re.search(rf"^\\fBtunload {command}\b", page, re.M), command
+
+
+INCLUDES = os.path.join(REPO, "scripts", "check-includes")
+
+
+def test_includes_go_one_way():
+    run(INCLUDES)
+
+
+@pytest.mark.parametrize("file, include, said", [
+    ("conf/model.c", "host/host.h", "goes up: conf comes before host"),
+    ("show/json.c", "maps/rows.h", "is inside of maps: include maps/maps.h"),
+    ("base/text.c", "nothing.h", "is not there"),
+])
+def test_an_include_that_breaks_the_order_is_found(tmp_path, file, include,
+                                                   said):
+    shutil.copytree(os.path.join(REPO, "loader"), f"{tmp_path}/loader")
+    with open(f"{tmp_path}/loader/{file}", "a", encoding="utf-8") as f:
+        f.write(f'#include "{include}"\n')
+    done = run(INCLUDES, str(tmp_path), check=False)
+    assert done.returncode == 1 and said in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+
+
+NAMES = os.path.join(REPO, "scripts", "check-names")
+
+
+def test_every_function_has_a_name_of_its_own():
+    run(NAMES)
+
+
+@pytest.mark.parametrize("file, old, new, said", [
+    ("loader/show/json.c", None, "static int\nconf_read(void)\n{\n}\n",
+     "conf_read() is in loader/conf/read.c"),
+    ("loader/show/json.c", None,
+     "__attribute__((format(printf, 1, 2))) static void fail(const char *f,\n"
+     "\t\t...)\n{\n}\n", "fail() is in loader/base/error.c"),
+    ("loader/show/json.c", None, "int conf_read(void);\n", None),
+    ("bpf/layout.h", None, "static __always_inline bool conf_read(void)\n{\n}\n",
+     "conf_read() is in loader/conf/read.c"),
+    ("loader/show/json.c", "/* ", "#include <a.h>\n/* ",
+     "json.c:2: does not say in a sentence what it is for"),
+    ("bpf/layout.h", "/* SPDX", "/* LICENCE", "has no SPDX"),
+])
+def test_a_name_or_a_first_line_that_breaks_the_rule_is_found(
+        tmp_path, file, old, new, said):
+    for top in "loader", "bpf":
+        shutil.copytree(os.path.join(REPO, top), f"{tmp_path}/{top}")
+    path = tmp_path / file
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(old, new, 1) if old else text + new,
+                    encoding="utf-8")
+    done = run(NAMES, str(tmp_path), check=False)
+    assert done.stdout.count("\n") == bool(said)
+    assert done.returncode == bool(said)
+    assert not said or said in done.stdout
+
+
+CHECK = os.path.join(REPO, "scripts", "check-vmlinux")
+
+
+def test_vmlinux_h_agrees_with_the_kernel():
+    done = run(CHECK)
+    assert "structs" in done.stdout
+
+
+@pytest.mark.parametrize("old, new, said", [
+    ("\t__be16 tot_len;\n", "", "struct iphdr: check is 16 bits at 8 bytes"),
+    ("\t__u8 ttl;\n\t__u8 protocol;\n", "\t__u8 protocol;\n\t__u8 ttl;\n",
+     "struct iphdr: ttl is 8 bits at 9 bytes"),
+    ("\t__u32 wire_len;\n", "", "struct __sk_buff: gso_segs"),
+    ("XDP_PASS = 2", "XDP_PASS = 1", "XDP_PASS is 1, in the kernel 2"),
+    ("BPF_F_NO_PREALLOC = 1,", "BPF_F_NO_PREALLOC = 2,",
+     "BPF_F_NO_PREALLOC is 2"),
+    ("typedef unsigned short __u16;", "typedef unsigned int __u16;",
+     "typedef __u16: 4 bytes, in the kernel 2"),
+    ("\t__u8 hop_limit;\n", "\t__u8 hops;\n", "no member hops"),
+    ("struct vlan_hdr {", "struct vlan_header {",
+     "struct vlan_header: not in the kernel"),
+])
+def test_check_vmlinux_sees_a_mistake(tmp_path, old, new, said):
+    text = read("vmlinux.h")
+    assert old in text
+    wrong = tmp_path / "vmlinux.h"
+    wrong.write_text(text.replace(old, new, 1), encoding="utf-8")
+    done = run(CHECK, wrong, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr

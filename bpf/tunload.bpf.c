@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The three programs: what each hook adds to ingress.h and egress.h. */
-#include "answer.h"
-#include "clamp.h"
-#include "egress.h"
-#include "fragment.h"
-#include "kernel.h"
-#include "next_hop.h"
-#include "report.h"
-#include "resize.h"
-#include "solicit.h"
-#include "vlan.h"
-#include "xdp.h"
+#include "record/report.h"
+#include "decide/egress.h"
+#include "packet/answer.h"
+#include "packet/clamp.h"
+#include "packet/fragment.h"
+#include "packet/kernel.h"
+#include "packet/next_hop.h"
+#include "packet/resize.h"
+#include "packet/solicit.h"
+#include "packet/vlan.h"
+#include "packet/xdp.h"
 
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)

@@ -187,16 +187,25 @@ def test_includes_go_one_way():
     run(INCLUDES)
 
 
-@pytest.mark.parametrize("file, include, said", [
-    ("conf/model.c", "host/host.h", "goes up: conf comes before host"),
-    ("show/json.c", "maps/rows.h", "is inside of maps: include maps/maps.h"),
-    ("base/text.c", "nothing.h", "is not there"),
+@pytest.mark.parametrize("file, line, said", [
+    ("loader/conf/model.c", '#include "host/host.h"',
+     "goes up: conf comes before host"),
+    ("loader/show/json.c", '#include "maps/rows.h"',
+     "is inside of maps: include maps/maps.h"),
+    ("loader/base/text.c", '#include "nothing.h"', "is not there"),
+    ("bpf/core/mss.h", '#include "record/maps.h"',
+     "goes up: core comes before record"),
+    ("bpf/decide/rx.h", '#include "nothing/rx.h"', "is not there"),
+    ("bpf/core/ecn.h", "#define NOW bpf_ktime_get_ns()",
+     "bpf_ktime_get_ns: the core has no maps and no helpers"),
+    ("bpf/decide/egress.h", "int mark(struct __sk_buff *skb);",
+     "__sk_buff: no packet is changed here"),
 ])
-def test_an_include_that_breaks_the_order_is_found(tmp_path, file, include,
-                                                   said):
-    shutil.copytree(os.path.join(REPO, "loader"), f"{tmp_path}/loader")
-    with open(f"{tmp_path}/loader/{file}", "a", encoding="utf-8") as f:
-        f.write(f'#include "{include}"\n')
+def test_what_breaks_the_order_of_folders_is_found(tmp_path, file, line, said):
+    for name in "loader", "bpf":
+        shutil.copytree(os.path.join(REPO, name), f"{tmp_path}/{name}")
+    with open(f"{tmp_path}/{file}", "a", encoding="utf-8") as f:
+        f.write(f"{line}\n")
     done = run(INCLUDES, str(tmp_path), check=False)
     assert done.returncode == 1 and said in done.stdout
     assert len(done.stdout.splitlines()) == 1

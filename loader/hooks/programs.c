@@ -98,8 +98,9 @@ static bool have_helper(enum bpf_func_id helper)
 	       1;
 }
 
-/* What the data plane knows its own skbs by (bpf/own.h), and whether it may
- * read the kernel's structs (bpf/kernel.h; a lockdown may forbid it). */
+/* What the data plane knows its own skbs by (bpf/packet/own.h), and whether it
+ * may read the kernel's structs (bpf/packet/kernel.h; a lockdown may forbid
+ * it). */
 static int set_constants(struct tunload_bpf *skel)
 {
 	uint64_t secret = 0;

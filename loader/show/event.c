@@ -5,7 +5,7 @@
 #include <time.h>
 
 /* Behind <net/if.h>, which the kernel's headers make way for. */
-#include "../../bpf/parse.h"
+#include "../../bpf/core/parse.h"
 
 static struct ip to_ip(const void *addr, uint8_t family)
 {

@@ -8,10 +8,10 @@
 
 #include "core_parse.h"
 
-#include "../../bpf/build.h"
-#include "../../bpf/gateway.h"
-#include "../../bpf/source.h"
-#include "../../bpf/too_big.h"
+#include "../../bpf/core/build.h"
+#include "../../bpf/core/gateway.h"
+#include "../../bpf/core/source.h"
+#include "../../bpf/core/too_big.h"
 
 /* One's complement sum of big-endian words (RFC 1071), n even. */
 static inline uint16_t slow_sum(uint32_t sum, const void *bytes, size_t n)

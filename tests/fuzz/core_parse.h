@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Properties of what reads packets: bpf/parse.h and bpf/mss.h. Packets lie on
+/* Properties of what reads packets: bpf/core/parse.h and bpf/core/mss.h. Packets lie on
  * the heap with nothing behind them. */
 #ifndef TUNLOAD_FUZZ_CORE_PARSE_H
 #define TUNLOAD_FUZZ_CORE_PARSE_H
 
 #include "fuzz.h"
 
-#include "../../bpf/mss.h"
-#include "../../bpf/parse.h"
+#include "../../bpf/core/mss.h"
+#include "../../bpf/core/parse.h"
 
 static inline uint16_t net16(const uint8_t *at)
 {

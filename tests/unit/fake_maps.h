@@ -20,7 +20,7 @@
 #define bpf_ktime_get_coarse_ns()	      fake_now
 #define bpf_ringbuf_reserve(map, size, flags) ((void)(map), NULL)
 
-#include "../../bpf/maps.h"
+#include "../../bpf/record/maps.h"
 
 struct fake_prefix {
 	uint8_t family;

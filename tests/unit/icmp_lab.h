@@ -5,7 +5,7 @@
 #define TUNLOAD_ICMP_LAB_H
 
 #include "fake_maps.h"
-#include "../../bpf/ingress.h"
+#include "../../bpf/decide/ingress.h"
 
 #define FOUR 1 /* peers' ids by their outer family */
 #define SIX  2

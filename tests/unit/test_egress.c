@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/egress.h: sizes, super-packets, learnt MTUs, the MSS's place. */
+/* bpf/decide/egress.h: sizes, super-packets, learnt MTUs, the MSS's place. */
 #include <stdio.h>
 
 #include "fake_maps.h"
-#include "../../bpf/egress.h"
+#include "../../bpf/decide/egress.h"
 
 #define FOUR 1 /* peers' ids by their outer family */
 #define SIX  2

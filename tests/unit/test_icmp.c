@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/icmp.h: which ICMP errors are about our packets, and whole. */
+/* bpf/decide/icmp.h: which ICMP errors are about our packets, and whole. */
 #include "icmp_lab.h"
 
 /* What announces no MTU teaches none. */

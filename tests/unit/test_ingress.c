@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/ingress.h: packets of which not all can be read, and those over 64 KiB;
- * bpf/count.h: limits. The packet tests look at all the rest. */
+/* bpf/decide/ingress.h: packets of which not all can be read, and those over 64 KiB;
+ * bpf/record/count.h: limits. The packet tests look at all the rest. */
 #include "fake_maps.h"
-#include "../../bpf/ingress.h"
+#include "../../bpf/decide/ingress.h"
 
 static int peers_up(void **state)
 {

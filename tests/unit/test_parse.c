@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/parse.h. Every packet lies on the heap with nothing behind it, so that a
+/* bpf/core/parse.h. Every packet lies on the heap with nothing behind it, so that a
  * read past the end is an error of the sanitizer. */
 #include "core.h"
-#include "../../bpf/parse.h"
+#include "../../bpf/core/parse.h"
 
 static const uint8_t ip4[24] = {0x46, 0xb8, 0, 60, 1,  2, 0x40, 0, 7, 41, 0, 0,
 				10,   1,    2, 3,  10, 4, 5,	6, 1, 1,  1, 0};

@@ -4,9 +4,9 @@
 #ifndef TUNLOAD_EGRESS_H
 #define TUNLOAD_EGRESS_H
 
-#include "build.h"
+#include "core/build.h"
+#include "core/mss.h"
 #include "ingress.h"
-#include "mss.h"
 
 struct tx {
 	struct outcome outcome;

@@ -3,8 +3,8 @@
 #ifndef TUNLOAD_COUNT_H
 #define TUNLOAD_COUNT_H
 
+#include "core/parse.h"
 #include "maps.h"
-#include "parse.h"
 
 /* A bit for each verdict of a fate. */
 #define VERDICT_DROP_BIT(name, fate, text)                                     \

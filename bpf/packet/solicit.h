@@ -7,8 +7,8 @@
 #ifndef TUNLOAD_SOLICIT_H
 #define TUNLOAD_SOLICIT_H
 
+#include "core/gateway.h"
 #include "answer.h"
-#include "gateway.h"
 
 /* No action of a tc program. */
 #define NOT_SOLICITED -2

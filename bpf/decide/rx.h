@@ -3,8 +3,8 @@
 #ifndef TUNLOAD_RX_H
 #define TUNLOAD_RX_H
 
-#include "count.h"
-#include "gateway.h"
+#include "core/gateway.h"
+#include "record/count.h"
 
 /* Not a verdict: more of the packet has to be made readable first. */
 #define NEED_MORE TL_VERDICT_COUNT

@@ -3,11 +3,11 @@
 #ifndef TUNLOAD_ANSWER_H
 #define TUNLOAD_ANSWER_H
 
-#include "count.h"
-#include "mss.h"
+#include "core/mss.h"
+#include "core/too_big.h"
+#include "record/count.h"
 #include "own.h"
 #include "tc.h"
-#include "too_big.h"
 
 /* The sum of the first n bytes from the network header on; n a constant, in
  * pieces that the helper takes. */

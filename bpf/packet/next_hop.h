@@ -9,7 +9,7 @@
 #ifndef TUNLOAD_NEXT_HOP_H
 #define TUNLOAD_NEXT_HOP_H
 
-#include "count.h"
+#include "record/count.h"
 #include "own.h"
 #include "tc.h"
 

@@ -10,7 +10,7 @@
 #ifndef TUNLOAD_FRAGMENT_H
 #define TUNLOAD_FRAGMENT_H
 
-#include "checksum.h"
+#include "core/checksum.h"
 #include "own.h"
 #include "tc.h"
 

@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_CLAMP_H
 #define TUNLOAD_CLAMP_H
 
-#include "mss.h"
+#include "core/mss.h"
 
 /*
  * Lowers the MSS of a SYN or SYN-ACK that asks for more than the tunnel

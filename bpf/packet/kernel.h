@@ -8,7 +8,7 @@
 #ifndef TUNLOAD_KERNEL_H
 #define TUNLOAD_KERNEL_H
 
-#include "net.h"
+#include "core/net.h"
 #include <bpf/bpf_core_read.h>
 
 const volatile bool can_read_kernel = true;

@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_XDP_H
 #define TUNLOAD_XDP_H
 
-#include "ingress.h"
+#include "decide/ingress.h"
 #include "resize.h"
 #include "vlan.h"
 

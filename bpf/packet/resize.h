@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_RESIZE_H
 #define TUNLOAD_RESIZE_H
 
-#include "net.h"
+#include "core/net.h"
 
 #define EALREADY 114
 

@@ -6,9 +6,9 @@
 #ifndef TUNLOAD_INGRESS_H
 #define TUNLOAD_INGRESS_H
 
-#include "ecn.h"
+#include "core/ecn.h"
+#include "core/source.h"
 #include "icmp.h"
-#include "source.h"
 
 static __always_inline bool guard_suspended(void)
 {

@@ -8,7 +8,7 @@
 #ifndef TUNLOAD_OWN_H
 #define TUNLOAD_OWN_H
 
-#include "net.h"
+#include "core/net.h"
 
 /* Zero, as in an object that nobody prepared: nothing is known again. */
 const volatile __u64 own_secret;

@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_MAPS_H
 #define TUNLOAD_MAPS_H
 
-#include "net.h"
+#include "core/net.h"
 #include "layout.h"
 
 struct {

@@ -119,9 +119,22 @@ def verdict_list():
     """(name, fate, text) of every verdict in verdicts.h."""
     body = read("bpf", "verdicts.h").split("#define TL_VERDICTS", 1)[1]
     body = body.split("/* clang-format on */")[0].replace("\\\n", " ")
-    found = re.findall(r'VERDICT\((\w+),\s*(\w+),\s*((?:"[^"]*"\s*)+)\)', body)
+    found = re.findall(r'VERDICT\((\w+), (\w+), \w+, \w+,\s*'
+                       r'((?:"[^"]*"\s*)+)\)', body)
     return [(n, f.lower(), "".join(re.findall(r'"([^"]*)"', t)))
             for n, f, t in found]
+
+
+def test_columns_of_the_verdicts_fit_their_names():
+    """A peer that sends only packets that are dropped is not silent."""
+    rows = re.findall(r"\tVERDICT\((\w+), (\w+), (\w+), (\w+),",
+                      read("bpf", "verdicts.h"))
+    assert len(rows) == len(verdict_list())
+    for name, fate, report, whose in rows:
+        assert fate in ("TUNNEL", "PASS", "DROP", "ANSWER"), name
+        assert report == "REPORT" or fate != "DROP", name
+        assert (whose == "HOST") == name.startswith("tx_"), name
+        assert (whose == "ICMP") == name.startswith("rx_icmp_"), name
 
 
 def test_the_man_page_has_every_verdict(tree):

@@ -44,11 +44,6 @@ static __always_inline enum tl_verdict icmp_verdict(__u8 family, __u8 type,
 	return TL_rx_plain;
 }
 
-static __always_inline bool is_icmp_verdict(enum tl_verdict verdict)
-{
-	return verdict >= TL_rx_icmp_too_big && verdict <= TL_rx_icmp_other;
-}
-
 /* A quoted outer IPv4 header as build_ip4() and segmentation make them: with
  * DF, and an ID that counts the segments of one super-packet. */
 static __always_inline bool is_our_ip4(const struct iphdr *outer)

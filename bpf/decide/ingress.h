@@ -20,14 +20,6 @@ static __always_inline bool guard_suspended(void)
 	       bpf_ktime_get_ns() < iface->no_guard_until_ns;
 }
 
-/* Not from the outer address of a peer in a tunnel: passes, unless its source
- * is a tunnelled prefix that it only borrows. */
-static __always_inline bool is_plain(enum tl_verdict verdict)
-{
-	return verdict == TL_rx_plain || verdict == TL_rx_no_peer ||
-	       verdict == TL_rx_too_many_options || is_icmp_verdict(verdict);
-}
-
 static __always_inline enum tl_verdict
 guard(const struct ip_info *ip, enum tl_verdict verdict, struct rx *rx)
 {

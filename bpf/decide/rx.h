@@ -4,6 +4,7 @@
 #define TUNLOAD_RX_H
 
 #include "core/gateway.h"
+#include "core/parse.h"
 #include "record/count.h"
 
 /* Not a verdict: more of the packet has to be made readable first. */

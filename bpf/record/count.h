@@ -3,30 +3,8 @@
 #ifndef TUNLOAD_COUNT_H
 #define TUNLOAD_COUNT_H
 
-#include "core/parse.h"
+#include "core/verdict.h"
 #include "maps.h"
-
-/* A bit for each verdict of a fate. */
-#define VERDICT_DROP_BIT(name, fate, text)                                     \
-	| ((__u64)(TL_FATE_##fate == TL_FATE_DROP) << TL_##name)
-#define DROP_MASK (0 TL_VERDICTS(VERDICT_DROP_BIT))
-#define QUIET_MASK                                                             \
-	(1ULL << TL_rx_decap | 1ULL << TL_rx_plain | 1ULL << TL_tx_encap |     \
-	 1ULL << TL_tx_plain | 1ULL << TL_tx_tunnelled |                       \
-	 1ULL << TL_tx_fragmented | 1ULL << TL_tx_answered)
-
-_Static_assert(TL_VERDICT_COUNT <= 64, "verdicts fit a mask");
-
-static __always_inline bool is_drop(enum tl_verdict verdict)
-{
-	return DROP_MASK >> (verdict & 63) & 1;
-}
-
-/* Verdicts of interest to somebody who watches. */
-static __always_inline bool is_reported(enum tl_verdict verdict)
-{
-	return !(QUIET_MASK >> (verdict & 63) & 1);
-}
 
 /* A packet, its verdict, and for whom it is counted. */
 struct outcome {

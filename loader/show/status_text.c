@@ -118,17 +118,17 @@ static void print_verdict(FILE *out, enum tl_verdict verdict,
 
 	if (c->packets)
 		fprintf(out, "  %-12s %ju packet%s, %s, %s: %s\n",
-			fates[verdict_fates[verdict]], (uintmax_t)c->packets,
-			c->packets == 1 ? "" : "s",
-			human_bytes(c->bytes, bytes), verdict_names[verdict],
-			verdict_texts[verdict]);
+			fates[verdict_list[verdict].fate],
+			(uintmax_t)c->packets, c->packets == 1 ? "" : "s",
+			human_bytes(c->bytes, bytes),
+			verdict_list[verdict].name, verdict_list[verdict].text);
 }
 
 static void print_fate(FILE *out, const struct tl_verdicts *v,
 		       enum tl_fate fate)
 {
 	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
-		if (verdict_fates[i] == fate)
+		if (verdict_list[i].fate == fate)
 			print_verdict(out, i, &verdict_counters(v)[i]);
 	}
 }

@@ -9,12 +9,19 @@
 #define TUNLOAD_PARSE_H
 
 #include "net.h"
-#include "layout.h"
+#include "verdict.h"
 
 /* Extension headers that are skipped in front of 4/41: one of each is what RFC
  * 8200 4.1 recommends, RFC 2473 4.1.1 adds one. */
 #define MAX_OPTIONS_HEADERS 4
 #define IP6_HLEN_MASK	    0x3fff /* holds every length with so many */
+
+/* What is made readable, bytes: IPv6 with four options headers of usual length,
+ * and an inner header. */
+#define READABLE_AT_MOST 512
+
+/* Holds every offset behind the headers that are read. */
+#define OFFSET_MASK 0x7fff
 
 enum parse_result {
 	PARSE_OK,
@@ -169,7 +176,7 @@ static __always_inline __u8 inner_family(__u8 proto)
 
 /*
  * The inner header of a tunnelled packet, of which the outer one leaves `len`
- * bytes: TL_rx_decap if it is one of that family, or the verdict. Lengths are
+ * bytes: PASSED if it is one of that family, or a verdict. Lengths are
  * checked, bytes behind the inner packet are harmless (RFC 4213 3.6).
  */
 static __always_inline enum tl_verdict check_inner4(const void *at,
@@ -184,7 +191,7 @@ static __always_inline enum tl_verdict check_inner4(const void *at,
 	if (ip->ihl < 5 || bpf_ntohs(ip->tot_len) < ip4_hlen(ip) ||
 	    bpf_ntohs(ip->tot_len) > len)
 		return TL_rx_bad_inner;
-	return TL_rx_decap;
+	return PASSED;
 }
 
 static __always_inline enum tl_verdict check_inner6(const void *at,
@@ -198,7 +205,7 @@ static __always_inline enum tl_verdict check_inner6(const void *at,
 		return TL_rx_bad_version;
 	if (IP6_HLEN + bpf_ntohs(ip->payload_len) > len)
 		return TL_rx_bad_inner;
-	return TL_rx_decap;
+	return PASSED;
 }
 
 #endif

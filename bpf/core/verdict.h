@@ -6,7 +6,13 @@
 #include "net.h"
 #include "verdicts.h"
 
-_Static_assert(TL_VERDICT_COUNT < 64, "verdicts fit a mask");
+/* Not a verdict: nothing is wrong with the packet. The hook goes on, and says
+ * what came of it. */
+#define PASSED TL_VERDICT_COUNT
+/* Nor is this: more of the packet has to be made readable first. */
+#define NEED_MORE (TL_VERDICT_COUNT + 1)
+
+_Static_assert(NEED_MORE < 64, "verdicts fit a mask");
 
 /* A mask has a bit for each verdict whose columns say so. */
 #define DROP_BIT(name, fate, report, from, text)                               \

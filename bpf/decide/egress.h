@@ -51,13 +51,13 @@ static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
 						  const struct ip_info *ip)
 {
 	if (ip->family != peer->family)
-		return TL_tx_encap;
+		return PASSED;
 	if (is_tunnel(ip->proto) &&
 	    same_addr(ip->family, ip->dst, peer->endpoint))
 		return TL_tx_tunnelled;
 	if (same_addr(ip->family, ip->src, peer->endpoint))
 		return TL_tx_loop;
-	return TL_tx_encap;
+	return PASSED;
 }
 
 /* What must not leave its link, a gateway's least of all: it is only the
@@ -100,14 +100,14 @@ static __always_inline enum tl_verdict check_size(const struct view *v,
 	if (gso_size)
 		size = ip->hlen + transport_len(v, ip) + gso_size;
 	if (size <= mtu)
-		return TL_tx_encap;
+		return PASSED;
 	if (gso_size && ip->proto == NEXT_TCP && size - mtu < gso_size) {
 		tx->excess = size - mtu;
-		return TL_tx_encap;
+		return PASSED;
 	}
 	if (!gso_size && can_fragment(v, ip, tx))
 		return TL_tx_fragmented;
-	return !gso_size && !tx->inner.df ? TL_tx_encap : TL_tx_too_big;
+	return !gso_size && !tx->inner.df ? PASSED : TL_tx_too_big;
 }
 
 /*
@@ -155,7 +155,7 @@ static __always_inline __u32 syn_at(const struct view *v,
 }
 
 /* The verdict for a packet to the gateway of that peer, whose IP header is at
- * v->at. Changes nothing. */
+ * v->at; PASSED if it is to be encapsulated. Changes nothing. */
 static __always_inline enum tl_verdict egress(const struct view *v,
 					      __be16 proto, __u32 gso_size,
 					      __u32 peer, struct tx *tx)
@@ -187,7 +187,7 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 	if (stays_on_link(&ip))
 		return TL_tx_neighbour;
 	verdict = check_loop(tx->peer, &ip);
-	if (verdict != TL_tx_encap)
+	if (verdict != PASSED)
 		return verdict;
 	tx->mtu = peer_mtu(tx->peer);
 	tx->syn_at = syn_at(v, &ip);

@@ -170,7 +170,7 @@ static __always_inline bool find_message(const struct view *v,
 					 struct ip_info *ip, __u32 quoted_hlen,
 					 struct rx *rx)
 {
-	if (check_outer(v, ip) != TL_rx_decap)
+	if (check_outer(v, ip) != PASSED)
 		return false;
 	rx->message_at = ip->hlen;
 	rx->message_len = ip->tot_len - ip->hlen;

@@ -48,7 +48,7 @@ static __always_inline enum tl_verdict check_source(const __u8 family,
 	if (prefix->flags & TL_PREFIX_F_OWN)
 		return TL_rx_own_source;
 	return prefix->peer == peer || is_shared(prefix, family, src, peer)
-		       ? TL_rx_decap
+		       ? PASSED
 		       : TL_rx_not_allowed;
 }
 
@@ -62,10 +62,10 @@ static __always_inline enum tl_verdict check_neighbour4(const struct iphdr *ip)
 	if (ip4_is_link_scope(ip->daddr))
 		return TL_rx_neighbour;
 	if (~bpf_ntohl(ip->daddr) & 3)
-		return TL_rx_decap;
+		return PASSED;
 	__builtin_memcpy(key.addr, &ip->daddr, 4);
 	return bpf_map_lookup_elem(&broadcasts, &key) ? TL_rx_neighbour
-						      : TL_rx_decap;
+						      : PASSED;
 }
 
 /*
@@ -91,15 +91,15 @@ check_neighbour6(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
 	if (ip6_is_link_scope(&ip->daddr))
 		return TL_rx_neighbour;
 	if (ip->hop_limit != HOP_LIMIT_ND)
-		return TL_rx_decap;
+		return PASSED;
 	if (ip->nexthdr == NEXT_HOP_BY_HOP || ip->nexthdr == NEXT_ROUTING ||
 	    ip->nexthdr == NEXT_DEST_OPTIONS)
 		return TL_rx_neighbour;
 	if (ip->nexthdr != NEXT_ICMPV6 || !ip->payload_len)
-		return TL_rx_decap;
+		return PASSED;
 	if ((const void *)(type + 1) > v->end)
-		return need_more(v, rx, TL_rx_decap, TL_rx_error);
-	return icmp6_is_nd(*type) ? TL_rx_neighbour : TL_rx_decap;
+		return need_more(v, rx, PASSED, TL_rx_error);
+	return icmp6_is_nd(*type) ? TL_rx_neighbour : PASSED;
 }
 
 /* The inner header: form, source, ECN. */
@@ -118,30 +118,30 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 	rx->outcome.bytes = outer->tot_len - outer->hlen;
 	if (rx->inner_family == 4) {
 		verdict = check_inner4(at, v->end, rx->outcome.bytes);
-		if (verdict != TL_rx_decap)
+		if (verdict != PASSED)
 			return verdict;
 		rx->outcome.bytes = bpf_ntohs(ip4->tot_len);
 		tos = ip4->tos;
 		verdict = check_source(4, &ip4->saddr, rx->outcome.peer);
-		if (verdict == TL_rx_decap)
+		if (verdict == PASSED)
 			verdict = check_neighbour4(ip4);
 	} else {
 		verdict = check_inner6(at, v->end, rx->outcome.bytes);
-		if (verdict != TL_rx_decap)
+		if (verdict != PASSED)
 			return verdict;
 		rx->outcome.bytes = IP6_HLEN + bpf_ntohs(ip6->payload_len);
 		tos = ip6_tclass(ip6);
 		verdict = check_source(6, &ip6->saddr, rx->outcome.peer);
-		if (verdict == TL_rx_decap)
+		if (verdict == PASSED)
 			verdict = check_neighbour6(v, ip6, rx);
 	}
-	if (verdict != TL_rx_decap)
+	if (verdict != PASSED)
 		return verdict;
 	rx->ecn = ecn_decap(tos, outer->tos);
 	if (rx->ecn == ECN_DROP)
 		return TL_rx_ecn;
 	rx->set_ecn = rx->ecn != (tos & ECN_MASK);
-	return TL_rx_decap;
+	return PASSED;
 }
 
 /* A packet with protocol 4 or 41 between the addresses of a peer. */
@@ -157,7 +157,7 @@ tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 	if (!rx->outcome.stats)
 		return TL_rx_stale_peer;
 	verdict = check_outer(v, outer);
-	if (verdict != TL_rx_decap)
+	if (verdict != PASSED)
 		return verdict;
 	rx->outer_family = outer->family;
 	rx->outer_len = outer->hlen;
@@ -207,8 +207,8 @@ static __always_inline enum tl_verdict arp(const struct view *v, struct rx *rx)
 
 /*
  * The verdict for the packet whose IP header is at v->at, of EtherType proto;
- * NEED_MORE if it depends on bytes that are not readable yet. An ICMP error is
- * still to be verified. Changes nothing.
+ * PASSED if it is to be decapsulated, NEED_MORE if that depends on bytes that
+ * are not readable yet. An ICMP error is still to be verified. Changes nothing.
  */
 static __always_inline enum tl_verdict ingress(const struct view *v,
 					       __be16 proto, struct rx *rx)

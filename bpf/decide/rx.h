@@ -7,9 +7,6 @@
 #include "core/parse.h"
 #include "record/count.h"
 
-/* Not a verdict: more of the packet has to be made readable first. */
-#define NEED_MORE TL_VERDICT_COUNT
-
 struct rx {
 	struct outcome outcome;
 	enum tl_verdict fallback; /* after NEED_MORE, if more cannot be had */
@@ -59,13 +56,13 @@ static __always_inline enum tl_verdict check_outer(const struct view *v,
 	if (ip->tot_len < ip->hlen || ip->tot_len > v->len)
 		return TL_rx_bad_outer;
 	if (ip->family == 6)
-		return TL_rx_decap;
+		return PASSED;
 	if ((const void *)(ip4 + 1) > v->end)
 		return TL_rx_bad_outer;
 	sum = csum_ip4(ip4);
 	if (ip->hlen > IP4_HLEN)
 		sum += csum_ip4_options(ip4, ip->hlen, v->end);
-	return csum_fold(sum) == 0xffff ? TL_rx_decap : TL_rx_bad_checksum;
+	return csum_fold(sum) == 0xffff ? PASSED : TL_rx_bad_checksum;
 }
 
 static __always_inline bool same_addr(__u8 family, const void *a, const void *b)

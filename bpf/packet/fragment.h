@@ -11,6 +11,8 @@
 #define TUNLOAD_FRAGMENT_H
 
 #include "core/checksum.h"
+#include "decide/egress.h"
+#include "answer.h"
 #include "own.h"
 #include "tc.h"
 
@@ -89,6 +91,15 @@ __attribute__((noinline)) int cut_fragment(struct __sk_buff *skb)
 				   BPF_F_RECOMPUTE_CSUM)
 		       ? -1
 		       : 0;
+}
+
+/* Fragments need a checksum that is complete, and our own marks. Where they
+ * cannot be had the source is told to send less. */
+static __always_inline bool fragment(struct __sk_buff *skb, const struct tx *tx)
+{
+	return own_secret && !is_csum_pending(skb) &&
+	       !send_fragments(skb, tx->payload, fragment_len(tx->mtu),
+			       tx->outcome.peer);
 }
 
 #endif

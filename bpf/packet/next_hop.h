@@ -9,8 +9,10 @@
 #ifndef TUNLOAD_NEXT_HOP_H
 #define TUNLOAD_NEXT_HOP_H
 
+#include "core/gateway.h"
 #include "record/count.h"
 #include "own.h"
+#include "skb.h"
 #include "tc.h"
 
 static __always_inline struct tl_next_hop *next_hop_slot(__u32 peer)
@@ -48,6 +50,20 @@ static __always_inline int next_hop_ask(struct __sk_buff *skb, __u32 peer)
 	own_set(skb, OWN_SENT, skb->mark, peer);
 	skb->mark = 0;
 	return bpf_redirect_neigh(skb->ifindex, NULL, 0, 0);
+}
+
+/* An outer packet with the link layer header that the kernel has found. That of
+ * a gateway: its route leads into a tunnel again. */
+static __always_inline int sent(struct __sk_buff *skb, const __u8 *mac)
+{
+	__u32 peer = skb->cb[OWN_CB_PEER], gateway;
+
+	skb->mark = skb->cb[OWN_CB_DATA];
+	if (is_gateway_mac(mac, &gateway))
+		return count_frame(skb, TL_tx_loop, gateway);
+	if (peer != TL_PEER_NONE)
+		next_hop_learn(skb, peer);
+	return TC_ACT_UNSPEC;
 }
 
 #endif

@@ -51,15 +51,6 @@ static __always_inline bool shrink(struct __sk_buff *skb, __u32 len, __u8 from,
 	       !bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC, flags);
 }
 
-/* Makes the first `need` bytes readable, if the packet has them. */
-static __always_inline void make_readable(struct __sk_buff *skb, __u32 need)
-{
-	if (need > skb->len)
-		need = skb->len;
-	if (skb->data_end - skb->data < need)
-		bpf_skb_pull_data(skb, need);
-}
-
 /*
  * Makes the segments of a TCP super-packet smaller by `excess` bytes. Growing
  * without BPF_F_ADJ_ROOM_FIXED_GSO takes the growth off the segment size, and

@@ -9,6 +9,8 @@
 
 #include "core/gateway.h"
 #include "answer.h"
+#include "device.h"
+#include "skb.h"
 
 /* No action of a tc program. */
 #define NOT_SOLICITED -2
@@ -96,6 +98,33 @@ static __always_inline int answer_nd(struct __sk_buff *skb, __u32 peer)
 	if (bpf_skb_store_bytes(skb, ETH_HLEN, &said, sizeof(said), 0))
 		return TC_ACT_SHOT;
 	return let_arrive(skb, peer);
+}
+
+/* Frames that may ask for a gateway; a probe of one that is known goes to the
+ * gateway itself, and in IPv6 shows as a packet that must not leave its link.
+ */
+static __always_inline bool may_solicit(const struct __sk_buff *skb,
+					const __u8 *mac)
+{
+	return skb->protocol == bpf_htons(ETH_P_ARP) ||
+	       (skb->protocol == bpf_htons(ETH_P_IPV6) && mac[0] & 1);
+}
+
+/* Answers the ARP request or neighbour solicitation for a gateway that the
+ * frame is. Returns the action, or NOT_SOLICITED. A global function, verified
+ * once. */
+__attribute__((noinline)) int to_solicited(struct __sk_buff *skb)
+{
+	struct solicited s = solicited(skb);
+
+	if (!s.family)
+		return NOT_SOLICITED;
+	if (is_on_interface(skb) && looks_foreign(skb))
+		return count_frame(skb, TL_tx_not_routed, s.peer);
+	if (!bpf_map_lookup_elem(&peers, &s.peer))
+		return count_frame(skb, TL_tx_stale_peer, s.peer);
+	count_frame(skb, TL_tx_answered, s.peer);
+	return s.family == 4 ? answer_arp(skb, s.peer) : answer_nd(skb, s.peer);
 }
 
 #endif

@@ -191,7 +191,7 @@ static void print_tc_hook(FILE *out, const struct snapshot *s)
 			s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)");
 }
 
-/* See READABLE_AT_MOST in bpf/packet/xdp.h. */
+/* See READABLE_AT_MOST in bpf/core/parse.h. */
 static void print_xdp(FILE *out, const struct snapshot *s)
 {
 	if (s->iface.mode == TL_MODE_NATIVE && !kernel_at_least(6, 18))

@@ -98,7 +98,7 @@ static inline void check_inner(const uint8_t *at, size_t n, uint32_t len)
 	else if (at[0] >> 4 != 4)
 		CHECK(four == TL_rx_bad_version);
 	else
-		CHECK((four == TL_rx_decap) ==
+		CHECK((four == PASSED) ==
 		      (net16(at + 2) >= (at[0] & 15) * 4 &&
 		       net16(at + 2) <= len));
 	if (n < 40)
@@ -106,7 +106,7 @@ static inline void check_inner(const uint8_t *at, size_t n, uint32_t len)
 	else if (at[0] >> 4 != 6)
 		CHECK(six == TL_rx_bad_version);
 	else
-		CHECK((six == TL_rx_decap) == (40u + net16(at + 4) <= len));
+		CHECK((six == PASSED) == (40u + net16(at + 4) <= len));
 }
 
 /* The place of the value of the first MSS option that is whole. */

@@ -58,7 +58,7 @@ static void more_is_needed(void **state)
 	struct rx rx;
 
 	(void)state;
-	assert_int_equal(arrive4in4(40, 1500, 1500, 1480, &rx), TL_rx_decap);
+	assert_int_equal(arrive4in4(40, 1500, 1500, 1480, &rx), PASSED);
 	assert_int_equal(rx.outcome.bytes, 1480);
 	for (size_t n = 1; n < 40; n++) {
 		assert_int_equal(arrive4in4(n, 1500, 1500, 1480, &rx),
@@ -95,13 +95,13 @@ static void super_packets(void **state)
 	struct rx rx;
 
 	(void)state;
-	assert_int_equal(arrive4in4(40, 0x10000, 0, 0xffec, &rx), TL_rx_decap);
+	assert_int_equal(arrive4in4(40, 0x10000, 0, 0xffec, &rx), PASSED);
 	assert_int_equal(arrive4in4(40, 0xffff, 0, 0xffeb, &rx),
 			 TL_rx_bad_outer);
 	assert_int_equal(arrive4in4(40, 0xffff, 0xffff, 0xffeb, &rx),
-			 TL_rx_decap);
+			 PASSED);
 	assert_int_equal(arrive4in4(40, 0x10000, 0xffff, 0xffeb, &rx),
-			 TL_rx_decap);
+			 PASSED);
 }
 
 /* A peer's counters on a CPU are made with its first packet there, and last;

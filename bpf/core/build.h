@@ -77,7 +77,7 @@ static __always_inline void build_ip4(struct iphdr *ip,
 	ip->id = in->df ? 0 : bpf_htons(id);
 	ip->frag_off = in->df ? bpf_htons(IP4_DF) : 0;
 	ip->ttl = peer->ttl;
-	ip->protocol = in->family == 4 ? NEXT_IPV4 : NEXT_IPV6;
+	ip->protocol = in->family == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
 	ip->check = 0;
 	__builtin_memcpy(&ip->saddr, peer->local, 4);
 	__builtin_memcpy(&ip->daddr, peer->endpoint, 4);
@@ -98,7 +98,7 @@ static __always_inline void build_ip6(struct ipv6hdr *ip,
 	ip->flow_lbl[2] = label;
 	ip6_set_tclass(ip, tos_encap(in->tos, peer->dscp));
 	ip->payload_len = length_field(in->len);
-	ip->nexthdr = in->family == 4 ? NEXT_IPV4 : NEXT_IPV6;
+	ip->nexthdr = in->family == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
 	ip->hop_limit = peer->ttl;
 	__builtin_memcpy(&ip->saddr, peer->local, 16);
 	__builtin_memcpy(&ip->daddr, peer->endpoint, 16);

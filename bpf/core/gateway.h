@@ -22,14 +22,8 @@ struct arp_packet {
 	__u8 tha[6], tpa[4];
 };
 
-#define ICMP_REDIRECT_TYPE 5 /* RFC 792 */
-
-/* Types of RFC 4861 4. */
-#define ND_SOLICITATION	 135
-#define ND_ADVERTISEMENT 136
-#define ND_REDIRECT	 137
-#define ND_OPT_TARGET	 2
-#define ND_HOP_LIMIT	 255
+#define ND_OPT_TARGET 2
+#define ND_HOP_LIMIT  255
 
 /* Neighbour advertisement with a target link-layer address (RFC 4861 4.4). */
 struct nd_packet {
@@ -122,11 +116,11 @@ build_advertisement(struct nd_packet *out, const void *target, const void *to)
 	__builtin_memset(out, 0, sizeof(*out));
 	out->ip.version = 6;
 	out->ip.payload_len = bpf_htons(sizeof(*out) - IP6_HLEN);
-	out->ip.nexthdr = NEXT_ICMPV6;
+	out->ip.nexthdr = IPPROTO_ICMPV6;
 	out->ip.hop_limit = ND_HOP_LIMIT;
 	__builtin_memcpy(&out->ip.saddr, target, 16);
 	__builtin_memcpy(&out->ip.daddr, to, 16);
-	out->type = ND_ADVERTISEMENT;
+	out->type = NDISC_NEIGHBOUR_ADVERTISEMENT;
 	out->flags = solicited | override;
 	if (ip6_is_unspecified(to)) {
 		daddr[0] = 0xff;
@@ -139,7 +133,7 @@ build_advertisement(struct nd_packet *out, const void *target, const void *to)
 	out->opt_len = 1; /* of eight bytes */
 	gateway_mac(out->opt_mac, id_of_bytes(out->target + 13));
 	sum = csum_pseudo6(&out->ip.saddr, sizeof(*out) - IP6_HLEN,
-			   NEXT_ICMPV6);
+			   IPPROTO_ICMPV6);
 	sum = csum_bytes(sum, &out->type, sizeof(*out) - IP6_HLEN);
 	out->check = ~csum_fold(sum);
 }

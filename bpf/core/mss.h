@@ -50,7 +50,7 @@ static __always_inline __u32 mss_find(const __u8 options[64], __u32 len)
  * options (RFC 6691 2). */
 static __always_inline __u32 mss_of_mtu(__u32 mtu, __u8 family)
 {
-	__u32 headers = outer_header_len(family) + TCP_HLEN;
+	__u32 headers = ip_hlen(family) + TCP_HLEN;
 
 	return mtu > headers ? mtu - headers : 1;
 }

@@ -13,7 +13,9 @@
 #include <bpf/bpf_helpers.h>
 #else
 #include <bpf/bpf_endian.h>
+#include <netinet/in.h> /* before the kernel's, which then make way */
 #include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -47,6 +49,33 @@ typedef _Bool bool;
 #define ETH_P_IPV6   0x86DD
 #define ETH_P_8021Q  0x8100
 #define ETH_P_8021AD 0x88A8
+
+/* Protocol numbers (IANA). IPIP and IPV6 are the tunnels'. */
+#define IPPROTO_HOPOPTS	 0
+#define IPPROTO_ICMP	 1
+#define IPPROTO_IPIP	 4
+#define IPPROTO_TCP	 6
+#define IPPROTO_UDP	 17
+#define IPPROTO_IPV6	 41
+#define IPPROTO_ROUTING	 43
+#define IPPROTO_FRAGMENT 44
+#define IPPROTO_ICMPV6	 58
+#define IPPROTO_DSTOPTS	 60
+
+/* ICMP types (RFC 792), and the code of the first that is about sizes. */
+#define ICMP_DEST_UNREACH  3
+#define ICMP_FRAG_NEEDED   4
+#define ICMP_SOURCE_QUENCH 4
+#define ICMP_REDIRECT	   5
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETERPROB 12
+
+/* ICMPv6 types (RFC 4443). From INFOMSG_MASK on they are no errors. */
+#define ICMPV6_DEST_UNREACH 1
+#define ICMPV6_PKT_TOOBIG   2
+#define ICMPV6_TIME_EXCEED  3
+#define ICMPV6_PARAMPROB    4
+#define ICMPV6_INFOMSG_MASK 0x80
 #endif
 
 /*
@@ -69,17 +98,12 @@ static __always_inline __u32 forget(__u32 x, __u32 unknown)
 }
 #endif
 
-/* Protocol numbers (IANA). 4 and 41 are the tunnels'. */
-#define NEXT_HOP_BY_HOP	  0
-#define NEXT_ICMP	  1
-#define NEXT_IPV4	  4
-#define NEXT_TCP	  6
-#define NEXT_UDP	  17
-#define NEXT_IPV6	  41
-#define NEXT_ROUTING	  43
-#define NEXT_FRAGMENT	  44
-#define NEXT_ICMPV6	  58
-#define NEXT_DEST_OPTIONS 60
+/* Types of RFC 4861 4, by the names of the kernel. */
+#define NDISC_ROUTER_SOLICITATION     133
+#define NDISC_ROUTER_ADVERTISEMENT    134
+#define NDISC_NEIGHBOUR_SOLICITATION  135
+#define NDISC_NEIGHBOUR_ADVERTISEMENT 136
+#define NDISC_REDIRECT		      137
 
 /* IPv4 fragment field, host byte order (RFC 791 3.1). */
 #define IP4_DF		0x4000
@@ -94,15 +118,22 @@ static __always_inline __u32 forget(__u32 x, __u32 unknown)
 #define IP6_HLEN     40U
 #define IP6_MIN_MTU  1280U /* RFC 8200 5 */
 
-/* What the outer header adds, bytes. */
-static __always_inline __u32 outer_header_len(__u8 family)
+/* Bytes of an IP header without options. */
+static __always_inline __u32 ip_hlen(__u8 family)
 {
 	return family == 4 ? IP4_HLEN : IP6_HLEN;
 }
 
+/* Bytes that a tunnel of that outer family adds: its outer header has no
+ * options. */
+static __always_inline __u32 tunnel_overhead(__u8 family)
+{
+	return ip_hlen(family);
+}
+
 static __always_inline bool is_tunnel(__u8 proto)
 {
-	return proto == NEXT_IPV4 || proto == NEXT_IPV6;
+	return proto == IPPROTO_IPIP || proto == IPPROTO_IPV6;
 }
 
 /* IPv4 header length with options, bytes; 0 to 60. */

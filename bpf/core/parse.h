@@ -87,18 +87,18 @@ static __always_inline bool is_skipped(__u8 proto, const struct frag_hdr *ext)
 {
 	const __u8 *byte = (const __u8 *)ext;
 
-	if (proto == NEXT_HOP_BY_HOP || proto == NEXT_DEST_OPTIONS)
+	if (proto == IPPROTO_HOPOPTS || proto == IPPROTO_DSTOPTS)
 		return true;
-	if (proto == NEXT_ROUTING)
+	if (proto == IPPROTO_ROUTING)
 		return byte[3] == 0; /* segments left */
-	return proto == NEXT_FRAGMENT &&
+	return proto == IPPROTO_FRAGMENT &&
 	       !(ext->frag_off & bpf_htons(IP6_OFFSET_OR_MORE));
 }
 
 static __always_inline bool is_extension(__u8 proto)
 {
-	return proto == NEXT_HOP_BY_HOP || proto == NEXT_DEST_OPTIONS ||
-	       proto == NEXT_ROUTING || proto == NEXT_FRAGMENT;
+	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_DSTOPTS ||
+	       proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT;
 }
 
 /*
@@ -119,13 +119,13 @@ skip_extensions(const void *at, const void *end, struct ip_info *out)
 		if ((const void *)(ext + 1) > end)
 			return PARSE_SHORT;
 		if (!is_skipped(out->proto, ext)) {
-			out->fragment = out->proto == NEXT_FRAGMENT;
+			out->fragment = out->proto == IPPROTO_FRAGMENT;
 			if (out->fragment)
 				out->proto = ext->nexthdr;
 			return PARSE_OK;
 		}
 		/* The fragment header has a reserved byte for its length. */
-		out->hlen += out->proto == NEXT_FRAGMENT
+		out->hlen += out->proto == IPPROTO_FRAGMENT
 				     ? 8
 				     : (ext->reserved + 1) * 8;
 		out->proto = ext->nexthdr;
@@ -171,7 +171,7 @@ parse_ip6(const void *at, const void *end, struct ip_info *out)
 /* The family that protocol number 4 or 41 announces. */
 static __always_inline __u8 inner_family(__u8 proto)
 {
-	return proto == NEXT_IPV4 ? 4 : 6;
+	return proto == IPPROTO_IPIP ? 4 : 6;
 }
 
 /*

@@ -60,7 +60,7 @@ static __always_inline bool ip6_is_link_scope(const void *addr)
 /* Solicitations, advertisements and redirects of RFC 4861 4. */
 static __always_inline bool icmp6_is_nd(__u8 type)
 {
-	return type >= 133 && type <= 137;
+	return type >= NDISC_ROUTER_SOLICITATION && type <= NDISC_REDIRECT;
 }
 
 #endif

@@ -45,8 +45,10 @@ struct too_big6 {
 static __always_inline bool icmp_is_error(__u8 family, __u8 type)
 {
 	if (family == 6)
-		return type < 128;
-	return (type >= 3 && type <= 5) || type == 11 || type == 12;
+		return !(type & ICMPV6_INFOMSG_MASK);
+	return type == ICMP_DEST_UNREACH || type == ICMP_SOURCE_QUENCH ||
+	       type == ICMP_REDIRECT || type == ICMP_TIME_EXCEEDED ||
+	       type == ICMP_PARAMETERPROB;
 }
 
 /* Nor to a source that is not one host, nor about any but a first fragment. */
@@ -74,12 +76,12 @@ static __always_inline void build_too_big4(struct too_big4 *out,
 	out->ip.tot_len = bpf_htons(sizeof(*out) + QUOTE4);
 	out->ip.frag_off = bpf_htons(IP4_DF);
 	out->ip.ttl = TOO_BIG_TTL;
-	out->ip.protocol = NEXT_ICMP;
+	out->ip.protocol = IPPROTO_ICMP;
 	out->ip.saddr = about->daddr;
 	out->ip.daddr = about->saddr;
 	out->ip.check = ~csum_fold(csum_ip4(&out->ip));
-	out->type = 3;
-	out->code = 4;
+	out->type = ICMP_DEST_UNREACH;
+	out->code = ICMP_FRAG_NEEDED;
 	out->mtu = bpf_htons(mtu);
 	out->check = ~csum_fold(csum_bytes(csum_fold(quoted), &out->type, 8));
 }
@@ -94,14 +96,14 @@ static __always_inline void build_too_big6(struct too_big6 *out,
 	__builtin_memset(out, 0, sizeof(*out));
 	out->ip.version = 6;
 	out->ip.payload_len = bpf_htons(8 + QUOTE6);
-	out->ip.nexthdr = NEXT_ICMPV6;
+	out->ip.nexthdr = IPPROTO_ICMPV6;
 	out->ip.hop_limit = TOO_BIG_TTL;
 	__builtin_memcpy(&out->ip.saddr, &about->daddr, 16);
 	__builtin_memcpy(&out->ip.daddr, &about->saddr, 16);
-	out->type = 2;
+	out->type = ICMPV6_PKT_TOOBIG;
 	out->mtu = bpf_htonl(mtu);
 	sum = csum_bytes(sum, &out->type, 8);
-	sum += csum_pseudo6(&out->ip.saddr, 8 + QUOTE6, NEXT_ICMPV6);
+	sum += csum_pseudo6(&out->ip.saddr, 8 + QUOTE6, IPPROTO_ICMPV6);
 	out->check = ~csum_fold(sum);
 }
 

@@ -25,7 +25,8 @@ static __always_inline __u32 ports(const struct view *v,
 {
 	const __u32 *at = v->at + ip->hlen;
 
-	if (ip->fragment || (ip->proto != NEXT_TCP && ip->proto != NEXT_UDP) ||
+	if (ip->fragment ||
+	    (ip->proto != IPPROTO_TCP && ip->proto != IPPROTO_UDP) ||
 	    (const void *)(at + 1) > v->end)
 		return 0;
 	return *at;
@@ -37,7 +38,7 @@ static __always_inline __u32 transport_len(const struct view *v,
 {
 	const __u8 *at = v->at + ip->hlen;
 
-	if (ip->proto != NEXT_TCP)
+	if (ip->proto != IPPROTO_TCP)
 		return 8;
 	if ((const void *)(at + 13) > v->end)
 		return 20;
@@ -101,7 +102,7 @@ static __always_inline enum tl_verdict check_size(const struct view *v,
 		size = ip->hlen + transport_len(v, ip) + gso_size;
 	if (size <= mtu)
 		return PASSED;
-	if (gso_size && ip->proto == NEXT_TCP && size - mtu < gso_size) {
+	if (gso_size && ip->proto == IPPROTO_TCP && size - mtu < gso_size) {
 		tx->excess = size - mtu;
 		return PASSED;
 	}
@@ -147,7 +148,7 @@ static __always_inline __u32 syn_at(const struct view *v,
 {
 	const __u8 *tcp = v->at + ip->hlen;
 
-	if (ip->proto != NEXT_TCP || ip->fragment ||
+	if (ip->proto != IPPROTO_TCP || ip->fragment ||
 	    (const void *)(tcp + TCP_HLEN) > v->end ||
 	    !(tcp[TCP_FLAGS_OFFSET] & TCP_FLAG_SYN))
 		return 0;

@@ -20,25 +20,26 @@ static __always_inline enum tl_verdict icmp_verdict(__u8 family, __u8 type,
 {
 	if (family == 4) {
 		switch (type) {
-		case 3:
-			return code == 4 ? TL_rx_icmp_too_big
-					 : TL_rx_icmp_unreachable;
-		case 11:
+		case ICMP_DEST_UNREACH:
+			return code == ICMP_FRAG_NEEDED
+				       ? TL_rx_icmp_too_big
+				       : TL_rx_icmp_unreachable;
+		case ICMP_TIME_EXCEEDED:
 			return TL_rx_icmp_time_exceeded;
-		case 4:
-		case 12:
+		case ICMP_SOURCE_QUENCH:
+		case ICMP_PARAMETERPROB:
 			return TL_rx_icmp_other;
 		}
 		return TL_rx_plain;
 	}
 	switch (type) {
-	case 1:
+	case ICMPV6_DEST_UNREACH:
 		return TL_rx_icmp_unreachable;
-	case 2:
+	case ICMPV6_PKT_TOOBIG:
 		return TL_rx_icmp_too_big;
-	case 3:
+	case ICMPV6_TIME_EXCEED:
 		return TL_rx_icmp_time_exceeded;
-	case 4:
+	case ICMPV6_PARAMPROB:
 		return TL_rx_icmp_other;
 	}
 	return TL_rx_plain;
@@ -74,17 +75,17 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 				    const struct ip_info *quoted, __u32 n,
 				    __u32 peer)
 {
-	const void *at = outer + outer_header_len(quoted->family);
+	const void *at = outer + tunnel_overhead(quoted->family);
 	bool may_be_short = quoted->family == 4;
 	const struct ipv6hdr *ip6 = at;
 	const struct iphdr *ip4 = at;
 	__u32 len = quoted->tot_len - quoted->hlen;
 
 	if (n < 8 || at + 8 > v->end ||
-	    quoted->hlen != outer_header_len(quoted->family) ||
+	    quoted->hlen != tunnel_overhead(quoted->family) ||
 	    (quoted->family == 4 && !is_our_ip4(outer)))
 		return false;
-	if (quoted->proto == NEXT_IPV4) {
+	if (quoted->proto == IPPROTO_IPIP) {
 		if (ip4->version != 4 || bpf_ntohs(ip4->tot_len) != len)
 			return false;
 		if (n < IP4_HLEN || (const void *)(ip4 + 1) > v->end)
@@ -124,17 +125,17 @@ static __always_inline __u32 mtu_to_learn(const struct view *v,
 {
 	const __u32 least = quoted->family == 4 ? 576 : 1280;
 	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
-	__u32 header = outer_header_len(quoted->family);
+	__u32 overhead = tunnel_overhead(quoted->family);
 
 	if (!p || !mtu || quoted->tot_len <= mtu ||
-	    quoted->tot_len > p->mtu + header ||
+	    quoted->tot_len > p->mtu + overhead ||
 	    !is_ours(v, outer, quoted, n, peer))
 		return 0;
 	if (mtu < least && quoted->family == 6)
 		return 0;
 	if (mtu < least)
 		mtu = least;
-	return mtu - header;
+	return mtu - overhead;
 }
 
 /* Never upwards; forgotten after a while (RFC 1191 6.3, RFC 8201 4). */
@@ -176,7 +177,7 @@ static __always_inline bool find_message(const struct view *v,
 	rx->message_len = ip->tot_len - ip->hlen;
 	if (ip->family == 6)
 		rx->pseudo_sum =
-			csum_pseudo6(ip->src, rx->message_len, NEXT_ICMPV6);
+			csum_pseudo6(ip->src, rx->message_len, IPPROTO_ICMPV6);
 	return rx->message_len >= ICMP_HLEN + quoted_hlen;
 }
 
@@ -206,8 +207,8 @@ static __always_inline enum tl_verdict icmp(const struct view *v,
 
 	if (quoted_at > v->end)
 		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
-	if (ip->family == 6 &&
-	    (icmp->type == ND_ADVERTISEMENT || icmp->type == ND_REDIRECT))
+	if (ip->family == 6 && (icmp->type == NDISC_NEIGHBOUR_ADVERTISEMENT ||
+				icmp->type == NDISC_REDIRECT))
 		return check_target(v, quoted_at, rx);
 	verdict = icmp_verdict(ip->family, icmp->type, icmp->code);
 	if (verdict == TL_rx_plain)

@@ -92,10 +92,10 @@ check_neighbour6(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
 		return TL_rx_neighbour;
 	if (ip->hop_limit != HOP_LIMIT_ND)
 		return PASSED;
-	if (ip->nexthdr == NEXT_HOP_BY_HOP || ip->nexthdr == NEXT_ROUTING ||
-	    ip->nexthdr == NEXT_DEST_OPTIONS)
+	if (ip->nexthdr == IPPROTO_HOPOPTS || ip->nexthdr == IPPROTO_ROUTING ||
+	    ip->nexthdr == IPPROTO_DSTOPTS)
 		return TL_rx_neighbour;
-	if (ip->nexthdr != NEXT_ICMPV6 || !ip->payload_len)
+	if (ip->nexthdr != IPPROTO_ICMPV6 || !ip->payload_len)
 		return PASSED;
 	if ((const void *)(type + 1) > v->end)
 		return need_more(v, rx, PASSED, TL_rx_error);
@@ -113,7 +113,7 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 	__u8 tos;
 
 	rx->inner_family = inner_family(outer->proto);
-	if (at + outer_header_len(rx->inner_family) > v->end)
+	if (at + ip_hlen(rx->inner_family) > v->end)
 		return need_more(v, rx, TL_rx_bad_inner, TL_rx_error);
 	rx->outcome.bytes = outer->tot_len - outer->hlen;
 	if (rx->inner_family == 4) {
@@ -189,7 +189,7 @@ static __always_inline enum tl_verdict classify(const struct view *v,
 	if (ip->family == 6 && is_gateway6(ip->src))
 		return TL_rx_gateway;
 	if (!ip->fragment &&
-	    ip->proto == (ip->family == 4 ? NEXT_ICMP : NEXT_ICMPV6))
+	    ip->proto == (ip->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		return icmp(v, ip, rx);
 	return TL_rx_plain;
 }

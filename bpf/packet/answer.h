@@ -41,9 +41,9 @@ static __always_inline bool csum_pending(struct __sk_buff *skb, __u32 at,
 					 __u8 proto, __u32 pseudo,
 					 __sum16 *field)
 {
-	if (proto == NEXT_TCP)
+	if (proto == IPPROTO_TCP)
 		at += TCP_CHECK_OFFSET;
-	else if (proto == NEXT_UDP)
+	else if (proto == IPPROTO_UDP)
 		at += UDP_CHECK_OFFSET;
 	else
 		return false;
@@ -134,7 +134,7 @@ static __always_inline bool is_icmp_error(struct __sk_buff *skb, __u8 family,
 {
 	__u8 type;
 
-	return proto == (family == 4 ? NEXT_ICMP : NEXT_ICMPV6) &&
+	return proto == (family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
 	       (bpf_skb_load_bytes(skb, at, &type, sizeof(type)) ||
 		icmp_is_error(family, type));
 }

@@ -15,7 +15,7 @@ static __always_inline bool exceeds_device(struct __sk_buff *skb,
 	__u32 mtu = 0;
 
 	return !tx->inner.df && !skb->gso_size &&
-	       bpf_check_mtu(skb, 0, &mtu, outer_header_len(tx->peer->family),
+	       bpf_check_mtu(skb, 0, &mtu, tunnel_overhead(tx->peer->family),
 			     0);
 }
 

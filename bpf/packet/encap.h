@@ -19,7 +19,7 @@ static __always_inline bool make_room(struct __sk_buff *skb,
 				      const struct tx *tx, bool *reload)
 {
 	__u8 family = tx->peer->family;
-	__u32 len = outer_header_len(family);
+	__u32 len = tunnel_overhead(family);
 	long err;
 
 	if (tx->excess && !shrink_segments(skb, tx->excess))
@@ -62,7 +62,7 @@ static __always_inline bool store_outer(struct __sk_buff *skb,
 					__u32 family,
 					const struct tl_next_hop *hop)
 {
-	__u32 len = outer_header_len(family);
+	__u32 len = tunnel_overhead(family);
 
 	if (!hop)
 		return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET,

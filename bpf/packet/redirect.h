@@ -19,11 +19,10 @@ __attribute__((noinline)) int redirected_peer(struct __sk_buff *skb, __u32 at,
 	if (bpf_skb_load_bytes(skb, at, message, 8))
 		return TL_PEER_NONE;
 	if (family == 4)
-		return message[0] == ICMP_REDIRECT_TYPE &&
-				       is_gateway4(message + 4)
+		return message[0] == ICMP_REDIRECT && is_gateway4(message + 4)
 			       ? id_of_bytes(message + 5)
 			       : TL_PEER_NONE;
-	if (message[0] != ND_REDIRECT ||
+	if (message[0] != NDISC_REDIRECT ||
 	    bpf_skb_load_bytes(skb, at, message, sizeof(message)) ||
 	    !is_gateway6(message + 8))
 		return TL_PEER_NONE;
@@ -33,10 +32,11 @@ __attribute__((noinline)) int redirected_peer(struct __sk_buff *skb, __u32 at,
 static __always_inline __u32 redirects_to(struct __sk_buff *skb,
 					  const struct frame_head *head)
 {
-	if (head->proto == bpf_htons(ETH_P_IP) && head->ip[9] == NEXT_ICMP)
+	if (head->proto == bpf_htons(ETH_P_IP) && head->ip[9] == IPPROTO_ICMP)
 		return redirected_peer(skb, ETH_HLEN + (head->ip[0] & 0xf) * 4,
 				       4);
-	if (head->proto == bpf_htons(ETH_P_IPV6) && head->ip[6] == NEXT_ICMPV6)
+	if (head->proto == bpf_htons(ETH_P_IPV6) &&
+	    head->ip[6] == IPPROTO_ICMPV6)
 		return redirected_peer(skb, ETH_HLEN + IP6_HLEN, 6);
 	return TL_PEER_NONE;
 }

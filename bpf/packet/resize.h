@@ -5,6 +5,7 @@
 
 #include "core/net.h"
 
+#define EINVAL	 22
 #define EALREADY 114
 
 /* The segment size is that of the inner flow and stays; and what a NIC has
@@ -19,36 +20,32 @@ static __always_inline __be16 ethertype(__u8 family)
 	return family == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
 }
 
-extern int LINUX_KERNEL_VERSION __kconfig;
-
-/* BPF_F_ADJ_ROOM_DECAP_L3_* is there, from Linux 6.3 on. */
-static __always_inline bool has_decap_flags(void)
-{
-	return LINUX_KERNEL_VERSION >= KERNEL_VERSION(6, 3, 0);
-}
-
 /*
  * Takes `len` bytes away behind the link layer header, and turns the skb from
- * one family into another. Older kernels do that by bpf_skb_change_proto(),
- * which only moves bytes otherwise: the segments' kind is that of the inner
- * packet already.
+ * one family into another. Kernels without the flags for that (before Linux
+ * 6.3) refuse them with -EINVAL and change nothing; there
+ * bpf_skb_change_proto() does it, which only moves bytes otherwise: the
+ * segments' kind is that of the inner packet already.
  */
 static __always_inline bool shrink(struct __sk_buff *skb, __u32 len, __u8 from,
 				   __u8 to)
 {
+	const __u64 turn = to == 6 ? BPF_F_ADJ_ROOM_DECAP_L3_IPV6
+				   : BPF_F_ADJ_ROOM_DECAP_L3_IPV4;
 	__s32 delta = -(__s32)len;
-	__u64 flags = KEEP_GSO;
+	long err;
 
-	if (from != to && has_decap_flags()) {
-		flags |= to == 6 ? BPF_F_ADJ_ROOM_DECAP_L3_IPV6
-				 : BPF_F_ADJ_ROOM_DECAP_L3_IPV4;
-	} else if (from != to) {
+	if (from != to) {
+		err = bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC,
+					  KEEP_GSO | turn);
+		if (err != -EINVAL)
+			return !err;
 		if (bpf_skb_change_proto(skb, ethertype(to), 0))
 			return false;
 		delta -= to == 6 ? FAMILY_DIFF : -FAMILY_DIFF;
 	}
 	return !delta ||
-	       !bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC, flags);
+	       !bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC, KEEP_GSO);
 }
 
 /*

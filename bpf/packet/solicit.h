@@ -43,8 +43,8 @@ static __always_inline struct solicited nd_target(struct __sk_buff *skb)
 	const __u8 *target = ask.icmp + 8;
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ask, sizeof(ask)) ||
-	    ask.ip.nexthdr != NEXT_ICMPV6 || ask.icmp[0] != ND_SOLICITATION ||
-	    !is_gateway6(target))
+	    ask.ip.nexthdr != IPPROTO_ICMPV6 ||
+	    ask.icmp[0] != NDISC_NEIGHBOUR_SOLICITATION || !is_gateway6(target))
 		return none;
 	return (struct solicited){6, id_of_bytes(target + 13)};
 }

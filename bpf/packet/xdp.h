@@ -60,7 +60,7 @@ static __always_inline bool xdp_set_ecn(struct xdp_md *ctx, __u32 link_len,
 
 	if (!rx->set_ecn)
 		return true;
-	if (inner + outer_header_len(rx->inner_family) > end)
+	if (inner + ip_hlen(rx->inner_family) > end)
 		return false;
 	if (rx->inner_family == 4)
 		ip4_set_ecn(inner, rx->ecn);

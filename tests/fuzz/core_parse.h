@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Properties of what reads packets: bpf/core/parse.h and bpf/core/mss.h. Packets lie on
- * the heap with nothing behind them. */
+/* Properties of what reads packets: bpf/core/parse.h and bpf/core/mss.h.
+ * Packets lie on the heap with nothing behind them. */
 #ifndef TUNLOAD_FUZZ_CORE_PARSE_H
 #define TUNLOAD_FUZZ_CORE_PARSE_H
 
@@ -98,9 +98,8 @@ static inline void check_inner(const uint8_t *at, size_t n, uint32_t len)
 	else if (at[0] >> 4 != 4)
 		CHECK(four == TL_rx_bad_version);
 	else
-		CHECK((four == PASSED) ==
-		      (net16(at + 2) >= (at[0] & 15) * 4 &&
-		       net16(at + 2) <= len));
+		CHECK((four == PASSED) == (net16(at + 2) >= (at[0] & 15) * 4 &&
+					   net16(at + 2) <= len));
 	if (n < 40)
 		CHECK(six == TL_rx_bad_inner);
 	else if (at[0] >> 4 != 6)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/checksum.h against RFC 1071's definition, done bit by bit another way. */
+/* bpf/core/checksum.h against RFC 1071's definition, done bit by bit another
+ * way. */
 #include "core.h"
 #include "../../bpf/core/checksum.h"
 

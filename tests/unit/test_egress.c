@@ -290,12 +290,10 @@ static void loops(void **state)
 			 TL_tx_tunnelled);
 	assert_int_equal(send_from_to(17, "192.0.2.10", "198.51.100.1"),
 			 PASSED);
-	assert_int_equal(send_from_to(4, "192.0.2.10", "198.51.100.2"),
-			 PASSED);
+	assert_int_equal(send_from_to(4, "192.0.2.10", "198.51.100.2"), PASSED);
 	assert_int_equal(send_from_to(17, "198.51.100.1", "10.1.0.9"),
 			 TL_tx_loop);
-	assert_int_equal(send_from_to(17, "198.51.100.2", "10.1.0.9"),
-			 PASSED);
+	assert_int_equal(send_from_to(17, "198.51.100.2", "10.1.0.9"), PASSED);
 	/* whatever the allowed prefixes are */
 	assert_int_equal(send_from_to(17, "10.0.0.1", "8.8.8.8"), PASSED);
 	assert_int_equal(send_from_to(17, "10.0.0.1", "10.2.0.9"), PASSED);
@@ -311,8 +309,7 @@ static void link_scope(void **state)
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		assert_int_equal(send_from_to(17, "10.0.0.1", all[i]),
 				 TL_tx_neighbour);
-	assert_int_equal(send_from_to(17, "10.0.0.1", "224.0.1.0"),
-			 PASSED);
+	assert_int_equal(send_from_to(17, "10.0.0.1", "224.0.1.0"), PASSED);
 }
 
 /* Its peer comes and goes, or waits for an address. */
@@ -326,8 +323,7 @@ static void peers_that_cannot(void **state)
 	assert_int_equal(send_size(4, FOUR, 100, true, &tx), TL_tx_waiting);
 	for (int at = 0; at < 16; at++) {
 		peer->local[at] = 1;
-		assert_int_equal(send_size(4, FOUR, 100, true, &tx),
-				 PASSED);
+		assert_int_equal(send_size(4, FOUR, 100, true, &tx), PASSED);
 		peer->local[at] = 0;
 	}
 	peer->local[0] = 192;

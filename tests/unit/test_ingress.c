@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/decide/ingress.h: packets of which not all can be read, and those over 64 KiB;
- * bpf/record/count.h: limits. The packet tests look at all the rest. */
+/* bpf/decide/ingress.h: packets of which not all can be read, and those over 64
+ * KiB; bpf/record/count.h: limits. The packet tests look at all the rest. */
 #include "fake_maps.h"
 #include "../../bpf/decide/ingress.h"
 
@@ -98,10 +98,8 @@ static void super_packets(void **state)
 	assert_int_equal(arrive4in4(40, 0x10000, 0, 0xffec, &rx), PASSED);
 	assert_int_equal(arrive4in4(40, 0xffff, 0, 0xffeb, &rx),
 			 TL_rx_bad_outer);
-	assert_int_equal(arrive4in4(40, 0xffff, 0xffff, 0xffeb, &rx),
-			 PASSED);
-	assert_int_equal(arrive4in4(40, 0x10000, 0xffff, 0xffeb, &rx),
-			 PASSED);
+	assert_int_equal(arrive4in4(40, 0xffff, 0xffff, 0xffeb, &rx), PASSED);
+	assert_int_equal(arrive4in4(40, 0x10000, 0xffff, 0xffeb, &rx), PASSED);
 }
 
 /* A peer's counters on a CPU are made with its first packet there, and last;

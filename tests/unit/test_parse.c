@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/parse.h. Every packet lies on the heap with nothing behind it, so that a
- * read past the end is an error of the sanitizer. */
+/* bpf/core/parse.h. Every packet lies on the heap with nothing behind it, so
+ * that a read past the end is an error of the sanitizer. */
 #include "core.h"
 #include "../../bpf/core/parse.h"
 
@@ -162,7 +162,7 @@ static void ip6_fragment(void **state)
 
 	(void)state;
 	for (int n = 0; n < 2; n++) {
-		len = ip6(bytes, lengths, n, NEXT_FRAGMENT);
+		len = ip6(bytes, lengths, n, IPPROTO_FRAGMENT);
 		bytes[len] = 41;
 		bytes[len + 3] = 1; /* more of them follow */
 		assert_int_equal(parse(bytes, len + 7, &ip), PARSE_SHORT);

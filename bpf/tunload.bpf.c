@@ -135,7 +135,7 @@ int tc_egress(struct __sk_buff *skb)
 	if (own == OWN_SENT)
 		return sent(skb, head.mac);
 	if (own == OWN_FRAGMENT && cut_fragment(skb))
-		return count_frame(skb, TL_tx_error, skb->cb[OWN_CB_PEER]);
+		return count_frame(skb, TL_tx_error, own_peer(skb));
 	if (may_solicit(skb, head.mac)) {
 		action = to_solicited(skb);
 		if (action != NOT_SOLICITED)

@@ -213,6 +213,8 @@ def test_includes_go_one_way():
      "bpf_ktime_get_ns: the core has no maps and no helpers"),
     ("bpf/decide/egress.h", "int mark(struct __sk_buff *skb);",
      "__sk_buff: no packet is changed here"),
+    ("bpf/packet/clamp.h", "#define MARK(skb) skb->mark",
+     "skb->mark: only in bpf/packet/marks.h"),
 ])
 def test_what_breaks_the_order_of_folders_is_found(tmp_path, file, line, said):
     for name in "loader", "bpf":

@@ -6,7 +6,7 @@
 #include "core/mss.h"
 #include "core/too_big.h"
 #include "record/count.h"
-#include "own.h"
+#include "marks.h"
 #include "tc.h"
 
 /* The sum of the first n bytes from the network header on; n a constant, in
@@ -121,10 +121,7 @@ static __always_inline int answer(struct __sk_buff *skb, const void *header,
 	    bpf_skb_store_bytes(skb, 0, macs + ETH_ALEN, ETH_ALEN, 0) ||
 	    bpf_skb_store_bytes(skb, ETH_ALEN, macs, ETH_ALEN, 0))
 		return TC_ACT_SHOT;
-	/* The kernel's rules for marks are not meant for it. */
-	skb->mark = 0;
-	if (tc_ingress_attached())
-		own_set(skb, OWN_ANSWER, 0, TL_PEER_NONE);
+	mark_answer(skb, tc_ingress_attached());
 	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 

@@ -5,6 +5,7 @@
 
 #include "decide/egress.h"
 #include "clamp.h"
+#include "marks.h"
 #include "resize.h"
 #include "vlan.h"
 
@@ -31,7 +32,7 @@ static __always_inline bool make_room(struct __sk_buff *skb,
 	if (err != -EALREADY)
 		return !err;
 	*reload = tx->inner.family != family;
-	if (skb->gso_size && skb->tc_index != family)
+	if (!segments_fit(skb, family))
 		return false;
 	return !bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, KEEP_GSO);
 }

@@ -4,8 +4,8 @@
  * be fragmented (RFC 791 3.2). Nobody fragments behind this hook, and outer
  * fragments would have to be put together before the other end can decapsulate
  * them (RFC 2003 5.1), so the inner packet is cut: tc_egress sends it and
- * copies of it to itself, each with a mark which piece it is to be (own.h), and
- * each cuts itself and goes into the tunnel like any other packet.
+ * copies of it to itself, each with a mark which piece it is to be (marks.h),
+ * and each cuts itself and goes into the tunnel like any other packet.
  */
 #ifndef TUNLOAD_FRAGMENT_H
 #define TUNLOAD_FRAGMENT_H
@@ -13,7 +13,7 @@
 #include "core/checksum.h"
 #include "decide/egress.h"
 #include "answer.h"
-#include "own.h"
+#include "marks.h"
 #include "tc.h"
 
 #define FRAGMENTS_MOST 128
@@ -65,7 +65,7 @@ static __always_inline bool cut_front(struct __sk_buff *skb, __u32 n)
  * -1 if the kernel refuses. */
 __attribute__((noinline)) int cut_fragment(struct __sk_buff *skb)
 {
-	__u32 data = skb->cb[OWN_CB_DATA];
+	__u32 data = own_data(skb);
 	__u32 offset = data >> 16, piece = data & 0xffff, len;
 	struct iphdr ip;
 	__u16 field;

@@ -11,7 +11,7 @@
 
 #include "core/gateway.h"
 #include "record/count.h"
-#include "own.h"
+#include "marks.h"
 #include "skb.h"
 #include "tc.h"
 
@@ -47,8 +47,7 @@ static __always_inline void next_hop_learn(struct __sk_buff *skb, __u32 peer)
  * put back on the second pass. */
 static __always_inline int next_hop_ask(struct __sk_buff *skb, __u32 peer)
 {
-	own_set(skb, OWN_SENT, skb->mark, peer);
-	skb->mark = 0;
+	mark_sent(skb, peer);
 	return bpf_redirect_neigh(skb->ifindex, NULL, 0, 0);
 }
 
@@ -56,9 +55,9 @@ static __always_inline int next_hop_ask(struct __sk_buff *skb, __u32 peer)
  * a gateway: its route leads into a tunnel again. */
 static __always_inline int sent(struct __sk_buff *skb, const __u8 *mac)
 {
-	__u32 peer = skb->cb[OWN_CB_PEER], gateway;
+	__u32 peer = own_peer(skb), gateway;
 
-	skb->mark = skb->cb[OWN_CB_DATA];
+	mark_back(skb);
 	if (is_gateway_mac(mac, &gateway))
 		return count_frame(skb, TL_tx_loop, gateway);
 	if (peer != TL_PEER_NONE)

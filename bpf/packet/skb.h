@@ -7,6 +7,7 @@
 #include "core/mss.h"
 #include "record/report.h"
 #include "decide/ingress.h"
+#include "marks.h"
 #include "resize.h"
 #include "vlan.h"
 
@@ -85,8 +86,6 @@ static __always_inline bool skb_set_ecn(struct __sk_buff *skb, __u32 link_len,
 				    BPF_F_RECOMPUTE_CSUM);
 }
 
-/* tc_index remembers of a super-packet which kind of tunnel its skb is still
- * marked with, for make_room(). */
 static __always_inline bool skb_decap(struct __sk_buff *skb,
 				      const struct tag *in, const struct rx *rx)
 {
@@ -95,8 +94,7 @@ static __always_inline bool skb_decap(struct __sk_buff *skb,
 
 	if (in->len && !take_tags(skb, &outermost))
 		return false;
-	if (skb->gso_size)
-		skb->tc_index = rx->outer_family;
+	mark_encapsulated(skb, rx->outer_family);
 	if (!shrink(skb, rx->outer_len - in->len, rx->outer_family,
 		    rx->inner_family) ||
 	    !skb_set_ecn(skb, ETH_HLEN + in->len, rx))

@@ -65,9 +65,7 @@ static __always_inline int let_arrive(struct __sk_buff *skb, __u32 peer)
 	gateway_mac(macs + ETH_ALEN, peer);
 	if (bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0))
 		return TC_ACT_SHOT;
-	skb->mark = 0;
-	if (tc_ingress_attached())
-		own_set(skb, OWN_ANSWER, 0, TL_PEER_NONE);
+	mark_answer(skb, tc_ingress_attached());
 	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 

@@ -5,7 +5,7 @@
 
 #include "core/mss.h"
 #include "core/too_big.h"
-#include "record/count.h"
+#include "record/limit.h"
 #include "marks.h"
 #include "tc.h"
 

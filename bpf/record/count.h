@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Verdicts: counted once each, reported while somebody listens. */
+/* Verdicts, counted once each: for all packets, and for their peer. */
 #ifndef TUNLOAD_COUNT_H
 #define TUNLOAD_COUNT_H
 
@@ -66,60 +66,6 @@ static __always_inline void count(const struct outcome *o)
 	if (all)
 		add(all, o);
 	count_peer(o);
-}
-
-/* One more of a kind that is limited (TL_LIMIT_*) may be sent by this CPU. */
-static __always_inline bool within_limit(__u32 kind, __u64 now)
-{
-	struct tl_limit *limit = bpf_map_lookup_elem(&limits, &kind);
-
-	if (!limit)
-		return false;
-	if (now - limit->window_ns > TL_LIMIT_WINDOW_NS) {
-		limit->window_ns = now;
-		limit->sent = 0;
-	}
-	return limit->sent++ < TL_LIMIT_A_WINDOW;
-}
-
-/* Somebody listens, and this CPU has not said too much of late. */
-static __always_inline bool event_wanted(__u64 now)
-{
-	const __u32 zero = 0;
-	struct tl_interface *iface = bpf_map_lookup_elem(&interface, &zero);
-
-	return iface && iface->monitor_until_ns >= now &&
-	       within_limit(TL_LIMIT_EVENTS, now);
-}
-
-/* Room for an event about a verdict that is neither plain nor tunnelled,
- * while somebody listens; the caller fills in head and submits. */
-static __always_inline struct tl_event *event_reserve(enum tl_verdict verdict,
-						      __u32 peer, __u32 bytes)
-{
-	__u64 now = bpf_ktime_get_ns();
-	struct tl_event *event;
-
-	if (!event_wanted(now))
-		return NULL;
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event)
-		return NULL;
-	event->time_ns = now;
-	event->verdict = verdict;
-	event->peer = peer;
-	event->length = bytes;
-	return event;
-}
-
-/* How much of a packet of len bytes goes into an event: 1 to TL_EVENT_HEAD,
- * which the mask tells every verifier; of an empty packet too much, which
- * cannot be read then. */
-static __always_inline __u32 event_head_len(__u32 len)
-{
-	if (len > TL_EVENT_HEAD)
-		len = TL_EVENT_HEAD;
-	return ((len - 1) & (TL_EVENT_HEAD - 1)) + 1;
 }
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* bpf/decide/ingress.h: packets of which not all can be read, and those over 64
- * KiB; bpf/record/count.h: limits. The packet tests look at all the rest. */
+ * KiB; bpf/record/limit.h. The packet tests look at all the rest. */
 #include "fake_maps.h"
 #include "../../bpf/decide/ingress.h"
+#include "../../bpf/record/limit.h"
 
 static int peers_up(void **state)
 {

@@ -40,15 +40,15 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 PKGS := libbpf libmnl jansson
-COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -D_GNU_SOURCE \
+COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags $(PKGS))
 ALL_CFLAGS = $(COMMON_CFLAGS) $(CFLAGS) -isystem $(B)
 LDLIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
-HOST_CFLAGS = -std=gnu11 $(WARN) -O1 -Iloader -D_GNU_SOURCE \
+HOST_CFLAGS = -std=gnu11 $(WARN) -O1 -Iloader -Ibpf -D_GNU_SOURCE \
 	-DSYSCONFDIR='"$(SYSCONFDIR)"'
 BPF_CFLAGS = -std=gnu11 $(WARN) -O2 -g -fno-strict-aliasing -target bpf \
-	-mcpu=v3 -I. $(shell $(PKG_CONFIG) --cflags libbpf)
+	-mcpu=v3 -I. -Ibpf $(shell $(PKG_CONFIG) --cflags libbpf)
 
 LOADER_SRC := $(sort $(wildcard loader/*/*.c))
 LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
@@ -205,7 +205,7 @@ uninstall:
 		$(DESTDIR)$(SYSCONFDIR)/tunload
 
 # The C files of the tree, vmlinux.h excepted: its layout is the kernel's.
-C_FILES = $(sort $(wildcard bpf/*.[ch] loader/*/*.[ch] dist/*.c \
+C_FILES = $(sort $(wildcard bpf/*.[ch] bpf/*/*.h loader/*/*.[ch] dist/*.c \
 	tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/bench/udp_send.c))
 

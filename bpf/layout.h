@@ -51,7 +51,7 @@ struct tl_counter {
 };
 
 /* One counter a verdict, in the order of enum tl_verdict. */
-#define TL_VERDICT_FIELD(name, fate, text) struct tl_counter name;
+#define TL_VERDICT_FIELD(name, fate, report, from, text) struct tl_counter name;
 struct tl_verdicts {
 	TL_VERDICTS(TL_VERDICT_FIELD)
 };

@@ -13,7 +13,7 @@
 #define FATE_WORD_DROP	 "drop"
 #define FATE_WORD_ANSWER "answer"
 
-#define VERDICT_ROW(name, fate, text)                                          \
+#define VERDICT_ROW(name, fate, report, from, text)                            \
 	printf("%s\t%s\tT{\n%s\nT}\n", #name, FATE_WORD_##fate, text);
 
 static void print_verdicts(void)

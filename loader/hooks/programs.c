@@ -94,8 +94,9 @@ static void skip_modules(struct tunload_bpf *skel)
 	bpf_log_start(); /* it has complained of that */
 }
 
-/* What the data plane knows its own skbs by (bpf/own.h), and whether it may
- * read the kernel's structs (bpf/kernel.h; a lockdown may forbid it). */
+/* What the data plane knows its own skbs by (bpf/packet/marks.h), and whether
+ * it may read the kernel's structs (bpf/packet/kernel.h; a lockdown may forbid
+ * it). */
 static int set_constants(struct tunload_bpf *skel)
 {
 	uint64_t secret = 0;

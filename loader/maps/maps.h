@@ -181,10 +181,15 @@ int stats_read_all(const struct maps *m, const struct conf *c,
 /* The number of possible CPUs, at least 1. */
 int stats_cpus(void);
 
+/* A row of bpf/verdicts.h. */
+struct verdict {
+	const char *name, *text;
+	enum tl_fate fate;
+	enum tl_from from;
+};
+
 /* By enum tl_verdict. */
-extern const char *const verdict_names[TL_VERDICT_COUNT];
-extern const char *const verdict_texts[TL_VERDICT_COUNT];
-extern const enum tl_fate verdict_fates[TL_VERDICT_COUNT];
+extern const struct verdict verdict_list[TL_VERDICT_COUNT];
 /* The counters as an array. */
 static inline const struct tl_counter *
 verdict_counters(const struct tl_verdicts *v)

@@ -10,13 +10,10 @@
 
 #include "table.h"
 
-#define NAME(name, fate, text) [TL_##name] = #name,
-#define TEXT(name, fate, text) [TL_##name] = text,
-#define FATE(name, fate, text) [TL_##name] = TL_FATE_##fate,
+#define ROW(name, fate, report, from, text)                                    \
+	[TL_##name] = {#name, text, TL_FATE_##fate, TL_FROM_##from},
 
-const char *const verdict_names[TL_VERDICT_COUNT] = {TL_VERDICTS(NAME)};
-const char *const verdict_texts[TL_VERDICT_COUNT] = {TL_VERDICTS(TEXT)};
-const enum tl_fate verdict_fates[TL_VERDICT_COUNT] = {TL_VERDICTS(FATE)};
+const struct verdict verdict_list[TL_VERDICT_COUNT] = {TL_VERDICTS(ROW)};
 
 static void add_verdicts(struct tl_verdicts *sum, const struct tl_verdicts *v)
 {

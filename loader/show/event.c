@@ -6,7 +6,7 @@
 #include <time.h>
 
 /* Behind <net/if.h>, which the kernel's headers make way for. */
-#include "../../bpf/parse.h"
+#include "../../bpf/core/parse.h"
 
 static struct ip to_ip(const void *addr, uint8_t family)
 {
@@ -37,6 +37,14 @@ static uint8_t read_header(const uint8_t *at, const uint8_t *end,
 	return info.proto;
 }
 
+/* Is the packet of an event an inner one, without its outer header? */
+static bool is_inner(uint32_t verdict)
+{
+	return verdict < TL_VERDICT_COUNT &&
+	       (verdict_list[verdict].from == TL_FROM_HOST ||
+		verdict_list[verdict].from == TL_FROM_BARE);
+}
+
 void event_addresses(const struct tl_event *e, struct event_addresses *out)
 {
 	uint32_t len =
@@ -46,9 +54,9 @@ void event_addresses(const struct tl_event *e, struct event_addresses *out)
 	uint8_t proto = read_header(e->head, end, &src, &dst, &next);
 
 	*out = (struct event_addresses){0};
-	/* Egress, and plain packets that should have come by the tunnel, show
-	 * what is inside it; everything else at ingress what is outside. */
-	if (e->verdict >= TL_tx_encap || e->verdict == TL_rx_borrowed) {
+	/* Packets that are in no tunnel, but should be, show what is inside of
+	 * it; all others what is outside. */
+	if (is_inner(e->verdict)) {
 		out->inner_src = src;
 		out->inner_dst = dst;
 		return;
@@ -61,7 +69,7 @@ void event_addresses(const struct tl_event *e, struct event_addresses *out)
 
 static const char *verdict_name(const struct tl_event *e)
 {
-	return e->verdict < TL_VERDICT_COUNT ? verdict_names[e->verdict]
+	return e->verdict < TL_VERDICT_COUNT ? verdict_list[e->verdict].name
 					     : "unknown";
 }
 

@@ -210,24 +210,29 @@ static void sources_hint(const struct sink *out, const struct peer *p,
 		source_hint(out, p, &other);
 }
 
-/* Dropped because of what this peer sent. Borrowed prefixes and claims of a
- * gateway come from somebody else. */
+/* Packets that this peer sent, and that were dropped. */
 static uint64_t dropped_from(const struct tl_verdicts *v)
 {
 	uint64_t packets = 0;
 
 	for (int i = 0; i < TL_VERDICT_COUNT; i++)
-		if (verdict_fates[i] == TL_FATE_DROP &&
-		    verdict_names[i][0] == 'r' && i != TL_rx_borrowed &&
-		    i != TL_rx_gateway)
+		if (verdict_list[i].fate == TL_FATE_DROP &&
+		    verdict_list[i].from == TL_FROM_PEER)
 			packets += verdict_counters(v)[i].packets;
 	return packets;
 }
 
+/* ICMP errors that say that packets are lost; "too big" only says that they
+ * have to be smaller. */
 static uint64_t icmp_errors(const struct tl_verdicts *v)
 {
-	return v->rx_icmp_unreachable.packets +
-	       v->rx_icmp_time_exceeded.packets + v->rx_icmp_other.packets;
+	uint64_t packets = 0;
+
+	for (int i = 0; i < TL_VERDICT_COUNT; i++)
+		if (verdict_list[i].from == TL_FROM_ICMP &&
+		    i != TL_rx_icmp_too_big)
+			packets += verdict_counters(v)[i].packets;
+	return packets;
 }
 
 static void traffic_hint(const struct sink *out, const struct peer *p,

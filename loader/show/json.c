@@ -24,7 +24,7 @@ json_t *json_verdicts(const struct tl_verdicts *v)
 
 	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
 		if (counters[i].packets)
-			json_object_set_new(out, verdict_names[i],
+			json_object_set_new(out, verdict_list[i].name,
 					    json_counter(&counters[i]));
 	}
 	return out;

@@ -119,17 +119,17 @@ static void print_verdict(FILE *out, enum tl_verdict verdict,
 
 	if (c->packets)
 		fprintf(out, "  %-12s %ju packet%s, %s, %s: %s\n",
-			fates[verdict_fates[verdict]], (uintmax_t)c->packets,
-			c->packets == 1 ? "" : "s",
-			human_bytes(c->bytes, bytes), verdict_names[verdict],
-			verdict_texts[verdict]);
+			fates[verdict_list[verdict].fate],
+			(uintmax_t)c->packets, c->packets == 1 ? "" : "s",
+			human_bytes(c->bytes, bytes),
+			verdict_list[verdict].name, verdict_list[verdict].text);
 }
 
 static void print_fate(FILE *out, const struct tl_verdicts *v,
 		       enum tl_fate fate)
 {
 	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
-		if (verdict_fates[i] == fate)
+		if (verdict_list[i].fate == fate)
 			print_verdict(out, i, &verdict_counters(v)[i]);
 	}
 }
@@ -192,7 +192,7 @@ static void print_tc_hook(FILE *out, const struct snapshot *s)
 			s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)");
 }
 
-/* See READABLE_AT_MOST in bpf/xdp.h. */
+/* See READABLE_AT_MOST in bpf/core/parse.h. */
 static void print_xdp(FILE *out, const struct snapshot *s)
 {
 	if (s->iface.mode == TL_MODE_NATIVE && !kernel_at_least(6, 18))

@@ -106,12 +106,12 @@ static int grown(const struct tl_verdicts *before,
 
 static bool is_dropped(int verdict)
 {
-	return verdict_fates[verdict] == TL_FATE_DROP;
+	return verdict_list[verdict].fate == TL_FATE_DROP;
 }
 
 static bool is_icmp(int verdict)
 {
-	return !strncmp(verdict_names[verdict], "rx_icmp_", 8);
+	return verdict_list[verdict].from == TL_FROM_ICMP;
 }
 
 static bool is_encap(int verdict)
@@ -135,11 +135,12 @@ void hint_silence(struct trigger_result *r, const struct tl_verdicts *before,
 	ip_str(silent, probe);
 	if (drop >= 0)
 		hint(r, "packets %s but were dropped: %s: %s",
-		     verdict_names[drop][0] == 'r' ? "came back"
-						   : "were to leave",
-		     verdict_names[drop], verdict_texts[drop]);
+		     verdict_list[drop].from == TL_FROM_HOST ? "were to leave"
+							     : "came back",
+		     verdict_list[drop].name, verdict_list[drop].text);
 	else if (icmp >= 0)
-		hint(r, "%s: %s", verdict_names[icmp], verdict_texts[icmp]);
+		hint(r, "%s: %s", verdict_list[icmp].name,
+		     verdict_list[icmp].text);
 	else if (grown(before, now, is_encap) < 0)
 		hint(r,
 		     "nothing left the interface: does the next hop answer (ip neigh), is the route to %s there (ip route get %s)?",

@@ -8,10 +8,10 @@
 
 #include "core_parse.h"
 
-#include "../../bpf/build.h"
-#include "../../bpf/gateway.h"
-#include "../../bpf/source.h"
-#include "../../bpf/too_big.h"
+#include "../../bpf/core/build.h"
+#include "../../bpf/core/gateway.h"
+#include "../../bpf/core/source.h"
+#include "../../bpf/core/too_big.h"
 
 /* One's complement sum of big-endian words (RFC 1071), n even. */
 static inline uint16_t slow_sum(uint32_t sum, const void *bytes, size_t n)
@@ -171,7 +171,7 @@ static inline void check_too_big(const uint8_t random[64])
 	CHECK(!memcmp(&four.ip.daddr, random + 16, 4));
 	CHECK(!memcmp(&four.ip.saddr, random + 20, 4));
 	build_too_big6(&six, (const void *)(random + 4), mtu, 0);
-	sum = slow_sum(NEXT_ICMPV6 + 8 + QUOTE6, &six.ip.saddr, 32);
+	sum = slow_sum(IPPROTO_ICMPV6 + 8 + QUOTE6, &six.ip.saddr, 32);
 	CHECK(slow_sum(sum, &six.type, 8) == 0xffff);
 	CHECK(bpf_ntohl(six.mtu) == mtu);
 	CHECK(!memcmp(&six.ip.daddr, random + 12, 16));
@@ -198,8 +198,8 @@ static inline void check_gateways(const uint8_t random[64])
 	gateway_mac(mac, id);
 
 	build_advertisement(&nd, target, random + 8);
-	CHECK(slow_sum(slow_sum(32 + NEXT_ICMPV6, &nd.ip.saddr, 32), &nd.type,
-		       32) == 0xffff);
+	CHECK(slow_sum(slow_sum(32 + IPPROTO_ICMPV6, &nd.ip.saddr, 32),
+		       &nd.type, 32) == 0xffff);
 	CHECK(!memcmp(nd.target, target, 16) && !memcmp(nd.opt_mac, mac, 6));
 	CHECK(!memcmp(&nd.ip.saddr, target, 16));
 

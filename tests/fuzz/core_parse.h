@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Properties of what reads packets: bpf/parse.h and bpf/mss.h. Packets lie on
- * the heap with nothing behind them. */
+/* Properties of what reads packets: bpf/core/parse.h and bpf/core/mss.h.
+ * Packets lie on the heap with nothing behind them. */
 #ifndef TUNLOAD_FUZZ_CORE_PARSE_H
 #define TUNLOAD_FUZZ_CORE_PARSE_H
 
 #include "fuzz.h"
 
-#include "../../bpf/mss.h"
-#include "../../bpf/parse.h"
+#include "../../bpf/core/mss.h"
+#include "../../bpf/core/parse.h"
 
 static inline uint16_t net16(const uint8_t *at)
 {
@@ -98,15 +98,14 @@ static inline void check_inner(const uint8_t *at, size_t n, uint32_t len)
 	else if (at[0] >> 4 != 4)
 		CHECK(four == TL_rx_bad_version);
 	else
-		CHECK((four == TL_rx_decap) ==
-		      (net16(at + 2) >= (at[0] & 15) * 4 &&
-		       net16(at + 2) <= len));
+		CHECK((four == PASSED) == (net16(at + 2) >= (at[0] & 15) * 4 &&
+					   net16(at + 2) <= len));
 	if (n < 40)
 		CHECK(six == TL_rx_bad_inner);
 	else if (at[0] >> 4 != 6)
 		CHECK(six == TL_rx_bad_version);
 	else
-		CHECK((six == TL_rx_decap) == (40u + net16(at + 4) <= len));
+		CHECK((six == PASSED) == (40u + net16(at + 4) <= len));
 }
 
 /* The place of the value of the first MSS option that is whole. */

@@ -113,7 +113,7 @@ def test_least_mtu_of_ipv6(runner, outer):
     wire.check_too_big(out, packet, 1280, peer.mac)
 
 
-# enum own_kind of bpf/own.h.
+# enum own_kind of bpf/packet/marks.h.
 SENT, FRAGMENT, ANSWER = 1, 2, 3
 SECRET = 0x0123456789abcdef
 
@@ -127,7 +127,7 @@ def _knowing():
 
 
 def marked(kind, secret=SECRET, data=0, peer=0, mark=0):
-    """An skb that one of the hooks has sent round (bpf/own.h)."""
+    """An skb that one of the hooks has sent round (bpf/packet/marks.h)."""
     return bpf.SkBuff(mark=mark, cb=(bpf.u32 * 5)(
         secret & 0xffffffff, secret >> 32, kind, data, peer))
 

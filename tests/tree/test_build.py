@@ -153,9 +153,22 @@ def verdict_list():
     """(name, fate, text) of every verdict in verdicts.h."""
     body = read("bpf", "verdicts.h").split("#define TL_VERDICTS", 1)[1]
     body = body.split("/* clang-format on */")[0].replace("\\\n", " ")
-    found = re.findall(r'VERDICT\((\w+),\s*(\w+),\s*((?:"[^"]*"\s*)+)\)', body)
+    found = re.findall(r'VERDICT\((\w+), (\w+), \w+, \w+,\s*'
+                       r'((?:"[^"]*"\s*)+)\)', body)
     return [(n, f.lower(), "".join(re.findall(r'"([^"]*)"', t)))
             for n, f, t in found]
+
+
+def test_columns_of_the_verdicts_fit_their_names():
+    """A peer that sends only packets that are dropped is not silent."""
+    rows = re.findall(r"\tVERDICT\((\w+), (\w+), (\w+), (\w+),",
+                      read("bpf", "verdicts.h"))
+    assert len(rows) == len(verdict_list())
+    for name, fate, report, whose in rows:
+        assert fate in ("TUNNEL", "PASS", "DROP", "ANSWER"), name
+        assert report == "REPORT" or fate != "DROP", name
+        assert (whose == "HOST") == name.startswith("tx_"), name
+        assert (whose == "ICMP") == name.startswith("rx_icmp_"), name
 
 
 def test_the_man_page_has_every_verdict(tree):
@@ -194,16 +207,27 @@ def test_includes_go_one_way():
     run(INCLUDES)
 
 
-@pytest.mark.parametrize("file, include, said", [
-    ("conf/model.c", "host/host.h", "goes up: conf comes before host"),
-    ("show/json.c", "maps/rows.h", "is inside of maps: include maps/maps.h"),
-    ("base/text.c", "nothing.h", "is not there"),
+@pytest.mark.parametrize("file, line, said", [
+    ("loader/conf/model.c", '#include "host/host.h"',
+     "goes up: conf comes before host"),
+    ("loader/show/json.c", '#include "maps/rows.h"',
+     "is inside of maps: include maps/maps.h"),
+    ("loader/base/text.c", '#include "nothing.h"', "is not there"),
+    ("bpf/core/mss.h", '#include "record/maps.h"',
+     "goes up: core comes before record"),
+    ("bpf/decide/rx.h", '#include "nothing/rx.h"', "is not there"),
+    ("bpf/core/ecn.h", "#define NOW bpf_ktime_get_ns()",
+     "bpf_ktime_get_ns: the core has no maps and no helpers"),
+    ("bpf/decide/egress.h", "int mark(struct __sk_buff *skb);",
+     "__sk_buff: no packet is changed here"),
+    ("bpf/packet/clamp.h", "#define MARK(skb) skb->mark",
+     "skb->mark: only in bpf/packet/marks.h"),
 ])
-def test_an_include_that_breaks_the_order_is_found(tmp_path, file, include,
-                                                   said):
-    shutil.copytree(os.path.join(REPO, "loader"), f"{tmp_path}/loader")
-    with open(f"{tmp_path}/loader/{file}", "a", encoding="utf-8") as f:
-        f.write(f'#include "{include}"\n')
+def test_what_breaks_the_order_of_folders_is_found(tmp_path, file, line, said):
+    for name in "loader", "bpf":
+        shutil.copytree(os.path.join(REPO, name), f"{tmp_path}/{name}")
+    with open(f"{tmp_path}/{file}", "a", encoding="utf-8") as f:
+        f.write(f"{line}\n")
     done = run(INCLUDES, str(tmp_path), check=False)
     assert done.returncode == 1 and said in done.stdout
     assert len(done.stdout.splitlines()) == 1

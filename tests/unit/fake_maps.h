@@ -15,12 +15,11 @@
 #define bpf_map_lookup_elem(map, key) fake_lookup(map, key)
 #define bpf_map_update_elem(map, key, value, flags)                            \
 	fake_update(map, key, value, flags)
-#define bpf_get_smp_processor_id()	      fake_cpu
-#define bpf_ktime_get_ns()		      fake_now
-#define bpf_ktime_get_coarse_ns()	      fake_now
-#define bpf_ringbuf_reserve(map, size, flags) ((void)(map), NULL)
+#define bpf_get_smp_processor_id() fake_cpu
+#define bpf_ktime_get_ns()	   fake_now
+#define bpf_ktime_get_coarse_ns()  fake_now
 
-#include "../../bpf/maps.h"
+#include "../../bpf/record/maps.h"
 
 struct fake_prefix {
 	uint8_t family;

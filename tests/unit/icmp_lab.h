@@ -5,7 +5,7 @@
 #define TUNLOAD_ICMP_LAB_H
 
 #include "fake_maps.h"
-#include "../../bpf/ingress.h"
+#include "../../bpf/decide/ingress.h"
 
 #define FOUR 1 /* peers' ids by their outer family */
 #define SIX  2
@@ -94,7 +94,7 @@ static inline void put_checksum(uint8_t *to, const uint8_t *at, size_t n,
 /* Of the message of n bytes behind the IP header (RFC 792, RFC 4443 2.3). */
 static inline void put_checksums(uint8_t *at, const struct error *e, size_t n)
 {
-	uint8_t *icmp = at + outer_header_len(e->family);
+	uint8_t *icmp = at + ip_hlen(e->family);
 	uint32_t pseudo = n + 58;
 
 	for (size_t i = 8; i < 40; i += 2)
@@ -112,7 +112,7 @@ static inline void put_checksums(uint8_t *at, const struct error *e, size_t n)
 static inline size_t put_error(uint8_t *at, const struct error *e)
 {
 	uint8_t inner = e->proto == 4 ? 4 : 6;
-	uint8_t outer = outer_header_len(e->family);
+	uint8_t outer = ip_hlen(e->family);
 	size_t n = outer;
 
 	at[n++] = e->type;

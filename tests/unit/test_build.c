@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/build.h: outer headers, byte for byte. */
+/* bpf/core/build.h: outer headers, byte for byte. */
 #include "core.h"
-#include "../../bpf/build.h"
+#include "../../bpf/core/build.h"
 
 static struct tl_peer peer4(void)
 {

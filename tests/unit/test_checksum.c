@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/checksum.h against RFC 1071's definition, done bit by bit another way. */
+/* bpf/core/checksum.h against RFC 1071's definition, done bit by bit another
+ * way. */
 #include "core.h"
-#include "../../bpf/checksum.h"
+#include "../../bpf/core/checksum.h"
 
 /* One's complement sum of big-endian words, end-around carry at each step. */
 static uint16_t slow_sum(const uint8_t *bytes, size_t n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/ecn.h against the tables of RFC 6040, written out by hand. */
+/* bpf/core/ecn.h against the tables of RFC 6040, written out by hand. */
 #include "core.h"
-#include "../../bpf/ecn.h"
+#include "../../bpf/core/ecn.h"
 
 /* RFC 6040 figure 4: rows inner, columns outer, in the order Not-ECT, ECT(0),
  * ECT(1), CE. */

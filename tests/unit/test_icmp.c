@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/icmp.h: which ICMP errors are about our packets, and whole. */
+/* bpf/decide/icmp.h: which ICMP errors are about our packets, and whole. */
 #include "icmp_lab.h"
 
 /* What announces no MTU teaches none. */
@@ -98,7 +98,7 @@ static void wrong_ip_checksum(void **state)
 /* An ICMP message of that many bytes, for whatever padding. */
 static struct error message(struct error e, size_t n, size_t padding)
 {
-	e.quoted = n - 8 - outer_header_len(e.family);
+	e.quoted = n - 8 - ip_hlen(e.family);
 	e.padding = padding;
 	return e;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/icmp.h: what is learnt from ICMP errors, and from which. */
+/* bpf/decide/icmp.h: what is learnt from ICMP errors, and from which. */
 #include "icmp_lab.h"
 
 static void good_errors(void **state)

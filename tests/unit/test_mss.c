@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/mss.h. */
+/* bpf/core/mss.h. */
 #include "core.h"
-#include "../../bpf/mss.h"
+#include "../../bpf/core/mss.h"
 
 static uint32_t find(const void *bytes, uint32_t len)
 {

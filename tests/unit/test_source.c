@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/source.h: which inner sources nobody can have. */
+/* bpf/core/source.h: which inner sources nobody can have. */
 #include "core.h"
-#include "../../bpf/source.h"
+#include "../../bpf/core/source.h"
 
 static bool martian(const char *text)
 {

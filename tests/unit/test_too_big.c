@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/too_big.h: the errors byte for byte, and who gets none. */
+/* bpf/core/too_big.h: the errors byte for byte, and who gets none. */
 #include "core.h"
-#include "../../bpf/too_big.h"
+#include "../../bpf/core/too_big.h"
 
 /* 10.1.2.3 to 10.4.5.6, TOS 0xb9. */
 static const struct iphdr four = {

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The outer headers (RFC 2003 3.1, 2473 3, 4213 3.5). No maps, no helpers. */
+#ifndef TUNLOAD_BUILD_H
+#define TUNLOAD_BUILD_H
+
+#include "ecn.h"
+
+/* What of the inner packet goes into its outer header. */
+struct inner {
+	__u8 family; /* 4 or 6 */
+	__u8 tos;    /* TOS or traffic class */
+	bool df;     /* must not be fragmented: IPv6, or IPv4 with DF */
+	__u32 len;   /* bytes */
+	__u32 flow;  /* flow_hash() */
+};
+
+/* One step of a hash of 32-bit words: odd multiplier of the golden ratio. */
+static __always_inline __u32 hash_word(__u32 hash, __u32 word)
+{
+	hash = (hash ^ word) * 0x9e3779b1;
+	return hash ^ hash >> 15;
+}
+
+/* A hash of the words of an address: one for IPv4, four for IPv6. */
+static __always_inline __u32 hash_addr(__u32 hash, const void *addr,
+				       __u8 family)
+{
+	const __u32 *word = addr;
+
+	hash = hash_word(hash, word[0]);
+	if (family == 4)
+		return hash;
+	hash = hash_word(hash, word[1]);
+	hash = hash_word(hash, word[2]);
+	return hash_word(hash, word[3]);
+}
+
+/* A hash of the inner flow, for the flow label (RFC 6438 2.1): the same for
+ * every packet of a flow on every host. ports: the first four bytes of TCP or
+ * UDP as they are, 0 for others and for fragments. */
+static __always_inline __u32 flow_hash(const void *src, const void *dst,
+				       __u8 family, __u8 proto, __u32 ports)
+{
+	__u32 hash = hash_addr(proto, src, family);
+
+	return hash_word(hash_addr(hash, dst, family), ports);
+}
+
+/* 20 bits of a flow hash, never 0, which would say "no label" (RFC 6437 2). */
+static __always_inline __u32 flow_label(__u32 hash)
+{
+	__u32 label = (hash ^ hash >> 20) & 0xfffff;
+
+	return label ? label : 1;
+}
+
+/* A length field: super-packets over 64 KiB say 0, as the kernel's own do, and
+ * are segmented before they reach a wire. */
+static __always_inline __be16 length_field(__u32 len)
+{
+	return len > 0xffff ? 0 : bpf_htons(len);
+}
+
+/*
+ * DF is set unless the inner packet may be fragmented and has to be: `df` of in
+ * (RFC 2003 3.1 asks for it only where the inner DF is set). With DF the packet
+ * is atomic and needs no ID (RFC 6864 4.1), else id is in it.
+ */
+static __always_inline void build_ip4(struct iphdr *ip,
+				      const struct tl_peer *peer,
+				      const struct inner *in, __u16 id)
+{
+	ip->version = 4;
+	ip->ihl = 5;
+	ip->tos = tos_encap(in->tos, peer->dscp);
+	ip->tot_len = length_field(IP4_HLEN + in->len);
+	ip->id = in->df ? 0 : bpf_htons(id);
+	ip->frag_off = in->df ? bpf_htons(IP4_DF) : 0;
+	ip->ttl = peer->ttl;
+	ip->protocol = in->family == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	ip->check = 0;
+	__builtin_memcpy(&ip->saddr, peer->local, 4);
+	__builtin_memcpy(&ip->daddr, peer->endpoint, 4);
+	ip->check = ~csum_fold(csum_ip4(ip));
+}
+
+/* Next header 4 or 41 directly, never a Destination Options header. */
+static __always_inline void build_ip6(struct ipv6hdr *ip,
+				      const struct tl_peer *peer,
+				      const struct inner *in)
+{
+	__u32 label = flow_label(in->flow);
+
+	ip->version = 6;
+	ip->priority = 0;
+	ip->flow_lbl[0] = label >> 16;
+	ip->flow_lbl[1] = label >> 8;
+	ip->flow_lbl[2] = label;
+	ip6_set_tclass(ip, tos_encap(in->tos, peer->dscp));
+	ip->payload_len = length_field(in->len);
+	ip->nexthdr = in->family == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	ip->hop_limit = peer->ttl;
+	__builtin_memcpy(&ip->saddr, peer->local, 16);
+	__builtin_memcpy(&ip->daddr, peer->endpoint, 16);
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maximum segment size in SYN and SYN-ACK (RFC 9293 3.7.1). */
+#ifndef TUNLOAD_MSS_H
+#define TUNLOAD_MSS_H
+
+#include "net.h"
+
+#define TCP_HLEN	   20
+#define TCP_OPTIONS_MAX	   40
+#define TCP_FLAGS_OFFSET   13
+#define TCP_FLAG_SYN	   0x02
+#define TCP_CHECK_OFFSET   16
+#define UDP_CHECK_OFFSET   6
+#define TCP_OPTION_END	   0
+#define TCP_OPTION_NOP	   1
+#define TCP_OPTION_MSS	   2
+#define TCP_OPTION_MSS_LEN 4
+
+/*
+ * Where in the options of a SYN the value of the MSS option is: bytes from the
+ * first option, or 0 if there is none or the options are malformed. options: 40
+ * bytes, of which len are the packet's. The buffer is as large as a mask can
+ * say, so that no look-up in it needs a check.
+ */
+static __always_inline __u32 mss_find(const __u8 options[64], __u32 len)
+{
+	__u32 at = 0;
+
+	for (int i = 0; i < TCP_OPTIONS_MAX; i++) {
+		__u32 kind, size;
+
+		if (at + TCP_OPTION_MSS_LEN > len ||
+		    at > TCP_OPTIONS_MAX - TCP_OPTION_MSS_LEN)
+			return 0;
+		kind = options[at & 63];
+		size = options[(at + 1) & 63];
+		if (kind == TCP_OPTION_END)
+			return 0;
+		if (kind == TCP_OPTION_MSS && size == TCP_OPTION_MSS_LEN)
+			return at + 2;
+		at += kind == TCP_OPTION_NOP ? 1 : size;
+		if (kind != TCP_OPTION_NOP && size < 2)
+			return 0;
+		at = forget(at, kind) & 0x1ff; /* holds 36 + 255 */
+	}
+	return 0;
+}
+
+/* The largest segment that an inner packet of mtu bytes holds, without TCP
+ * options (RFC 6691 2). */
+static __always_inline __u32 mss_of_mtu(__u32 mtu, __u8 family)
+{
+	__u32 headers = ip_hlen(family) + TCP_HLEN;
+
+	return mtu > headers ? mtu - headers : 1;
+}
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading packets. Everything here takes a pointer to a header and the end of
+ * the bytes that can be read, and returns values; `len` is the length of the
+ * packet from that header on, which may be more than can be read (fragments of
+ * an skb or an xdp_buff). No maps, no helpers: the unit tests use it as it is.
+ */
+#ifndef TUNLOAD_PARSE_H
+#define TUNLOAD_PARSE_H
+
+#include "net.h"
+#include "verdict.h"
+
+/* Extension headers that are skipped in front of 4/41: one of each is what RFC
+ * 8200 4.1 recommends, RFC 2473 4.1.1 adds one. */
+#define MAX_OPTIONS_HEADERS 4
+#define IP6_HLEN_MASK	    0x3fff /* holds every length with so many */
+
+/* What is made readable, bytes: IPv6 with four options headers of usual length,
+ * and an inner header. */
+#define READABLE_AT_MOST 512
+
+/* Holds every offset behind the headers that are read. */
+#define OFFSET_MASK 0x7fff
+
+enum parse_result {
+	PARSE_OK,
+	PARSE_SHORT,	   /* ends before what must be read */
+	PARSE_MALFORMED,   /* no such header: wrong version or length */
+	PARSE_MANY_OPTIONS /* more than MAX_OPTIONS_HEADERS */
+};
+
+/* An IP header: the outer one, or that of a plain packet. */
+struct ip_info {
+	__u8 family;	 /* 4 or 6 */
+	__u8 proto;	 /* of what follows the header and its options */
+	__u8 tos;	 /* TOS or traffic class */
+	bool fragment;	 /* proto is then only what the fragment header says */
+	__u32 hlen;	 /* bytes to what follows: options, options headers */
+	__u32 tot_len;	 /* bytes as the header says, itself included */
+	const void *src; /* 4 or 16 bytes within the packet */
+	const void *dst;
+};
+
+/* Copies the address of an ip_info to sixteen bytes of zero. */
+static __always_inline void copy_addr(__u8 to[16], const void *from,
+				      __u8 family)
+{
+	if (family == 4)
+		__builtin_memcpy(to, from, 4);
+	else
+		__builtin_memcpy(to, from, 16);
+}
+
+/* An IPv4 header with options. With a length that cannot be it is malformed,
+ * but *out is filled in. */
+static __always_inline enum parse_result
+parse_ip4(const void *at, const void *end, struct ip_info *out)
+{
+	const struct iphdr *ip = at;
+
+	if ((const void *)(ip + 1) > end)
+		return PARSE_SHORT;
+	if (ip->version != 4)
+		return PARSE_MALFORMED;
+	out->family = 4;
+	out->proto = ip->protocol;
+	out->tos = ip->tos;
+	out->fragment = ip4_is_fragment(ip);
+	out->hlen = ip4_hlen(ip);
+	out->tot_len = bpf_ntohs(ip->tot_len);
+	out->src = &ip->saddr;
+	out->dst = &ip->daddr;
+	if (ip->ihl < 5)
+		return PARSE_MALFORMED;
+	if (at + out->hlen > end)
+		return PARSE_SHORT;
+	return PARSE_OK;
+}
+
+/* One extension header in front of what is carried, of those that are skipped:
+ * hop-by-hop and destination options (a Linux peer puts its tunnel
+ * encapsulation limit into one, RFC 2473 5.1), a routing header with no
+ * segments left (RFC 8200 4.4), the fragment header of a packet that is whole
+ * (RFC 6946 4). False: it is none of them. */
+static __always_inline bool is_skipped(__u8 proto, const struct frag_hdr *ext)
+{
+	const __u8 *byte = (const __u8 *)ext;
+
+	if (proto == IPPROTO_HOPOPTS || proto == IPPROTO_DSTOPTS)
+		return true;
+	if (proto == IPPROTO_ROUTING)
+		return byte[3] == 0; /* segments left */
+	return proto == IPPROTO_FRAGMENT &&
+	       !(ext->frag_off & bpf_htons(IP6_OFFSET_OR_MORE));
+}
+
+static __always_inline bool is_extension(__u8 proto)
+{
+	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_DSTOPTS ||
+	       proto == IPPROTO_ROUTING || proto == IPPROTO_FRAGMENT;
+}
+
+/*
+ * Walks over the extension headers that are skipped. The header of a fragment
+ * ends the walk: out->fragment is set and out->proto is what it says follows.
+ * out->hlen and out->proto move along.
+ */
+static __always_inline enum parse_result
+skip_extensions(const void *at, const void *end, struct ip_info *out)
+{
+	for (int i = 0; i <= MAX_OPTIONS_HEADERS; i++) {
+		const struct frag_hdr *ext = at + out->hlen;
+
+		if (!is_extension(out->proto))
+			return PARSE_OK;
+		if (i == MAX_OPTIONS_HEADERS)
+			break;
+		if ((const void *)(ext + 1) > end)
+			return PARSE_SHORT;
+		if (!is_skipped(out->proto, ext)) {
+			out->fragment = out->proto == IPPROTO_FRAGMENT;
+			if (out->fragment)
+				out->proto = ext->nexthdr;
+			return PARSE_OK;
+		}
+		/* The fragment header has a reserved byte for its length. */
+		out->hlen += out->proto == IPPROTO_FRAGMENT
+				     ? 8
+				     : (ext->reserved + 1) * 8;
+		out->proto = ext->nexthdr;
+	}
+	return PARSE_MANY_OPTIONS;
+}
+
+/* An IPv6 header alone. */
+static __always_inline enum parse_result
+parse_ip6_header(const void *at, const void *end, struct ip_info *out)
+{
+	const struct ipv6hdr *ip = at;
+
+	if ((const void *)(ip + 1) > end)
+		return PARSE_SHORT;
+	if (ip->version != 6)
+		return PARSE_MALFORMED;
+	out->family = 6;
+	out->proto = ip->nexthdr;
+	out->tos = ip6_tclass(ip);
+	out->fragment = false;
+	out->hlen = IP6_HLEN;
+	out->tot_len = IP6_HLEN + bpf_ntohs(ip->payload_len);
+	out->src = &ip->saddr;
+	out->dst = &ip->daddr;
+	return PARSE_OK;
+}
+
+/* An IPv6 header with options headers. */
+static __always_inline enum parse_result
+parse_ip6(const void *at, const void *end, struct ip_info *out)
+{
+	enum parse_result result = parse_ip6_header(at, end, out);
+
+	if (result != PARSE_OK)
+		return result;
+	result = skip_extensions(at, end, out);
+	out->hlen = forget(out->hlen, out->tot_len) & IP6_HLEN_MASK;
+	out->proto = forget(out->proto, out->tot_len);
+	return result;
+}
+
+/* The family that protocol number 4 or 41 announces. */
+static __always_inline __u8 inner_family(__u8 proto)
+{
+	return proto == IPPROTO_IPIP ? 4 : 6;
+}
+
+/*
+ * The inner header of a tunnelled packet, of which the outer one leaves `len`
+ * bytes: PASSED if it is one of that family, or a verdict. Lengths are
+ * checked, bytes behind the inner packet are harmless (RFC 4213 3.6).
+ */
+static __always_inline enum tl_verdict check_inner4(const void *at,
+						    const void *end, __u32 len)
+{
+	const struct iphdr *ip = at;
+
+	if ((const void *)(ip + 1) > end)
+		return TL_rx_bad_inner;
+	if (ip->version != 4)
+		return TL_rx_bad_version;
+	if (ip->ihl < 5 || bpf_ntohs(ip->tot_len) < ip4_hlen(ip) ||
+	    bpf_ntohs(ip->tot_len) > len)
+		return TL_rx_bad_inner;
+	return PASSED;
+}
+
+static __always_inline enum tl_verdict check_inner6(const void *at,
+						    const void *end, __u32 len)
+{
+	const struct ipv6hdr *ip = at;
+
+	if ((const void *)(ip + 1) > end)
+		return TL_rx_bad_inner;
+	if (ip->version != 6)
+		return TL_rx_bad_version;
+	if (IP6_HLEN + bpf_ntohs(ip->payload_len) > len)
+		return TL_rx_bad_inner;
+	return PASSED;
+}
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The kinds of verdicts, by the columns of their list (verdicts.h). */
+#ifndef TUNLOAD_VERDICT_H
+#define TUNLOAD_VERDICT_H
+
+#include "net.h"
+#include "verdicts.h"
+
+/* Not a verdict: nothing is wrong with the packet. The hook goes on, and says
+ * what came of it. */
+#define PASSED TL_VERDICT_COUNT
+/* Nor is this: more of the packet has to be made readable first. */
+#define NEED_MORE (TL_VERDICT_COUNT + 1)
+
+_Static_assert(NEED_MORE < 64, "verdicts fit a mask");
+
+/* A mask has a bit for each verdict whose columns say so. */
+#define DROP_BIT(name, fate, report, from, text)                               \
+	| ((__u64)(TL_FATE_##fate == TL_FATE_DROP) << TL_##name)
+#define REPORT_BIT(name, fate, report, from, text)                             \
+	| ((__u64)(TL_##report == TL_REPORT) << TL_##name)
+#define ICMP_BIT(name, fate, report, from, text)                               \
+	| ((__u64)(TL_FROM_##from == TL_FROM_ICMP) << TL_##name)
+
+/* Rows that stand together are a range, of which the verifier has less to go
+ * through than of a mask. */
+static __always_inline bool is_in(const __u64 mask, enum tl_verdict verdict)
+{
+	const __u32 first = __builtin_ctzll(mask);
+	const __u32 n = __builtin_popcountll(mask);
+
+	if (mask >> first == (1ULL << n) - 1)
+		return verdict >= first && verdict < first + n;
+	return mask >> (verdict & 63) & 1;
+}
+
+static __always_inline bool is_drop(enum tl_verdict verdict)
+{
+	return is_in(0 TL_VERDICTS(DROP_BIT), verdict);
+}
+
+/* Of interest to somebody who watches. */
+static __always_inline bool is_reported(enum tl_verdict verdict)
+{
+	return is_in(0 TL_VERDICTS(REPORT_BIT), verdict);
+}
+
+/* An ICMP error about an outer packet of ours. */
+static __always_inline bool is_icmp_verdict(enum tl_verdict verdict)
+{
+	return is_in(0 TL_VERDICTS(ICMP_BIT), verdict);
+}
+
+/* And here comparisons, for the same reason. */
+#define IS_PASSED_FROM_WIRE(name, fate, report, from, text)                    \
+	|| (TL_FATE_##fate == TL_FATE_PASS &&                                  \
+	    TL_FROM_##from == TL_FROM_WIRE && verdict == TL_##name)
+
+/* Not from the outer address of a peer in a tunnel: passes, unless its source
+ * is a tunnelled prefix that it only borrows. */
+static __always_inline bool is_plain(enum tl_verdict verdict)
+{
+	return (0 TL_VERDICTS(IS_PASSED_FROM_WIRE)) || is_icmp_verdict(verdict);
+}
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What becomes of a packet that leaves towards a gateway: check it against its
+ * peer, and say what to put in front. */
+#ifndef TUNLOAD_EGRESS_H
+#define TUNLOAD_EGRESS_H
+
+#include "core/build.h"
+#include "core/mss.h"
+#include "ingress.h"
+
+struct tx {
+	struct outcome outcome;
+	struct inner inner;
+	const struct tl_peer *peer;
+	__u32 mtu;     /* the peer's, configured or learnt */
+	__u32 payload; /* bytes behind the inner header */
+	__u32 syn_at;  /* of a SYN: where its TCP header is, else 0 */
+	__u32 excess;  /* bytes that the segments of a super-packet are too long
+			*/
+};
+
+/* The first four bytes behind the IP header: the ports. */
+static __always_inline __u32 ports(const struct view *v,
+				   const struct ip_info *ip)
+{
+	const __u32 *at = v->at + ip->hlen;
+
+	if (ip->fragment ||
+	    (ip->proto != IPPROTO_TCP && ip->proto != IPPROTO_UDP) ||
+	    (const void *)(at + 1) > v->end)
+		return 0;
+	return *at;
+}
+
+/* Bytes of TCP or UDP header of a super-packet. */
+static __always_inline __u32 transport_len(const struct view *v,
+					   const struct ip_info *ip)
+{
+	const __u8 *at = v->at + ip->hlen;
+
+	if (ip->proto != IPPROTO_TCP)
+		return 8;
+	if ((const void *)(at + 13) > v->end)
+		return 20;
+	return (at[12] >> 4) * 4;
+}
+
+/* Nothing is put around a packet that already is on its way to the endpoint
+ * (RFC 2473 4.1.2), nor around one that claims to come from there (RFC 2003
+ * 3.2). */
+static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
+						  const struct ip_info *ip)
+{
+	if (ip->family != peer->family)
+		return PASSED;
+	if (is_tunnel(ip->proto) &&
+	    same_addr(ip->family, ip->dst, peer->endpoint))
+		return TL_tx_tunnelled;
+	if (same_addr(ip->family, ip->src, peer->endpoint))
+		return TL_tx_loop;
+	return PASSED;
+}
+
+/* What must not leave its link, a gateway's least of all: it is only the
+ * likeness of a neighbour. */
+static __always_inline bool stays_on_link(const struct ip_info *ip)
+{
+	if (ip->family == 6)
+		return ip6_is_link_local(ip->src) || ip6_is_link_scope(ip->dst);
+	return ip4_is_link_scope(*(const __be32 *)ip->dst);
+}
+
+static __always_inline bool has_local(const struct tl_peer *peer)
+{
+	const __u32 *a = (const __u32 *)peer->local;
+
+	return a[0] | a[1] | a[2] | a[3];
+}
+
+/* An IPv4 packet that may be fragmented, without options: those would have to
+ * be sorted into the fragments (RFC 791 3.1). */
+static __always_inline bool can_fragment(const struct view *v,
+					 const struct ip_info *ip,
+					 const struct tx *tx)
+{
+	const struct iphdr *ip4 = v->at;
+
+	return ip->family == 4 && ip->hlen == IP4_HLEN &&
+	       (const void *)(ip4 + 1) <= v->end &&
+	       !(ip4->frag_off & bpf_htons(IP4_DF)) && tx->mtu >= IP4_HLEN + 8;
+}
+
+/* Size against the peer's MTU. gso_size: bytes of payload in each segment of a
+ * super-packet, else 0. */
+static __always_inline enum tl_verdict check_size(const struct view *v,
+						  const struct ip_info *ip,
+						  __u32 gso_size, struct tx *tx)
+{
+	__u32 size = tx->inner.len, mtu = tx->mtu;
+
+	if (gso_size)
+		size = ip->hlen + transport_len(v, ip) + gso_size;
+	if (size <= mtu)
+		return PASSED;
+	if (gso_size && ip->proto == IPPROTO_TCP && size - mtu < gso_size) {
+		tx->excess = size - mtu;
+		return PASSED;
+	}
+	if (!gso_size && can_fragment(v, ip, tx))
+		return TL_tx_fragmented;
+	return !gso_size && !tx->inner.df ? PASSED : TL_tx_too_big;
+}
+
+/*
+ * An inner packet that is too large may be fragmented outside: IPv4 without DF
+ * (RFC 2003 3.1), and IPv6 of up to 1280 bytes, to which nobody may say "too
+ * big" (RFC 2473 7.1, RFC 4213 3.2.2). Routers fragment IPv4 only.
+ */
+static __always_inline bool is_atomic(const struct view *v, __u8 family,
+				      const struct tx *tx)
+{
+	const struct iphdr *ip4 = v->at;
+
+	if (tx->inner.len <= tx->mtu)
+		return true;
+	if (family == 6)
+		return tx->inner.len > IP6_MIN_MTU;
+	return (const void *)(ip4 + 1) > v->end ||
+	       ip4->frag_off & bpf_htons(IP4_DF) || tx->peer->family == 6;
+}
+
+static __always_inline void fill_inner(const struct view *v,
+				       const struct ip_info *ip, struct tx *tx)
+{
+	tx->inner.family = ip->family;
+	tx->inner.tos = ip->tos;
+	tx->inner.len = tx->outcome.bytes;
+	tx->inner.df = is_atomic(v, ip->family, tx);
+	/* IPv4 has no flow label. */
+	if (tx->peer->family == 6)
+		tx->inner.flow = flow_hash(ip->src, ip->dst, ip->family,
+					   ip->proto, ports(v, ip));
+}
+
+/* Where the TCP header of a SYN or SYN-ACK is, or 0. */
+static __always_inline __u32 syn_at(const struct view *v,
+				    const struct ip_info *ip)
+{
+	const __u8 *tcp = v->at + ip->hlen;
+
+	if (ip->proto != IPPROTO_TCP || ip->fragment ||
+	    (const void *)(tcp + TCP_HLEN) > v->end ||
+	    !(tcp[TCP_FLAGS_OFFSET] & TCP_FLAG_SYN))
+		return 0;
+	return ip->hlen;
+}
+
+/* The verdict for a packet to the gateway of that peer, whose IP header is at
+ * v->at; PASSED if it is to be encapsulated. Changes nothing. */
+static __always_inline enum tl_verdict egress(const struct view *v,
+					      __be16 proto, __u32 gso_size,
+					      __u32 peer, struct tx *tx)
+{
+	enum parse_result result = PARSE_MALFORMED;
+	enum tl_verdict verdict;
+	struct ip_info ip = {};
+
+	tx->outcome.bytes = v->len;
+	tx->outcome.peer = peer;
+	tx->peer = bpf_map_lookup_elem(&peers, &peer);
+	if (!tx->peer)
+		return TL_tx_stale_peer;
+	if ((tx->peer->family != 4 && tx->peer->family != 6) ||
+	    !has_local(tx->peer))
+		return TL_tx_waiting;
+	if (proto == bpf_htons(ETH_P_IP))
+		result = parse_ip4(v->at, v->end, &ip);
+	else if (proto == bpf_htons(ETH_P_IPV6))
+		result = parse_ip6_header(v->at, v->end, &ip);
+	else
+		return TL_tx_neighbour;
+	if (!ip.family || result != PARSE_OK ||
+	    (!gso_size && (ip.tot_len > v->len || ip.tot_len < ip.hlen)))
+		return TL_tx_bad_inner;
+	/* What is behind the inner packet is not part of it. */
+	if (!gso_size)
+		tx->outcome.bytes = ip.tot_len;
+	if (stays_on_link(&ip))
+		return TL_tx_neighbour;
+	verdict = check_loop(tx->peer, &ip);
+	if (verdict != PASSED)
+		return verdict;
+	tx->mtu = peer_mtu(tx->peer);
+	tx->syn_at = syn_at(v, &ip);
+	tx->payload = tx->outcome.bytes - ip.hlen;
+	fill_inner(v, &ip, tx);
+	return check_size(v, &ip, gso_size, tx);
+}
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* ICMP errors about our outer packets: counted for their peer, and believed
+ * about the path's MTU if they can be (RFC 2003 4, 5.1; RFC 2473 8; RFC 8201).
+ */
+#ifndef TUNLOAD_ICMP_H
+#define TUNLOAD_ICMP_H
+
+#include "rx.h"
+
+#define ICMP_HLEN 8U
+
+/* The segments of a super-packet of 64 KiB, at the least: their outer IDs count
+ * up from ours, which is 0. */
+#define MAX_SEGMENTS 255
+
+/* The verdict for an ICMP type about one of our outer packets (RFC 792; RFC
+ * 4443 3), or rx_plain for what is no error. */
+static __always_inline enum tl_verdict icmp_verdict(__u8 family, __u8 type,
+						    __u8 code)
+{
+	if (family == 4) {
+		switch (type) {
+		case ICMP_DEST_UNREACH:
+			return code == ICMP_FRAG_NEEDED
+				       ? TL_rx_icmp_too_big
+				       : TL_rx_icmp_unreachable;
+		case ICMP_TIME_EXCEEDED:
+			return TL_rx_icmp_time_exceeded;
+		case ICMP_SOURCE_QUENCH:
+		case ICMP_PARAMETERPROB:
+			return TL_rx_icmp_other;
+		}
+		return TL_rx_plain;
+	}
+	switch (type) {
+	case ICMPV6_DEST_UNREACH:
+		return TL_rx_icmp_unreachable;
+	case ICMPV6_PKT_TOOBIG:
+		return TL_rx_icmp_too_big;
+	case ICMPV6_TIME_EXCEED:
+		return TL_rx_icmp_time_exceeded;
+	case ICMPV6_PARAMPROB:
+		return TL_rx_icmp_other;
+	}
+	return TL_rx_plain;
+}
+
+/* A quoted outer IPv4 header as build_ip4() and segmentation make them: with
+ * DF, and an ID that counts the segments of one super-packet. */
+static __always_inline bool is_our_ip4(const struct iphdr *outer)
+{
+	return outer->frag_off == bpf_htons(IP4_DF) &&
+	       bpf_ntohs(outer->id) <= MAX_SEGMENTS;
+}
+
+/* May the peer have got what went to that address? Once for each family: the
+ * verifier of Linux 6.1 does not see that a family and a pointer go together.
+ */
+static __always_inline bool goes_to(const __u8 family, const void *dst,
+				    __u32 peer)
+{
+	const struct tl_prefix *prefix = find_prefix(family, dst);
+
+	return prefix &&
+	       (prefix->peer == peer || is_shared(prefix, family, dst, peer));
+}
+
+/*
+ * The quoted outer packet is what we would have sent to that peer: by its
+ * outer header, which has no options, and by the inner version, length, and
+ * destination. Of the inner packet n bytes are quoted: over IPv4 a router may
+ * do with eight (RFC 792), without the destination.
+ */
+static __always_inline bool is_ours(const struct view *v, const void *outer,
+				    const struct ip_info *quoted, __u32 n,
+				    __u32 peer)
+{
+	const void *at = outer + tunnel_overhead(quoted->family);
+	bool may_be_short = quoted->family == 4;
+	const struct ipv6hdr *ip6 = at;
+	const struct iphdr *ip4 = at;
+	__u32 len = quoted->tot_len - quoted->hlen;
+
+	if (n < 8 || at + 8 > v->end ||
+	    quoted->hlen != tunnel_overhead(quoted->family) ||
+	    (quoted->family == 4 && !is_our_ip4(outer)))
+		return false;
+	if (quoted->proto == IPPROTO_IPIP) {
+		if (ip4->version != 4 || bpf_ntohs(ip4->tot_len) != len)
+			return false;
+		if (n < IP4_HLEN || (const void *)(ip4 + 1) > v->end)
+			return may_be_short;
+		return goes_to(4, &ip4->daddr, peer);
+	} else {
+		if (ip6->version != 6 ||
+		    IP6_HLEN + bpf_ntohs(ip6->payload_len) != len)
+			return false;
+		if (n < IP6_HLEN || (const void *)(ip6 + 1) > v->end)
+			return may_be_short;
+		return goes_to(6, &ip6->daddr, peer);
+	}
+}
+
+/* The peer's MTU: what was learnt from ICMP, while that holds. */
+static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
+{
+	__u32 learned = peer->learned_mtu;
+
+	if (learned && learned < peer->mtu &&
+	    bpf_ktime_get_coarse_ns() < peer->learned_until_ns)
+		return learned;
+	return peer->mtu;
+}
+
+/*
+ * The inner MTU that an ICMP error about an outer packet teaches, or 0: about
+ * one that we can have sent, which was larger than the MTU that is announced.
+ * Never below what the outer family guarantees: for IPv4 that much is learnt
+ * (RFC 791 3.1), for IPv6 the error is discarded (RFC 8201 4).
+ */
+static __always_inline __u32 mtu_to_learn(const struct view *v,
+					  const struct ip_info *quoted,
+					  const void *outer, __u32 n, __u32 mtu,
+					  __u32 peer)
+{
+	const __u32 least = quoted->family == 4 ? 576 : 1280;
+	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
+	__u32 overhead = tunnel_overhead(quoted->family);
+
+	if (!p || !mtu || quoted->tot_len <= mtu ||
+	    quoted->tot_len > p->mtu + overhead ||
+	    !is_ours(v, outer, quoted, n, peer))
+		return 0;
+	if (mtu < least && quoted->family == 6)
+		return 0;
+	if (mtu < least)
+		mtu = least;
+	return mtu - overhead;
+}
+
+/* Never upwards; forgotten after a while (RFC 1191 6.3, RFC 8201 4). */
+static __always_inline void learn_mtu(__u32 peer, __u32 mtu)
+{
+	const __u32 zero = 0;
+	const struct tl_interface *iface =
+		bpf_map_lookup_elem(&interface, &zero);
+	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
+
+	if (!p || !iface || mtu >= peer_mtu(p))
+		return;
+	p->learned_until_ns =
+		bpf_ktime_get_coarse_ns() + iface->pmtu_expiry * 1000000000ULL;
+	p->learned_mtu = mtu;
+}
+
+/* The next-hop MTU of an ICMP error that has one (RFC 1191 4, RFC 4443 3.2). */
+static __always_inline __u32 icmp_mtu(__u8 family, const struct icmphdr *icmp)
+{
+	__u32 field = bpf_ntohl(icmp->un.gateway);
+
+	return family == 4 ? field & 0xffff : field;
+}
+
+/*
+ * The message of an ICMP error that quotes an outer header of quoted_hlen bytes
+ * ends where its IP header says, and not before that; what lies behind is
+ * padding. Says where its checksum is to be looked for: that of ICMPv6 covers a
+ * pseudo-header, too (RFC 792; RFC 4443 2.3).
+ */
+static __always_inline bool find_message(const struct view *v,
+					 struct ip_info *ip, __u32 quoted_hlen,
+					 struct rx *rx)
+{
+	if (check_outer(v, ip) != PASSED)
+		return false;
+	rx->message_at = ip->hlen;
+	rx->message_len = ip->tot_len - ip->hlen;
+	if (ip->family == 6)
+		rx->pseudo_sum =
+			csum_pseudo6(ip->src, rx->message_len, IPPROTO_ICMPV6);
+	return rx->message_len >= ICMP_HLEN + quoted_hlen;
+}
+
+/* A neighbour advertisement or redirect from the wire, each of which says what
+ * link layer address its target has (RFC 4861 4.4, 4.5): that is no gateway,
+ * whoever sends it. */
+static __always_inline enum tl_verdict
+check_target(const struct view *v, const void *target, struct rx *rx)
+{
+	if (target + 16 > v->end)
+		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
+	return is_gateway6(target) ? TL_rx_gateway : TL_rx_plain;
+}
+
+/* An ICMP packet: an error that quotes an outer packet of ours to a peer is
+ * counted for that peer once it is verified; the kernel gets it all the same.
+ */
+static __always_inline enum tl_verdict icmp(const struct view *v,
+					    struct ip_info *ip, struct rx *rx)
+{
+	const struct icmphdr *icmp = v->at + ip->hlen;
+	const void *quoted_at = icmp + 1;
+	struct ip_info quoted = {};
+	enum parse_result result;
+	enum tl_verdict verdict;
+	__u32 peer;
+
+	if (quoted_at > v->end)
+		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
+	if (ip->family == 6 && (icmp->type == NDISC_NEIGHBOUR_ADVERTISEMENT ||
+				icmp->type == NDISC_REDIRECT))
+		return check_target(v, quoted_at, rx);
+	verdict = icmp_verdict(ip->family, icmp->type, icmp->code);
+	if (verdict == TL_rx_plain)
+		return verdict;
+	if (ip->family == 4)
+		result = parse_ip4(quoted_at, v->end, &quoted);
+	else
+		result = parse_ip6_header(quoted_at, v->end, &quoted);
+	if (result == PARSE_SHORT)
+		return need_more(v, rx, TL_rx_plain, TL_rx_plain);
+	if (result != PARSE_OK || !is_tunnel(quoted.proto) ||
+	    !same_addr(ip->family, ip->dst, quoted.src))
+		return TL_rx_plain;
+	peer = find_peer(ip->family, quoted.dst, quoted.src);
+	if (peer == TL_PEER_NONE || !find_message(v, ip, quoted.hlen, rx))
+		return TL_rx_plain;
+	rx->outcome.peer = peer;
+	if (verdict == TL_rx_icmp_too_big)
+		rx->mtu =
+			mtu_to_learn(v, &quoted, quoted_at,
+				     rx->message_len - ICMP_HLEN - quoted.hlen,
+				     icmp_mtu(ip->family, icmp), peer);
+	return verdict;
+}
+
+/* What becomes of an ICMP error whose checksum is right or not. If not, nothing
+ * of it is to be believed, not even whom it is about: the kernel drops it. */
+static __always_inline void icmp_verified(struct rx *rx, bool right)
+{
+	if (!right) {
+		rx->outcome.verdict = TL_rx_plain;
+		rx->outcome.peer = TL_PEER_NONE;
+	} else if (rx->mtu) {
+		learn_mtu(rx->outcome.peer, rx->mtu);
+	}
+}
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A packet under examination, and what the maps say of its addresses. */
+#ifndef TUNLOAD_RX_H
+#define TUNLOAD_RX_H
+
+#include "core/gateway.h"
+#include "core/parse.h"
+#include "record/count.h"
+
+struct rx {
+	struct outcome outcome;
+	enum tl_verdict fallback; /* after NEED_MORE, if more cannot be had */
+	__u8 outer_family;
+	__u8 inner_family;
+	__u8 ecn;	 /* the inner ECN field to be */
+	bool set_ecn;	 /* and whether it is to be changed */
+	__u32 outer_len; /* bytes to take off */
+
+	/* Of an ICMP error that is still to be verified (icmp_verified()). */
+	__u32 message_at;  /* bytes from the IP header on */
+	__u32 message_len; /* bytes */
+	__u32 pseudo_sum;  /* of what its checksum covers besides */
+	__u32 mtu;	   /* inner, to be learnt from it, or 0 */
+};
+
+/* A packet from its first IP header on. */
+struct view {
+	const void *at;
+	const void *end; /* of what is readable */
+	__u32 len;	 /* of the packet, bytes */
+	bool whole;	 /* all of it is readable */
+};
+
+static __always_inline enum tl_verdict need_more(const struct view *v,
+						 struct rx *rx,
+						 enum tl_verdict truncated,
+						 enum tl_verdict fallback)
+{
+	if (v->whole)
+		return truncated;
+	rx->fallback = fallback;
+	return NEED_MORE;
+}
+
+/* The outer header's own checks: lengths, and for IPv4 the checksum, which the
+ * kernel has not looked at yet (RFC 791 3.1). */
+static __always_inline enum tl_verdict check_outer(const struct view *v,
+						   struct ip_info *ip)
+{
+	const struct iphdr *ip4 = v->at;
+	__u32 sum;
+
+	/* The kernel's super-packets over 64 KiB say 0. */
+	if (v->len > 0xffff && ip->tot_len == (ip->family == 4 ? 0 : IP6_HLEN))
+		ip->tot_len = v->len;
+	if (ip->tot_len < ip->hlen || ip->tot_len > v->len)
+		return TL_rx_bad_outer;
+	if (ip->family == 6)
+		return PASSED;
+	if ((const void *)(ip4 + 1) > v->end)
+		return TL_rx_bad_outer;
+	sum = csum_ip4(ip4);
+	if (ip->hlen > IP4_HLEN)
+		sum += csum_ip4_options(ip4, ip->hlen, v->end);
+	return csum_fold(sum) == 0xffff ? PASSED : TL_rx_bad_checksum;
+}
+
+static __always_inline bool same_addr(__u8 family, const void *a, const void *b)
+{
+	const __u32 *x = a, *y = b;
+
+	if (family == 4)
+		return x[0] == y[0];
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+/* The peer of an outer packet that came from `remote` to `local`. */
+static __always_inline __u32 find_peer(__u8 family, const void *remote,
+				       const void *local)
+{
+	struct tl_endpoint key = {.family = family};
+	struct tl_peer_id *id;
+
+	copy_addr(key.endpoint, remote, family);
+	copy_addr(key.local, local, family);
+	id = bpf_map_lookup_elem(&endpoints, &key);
+	return id ? id->peer : TL_PEER_NONE;
+}
+
+static __always_inline const struct tl_prefix *find_prefix(__u8 family,
+							   const void *addr)
+{
+	if (family == 4) {
+		struct tl_prefix4 key = {.prefixlen = 32};
+
+		__builtin_memcpy(key.addr, addr, sizeof(key.addr));
+		return bpf_map_lookup_elem(&prefixes4, &key);
+	} else {
+		struct tl_prefix6 key = {.prefixlen = 128};
+
+		__builtin_memcpy(key.addr, addr, sizeof(key.addr));
+		return bpf_map_lookup_elem(&prefixes6, &key);
+	}
+}
+
+/* Is a prefix that several peers share that peer's, too? What the peer may use
+ * is looked up with its id fixed; a longer prefix of others goes first. */
+static __always_inline bool is_shared(const struct tl_prefix *prefix,
+				      __u8 family, const void *addr, __u32 peer)
+{
+	struct tl_shared key = {
+		.prefixlen = 32 + (family == 4 ? 32 : 128),
+		.family = family,
+		.peer = {peer >> 16, peer >> 8, peer},
+	};
+	const struct tl_shared_len *found;
+
+	if (!(prefix->flags & TL_PREFIX_F_SHARED))
+		return false;
+	copy_addr(key.addr, addr, family);
+	found = bpf_map_lookup_elem(&shared, &key);
+	return found &&
+	       found->prefixlen == prefix->flags >> TL_PREFIX_LEN_SHIFT;
+}
+
+#endif

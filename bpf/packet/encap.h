@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Putting the outer header in front of an skb. */
+#ifndef TUNLOAD_ENCAP_H
+#define TUNLOAD_ENCAP_H
+
+#include "decide/egress.h"
+#include "clamp.h"
+#include "marks.h"
+#include "resize.h"
+#include "vlan.h"
+
+/*
+ * Makes room for the outer header. An skb that came through a tunnel may still
+ * be marked as encapsulated after decapsulation in tc (-EALREADY): no helper
+ * takes the mark away. It is right for us too, but for the segments of a
+ * super-packet only if both tunnels are of one outer family, and skb->protocol
+ * has to be changed in another way, by *reload.
+ */
+static __always_inline bool make_room(struct __sk_buff *skb,
+				      const struct tx *tx, bool *reload)
+{
+	__u8 family = tx->peer->family;
+	__u32 len = tunnel_overhead(family);
+	long err;
+
+	if (tx->excess && !shrink_segments(skb, tx->excess))
+		return false;
+	err = bpf_skb_adjust_room(
+		skb, len, BPF_ADJ_ROOM_MAC,
+		KEEP_GSO | (family == 4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4
+					: BPF_F_ADJ_ROOM_ENCAP_L3_IPV6));
+	if (err != -EALREADY)
+		return !err;
+	*reload = tx->inner.family != family;
+	if (!segments_fit(skb, family))
+		return false;
+	return !bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, KEEP_GSO);
+}
+
+/* The link layer header and the outer one, written in one go. */
+struct outer_header {
+	__be16 pad; /* the IP header is aligned behind it */
+	__u8 macs[2 * ETH_ALEN];
+	__be16 ethertype;
+	union {
+		struct iphdr ip4;
+		struct ipv6hdr ip6;
+	};
+};
+
+/* Not on the stack, which is short: nothing else uses it between filling and
+ * storing. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct outer_header);
+} outer_headers SEC(".maps");
+
+/* hop NULL: the addresses of the frame stay as they are. */
+static __always_inline bool store_outer(struct __sk_buff *skb,
+					struct outer_header *outer,
+					__u32 family,
+					const struct tl_next_hop *hop)
+{
+	__u32 len = tunnel_overhead(family);
+
+	if (!hop)
+		return !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET,
+					    &outer->ethertype, 2 + len, 0);
+	/* The frame's header is aligned to two bytes. */
+	for (int i = 0; i < ETH_ALEN; i++)
+		((__u16 *)outer->macs)[i] = ((const __u16 *)hop->macs)[i];
+	return !bpf_skb_store_bytes(skb, 0, outer->macs, ETH_HLEN + len, 0);
+}
+
+static __always_inline bool skb_encap(struct __sk_buff *skb,
+				      const struct tx *tx,
+				      const struct tl_next_hop *hop)
+{
+	__u8 family = tx->peer->family;
+	const __u32 zero = 0;
+	struct outer_header *outer = bpf_map_lookup_elem(&outer_headers, &zero);
+	bool reload = false;
+
+	if (tx->syn_at)
+		clamp_mss(skb, ETH_HLEN + tx->syn_at,
+			  mss_of_mtu(tx->mtu, tx->inner.family));
+	if (!outer || !make_room(skb, tx, &reload))
+		return false;
+	outer->ethertype = ethertype(family);
+	if (family == 4)
+		build_ip4(&outer->ip4, tx->peer, &tx->inner,
+			  tx->inner.df ? 0 : bpf_get_prandom_u32() | 1);
+	else
+		build_ip6(&outer->ip6, tx->peer, &tx->inner);
+	return store_outer(skb, outer, family, hop) &&
+	       (!reload || reload_protocol(skb));
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The beginning of a frame that leaves. */
+#ifndef TUNLOAD_FRAME_H
+#define TUNLOAD_FRAME_H
+
+#include "core/net.h"
+
+/* The beginning of a frame, as far as the protocol of an IP header. */
+struct frame_head {
+	__u8 mac[ETH_ALEN], from[ETH_ALEN];
+	__be16 proto;
+	__u8 ip[10];
+} __attribute__((aligned(8)));
+
+/* Of a frame that is shorter only the destination, which all have. */
+static __always_inline bool load_head(struct __sk_buff *skb,
+				      struct frame_head *head)
+{
+	const void *data = (void *)(long)skb->data;
+
+	if (data + sizeof(*head) <= (const void *)(long)skb->data_end) {
+		__builtin_memcpy(head, data, sizeof(*head));
+		return true;
+	}
+	if (!bpf_skb_load_bytes(skb, 0, head, sizeof(*head)))
+		return true;
+	__builtin_memset(head, 0, sizeof(*head));
+	return !bpf_skb_load_bytes(skb, 0, head->mac, sizeof(head->mac));
+}
+
+#endif

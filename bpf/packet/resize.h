@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making room for an outer header in an skb, and taking it away. */
+#ifndef TUNLOAD_RESIZE_H
+#define TUNLOAD_RESIZE_H
+
+#include "core/net.h"
+
+#define EINVAL	 22
+#define EALREADY 114
+
+/* The segment size is that of the inner flow and stays; and what a NIC has
+ * verified is the inner checksum. */
+#define KEEP_GSO (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
+
+/* bpf_skb_change_proto() moves the header by this much. */
+#define FAMILY_DIFF ((__s32)(IP6_HLEN - IP4_HLEN))
+
+static __always_inline __be16 ethertype(__u8 family)
+{
+	return family == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+}
+
+/*
+ * Takes `len` bytes away behind the link layer header, and turns the skb from
+ * one family into another. Kernels without the flags for that (before Linux
+ * 6.3) refuse them with -EINVAL and change nothing; there
+ * bpf_skb_change_proto() does it, which only moves bytes otherwise: the
+ * segments' kind is that of the inner packet already.
+ */
+static __always_inline bool shrink(struct __sk_buff *skb, __u32 len, __u8 from,
+				   __u8 to)
+{
+	const __u64 turn = to == 6 ? BPF_F_ADJ_ROOM_DECAP_L3_IPV6
+				   : BPF_F_ADJ_ROOM_DECAP_L3_IPV4;
+	__s32 delta = -(__s32)len;
+	long err;
+
+	if (from != to) {
+		err = bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC,
+					  KEEP_GSO | turn);
+		if (err != -EINVAL)
+			return !err;
+		if (bpf_skb_change_proto(skb, ethertype(to), 0))
+			return false;
+		delta -= to == 6 ? FAMILY_DIFF : -FAMILY_DIFF;
+	}
+	return !delta ||
+	       !bpf_skb_adjust_room(skb, delta, BPF_ADJ_ROOM_MAC, KEEP_GSO);
+}
+
+/*
+ * Makes the segments of a TCP super-packet smaller by `excess` bytes. Growing
+ * without BPF_F_ADJ_ROOM_FIXED_GSO takes the growth off the segment size, and
+ * shrinking with it leaves that as it is.
+ */
+static __always_inline bool shrink_segments(struct __sk_buff *skb, __u32 excess)
+{
+	const __u32 most = 2048; /* the helper takes less than 4096 */
+
+	for (int i = 0; i < 5 && excess; i++) {
+		__s32 step = excess < most ? excess : most;
+
+		if (bpf_skb_adjust_room(skb, step, BPF_ADJ_ROOM_MAC,
+					BPF_F_ADJ_ROOM_NO_CSUM_RESET) ||
+		    bpf_skb_adjust_room(skb, -step, BPF_ADJ_ROOM_MAC, KEEP_GSO))
+			return false;
+		excess -= step;
+	}
+	return !excess;
+}
+
+#endif

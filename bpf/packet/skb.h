@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the tc programs do to an skb: read it, take the outer header off, and
+ * end with its verdict. The mirror of xdp.h. */
+#ifndef TUNLOAD_SKB_H
+#define TUNLOAD_SKB_H
+
+#include "core/mss.h"
+#include "record/report.h"
+#include "decide/ingress.h"
+#include "marks.h"
+#include "resize.h"
+#include "vlan.h"
+
+/* Makes the first `need` bytes readable, if the packet has them. */
+static __always_inline void make_readable(struct __sk_buff *skb, __u32 need)
+{
+	if (need > skb->len)
+		need = skb->len;
+	if (skb->data_end - skb->data < need)
+		bpf_skb_pull_data(skb, need);
+}
+
+/* From the IP header on, as far as it is readable. */
+static __always_inline struct view skb_view(const struct __sk_buff *skb,
+					    __u32 link_len)
+{
+	struct view view = {.at = (void *)(long)skb->data + link_len,
+			    .end = (void *)(long)skb->data_end,
+			    .len = skb->len - link_len};
+
+	view.whole = view.len <= view.end - view.at;
+	return view;
+}
+
+/* A packet that leaves, readable up to the end of its TCP header, whose options
+ * clamp_mss() reads in another way. What is readable already stays where it is:
+ * of most skbs that the payload's pages follow, just the headers are. */
+static __always_inline struct view skb_egress_view(struct __sk_buff *skb)
+{
+	bool is_ip4 = skb->protocol == bpf_htons(ETH_P_IP);
+	const struct iphdr *ip4;
+	struct view view;
+
+	make_readable(skb,
+		      ETH_HLEN + (is_ip4 ? IP4_HLEN : IP6_HLEN) + TCP_HLEN);
+	view = skb_view(skb, ETH_HLEN);
+	ip4 = view.at;
+	if (!is_ip4 || (const void *)(ip4 + 1) > view.end || ip4->ihl <= 5)
+		return view;
+	make_readable(skb, ETH_HLEN + IP4_HLEN_MAX + TCP_HLEN);
+	return skb_view(skb, ETH_HLEN);
+}
+
+/* The checksum of the ICMP message that rx tells of is right; it is made
+ * readable. A global function like xdp_message(). */
+__attribute__((noinline)) int skb_message(struct __sk_buff *skb, __u32 at,
+					  __u32 len, __u32 sum)
+{
+	make_readable(skb, at + len);
+	return csum_is_right((void *)(long)skb->data + (at & OFFSET_MASK), len,
+			     (void *)(long)skb->data_end, sum);
+}
+
+/* Writes the new inner ECN field where it is to change (RFC 6040 4.2). */
+static __always_inline bool skb_set_ecn(struct __sk_buff *skb, __u32 link_len,
+					const struct rx *rx)
+{
+	union {
+		struct iphdr ip4;
+		struct ipv6hdr ip6;
+	} inner;
+
+	if (!rx->set_ecn)
+		return true;
+	if (rx->inner_family == 4) {
+		if (bpf_skb_load_bytes(skb, link_len, &inner, IP4_HLEN))
+			return false;
+		ip4_set_ecn(&inner.ip4, rx->ecn);
+		return !bpf_skb_store_bytes(skb, link_len, &inner, IP4_HLEN,
+					    BPF_F_RECOMPUTE_CSUM);
+	}
+	if (bpf_skb_load_bytes(skb, link_len, &inner, IP6_HLEN))
+		return false;
+	ip6_set_ecn(&inner.ip6, rx->ecn);
+	return !bpf_skb_store_bytes(skb, link_len, &inner, IP6_HLEN,
+				    BPF_F_RECOMPUTE_CSUM);
+}
+
+static __always_inline bool skb_decap(struct __sk_buff *skb,
+				      const struct tag *in, const struct rx *rx)
+{
+	__be16 proto = ethertype(rx->inner_family);
+	struct tag outermost = {};
+
+	if (in->len && !take_tags(skb, &outermost))
+		return false;
+	mark_encapsulated(skb, rx->outer_family);
+	if (!shrink(skb, rx->outer_len - in->len, rx->outer_family,
+		    rx->inner_family) ||
+	    !skb_set_ecn(skb, ETH_HLEN + in->len, rx))
+		return false;
+	if (in->len)
+		return put_tags(skb, &outermost, in, proto);
+	return rx->outer_family == rx->inner_family ||
+	       !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
+				    sizeof(proto), 0);
+}
+
+/* The end of every packet at this hook: told to a monitor, counted, dropped or
+ * let go on. */
+static __always_inline int skb_finish(struct __sk_buff *skb, __u32 link_len,
+				      const struct outcome *o)
+{
+	if (is_reported(o->verdict))
+		report_skb(skb, link_len, o->verdict, o->peer, o->bytes);
+	count(o);
+	return is_drop(o->verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+/* The end of a frame that is not tunnelled. A global function, verified once.
+ */
+__attribute__((noinline)) int count_frame(struct __sk_buff *skb, __u32 verdict,
+					  __u32 peer)
+{
+	struct outcome outcome = {
+		.verdict = verdict, .peer = peer, .bytes = skb->len - ETH_HLEN};
+
+	return skb_finish(skb, ETH_HLEN, &outcome);
+}
+
+#endif

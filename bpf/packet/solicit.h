@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ARP requests and neighbour solicitations for gateways, at tc egress: turned
+ * into their answer, which arrives on this interface at once. No wire sees
+ * them, and the kernel's entry is there again whoever flushed it.
+ */
+#ifndef TUNLOAD_SOLICIT_H
+#define TUNLOAD_SOLICIT_H
+
+#include "core/gateway.h"
+#include "answer.h"
+#include "device.h"
+#include "skb.h"
+
+/* No action of a tc program. */
+#define NOT_SOLICITED -2
+
+/* What is asked for: the target of a request or solicitation for a gateway. */
+struct solicited {
+	__u8 family; /* 4, 6; 0: it is none */
+	__u32 peer;
+};
+
+static __always_inline struct solicited arp_target(struct __sk_buff *skb)
+{
+	struct solicited none = {};
+	struct arp_packet arp;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof(arp)) ||
+	    !arp_is_ip4(&arp) || arp.op != bpf_htons(ARP_REQUEST) ||
+	    !is_gateway4(arp.tpa))
+		return none;
+	return (struct solicited){4, id_of_bytes(arp.tpa + 1)};
+}
+
+static __always_inline struct solicited nd_target(struct __sk_buff *skb)
+{
+	struct solicited none = {};
+	struct {
+		struct ipv6hdr ip;
+		__u8 icmp[ND_TARGET_END];
+	} ask;
+	const __u8 *target = ask.icmp + 8;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ask, sizeof(ask)) ||
+	    ask.ip.nexthdr != IPPROTO_ICMPV6 ||
+	    ask.icmp[0] != NDISC_NEIGHBOUR_SOLICITATION || !is_gateway6(target))
+		return none;
+	return (struct solicited){6, id_of_bytes(target + 13)};
+}
+
+static __always_inline struct solicited solicited(struct __sk_buff *skb)
+{
+	return skb->protocol == bpf_htons(ETH_P_ARP) ? arp_target(skb)
+						     : nd_target(skb);
+}
+
+/* The frame of an answer goes back to who asked. */
+static __always_inline int let_arrive(struct __sk_buff *skb, __u32 peer)
+{
+	__u8 macs[2 * ETH_ALEN];
+
+	if (bpf_skb_load_bytes(skb, ETH_ALEN, macs, ETH_ALEN))
+		return TC_ACT_SHOT;
+	gateway_mac(macs + ETH_ALEN, peer);
+	if (bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0))
+		return TC_ACT_SHOT;
+	mark_answer(skb, tc_ingress_attached());
+	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+}
+
+static __always_inline int answer_arp(struct __sk_buff *skb, __u32 peer)
+{
+	struct arp_packet arp;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof(arp)))
+		return TC_ACT_SHOT;
+	arp_turn_around(&arp);
+	if (bpf_skb_store_bytes(skb, ETH_HLEN, &arp, sizeof(arp), 0))
+		return TC_ACT_SHOT;
+	return let_arrive(skb, peer);
+}
+
+static __always_inline int answer_nd(struct __sk_buff *skb, __u32 peer)
+{
+	struct ipv6hdr ask;
+	struct nd_packet said;
+	__u8 target[16];
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ask, sizeof(ask)) ||
+	    bpf_skb_load_bytes(skb, ETH_HLEN + IP6_HLEN + 8, target,
+			       sizeof(target)) ||
+	    bpf_skb_change_tail(skb, ETH_HLEN + sizeof(said), 0))
+		return TC_ACT_SHOT;
+	build_advertisement(&said, target, &ask.saddr);
+	if (bpf_skb_store_bytes(skb, ETH_HLEN, &said, sizeof(said), 0))
+		return TC_ACT_SHOT;
+	return let_arrive(skb, peer);
+}
+
+/* Frames that may ask for a gateway; a probe of one that is known goes to the
+ * gateway itself, and in IPv6 shows as a packet that must not leave its link.
+ */
+static __always_inline bool may_solicit(const struct __sk_buff *skb,
+					const __u8 *mac)
+{
+	return skb->protocol == bpf_htons(ETH_P_ARP) ||
+	       (skb->protocol == bpf_htons(ETH_P_IPV6) && mac[0] & 1);
+}
+
+/* Answers the ARP request or neighbour solicitation for a gateway that the
+ * frame is. Returns the action, or NOT_SOLICITED. A global function, verified
+ * once. */
+__attribute__((noinline)) int to_solicited(struct __sk_buff *skb)
+{
+	struct solicited s = solicited(skb);
+
+	if (!s.family)
+		return NOT_SOLICITED;
+	if (is_on_interface(skb) && looks_foreign(skb))
+		return count_frame(skb, TL_tx_not_routed, s.peer);
+	if (!bpf_map_lookup_elem(&peers, &s.peer))
+		return count_frame(skb, TL_tx_stale_peer, s.peer);
+	count_frame(skb, TL_tx_answered, s.peer);
+	return s.family == 4 ? answer_arp(skb, s.peer) : answer_nd(skb, s.peer);
+}
+
+#endif

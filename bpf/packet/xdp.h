@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What xdp_ingress does to a frame: read it, take the outer header off, and end
+ * with its verdict. skb.h is its mirror. */
+#ifndef TUNLOAD_XDP_H
+#define TUNLOAD_XDP_H
+
+#include "record/report.h"
+#include "decide/ingress.h"
+#include "resize.h"
+#include "vlan.h"
+
+/* Linux 6.18 */
+extern int bpf_xdp_pull_data(struct xdp_md *ctx, __u32 len) __ksym __weak;
+
+/* Makes the beginning of a frame readable where the driver leaves less than
+ * that in front of the fragments, if the kernel can. Returns the length of the
+ * frame. */
+static __always_inline __u32 xdp_make_readable(struct xdp_md *ctx)
+{
+	__u32 len = bpf_xdp_get_buff_len(ctx);
+	__u32 linear = ctx->data_end - ctx->data;
+
+	if (linear < len && linear < READABLE_AT_MOST && bpf_xdp_pull_data)
+		bpf_xdp_pull_data(
+			ctx, len < READABLE_AT_MOST ? len : READABLE_AT_MOST);
+	return forget(len, linear);
+}
+
+/* The packet of a frame from its IP header on, of EtherType *proto. Returns the
+ * length of the link layer header, 0 where the frame is shorter. */
+static __always_inline __u32 xdp_view(struct xdp_md *ctx, struct view *view,
+				      __be16 *proto)
+{
+	__u32 len = xdp_make_readable(ctx), link_len;
+
+	view->at = (void *)(long)ctx->data;
+	view->end = (void *)(long)ctx->data_end;
+	link_len = link_header(view->at, view->end, proto);
+	view->at += link_len;
+	view->len = len - link_len;
+	view->whole = view->len <= view->end - view->at;
+	return link_len;
+}
+
+/* The checksum of the ICMP message that rx tells of is right. A global
+ * function, which is verified once and not for each way that leads there. */
+__attribute__((noinline)) int xdp_message(struct xdp_md *ctx, __u32 at,
+					  __u32 len, __u32 sum)
+{
+	return csum_is_right((void *)(long)ctx->data + (at & OFFSET_MASK), len,
+			     (void *)(long)ctx->data_end, sum);
+}
+
+/* Writes the new inner ECN field where it is to change (RFC 6040 4.2). */
+static __always_inline bool xdp_set_ecn(struct xdp_md *ctx, __u32 link_len,
+					const struct rx *rx)
+{
+	void *end = (void *)(long)ctx->data_end;
+	void *inner = (void *)(long)ctx->data + link_len;
+
+	if (!rx->set_ecn)
+		return true;
+	if (inner + ip_hlen(rx->inner_family) > end)
+		return false;
+	if (rx->inner_family == 4)
+		ip4_set_ecn(inner, rx->ecn);
+	else
+		ip6_set_ecn(inner, rx->ecn);
+	return true;
+}
+
+/* Moves the link layer header forward over the outer header; the length is a
+ * constant at each call, so that the copies are moves. */
+static __always_inline bool xdp_strip(struct xdp_md *ctx, const __u32 link_len,
+				      const struct rx *rx)
+{
+	__be16 proto = ethertype(rx->inner_family);
+	__u8 link[LINK_HLEN_MAX];
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+
+	if (data + link_len > end)
+		return false;
+	__builtin_memcpy(link, data, link_len);
+	__builtin_memcpy(link + link_len - 2, &proto, 2);
+	if (bpf_xdp_adjust_head(ctx, rx->outer_len))
+		return false;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	if (data + link_len > end)
+		return false;
+	__builtin_memcpy(data, link, link_len);
+	return true;
+}
+
+static __always_inline bool xdp_decap(struct xdp_md *ctx, __u32 link_len,
+				      const struct rx *rx)
+{
+	bool done;
+
+	if (link_len == ETH_HLEN)
+		done = xdp_strip(ctx, ETH_HLEN, rx);
+	else if (link_len == ETH_HLEN + sizeof(struct vlan_hdr))
+		done = xdp_strip(ctx, ETH_HLEN + sizeof(struct vlan_hdr), rx);
+	else
+		done = xdp_strip(ctx, LINK_HLEN_MAX, rx);
+	return done && xdp_set_ecn(ctx, link_len, rx);
+}
+
+/* The end of every packet at this hook: told to a monitor, counted, dropped or
+ * let go on. */
+static __always_inline int xdp_finish(struct xdp_md *ctx, __u32 link_len,
+				      const struct outcome *o)
+{
+	if (is_reported(o->verdict))
+		report_xdp(ctx, link_len, o->verdict, o->peer, o->bytes);
+	count(o);
+	return is_drop(o->verdict) ? XDP_DROP : XDP_PASS;
+}
+
+#endif

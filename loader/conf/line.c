@@ -53,7 +53,7 @@ static ssize_t read_raw(struct conf_lines *l)
 		l->line[n++] = c;
 	}
 	if (ferror(l->file))
-		l->status = usage(
+		l->status = fail_usage(
 			"%s: cannot read the configuration: %s; name another with -c",
 			l->name, strerror(errno));
 	l->line[n] = '\0';

@@ -175,13 +175,13 @@ static int open_file(const char *file, FILE **out)
 
 	*out = fopen(file, "re");
 	if (!*out)
-		return usage(
+		return fail_usage(
 			"%s: cannot read the configuration: %s; name another with -c",
 			file, strerror(errno));
 	if (!fstat(fileno(*out), &st) && !S_ISDIR(st.st_mode))
 		return OK;
 	fclose(*out);
-	return usage(
+	return fail_usage(
 		"%s: is a directory, not a configuration file: name a file with -c",
 		file);
 }
@@ -192,8 +192,8 @@ int conf_read(struct conf *c, const char *file)
 	int ret;
 
 	if (strlen(file) >= sizeof(c->file))
-		return usage("%s: file name too long: name another with -c",
-			     file);
+		return fail_usage(
+			"%s: file name too long: name another with -c", file);
 	ret = open_file(file, &parser.lines.file);
 	if (ret)
 		return ret;
@@ -208,6 +208,6 @@ int conf_read(struct conf *c, const char *file)
 		return parser.status;
 	/* conf_line() lets nothing through that inih would not take. */
 	if (ret)
-		return usage("%s:%d: not understood", file, ret);
+		return fail_usage("%s:%d: not understood", file, ret);
 	return check_names(c);
 }

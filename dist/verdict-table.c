@@ -12,7 +12,7 @@
 #define FATE_WORD_DROP	 "drop"
 #define FATE_WORD_ANSWER "answer"
 
-#define ROW(name, fate, report, from, text)                                                  \
+#define ROW(name, fate, report, from, text)                                    \
 	printf("%s\t%s\tT{\n%s\nT}\n", #name, FATE_WORD_##fate, text);
 
 int main(void)

@@ -98,8 +98,8 @@ static bool have_helper(enum bpf_func_id helper)
 	       1;
 }
 
-/* What the data plane knows its own skbs by (bpf/packet/marks.h), and whether it
- * may read the kernel's structs (bpf/packet/kernel.h; a lockdown may forbid
+/* What the data plane knows its own skbs by (bpf/packet/marks.h), and whether
+ * it may read the kernel's structs (bpf/packet/kernel.h; a lockdown may forbid
  * it). */
 static int set_constants(struct tunload_bpf *skel)
 {

@@ -13,6 +13,7 @@ import pytest
 
 from lifecycle import A, B, Pair, conf_a, with_hosts
 from packets.bpf import create_map, obj_pin
+from packets.world import LAYOUT
 from traffic import ping
 
 HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LPM_TRIE, RINGBUF = 1, 2, 5, 6, 11, 27
@@ -164,7 +165,7 @@ def test_attach_takes_the_peers_over(pair):
     assert (done.returncode, done.stderr) == (0, ""), done
     assert "upgraded from the form of an older version" in done.stdout
     assert sections(pair.tl.ok("showconf", "eth0")) == CONF
-    assert pair.tl.map("interface")[0]["value"]["layout"] == 3
+    assert pair.tl.map("interface")[0]["value"]["layout"] == LAYOUT
     status = pair.tl.status()
     assert [p["waiting"] for p in status["peers"]] == [None, None]
     assert status["changes_pending"] == 0 and status["hooks_missing"] == []

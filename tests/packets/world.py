@@ -22,6 +22,10 @@ NO_PEER = 0
 IFINDEX = 77  # not that of test runs, which have no routes and no addresses
 SLOTS = 1024  # TL_NEXT_HOPS
 
+LAYOUT = int(re.search(
+    r"#define TL_LAYOUT (\d+)",
+    (BPF_DIR / "layout.h").read_text(encoding="ascii"))[1])
+
 # (name, fate) in the order of the counters, from the one list there is.
 VERDICTS = re.findall(r"VERDICT\((\w+),\s*(TUNNEL|PASS|DROP|ANSWER),",
                       (BPF_DIR / "verdicts.h").read_text(encoding="ascii"))
@@ -188,7 +192,7 @@ class World:
         for addr in self.broadcasts:
             maps["broadcasts"].update(addr, addr)
         self.write_next_hops(maps["next_hops"])
-        iface = TlInterface(layout=3, ifindex=IFINDEX, name=b"test0",
+        iface = TlInterface(layout=LAYOUT, ifindex=IFINDEX, name=b"test0",
                             flags=self.flags & ~NO_GUARD, mode=1,
                             path_mtu=1500,
                             monitor_until_ns=2 ** 63 if listen else 0,

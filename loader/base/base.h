@@ -33,7 +33,7 @@ enum status {
 /* Prints "tunload: <message>\n" to standard error; returns FAILED. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same; returns USAGE. */
-int usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+int fail_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Prints "tunload: warning: <message>\n"; nothing failed. */
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -35,7 +35,7 @@ int fail(const char *fmt, ...)
 	return FAILED;
 }
 
-int usage(const char *fmt, ...)
+int fail_usage(const char *fmt, ...)
 {
 	va_list args;
 

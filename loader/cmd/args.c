@@ -13,8 +13,8 @@
 
 static int see_help(const char *command, const char *what, const char *word)
 {
-	return usage("%s: %s \"%s\": see `tunload help %s`", command, what,
-		     word, command);
+	return fail_usage("%s: %s \"%s\": see `tunload help %s`", command, what,
+			  word, command);
 }
 
 /* c is what getopt_long() has returned. */
@@ -83,16 +83,17 @@ const char *take_iface(int argc, char **argv)
 	const char *name;
 
 	if (optind >= argc) {
-		usage("%s: no interface named: see `tunload help %s`", argv[0],
-		      argv[0]);
+		fail_usage("%s: no interface named: see `tunload help %s`",
+			   argv[0], argv[0]);
 		return NULL;
 	}
 	name = argv[optind++];
 	if (*name && strlen(name) < IFNAMSIZ && strcmp(name, ".") &&
 	    strcmp(name, "..") && !strpbrk(name, "/: ") && text_printable(name))
 		return name;
-	usage("%s: \"%s\" is no interface name: give 1 to %d characters without /, : and blanks",
-	      argv[0], name, IFNAMSIZ - 1);
+	fail_usage(
+		"%s: \"%s\" is no interface name: give 1 to %d characters without /, : and blanks",
+		argv[0], name, IFNAMSIZ - 1);
 	return NULL;
 }
 

@@ -21,11 +21,11 @@ const struct command *command_find(const char *name)
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (!word_close(name, commands[i]->name))
 			continue;
-		usage("unknown command \"%s\": did you mean \"%s\"?", name,
-		      commands[i]->name);
+		fail_usage("unknown command \"%s\": did you mean \"%s\"?", name,
+			   commands[i]->name);
 		return NULL;
 	}
-	usage("unknown command \"%s\": see `tunload help`", name);
+	fail_usage("unknown command \"%s\": see `tunload help`", name);
 	return NULL;
 }
 
@@ -83,7 +83,7 @@ static int run_help(int argc, char **argv)
 	const struct command *command;
 
 	if (argc > 2)
-		return usage(
+		return fail_usage(
 			"help: one argument too many \"%s\": see `tunload help`",
 			argv[2]);
 	if (argc == 2) {

@@ -20,7 +20,7 @@ static const char *bpffs_option(int argc, char **argv, int *i, int *ret)
 	else if (*i + 1 < argc)
 		dir = argv[++*i];
 	if (!dir || !*dir)
-		*ret = usage("--bpffs: no directory behind it: give one");
+		*ret = fail_usage("--bpffs: no directory behind it: give one");
 	return dir;
 }
 
@@ -77,11 +77,11 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "--version"))
 			return check_output(cmd_version.run(1, argv));
 		else
-			return usage(
+			return fail_usage(
 				"unknown option \"%s\": see `tunload help`",
 				argv[i]);
 	}
 	if (i == argc)
-		return usage("no command given: see `tunload help`");
+		return fail_usage("no command given: see `tunload help`");
 	return run_command(argc - i, argv + i);
 }

@@ -28,7 +28,7 @@ static int set_words(const struct edit *e, struct peer *p)
 			return USAGE;
 		bit = 1ull << (k - peer_keys);
 		if (seen & bit)
-			return usage(
+			return fail_usage(
 				"peer %s: \"%s\" is given twice: remove one",
 				p->name, word[0]);
 		seen |= bit;
@@ -46,11 +46,12 @@ static int edit_add(const struct edit *e, struct conf *c)
 	struct peer *p;
 
 	if (conf_peer(c, e->name))
-		return usage(
+		return fail_usage(
 			"%s has a peer \"%s\" already: change it with `tunload peer set %s %s ...`",
 			c->ifname, e->name, c->ifname, e->name);
 	if (c->n_peers == TL_MAX_PEERS)
-		return usage("%s: more than %u peers", c->ifname, TL_MAX_PEERS);
+		return fail_usage("%s: more than %u peers", c->ifname,
+				  TL_MAX_PEERS);
 	p = conf_add_peer(c, e->name);
 	return p ? set_words(e, p) : fail("out of memory");
 }
@@ -60,7 +61,7 @@ static int edit_set(const struct edit *e, struct conf *c)
 	struct peer *p = conf_peer(c, e->name);
 
 	if (!p)
-		return usage(
+		return fail_usage(
 			"%s has no peer \"%s\": add it with `tunload peer add %s %s endpoint A allowed-ips P`",
 			c->ifname, e->name, c->ifname, e->name);
 	return set_words(e, p);
@@ -71,7 +72,7 @@ static int edit_del(const struct edit *e, struct conf *c)
 	struct peer *p = conf_peer(c, e->name);
 
 	if (!p)
-		return usage(
+		return fail_usage(
 			"%s has no peer \"%s\": see `tunload peer list %s`",
 			c->ifname, e->name, c->ifname);
 	conf_del_peer(c, p);
@@ -110,8 +111,8 @@ static int check_words(const struct edit *e, const char *ifname, int n)
 	int ret;
 
 	if (n % 2)
-		return usage("peer %s: no value behind \"%s\": give one",
-			     e->name, e->words[n - 1]);
+		return fail_usage("peer %s: no value behind \"%s\": give one",
+				  e->name, e->words[n - 1]);
 	conf_init(&c, ifname);
 	p = conf_add_peer(&c, e->name);
 	ret = p ? set_words(e, p) : fail("out of memory");
@@ -130,7 +131,8 @@ static int do_edit(int argc, char **argv, struct edit *e)
 	if (!ifname)
 		return USAGE;
 	if (optind == argc)
-		return usage("peer: no peer named: see `tunload help peer`");
+		return fail_usage(
+			"peer: no peer named: see `tunload help peer`");
 	e->name = argv[optind++];
 	e->words = argv + optind;
 	ret = peer_name_check(&command_line, e->name);
@@ -139,8 +141,9 @@ static int do_edit(int argc, char **argv, struct edit *e)
 	if (e->make == edit_del)
 		ret = no_more_args(argc, argv);
 	else if (optind == argc && e->make == edit_set)
-		ret = usage("peer %s: nothing to set: see `tunload help peer`",
-			    e->name);
+		ret = fail_usage(
+			"peer %s: nothing to set: see `tunload help peer`",
+			e->name);
 	else
 		ret = check_words(e, ifname, argc - optind);
 	if (!ret)
@@ -175,7 +178,7 @@ static int do_list(int argc, char **argv)
 		return ret;
 	/* Options may stand in front of it; getopt_long() has sorted. */
 	if (optind == argc || strcmp(argv[optind], "list"))
-		return usage(
+		return fail_usage(
 			"peer: --json goes with list only: write `tunload peer list IFACE --json`");
 	optind++;
 	ifname = take_iface(argc, argv);
@@ -198,7 +201,7 @@ static int run_peer(int argc, char **argv)
 	struct edit e;
 
 	if (argc < 2)
-		return usage(
+		return fail_usage(
 			"peer: say list, add, set or del: see `tunload help peer`");
 	if (!strcmp(argv[1], "list") || !strcmp(argv[1], "--json"))
 		return do_list(argc, argv);
@@ -209,7 +212,8 @@ static int run_peer(int argc, char **argv)
 		optind = 2;
 		return do_edit(argc, argv, &e);
 	}
-	return usage("peer: \"%s\" is none of list, add, set, del", argv[1]);
+	return fail_usage("peer: \"%s\" is none of list, add, set, del",
+			  argv[1]);
 }
 
 const struct command cmd_peer = {

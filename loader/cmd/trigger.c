@@ -35,7 +35,7 @@ static int select_named(struct selection *s, const struct args *a)
 		const struct peer *p = conf_peer(&s->conf, a->names[i]);
 
 		if (!p)
-			return usage(
+			return fail_usage(
 				"trigger: no peer \"%s\" on %s: `tunload peer list %s` names them",
 				a->names[i], a->ifname, a->ifname);
 		s->peers[s->n++] = p;
@@ -217,7 +217,7 @@ static int parse_wait(const char *text, double *out)
 	if (*text && !text[strspn(text, "0123456789.")] && !*end &&
 	    *out <= WAIT_MAX)
 		return OK;
-	return usage(
+	return fail_usage(
 		"trigger: --wait \"%s\" is not a number of seconds from 0 to %d",
 		text, WAIT_MAX);
 }

@@ -7,7 +7,7 @@
 static int run_version(int argc, char **argv)
 {
 	if (argc > 1)
-		return usage(
+		return fail_usage(
 			"version: one argument too many \"%s\": see `tunload help version`",
 			argv[1]);
 	printf("tunload %s (map layout %u, libbpf %u.%u)\n", VERSION, TL_LAYOUT,

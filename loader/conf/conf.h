@@ -26,7 +26,7 @@ struct origin {
 	unsigned int line;
 };
 
-/* usage() behind "FILE:LINE: " where there is a file. */
+/* fail_usage() behind "FILE:LINE: " where there is a file. */
 int conf_error(const struct origin *from, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The same with fail(): the host refuses what stands there. */

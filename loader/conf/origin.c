@@ -4,7 +4,7 @@
 
 #include <stdarg.h>
 
-/* How the error is printed: usage() or fail(). */
+/* How the error is printed: fail_usage() or fail(). */
 typedef int printer(const char *fmt, ...);
 
 static int report(printer *print, const struct origin *from, const char *fmt,
@@ -24,7 +24,7 @@ int conf_error(const struct origin *from, const char *fmt, ...)
 	int ret;
 
 	va_start(args, fmt);
-	ret = report(usage, from, fmt, args);
+	ret = report(fail_usage, from, fmt, args);
 	va_end(args);
 	return ret;
 }

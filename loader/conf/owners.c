@@ -57,7 +57,7 @@ int owners_init(struct owners *o, const struct conf *c)
 	for (size_t i = 0; i < c->n_peers; i++)
 		total += c->peers[i].n_allowed;
 	if (total > TL_MAX_PREFIXES)
-		return usage(
+		return fail_usage(
 			"%s: %zu allowed-ips are more than the %u that fit",
 			c->ifname, total, TL_MAX_PREFIXES);
 	o->all = calloc(total + 1, sizeof(*o->all));

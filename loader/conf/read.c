@@ -229,7 +229,7 @@ static int read_line(struct reader *r, bool *end)
 		r->line[n++] = c;
 	}
 	if (ferror(r->file))
-		return usage(
+		return fail_usage(
 			"%s: cannot read the configuration: %s; name another with -c",
 			r->conf->file, strerror(errno));
 	r->line[n] = '\0';
@@ -276,13 +276,13 @@ static int open_file(const char *file, FILE **out)
 
 	*out = fopen(file, "re");
 	if (!*out)
-		return usage(
+		return fail_usage(
 			"%s: cannot read the configuration: %s; name another with -c",
 			file, strerror(errno));
 	if (!fstat(fileno(*out), &st) && !S_ISDIR(st.st_mode))
 		return OK;
 	fclose(*out);
-	return usage(
+	return fail_usage(
 		"%s: is a directory, not a configuration file: name a file with -c",
 		file);
 }
@@ -293,8 +293,8 @@ int conf_read(struct conf *c, const char *file)
 	int ret;
 
 	if (strlen(file) >= sizeof(c->file))
-		return usage("%s: file name too long: name another with -c",
-			     file);
+		return fail_usage(
+			"%s: file name too long: name another with -c", file);
 	ret = open_file(file, &r.file);
 	if (ret)
 		return ret;

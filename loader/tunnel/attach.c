@@ -133,10 +133,14 @@ static const struct {
 	int (*make)(struct attachment *a);
 	int (*undo)(struct remains *r); /* NULL: the one before does it */
 } steps[] = {
+	/* clang-format off */
 	{load_programs, unpin}, /* and pins the maps */
-	{write_record, NULL},		{pin_programs, NULL},
-	{put_on_hooks, take_off_hooks}, {fill_in, clear_routes},
+	{write_record, NULL},
+	{pin_programs, NULL},
+	{put_on_hooks, take_off_hooks},
+	{fill_in, clear_routes},
 	{mark_ready, mark_unready},
+	/* clang-format on */
 };
 
 #define N_STEPS (sizeof(steps) / sizeof(*steps))

@@ -31,7 +31,7 @@ static int read_file(const char *ifname, const char *file, struct conf *want,
 	if (ret)
 		return ret;
 	if (!found)
-		return usage(
+		return fail_usage(
 			"%s: no file \"%s/%s.conf\": write one, or name one with -c",
 			ifname, CONF_DIR, ifname);
 	ret = prepare(want, now);

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Commands, background processes and network namespaces."""
 import ctypes
+import fcntl
+import ipaddress
 import itertools
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -20,6 +23,7 @@ TIMEOUT = 30 * PATIENCE
 IPV6 = os.path.exists("/proc/sys/net/ipv6")
 
 CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000
+SIOCGIFFLAGS, IFF_RUNNING = 0x8913, 0x40
 MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -116,6 +120,20 @@ def own_mounts():
         raise OSError(ctypes.get_errno(), "own mount namespace")
 
 
+def running(ifname):
+    """Is the interface up, with a carrier?"""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        reply = fcntl.ioctl(sock, SIOCGIFFLAGS,
+                            struct.pack("16s16x", ifname.encode()))
+    return bool(struct.unpack_from("H", reply, 16)[0] & IFF_RUNNING)
+
+
+def routes6():
+    """The destinations that have an IPv6 route to themselves, in hex."""
+    with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as f:
+        return {line[:32] for line in f if line[33:35] == "80"}
+
+
 class Netns:
     """A network namespace with a unique name (tl<pid>x<n>-<label>), loopback
     up, IPv6 without duplicate address detection. Commands do not enter it by
@@ -173,6 +191,12 @@ class Netns:
         """Adds addresses (ADDRESS/LEN), usable at once."""
         self.batch(*(f"addr add {a} dev {ifname}" + " nodad" * (":" in a)
                      for a in addresses))
+        six = {ipaddress.ip_interface(a).ip.packed.hex() for a in addresses
+               if ":" in a}
+        if six and self.call(running, ifname):
+            # The kernel makes the routes of IPv6 addresses a moment later.
+            wait_until(lambda: six <= self.call(routes6),
+                       f"local routes of {', '.join(addresses)}")
 
     def forward(self):
         """Makes a router of it."""

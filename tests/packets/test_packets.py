@@ -154,18 +154,19 @@ def test_too_big_is_answered(runner, name):
     assert False, "no answer"
 
 
-def one_of_each_drop():
-    """The first case of each verdict that drops (some are behind tags)."""
+def one_of_each(wanted):
+    """The first case of each verdict that is wanted (some are behind tags)."""
     found = {}
     for one in CASES:
         for prog in HOOKS[one.hook]:
-            if one.fate == "DROP":
+            if wanted(one):
                 found.setdefault((one.verdict, prog), one)
     return [pytest.param(one, prog, id=f"{prog}: {verdict}")
             for (verdict, prog), one in found.items()]
 
 
-@pytest.mark.parametrize("one,prog", one_of_each_drop())
+@pytest.mark.parametrize("one,prog", one_of_each(
+    lambda one: one.fate == "DROP"))
 def test_drops_are_events(runner, one, prog):
     """While a monitor listens, and only then."""
     runner.enter(one.world)
@@ -181,3 +182,12 @@ def test_drops_are_events(runner, one, prog):
     assert bytes(event.head)[:event.head_len] == packet[:128]
     if one.peer:
         assert event.peer == one.peer
+
+
+@pytest.mark.parametrize("one,prog", one_of_each(lambda one: one.verdict in (
+    "rx_decap", "rx_plain", "tx_encap", "tx_plain", "tx_tunnelled")))
+def test_the_usual_is_no_event(runner, one, prog):
+    """A monitor shows what is worth a look, not all traffic."""
+    runner.enter(one.world, listen=True)
+    runner.run(prog, one.data, one.gso)
+    assert runner.events() == []

@@ -54,13 +54,14 @@ def destinations():
             packet = udp(inner, US[inner], dst)
             for peer in (PEER[outer], NESTED[outer]):
                 yield tx(f"{combo_name(inner, outer)} to {dst} by peer "
-                         f"{peer.id}", packet, "tx_encap", "design 3", peer)
+                         f"{peer.id}", packet, "tx_encap",
+                         "architecture.md", peer)
             yield tx(f"{combo_name(inner, outer)} to {dst}, to no gateway",
-                     packet, "tx_plain", "design 5")
+                     packet, "tx_plain", "verdicts.h")
     for inner in (4, 6):
         yield tx(f"{inner}in4 to an unguarded peer",
                  udp(inner, US[inner], {4: "10.7.0.1", 6: "fd00:7::1"}[inner]),
-                 "tx_encap", "design 3", UNGUARDED)
+                 "tx_encap", "architecture.md", UNGUARDED)
 
 
 # Ids of which every byte differs, and the greatest one.
@@ -87,11 +88,11 @@ def gateways():
         packet = udp(inner, US[inner], net(4, inner))
         for ident, peer in BY_IDS.items():
             yield tx(f"IPv{inner} to the gateway of peer {ident:#x}", packet,
-                     "tx_encap", "design 3", peer, world=BY_ID)
+                     "tx_encap", "architecture.md", peer, world=BY_ID)
         for near in ("03746e0a0b0c", "00746e0a0b0c", "02756e0a0b0c",
                      "02746f0a0b0c", "0c0b0a6e7402", "ffffffffffff",
                      "01005e746e0a"):
-            yield tx(f"IPv{inner} to {near}", packet, "tx_plain", "design 5",
+            yield tx(f"IPv{inner} to {near}", packet, "tx_plain", "verdicts.h",
                      world=BY_ID, to=bytes.fromhex(near))
 
 
@@ -102,7 +103,7 @@ def stale():
         for world, ident in ((MAIN, 99), (MAIN, 0), (BY_ID, 0x0c0b0a),
                              (BY_ID, 0xffff), (EMPTY, 1)):
             yield tx(f"IPv{inner} to absent peer {ident:#x}",
-                     udp(inner, US[inner], dst), "tx_stale_peer", "design 5",
+                     udp(inner, US[inner], dst), "tx_stale_peer", "verdicts.h",
                      world=world, to=gateway_mac(ident))
     yield frame_to("to an absent peer, no IP", 0x88cc, b"\2\7\4",
                    "tx_stale_peer", None, to=gateway_mac(99))
@@ -111,7 +112,7 @@ def stale():
 def frame_to(name, ethertype, payload, verdict, peer, **more):
     """An egress case of any EtherType."""
     to = more.get("to", peer and peer.mac)
-    case = tx(name, udp(4, US[4], FAR[4]), verdict, "design 5", peer,
+    case = tx(name, udp(4, US[4], FAR[4]), verdict, "verdicts.h", peer,
               size=len(payload), **more)
     case.data = eth(payload, ethertype, to=to)
     return case
@@ -129,7 +130,7 @@ def waiting():
             for inner in (4, 6):
                 yield tx(f"{combo_name(inner, outer)} waiting for its "
                          f"{waits}", outgoing(outer, inner), "tx_waiting",
-                         "design 4", peer, world=world)
+                         "verdicts.h", peer, world=world)
             yield frame_to(f"no IP to a peer in IPv{outer} that waits for "
                            f"its {waits}", 0x88cc, b"\2\7\4", "tx_waiting",
                            peer, world=world)
@@ -143,7 +144,7 @@ def zeroes_in_local():
         world = World()
         peer = world.peer(PEER[outer].endpoint, local, [])
         yield tx(f"4in{outer} with a local of {local}", outgoing(outer, 4),
-                 "tx_encap", "design 5", peer, world=world)
+                 "tx_encap", "verdicts.h", peer, world=world)
 
 
 @table
@@ -414,12 +415,12 @@ def refused_by_the_kernel():
     for inner, outer in COMBOS:
         name = combo_name(inner, outer)
         yield tx(f"{name} cannot be lengthened", outgoing(
-            outer, inner, size=1000), "tx_error", "design 5", PEER[outer],
+            outer, inner, size=1000), "tx_error", "verdicts.h", PEER[outer],
             gso=500)
         yield tx(f"{name} super-packet cannot be lengthened",
                  tcp(inner, US[inner], net(outer, inner), 3000), "tx_error",
-                 "design 5", PEER[outer], gso=1000)
+                 "verdicts.h", PEER[outer], gso=1000)
         packet = inner_packet(outer, inner, size=1000)
         yield rx(f"{name} cannot be shortened",
                  eth(wire.from_peer(PEER[outer], packet)), "rx_error",
-                 "design 5", PEER[outer], hook="tc", gso=500)
+                 "verdicts.h", PEER[outer], hook="tc", gso=500)

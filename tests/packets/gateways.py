@@ -83,7 +83,7 @@ def arp_requests():
         for to in (BROADCAST, gateway_mac(ident)):
             yield frame(f"ARP for {asked} of nobody to {text(to)}", to,
                         0x0806, arp(1, US[4], asked), "tx_stale_peer",
-                        "design 3", world=world)
+                        "architecture.md", world=world)
 
 
 @table
@@ -101,7 +101,7 @@ def other_arp():
         yield frame(f"ARP: {what}", BROADCAST, 0x0806, packet, "tx_plain",
                     "RFC 826")
         yield frame(f"ARP to a gateway's MAC: {what}", PEER[4].mac, 0x0806,
-                    packet, "tx_neighbour", "design 5", PEER[4])
+                    packet, "tx_neighbour", "verdicts.h", PEER[4])
 
 
 def solicitation(target, src=LINK_LOCAL, dst=None, options=(), code=0):
@@ -169,7 +169,7 @@ def solicitations():
         for to in (multicast_mac(_nsma(asked)), gateway_mac(ident)):
             yield frame(f"solicitation for {asked} of nobody to {text(to)}",
                         to, 0x86dd, solicitation(asked), "tx_stale_peer",
-                        "design 3", world=world)
+                        "architecture.md", world=world)
 
 
 NO_GATEWAYS = ["fe80::74:6e:100:1", "fe80::74:6e:8000:1", "fe80::74:6f:0:1",
@@ -205,7 +205,7 @@ def other_discovery():
         yield frame(f"multicast: {what}", group, 0x86dd, packet, "tx_plain",
                     "RFC 4861 4.3")
     yield frame("a solicitation to a real neighbour", wire.ETH[:6], 0x86dd,
-                solicitation(asked), "tx_plain", "design 5")
+                solicitation(asked), "tx_plain", "verdicts.h")
 
 
 @table
@@ -299,7 +299,7 @@ def other_packets_of_gateways():
                     17, 0, 7) + bytes(32))),
                 ("error", ERROR[6](*TOO_BIG[6], quoted(4, 6), src=src))]:
             yield rx(f"{what} from {src}", eth(packet), "rx_gateway",
-                     "design 3")
+                     "architecture.md")
     # No stack sends IPv4 with such a source but as an ARP sender.
     yield rx("IPv4 from a gateway", eth(udp(4, "240.0.0.1", LOCAL[4])),
              "rx_plain", "RFC 1112 4")
@@ -341,14 +341,14 @@ def next_hops():
             if usable:
                 out = TO_ROUTER + out[12:]
             yield tx(f"{name} next hop {what}", packet, "tx_encap",
-                     "design 3", peer, world=world, out=out,
+                     "architecture.md", peer, world=world, out=out,
                      redirect=not usable)
             yield tx(f"{name} already tunnelled, next hop {what}",
                      wire.to_peer(peer, packet), "tx_tunnelled",
                      "RFC 2473 4.1.2", peer, world=world)
             if usable:
                 yield tx(f"{name} to no gateway, next hop {what}", packet,
-                         "tx_plain", "design 5", world=world)
+                         "tx_plain", "verdicts.h", world=world)
     world, peers = next_hop_world(1, LATER)
     for inner, outer in COMBOS:
         dst = {4: "169.254.1.1", 6: "fe80::1"}[inner]

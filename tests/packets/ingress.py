@@ -75,7 +75,7 @@ def jumbo_frames():
             packet = wire.exactly(inner, net(outer, inner), US[inner], size)
             yield rx(f"{combo_name(inner, outer)} {size} bytes",
                      eth(from_peer(PEER[outer], packet)), "rx_decap",
-                     "design 1", PEER[outer], packet, hook="xdp")
+                     "architecture.md", PEER[outer], packet, hook="xdp")
 
 
 @table

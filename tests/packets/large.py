@@ -23,7 +23,7 @@ def decapsulated():
             name = f"{combo_name(inner, outer)} of {size} bytes"
             packet = exactly(inner, net(outer, inner), US[inner], size, tos=2)
             yield rx(name, eth(from_peer(PEER[outer], packet)), "rx_decap",
-                     "design 1", PEER[outer], packet, hook="xdp")
+                     "architecture.md", PEER[outer], packet, hook="xdp")
             yield rx(f"{name}, CE", eth(from_peer(PEER[outer], packet,
                                                   tos=3)), "rx_decap",
                      "RFC 6040 4.2", PEER[outer], packet, hook="xdp",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The packet tables of the design once more, in Python and for any bytes.
+"""The rules behind the packet tables once more, in Python and for any bytes.
 
 ingress() and egress() say which verdicts a frame may have: mostly one; more
 where two faults meet and no rule says which is named. Written from the RFCs,

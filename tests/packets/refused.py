@@ -248,7 +248,7 @@ def strangers():
                  "rx_no_peer", "RFC 4213 3.6", world=EMPTY)
         yield rx(f"{name} peer that does not exist",
                  eth(ip(outer, STALE_ENDPOINT[outer], peer.local, proto,
-                        packet)), "rx_stale_peer", "design 5")
+                        packet)), "rx_stale_peer", "verdicts.h")
     for inner in (4, 6):
         # an IPv6 address with the bytes of an IPv4 endpoint is another one
         for src in ("::ffff:198.51.100.1", "c633:6401::", "::198.51.100.1"):

@@ -14,7 +14,8 @@ ARCHITECTURE = "docs/architecture.md"
 # Folders whose files, and tests/, whose folders the tree has one by one.
 WHOLE = ("bpf", "loader", "scripts", "dist")
 DOCUMENTS = [os.path.relpath(path, REPO) for path in sorted(
-    glob.glob(f"{REPO}/*.md") + glob.glob(f"{REPO}/docs/*.md"))]
+    glob.glob(f"{REPO}/*.md") + glob.glob(f"{REPO}/docs/*.md"))] + [
+        "tests/packets/README"]
 PLACEHOLDER = r"\b(FOLDER|NAME|IFACE|WORD)\b"
 TOPS = r"bpf|loader|tests|scripts|docs|dist|\.ci"
 

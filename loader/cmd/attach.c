@@ -14,7 +14,8 @@ static void print_no_file(const struct conf *c)
 	warn_lonely_files();
 }
 
-/* What runs stays; the default file, if there is one, is not applied. */
+/* Warns if the default file, which an upgrade does not apply, differs from the
+ * running configuration. */
 static void print_file_differs(const struct conf *now)
 {
 	struct conf file;
@@ -65,7 +66,7 @@ static int attach_and_print(const struct attach_options *o, bool trigger)
 	return ret;
 }
 
-/* What an upgrade or a first attach would come to. */
+/* Prints what an upgrade or a first attach would do. */
 static int print_foreseen(const struct attach_options *o)
 {
 	struct attachment a;
@@ -111,7 +112,7 @@ static int run_attach(int argc, char **argv)
 	o.mode_given = mode;
 	if (!ret && mode)
 		ret = parse_mode(mode, &o.mode);
-	/* Looking needs no rights. */
+	/* A dry run needs no privileges. */
 	if (!ret && dry)
 		return print_foreseen(&o);
 	if (!ret)

@@ -75,7 +75,7 @@ static int check_local(const struct peer *p)
 	return OK;
 }
 
-/* RFC 8200 5: no IPv6 path carries less than 1280 bytes. */
+/* RFC 8200 5: the MTU of an IPv6 path is at least 1280. */
 static int check_path_mtu(const struct conf *c, const struct peer *p)
 {
 	struct origin from = interface_origin(c, KEY_PATH_MTU);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Warns of what a configuration may do to its host. */
+/* Warns of risks of a configuration for its host. */
 #include "resolve.h"
 
 #include <dirent.h>

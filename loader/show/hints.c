@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What looks wrong, and what to do about it. */
+/* Finds what looks wrong, and what to do about it. */
 #include "show.h"
 
 #include <stdarg.h>
@@ -14,7 +14,7 @@ const char *const hook_names[HOOK_COUNT] = {
 	[HOOK_TC_EGRESS] = "tc_egress",
 };
 
-/* Where hints go. */
+/* The receiver of hints. */
 struct sink {
 	const struct snapshot *s;
 	hint_fn *hint;
@@ -108,7 +108,7 @@ static bool any_received(const struct snapshot *s, uint8_t family)
 	return false;
 }
 
-/* Packets that came out of tunnels, and may be for others. */
+/* Hints at packets from tunnels that the host does not forward. */
 static void forwarding_hint(const struct sink *out, uint8_t family)
 {
 	const char *dev = out->s->conf.ifname;
@@ -210,7 +210,7 @@ static void sources_hint(const struct sink *out, const struct peer *p,
 		source_hint(out, p, &other);
 }
 
-/* Packets that this peer sent, and that were dropped. */
+/* Counts the dropped packets from this peer. */
 static uint64_t dropped_from(const struct tl_verdicts *v)
 {
 	uint64_t packets = 0;
@@ -222,8 +222,8 @@ static uint64_t dropped_from(const struct tl_verdicts *v)
 	return packets;
 }
 
-/* ICMP errors that say that packets are lost; "too big" only says that they
- * have to be smaller. */
+/* Counts ICMP errors that report lost packets, without "too big", which only
+ * asks for smaller ones. */
 static uint64_t icmp_errors(const struct tl_verdicts *v)
 {
 	uint64_t packets = 0;

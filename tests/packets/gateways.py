@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Gateways as neighbours: who asks for one is answered at once, nobody on the
-wire is one. What is known of the next hop of outer packets."""
+"""Gateways as neighbours: requests for one are answered at once, and packets
+from the wire must not claim to be one. The known next hops of outer
+packets."""
 
 from socket import AF_INET6, inet_pton
 
@@ -37,8 +38,8 @@ def arp(op, src, dst, sha=OUR_MAC, tha=bytes(6)):
 
 
 def odd_arp(packet):
-    """That packet with another type or length of addresses, and what is read
-    of one of IPv4 over Ethernet where it was (scapy would move it)."""
+    """An ARP packet with another type or length of addresses, whose fields
+    stay where those of IPv4 over Ethernet are (scapy would move them)."""
     for what, at, value in [("network", 0, b"\0\6"),
                             ("protocol", 2, b"\x86\xdd"),
                             ("length of hardware addresses", 4, b"\x08"),
@@ -49,7 +50,7 @@ def odd_arp(packet):
 
 
 def frame(name, to, ethertype, payload, verdict, rfc, peer=None, **more):
-    """An egress case of that frame."""
+    """An egress case for that frame."""
     case = tx(name, payload if ethertype != 0x0806 else udp(
         4, US[4], FAR[4]), verdict, rfc, peer, to=to, size=len(payload),
         **more)
@@ -62,7 +63,8 @@ WORLDS = [(MAIN, [PEER[4], PEER[6], NESTED[4]]), (BY_ID, BY_IDS.values())]
 
 @table
 def arp_requests():
-    """RFC 826: the fields turned around, in a frame to who asked."""
+    """RFC 826: the answer has the fields swapped, in a frame to the
+    requester."""
     for world, peers in WORLDS:
         for peer in peers:
             asked = gateway(4, peer.id)
@@ -88,7 +90,8 @@ def arp_requests():
 
 @table
 def other_arp():
-    """Of the interface's real neighbours, or nothing that a stack sends."""
+    """ARP about real neighbours of the interface, and packets that no stack
+    sends."""
     asked = gateway(4, PEER[4].id)
     for what, packet in [
             *((f"request for {dst}", arp(1, US[4], dst)) for dst in (
@@ -180,7 +183,7 @@ NO_GATEWAYS = ["fe80::74:6e:100:1", "fe80::74:6e:8000:1", "fe80::74:6f:0:1",
 
 @table
 def other_discovery():
-    """Of the interface's real neighbours."""
+    """Neighbour discovery about real neighbours of the interface."""
     asked = gateway(6, PEER[6].id)
     group = multicast_mac(_nsma(asked))
     for target in NO_GATEWAYS:
@@ -210,7 +213,7 @@ def other_discovery():
 
 @table
 def claims_by_arp():
-    """Whatever its sender is, the kernel would note that (RFC 826)."""
+    """The kernel would learn the sender of any ARP packet (RFC 826)."""
     for src, verdict in [
             ("240.0.0.1", "rx_gateway"), ("240.0.0.0", "rx_gateway"),
             ("240.255.255.255", "rx_gateway"), ("239.255.255.255",
@@ -288,7 +291,7 @@ def claims_by_discovery():
 
 @table
 def other_packets_of_gateways():
-    """Nobody is there who could send them."""
+    """A gateway is not on the wire, so packets from one are refused."""
     for src in GATEWAYS6:
         for what, packet in [
                 ("udp", udp(6, src, LOCAL[6])),
@@ -300,19 +303,20 @@ def other_packets_of_gateways():
                 ("error", ERROR[6](*TOO_BIG[6], quoted(4, 6), src=src))]:
             yield rx(f"{what} from {src}", eth(packet), "rx_gateway",
                      "design 3")
-    # No stack sends IPv4 with such a source but as an ARP sender.
+    # A gateway's IPv4 address matters only as an ARP sender: no stack accepts
+    # it as a source.
     yield rx("IPv4 from a gateway", eth(udp(4, "240.0.0.1", LOCAL[4])),
              "rx_plain", "RFC 1112 4")
 
 
-# What the kernel found, of late and in time.
+# A header that the kernel has found, with times before and after its expiry.
 TO_ROUTER = ROUTER_MAC + bytes.fromhex("0200000000aa")
 LATER, LONG_AGO = 2 ** 62, 1
 
 
 def next_hop_world(ident, until, of=None):
-    """A peer of each outer family, and what is in the slot of the ids: of
-    another peer's where `of` is one."""
+    """A peer of each outer family, and the next hops in their slots; `of`: the
+    id in the slot, if it is another peer's."""
     world = World()
     peers = {outer: world.peer(PEER[outer].endpoint, LOCAL[outer],
                                ident=ident + n)
@@ -324,8 +328,8 @@ def next_hop_world(ident, until, of=None):
 
 @table
 def next_hops():
-    """A next hop that is known is used: the frame leaves as it is. One that
-    is too old, or another peer's, is not."""
+    """A known next hop is used: the frame leaves at once. An expired one, or
+    another peer's, is not used."""
     for what, ident, until, of in (
             ("known", 1, LATER, None), ("known of 1025", 1025, LATER, None),
             ("known of 0xfffc01", 0xfffc01, LATER, None),
@@ -358,13 +362,13 @@ def next_hops():
 
 
 def redirect4(via, options=()):
-    """RFC 792: use that gateway for what is quoted."""
+    """RFC 792: use that gateway for the quoted packet."""
     return bytes(IP(src=LOCAL[4], dst=FAR[4], options=list(options))
                  / ICMP(type=5, code=1, gw=via) / quoted4())
 
 
 def other_type(packet):
-    """The same bytes in an ICMP message that is no redirect."""
+    """The same bytes in an ICMP message of another type."""
     return packet[:20] + b"\3" + packet[21:]
 
 
@@ -380,8 +384,8 @@ def redirect6(target, kind=ICMPv6ND_Redirect):
 
 @table
 def redirects():
-    """To other hosts about our gateways: the kernel sends them where a packet
-    leaves by the interface that it came by."""
+    """Redirects to other hosts about our gateways: the kernel sends them if a
+    packet leaves by the interface that it came in by."""
     for to, peer in ((ROUTER_MAC, PEER[4]), (PEER[6].mac, PEER[6])):
         for name, packet in [
                 ("IPv4", redirect4(gateway(4, peer.id))),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The packet tables of the design once more, in Python and for any bytes.
+"""The packet tables of the design in Python, for any bytes.
 
-ingress() and egress() say which verdicts a frame may have: mostly one; more
-where two faults meet and no rule says which is named. Written from the RFCs,
-slow and simple; the random packets are compared with it.
+ingress() and egress() return the verdicts that a frame may have: mostly one;
+more if it has two faults and no rule says which comes first. Written from the
+RFCs, slow and simple; the random packets are compared with it.
 """
 
 import ipaddress
@@ -30,11 +30,11 @@ def net16(data, at):
 
 @dataclass
 class Header:
-    """An IP header with the option headers behind it."""
+    """An IP header with the option headers after it."""
     family: int
     src: bytes
     dst: bytes
-    proto: int  # behind the options; None: cannot be read
+    proto: int  # after the options; None: cannot be read
     size: int  # with the options
     length: int  # of the packet, as the header says
     fragment: bool = False
@@ -44,8 +44,8 @@ class Header:
 
 
 def parse(data, walk=True):
-    """Header of the IP packet at the beginning of data, or None where there
-    is none: too short for addresses, or another version."""
+    """Header of the IP packet at the beginning of data, or None if it is too
+    short for addresses, or of another version."""
     version = data[0] >> 4 if data else 0
     if version == 4 and len(data) >= 20:
         size = (data[0] & 15) * 4
@@ -64,8 +64,9 @@ def parse(data, walk=True):
 
 
 def skip_options(head, data):
-    """RFC 8200 4: what says nothing to who is reached by then. A fragment
-    header is the last of them unless the packet is whole (RFC 6946)."""
+    """Skips headers that do not matter at the destination (RFC 8200 4). A
+    fragment header is the last of them unless the packet is unfragmented (RFC
+    6946)."""
     while head.proto in (HBH, DSTOPT, ROUTING, FRAGMENT):
         head.options += 1
         if head.options > MAX_OPTIONS:
@@ -88,7 +89,7 @@ def skip_options(head, data):
 
 
 def guarded(world, head, verdict):
-    """What is no packet of a peer's: borrowed, or left alone."""
+    """The verdict for a packet without a tunnel: borrowed, or left alone."""
     _, flags = match(world, head.src)
     if flags & GUARD and not world.flags & NO_GUARD:
         return {"rx_borrowed"}
@@ -116,8 +117,8 @@ LINK_SCOPE = [ipaddress.ip_network(text) for text in (
 
 
 def link_scope(addr):
-    """Destinations that no router forwards to: RFC 3927 2.7, 5771 4, 1122
-    3.2.1.3; RFC 4291 2.5.6, 2.7."""
+    """True for destinations that routers do not forward to: RFC 3927 2.7, 5771
+    4, 1122 3.2.1.3; RFC 4291 2.5.6, 2.7."""
     ip = ipaddress.ip_address(addr)
     if len(addr) == 16 and ip.is_multicast:
         return addr[1] & 15 <= 2
@@ -125,8 +126,9 @@ def link_scope(addr):
 
 
 def neighbours_only(world, ip, inner):
-    """Also subnet broadcasts (RFC 2644 4); RFC 4861 11.2, or what may hide
-    it."""
+    """True for packets that only a neighbour may send: link scope, subnet
+    broadcasts (RFC 2644 4), neighbour discovery (RFC 4861 11.2) or headers
+    that may precede it."""
     if link_scope(ip.dst) or ip.dst in world.broadcasts:
         return True
     if ip.family == 4:
@@ -145,7 +147,7 @@ def decap_ecn(inner, outer):
 
 
 def remark(packet, ecn):
-    """The packet with that ECN; the IPv4 checksum is moved, not made right
+    """The packet with that ECN; the IPv4 checksum is updated, not recomputed
     (RFC 1624 3)."""
     old = wire.tos(packet)
     if old & 3 == ecn:
@@ -163,9 +165,9 @@ def remark(packet, ecn):
 
 
 def check_inner(world, peer, head, data):
-    """(verdicts, decapsulated packet with what follows it)."""
+    """(verdicts, decapsulated packet with the bytes after it)."""
     inner = data[head.size:head.length]
-    nibble = data[head.size:head.size + 1]  # it may be behind the end
+    nibble = data[head.size:head.size + 1]  # empty at the end of data
     if nibble and nibble[0] >> 4 != {4: 4, 41: 6}[head.proto]:
         short = len(inner) < (20 if head.proto == 4 else 40)
         return {"rx_bad_version", *(["rx_bad_inner"] if short else [])}, None
@@ -239,8 +241,8 @@ def icmp_error(world, head, data):
 
 
 def icmp_checksum(head, data):
-    """Of an ICMP message that is as long as the IP header says (RFC 792; RFC
-    4443 2.3, 8200 8.1); 0 if the one that it has is right."""
+    """The checksum over an ICMP message, whose length is from the IP header
+    (RFC 792; RFC 4443 2.3, 8200 8.1); 0 if its checksum is right."""
     message = data[head.size:head.length]
     pseudo = b""
     if head.family == 6:
@@ -250,14 +252,15 @@ def icmp_checksum(head, data):
 
 
 def intact(head, data, quote):
-    """An ICMP error and its IP header (RFC 791 3.1) are what was sent."""
+    """True if the checksums of an ICMP error and its IP header (RFC 791 3.1)
+    are right."""
     return (8 + quote.size <= head.length - head.size <= MAX_MESSAGE
             and icmp_checksum(head, data) == 0
             and (head.family == 6 or wire.checksum(data[:head.size]) == 0))
 
 
 def ip_at(frame, tags):
-    """Where the IP packet begins behind up to that many tags, or None."""
+    """The offset of the IP packet, after up to that many tags, or None."""
     at = 12
     while net16(frame, at) in (0x8100, 0x88a8) and tags:
         at, tags = at + 4, tags - 1
@@ -288,7 +291,7 @@ def ingress(world, frame, tags=MAX_TAGS):
 
 
 def claimed_by_arp(frame):
-    """An ARP packet, behind up to two tags, whose sender says that it has a
+    """True for an ARP packet, after up to two tags, whose sender has a
     gateway's address."""
     at, tags = 12, MAX_TAGS
     while net16(frame, at) in (0x8100, 0x88a8) and tags:
@@ -299,8 +302,8 @@ def claimed_by_arp(frame):
 
 
 def claimed(head, data):
-    """An IPv6 packet from a gateway, or an advertisement or redirect about
-    one (RFC 4861 4.4, 4.5)."""
+    """True for an IPv6 packet from a gateway, or an advertisement or redirect
+    about one (RFC 4861 4.4, 4.5)."""
     message = data[head.size:]
     return head.family == 6 and (is_gateway6(head.src) or (
         head.proto == 58 and not head.fragment and len(message) >= 24
@@ -323,8 +326,8 @@ def received(world, head, data):
 
 
 def asked_for(frame):
-    """The peer's id whose gateway an ARP request (RFC 826) or neighbour
-    solicitation (RFC 4861 4.3) is for, or None."""
+    """The id of the peer whose gateway an ARP request (RFC 826) or neighbour
+    solicitation (RFC 4861 4.3) asks for, or None."""
     data = frame[14:]
     if frame[12:14] == b"\x08\6" and data[:8] == ARP_IP4 + b"\0\1" \
             and len(data) >= 28 and data[24] == 240:
@@ -336,8 +339,8 @@ def asked_for(frame):
 
 
 def sound(frame):
-    """A solicitation that a host may believe (RFC 4861 7.1.1), as the kernel
-    makes them; what others may be answered or not."""
+    """True for a valid solicitation (RFC 4861 7.1.1), as the kernel makes
+    them; others may be answered or not."""
     data = frame[14:]
     return frame[12:14] == b"\x08\6" or (
         data[0] >> 4 == 6 and data[7] == 255 and data[41] == 0
@@ -346,8 +349,8 @@ def sound(frame):
 
 
 def redirects_to(frame):
-    """The peer's id to whose gateway an ICMP redirect points (RFC 792, RFC
-    4861 4.5), or None."""
+    """The id of the peer whose gateway an ICMP redirect points to (RFC 792,
+    RFC 4861 4.5), or None."""
     data = frame[14:]
     if frame[12:14] == b"\x08\0" and len(data) >= 10 and data[9] == 1:
         message = data[(data[0] & 15) * 4:]
@@ -360,7 +363,7 @@ def redirects_to(frame):
 
 
 def egress(world, frame):
-    """(verdicts, frame afterwards, with flow label and ID of no meaning)."""
+    """(verdicts, frame afterwards); flow label and ID are not compared."""
     if redirects_to(frame):
         return {"tx_redirect"}, None
     asked, verdicts, more, out = asked_for(frame), set(), {"tx_plain"}, None
@@ -377,7 +380,7 @@ def egress(world, frame):
 
 
 def answered(frame):
-    """The frame that the gateway asked for sends back."""
+    """The answer of the gateway that the frame asks for."""
     data = frame[14:]
     mac = GATEWAY_MAC + asked_for(frame).to_bytes(3, "big")
     head = frame[6:12] + mac + frame[12:14]
@@ -396,7 +399,7 @@ def answered(frame):
 
 
 def to_peer(world, ident, frame):
-    """A frame to the gateway of that peer."""
+    """The same as egress(), for a frame to the gateway of that peer."""
     if ident not in world.peers:
         return {"tx_stale_peer"}, None
     peer, packet = world.peers[ident], frame[14:]
@@ -427,7 +430,7 @@ def to_peer(world, ident, frame):
 
 def clamp(packet, mtu):
     """The packet with the MSS option of a SYN at most what mtu leaves (RFC
-    9293 3.7.1), the TCP checksum moved (RFC 1624 3)."""
+    9293 3.7.1), the TCP checksum updated (RFC 1624 3)."""
     head = parse(packet, walk=False)
     if head.proto != 6 or head.fragment:
         return packet
@@ -442,7 +445,7 @@ def clamp(packet, mtu):
     after = bytearray(packet)
     after[option + 2:option + 4] = most.to_bytes(2, "big")
     total = ~net16(packet, at + 16) & 0xffff
-    for i in range(at, end, 2):  # the words that differ, wherever they are
+    for i in range(at, end, 2):  # the changed words, at any offset
         total += (~net16(packet, i) & 0xffff) + net16(after, i)
     while total > 0xffff:
         total = (total & 0xffff) + (total >> 16)
@@ -451,7 +454,7 @@ def clamp(packet, mtu):
 
 
 def mss_option(packet, at, end):
-    """Where it is, or None."""
+    """The offset of the MSS value, or None."""
     while at + 4 <= end and packet[at] != 0:
         if packet[at] == 1:
             at += 1
@@ -465,9 +468,9 @@ def mss_option(packet, at, end):
 
 
 def encapsulated(peer, head, packet):
-    """RFC 2003 5.1, 2473 7, 4213 3.2.2. What may be fragmented is, but for
-    which a test run lacks the secret; an IPv4 packet with options is left to
-    the routers behind us."""
+    """RFC 2003 5.1, 2473 7, 4213 3.2.2. A packet that may be fragmented would
+    be, but a test run lacks the secret; an IPv4 packet with options is left to
+    routers to fragment."""
     inner, df = packet[:head.length], True
     if head.length > peer.mtu:
         small = head.family == 6 and head.length <= 1280

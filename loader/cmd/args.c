@@ -93,7 +93,7 @@ const char *take_iface(int argc, char **argv)
 	    strcmp(name, "..") && !strpbrk(name, "/: ") && text_printable(name))
 		return name;
 	fail_usage(
-		"%s: \"%s\" is no interface name: give 1 to %d characters without /, : and blanks",
+		"%s: \"%s\" is not an interface name: give 1 to %d characters without /, : and blanks",
 		argv[0], name, IFNAMSIZ - 1);
 	return NULL;
 }

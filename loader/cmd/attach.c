@@ -24,7 +24,7 @@ static void print_file_differs(const struct conf *now)
 	if (conf_load(&file, now->ifname, NULL, &found))
 		return;
 	if (found && conf_differs(&file, now))
-		printf("%s: %s is not what runs: `tunload reload %s` applies it\n",
+		printf("%s: %s differs from what runs: `tunload reload %s` applies it\n",
 		       now->ifname, file.file, now->ifname);
 	conf_free(&file);
 }
@@ -46,7 +46,7 @@ static void print_attached(const struct attachment *a)
 	if (a->way == UPGRADED && a->same)
 		print_file_differs(c);
 	if (a->way == REPLACED)
-		printf("%s: upgraded from the form of an older version; counters start at 0\n",
+		printf("%s: upgraded from the map layout of an older version; counters start at 0\n",
 		       c->ifname);
 }
 
@@ -56,7 +56,7 @@ static int attach_and_print(const struct attach_options *o, bool trigger)
 	int ret = attach(&a, o);
 
 	if (a.cleared)
-		printf("%s: clearing away what an attach has left behind\n",
+		printf("%s: removing what an unfinished attach has left\n",
 		       o->ifname);
 	if (!ret)
 		print_attached(&a);

@@ -43,7 +43,7 @@ static int check_output(int ret)
 		return ret;
 	if (!output_is_news)
 		return fail("cannot write to standard output");
-	warn("done, but what was said about it could not be written to standard output");
+	warn("done, but the output could not be written to standard output");
 	return OK;
 }
 

@@ -89,7 +89,7 @@ static int monitor(struct monitor *mon)
 	sigaction(SIGTERM, &act, NULL);
 	/* The kernel gives each event to one reader only. */
 	if (events_asked(&mon->maps))
-		warn("%s: another monitor runs, or did 2 s ago: each event goes to only one of them",
+		warn("%s: another monitor is running, or was until 2 s ago: each event goes to only one of them",
 		     mon->ifname);
 	while (!stop && !ret)
 		ret = poll_events(mon, rb);

@@ -16,7 +16,7 @@ int peer_name_check(const struct origin *from, const char *name)
 		return OK;
 	return conf_error(
 		from,
-		"peer name \"%s\" is no name: give 1 to %u of the characters A-Z a-z 0-9 . _ -",
+		"peer name \"%s\" is not valid: give 1 to %u of the characters A-Z a-z 0-9 . _ -",
 		name, TL_NAME_LEN - 1);
 }
 

@@ -52,7 +52,7 @@ int hooks_must_be_free(const char *ifname, uint32_t ifindex)
 	}
 	if (hooked_links(ifindex))
 		return fail(
-			"%s is attached by pins that are not in \"%s\": name their bpffs with --bpffs",
+			"%s is attached from another bpffs than \"%s\": name it with --bpffs",
 			ifname, pins_bpffs());
 	return OK;
 }

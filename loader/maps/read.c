@@ -28,7 +28,7 @@ static enum tl_mode mode_of(uint32_t asked)
 {
 	if (asked <= TL_MODE_TC)
 		return asked;
-	warn("map \"interface\": mode_asked %u is no mode: taken as auto",
+	warn("map \"interface\": mode_asked %u is not a mode: taken as auto",
 	     asked);
 	return TL_MODE_AUTO;
 }

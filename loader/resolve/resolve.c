@@ -20,7 +20,7 @@ static int check_link(const struct conf *c, const struct link_info *link)
 			c->ifname);
 	if (link->type != ARPHRD_ETHER)
 		return fail(
-			"\"%s\" is no Ethernet interface (type %u): give the Ethernet interface that leads to the peers",
+			"\"%s\" is not an Ethernet interface (type %u): give the Ethernet interface that leads to the peers",
 			c->ifname, link->type);
 	return OK;
 }

@@ -79,7 +79,7 @@ static void address_hint(const struct sink *out, const char *key,
 
 	if (ip->family && !find_addr(addrs, n, ip))
 		say(out,
-		    "%s %s is no address of this host now: assign it, or set another",
+		    "%s %s is not an address of this host now: assign it, or set another",
 		    key, ip_str(ip, text));
 }
 
@@ -147,7 +147,7 @@ static void state_hint(const struct sink *out, const struct peer *p)
 
 	if (!find_addr(s->host.addrs, s->host.n, &p->local))
 		say(out,
-		    "local %s is no address of %s now, so nothing is sent: run `tunload reload %s`",
+		    "local %s is not an address of %s now, so nothing is sent: run `tunload reload %s`",
 		    ip_str(&p->local, ip), s->conf.ifname, s->conf.ifname);
 	else if (next_hop_fault(&p->endpoint, &p->local, s->conf.ifname,
 				s->last_hop, fault, sizeof(fault)))
@@ -248,7 +248,7 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 		numbers = has_inner(p, 4) ? "4 and 41" : "41";
 	if (dropped_from(v))
 		say(out,
-		    "packets come from this peer, but none gets in: see why above");
+		    "packets come from this peer, but all are dropped: see why above");
 	else if (v->tx_encap.packets && icmp_errors(v))
 		say(out,
 		    "%s or a router before it answers with ICMP errors: look whether the other end has this tunnel (protocol %s) and is up",

@@ -54,10 +54,11 @@ static void test_long_lines(void **state)
 	read_bad(text, "c:1: line longer than 65536 characters: split the "
 		       "list over several lines");
 	sprintf(text, "[peer %05000d]", 0);
-	snprintf(error, sizeof(error),
-		 "c:1: peer name \"%0242d...\" is no name: give 1 to 31 of the "
-		 "characters A-Z a-z 0-9 . _ -",
-		 0);
+	snprintf(
+		error, sizeof(error),
+		"c:1: peer name \"%0242d...\" is not valid: give 1 to 31 of the "
+		"characters A-Z a-z 0-9 . _ -",
+		0);
 	read_bad(text, error);
 	sprintf(text, "[peer %05000d", 0);
 	snprintf(error, sizeof(error),

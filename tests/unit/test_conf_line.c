@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lines that are long, or no text.
- * Needs: loader/base/ loader/conf/
- */
+/* Lines that are too long, or not text. Needs: loader/base/ loader/conf/ */
 #include "conf_lab.h"
 
 /* A list may be longer than other values. */

@@ -53,7 +53,7 @@ BPF_CFLAGS = -std=gnu11 $(WARN) -O2 -g -fno-strict-aliasing -target bpf \
 LOADER_SRC := $(sort $(wildcard loader/*/*.c))
 LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 
-# What is made from dist/NAME.in: paths filled in, and at @TABLE@ a table.
+# Files made from dist/NAME.in, with paths, and a table in place of @TABLE@.
 MAN := tunload.8 tunload.conf.5
 UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer
 COMPLETION := completion/tunload
@@ -77,8 +77,8 @@ $(B)/tunload.skel.h: $(B)/tunload.bpf.o
 	$(BPFTOOL) gen skeleton $< name tunload_bpf > $@.tmp
 	mv $@.tmp $@
 
-# The commands that made the objects; a file changes only when its text does,
-# so another compiler or flag rebuilds what it concerns.
+# The commands that made the objects; a file changes only with its text, so
+# another compiler or flag rebuilds only the objects that use it.
 FLAGS_loader = $(CC) $(ALL_CFLAGS)
 FLAGS_bpf = $(CLANG) $(BPF_CFLAGS)
 FLAGS_unit = $(CC) $(UNIT_CFLAGS)
@@ -110,8 +110,8 @@ $(B)/host/%.o: %.c $(B)/host.flags
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Unit tests. Each tests/unit/test_X.c says at its top, in a line
-# "Needs: loader/base/ loader/maps/a.c", what it is linked with.
+# Unit tests. A line "Needs: loader/base/ loader/maps/a.c" at the top of each
+# tests/unit/test_X.c lists what it is linked with.
 UNIT_CFLAGS = $(COMMON_CFLAGS) -O1 -g -I. -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
@@ -128,8 +128,8 @@ $(B)/unit/%.o: %.c $(B)/unit.flags
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Fuzz targets, with "Needs:" lines like the unit tests. They want libFuzzer,
-# which a clang brings along (Debian: libclang-rt-dev).
+# Fuzz targets, with "Needs:" lines like the unit tests. They need libFuzzer,
+# which comes with clang (Debian: libclang-rt-dev).
 FUZZ_CC ?= clang
 FUZZ_CFLAGS = $(COMMON_CFLAGS) -O1 -g -I. -fno-sanitize-recover=all \
 	-fsanitize=fuzzer,address,undefined
@@ -204,7 +204,7 @@ uninstall:
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR) \
 		$(DESTDIR)$(SYSCONFDIR)/tunload
 
-# The C files of the tree, vmlinux.h excepted: its layout is the kernel's.
+# The C files of the tree without vmlinux.h, whose layout is the kernel's.
 C_FILES = $(sort $(wildcard bpf/*.[ch] bpf/*/*.h loader/*/*.[ch] dist/*.c \
 	tests/unit/*.[ch] tests/fuzz/*.[ch] \
 	tests/bench/udp_send.c))
@@ -217,8 +217,9 @@ format:
 format-check:
 	$(CLANG_FORMAT) --dry-run -Werror $(C_FILES)
 
-# One run a file (several in one confuse clang-tidy 14 about va_list), again
-# only when its object is newer. The skeleton is bpftool's, hence -isystem.
+# One run per file (several confuse clang-tidy 14 about va_list), and only if
+# its object is newer than the last run. -isystem excludes the skeleton, which
+# is bpftool's.
 .PHONY: tidy
 tidy: $(LOADER_SRC:%.c=$(B)/tidy/%)
 $(B)/tidy/%: %.c $(B)/%.o .clang-tidy
@@ -226,8 +227,8 @@ $(B)/tidy/%: %.c $(B)/%.o .clang-tidy
 	$(CLANG_TIDY) --quiet $< -- $(ALL_CFLAGS) 2>/dev/null
 	@touch $@
 
-# How each C file is compiled, in the format of clang's tools: made anew at each
-# call, as only make knows when a flag has changed.
+# How each C file is compiled, in the format of clang's tools. Made anew at each
+# call, as only make knows whether a flag has changed.
 COMMA := ,
 define NEWLINE
 

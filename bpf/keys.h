@@ -7,26 +7,26 @@
  *
  * KEY(id, name, field, type, map, help, ...)
  *   id     KEY_id is its index in the table
- *   name   in the file and on the command line; in JSON with _ for -
+ *   name   in the file and on the command line; JSON has _ for -
  *   field  of struct conf or struct peer, which this row declares
- *   type   NUMBER   from .min to .max; .word stands for .meaning
- *          CHOICE   one of .words, whose index is the value
- *          ADDRESS  of .family, or of any; with auto FIELD_fixed is false
- *          OTHER    has functions, .ops
- *   map    ADDED      a field of that name, which this row declares, too; of
- *                     an ADDRESS, FIELD_family is 0 for auto
- *          PLAIN      a field of that name, which layout.h declares
+ *   type   NUMBER   from .min to .max; .word is written for .meaning
+ *          CHOICE   one of .words; the value is its index
+ *          ADDRESS  of .family, or of any; FIELD_fixed is false for auto
+ *          OTHER    has its own functions, .ops
+ *   map    ADDED      a field of that name, also declared by this row; for an
+ *                     ADDRESS, FIELD_family is 0 for auto
+ *          PLAIN      a field of that name, declared in layout.h
  *          CONVERTED  loader/maps/ has code for it
  *   help   a line for people, without range and default
- *   ...    by name, what the type needs and
+ *   ...    designated initialisers: those of the type, and
  *          .initial   the default of a NUMBER or CHOICE
- *          .hint      what to write, behind the error about a bad value
- *          .values    what an OTHER key takes
+ *          .hint      what to write, appended to the error about a bad value
+ *          .values    the values of an OTHER key, for help
  *          .always    showconf prints it even if it has its default
- *          .again     may be given again, and adds up
+ *          .again     may be given again, which adds to the list
  *
- * Add a row at the end of its list; one that is ADDED comes with a new
- * TL_LAYOUT (layout.h).
+ * Add a row at the end of its list; an ADDED row needs a new TL_LAYOUT
+ * (layout.h).
  */
 #ifndef TUNLOAD_KEYS_H
 #define TUNLOAD_KEYS_H

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The pinned maps: what the data plane and the loader share, and what
+ * The pinned maps, which the data plane and the loader share, and which
  * `bpftool map dump` shows. Addresses are byte arrays in network order, so that
  * dumps read in order; an IPv4 address uses the first four of sixteen bytes and
  * the others are zero. All other numbers are in host byte order.
  *
- * A change here, in verdicts.h or of a key's field is a new TL_LAYOUT: `attach`
- * refuses to upgrade an interface in place over another one.
+ * A change here, in verdicts.h or of a key's field needs a new TL_LAYOUT:
+ * `attach` does not upgrade an attachment of another layout in place.
  */
 #ifndef TUNLOAD_LAYOUT_H
 #define TUNLOAD_LAYOUT_H
@@ -24,13 +24,14 @@
 #define TL_WAITING_LEN	192  /* why a peer waits, with its NUL */
 #define TL_DSCP_COPY	0xff /* outer DSCP = inner DSCP (RFC 2983 uniform) */
 #define TL_PEER_NONE	0    /* no peer: ids start at 1 */
-#define TL_PEER_MAX	0xffffff /* the three bytes that a gateway holds */
+#define TL_PEER_MAX	0xffffff /* an id has three bytes */
 
 /*
- * A peer is a neighbour on the interface, its gateway. What is sent to the
- * gateway's MAC goes into the peer's tunnel: 02:74:6e ("tn", locally
- * administered) and the peer id in three bytes, big endian. Its addresses hold
- * the id the same way: 240.x.x.x (240.0.0.7 for peer 7), fe80::74:6e:xx:xxxx.
+ * Each peer has a gateway, a neighbour on the interface. Packets to the
+ * gateway's MAC go into the peer's tunnel. The MAC is 02:74:6e ("tn", locally
+ * administered) and the peer id in three bytes, big endian. The gateway's
+ * addresses contain the id in the same way: 240.x.x.x (240.0.0.7 for peer 7),
+ * fe80::74:6e:xx:xxxx.
  */
 #define TL_GATEWAY_MAC                                                         \
 	{                                                                      \
@@ -43,21 +44,21 @@
 	}
 #define TL_GATEWAY_NET6_LEN 104 /* bits */
 
-/* Packets, and bytes of the inner packet (of the packet itself where there is
- * no tunnel), without the link layer header. */
+/* Packets, and bytes of the inner packet (of the packet itself if it is not
+ * tunnelled), without the link layer header. */
 struct tl_counter {
 	__u64 packets;
 	__u64 bytes;
 };
 
-/* One counter a verdict, in the order of enum tl_verdict. */
+/* One counter per verdict, in the order of enum tl_verdict. */
 #define TL_VERDICT_FIELD(name, fate, report, from, text) struct tl_counter name;
 struct tl_verdicts {
 	TL_VERDICTS(TL_VERDICT_FIELD)
 };
 #undef TL_VERDICT_FIELD
 
-/* The fields that the rows of keys.h declare; of an address, with family 0 for
+/* The fields that the rows of keys.h declare; an address has family 0 for
  * auto. */
 #define TL_KEY_FIELD(id, name, field, type, map, ...)                          \
 	TL_KEY_FIELD_##map(field, type)
@@ -80,10 +81,10 @@ struct tl_peer {
 	__u32 mtu;	   /* largest inner packet, bytes */
 	__u8 endpoint[16]; /* outer destination */
 	__u8 local[16];	   /* outer source */
-	/* Learnt from ICMP, written by the data plane (RFC 1191, 8201). */
-	__u64 learned_until_ns; /* CLOCK_MONOTONIC at which it is forgotten */
+	/* Learned from ICMP, written by the data plane (RFC 1191, 8201). */
+	__u64 learned_until_ns; /* CLOCK_MONOTONIC; expiry */
 	__u32 learned_mtu;	/* largest inner packet, bytes; 0 = none */
-	/* The data plane does not read what follows. */
+	/* The data plane does not read the fields below. */
 	__u8 probe[16];	    /* inner address that answers a ping */
 	__u32 probe_family; /* 4, 6, or 0: no probe */
 	TL_PEER_KEYS(TL_KEY_FIELD)
@@ -95,14 +96,14 @@ struct tl_peer {
 #define TL_PEER_F_GUARD	      0x08 /* ... as yes */
 
 /* A peer that waits for its endpoint (a name that does not resolve) has family
- * 0; one that waits for an address of ours has a local of zero. */
+ * 0; one that waits for an address of ours has an all-zero local. */
 
 /* endpoints: outer addresses -> peer id. */
 struct tl_endpoint {
 	__u8 family; /* 4 or 6 */
 	__u8 zero[3];
-	__u8 endpoint[16]; /* outer source of what arrives */
-	__u8 local[16];	   /* outer destination of what arrives */
+	__u8 endpoint[16]; /* outer source of received packets */
+	__u8 local[16];	   /* outer destination of received packets */
 };
 
 struct tl_peer_id {
@@ -121,8 +122,8 @@ struct tl_prefix6 {
 };
 
 struct tl_prefix {
-	__u32 peer;  /* TL_PEER_NONE: reached without a tunnel, an exception
-		      * from a shorter allowed prefix */
+	__u32 peer;  /* TL_PEER_NONE: not tunnelled, an exception from a shorter
+			allowed prefix */
 	__u32 flags; /* TL_PREFIX_F_* */
 };
 
@@ -133,11 +134,11 @@ struct tl_prefix {
 			       */
 #define TL_PREFIX_LEN_SHIFT 8 /* and its length, in the bits from here on */
 
-/* shared: prefixes that several peers may use as a source (routes = no), one
- * row a peer -> its length; looked up with family and peer fixed. */
+/* shared: prefixes that several peers share (routes = no), one row per prefix
+ * and peer -> its length; looked up with family and peer fixed. */
 struct tl_shared {
-	__u32 prefixlen; /* bits: 32 of family and peer, then the prefix's */
-	__u8 family;	 /* 4 or 6: ::/0 does not hold IPv4 */
+	__u32 prefixlen; /* bits: 32 of family and peer, plus the prefix's */
+	__u8 family;	 /* 4 or 6: ::/0 does not contain IPv4 */
 	__u8 peer[3];	 /* id, big endian */
 	__u8 addr[16];
 };
@@ -151,8 +152,8 @@ struct tl_broadcast {
 	__u8 addr[4];
 };
 
-/* peer_stats: a peer on a CPU -> this; made by the data plane with the first
- * packet, so that memory follows the traffic. */
+/* peer_stats: peer and CPU -> this; made by the data plane at the first packet,
+ * so that memory use depends on the traffic. */
 struct tl_stats_key {
 	__u32 peer;
 	__u32 cpu;
@@ -164,17 +165,17 @@ struct tl_peer_stats {
 	struct tl_verdicts verdicts;
 };
 
-/* interface: one entry, what the loader knows of this attachment. */
+/* interface: one entry, the loader's record of this attachment. */
 struct tl_interface {
 	__u32 layout; /* TL_LAYOUT */
 	__u32 ifindex;
 	__u64 netns_cookie; /* SO_NETNS_COOKIE */
 	char name[16];
 	__u32 flags;	   /* TL_IF_F_* */
-	__u32 mode;	   /* enum tl_mode: what is attached */
-	__u32 mode_asked;  /* enum tl_mode: what was asked for */
+	__u32 mode;	   /* enum tl_mode: in use */
+	__u32 mode_asked;  /* enum tl_mode: requested */
 	__u32 path_mtu;	   /* bytes, of the outer packet */
-	__u32 pmtu_expiry; /* seconds for which a learnt path MTU holds */
+	__u32 pmtu_expiry; /* seconds until a learned path MTU expires */
 	__u8 local4[4];	   /* zero: none */
 	__u8 local6[16];
 	__u8 source4[4]; /* inner source of the host's own packets, or zero */
@@ -184,34 +185,34 @@ struct tl_interface {
 				  */
 	__u64 no_guard_until_ns; /* CLOCK_MONOTONIC until which the guard is
 				  * suspended, while modes change */
-	__u8 address4_len; /* of source4 as `address`: prefix length + 1; 0: it
-			    * was not put on the host by tunload */
+	__u8 address4_len;	 /* prefix length + 1 of source4 if given as
+				    `address`; 0: not added by tunload */
 	__u8 address6_len;
 	TL_INTERFACE_KEYS(TL_KEY_FIELD)
 };
 
 enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
 
-#define TL_IF_F_READY	     0x01 /* an attach has come to its end */
+#define TL_IF_F_READY	     0x01 /* attach completed successfully */
 #define TL_IF_F_CLSACT_OURS  0x02 /* we made the clsact qdisc */
 #define TL_IF_F_LOCAL4_FIXED 0x04 /* `local4` was configured */
 #define TL_IF_F_LOCAL6_FIXED 0x08
 #define TL_IF_F_NO_ROUTES    0x10 /* routes = no */
 
-/* hostnames: peer id -> this, for endpoints that were given as a DNS name. */
+/* hostnames: peer id -> this, for endpoints configured as a DNS name. */
 struct tl_hostname {
 	char name[TL_HOST_LEN];
 };
 
-/* waiting: peer id -> why it cannot work now, for those that cannot. */
+/* waiting: peer id -> why the peer cannot work now. */
 struct tl_waiting {
 	char reason[TL_WAITING_LEN];
 };
 
-/* next_hops: the link layer header towards a peer's endpoint, learnt by each
- * CPU, in the slot (peer id modulo TL_NEXT_HOPS). */
+/* next_hops: the link layer header towards a peer's endpoint, learned by each
+ * CPU, at slot (peer id modulo TL_NEXT_HOPS). */
 struct tl_next_hop {
-	__u64 until_ns; /* CLOCK_MONOTONIC at which it is asked for again */
+	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
 	__u32 peer;	/* id, or TL_PEER_NONE */
 	__u8 macs[12];	/* destination, source */
 };
@@ -233,16 +234,16 @@ struct tl_event {
 				   * egress; parse.h reads it */
 };
 
-/* limits: how much this CPU has sent in this window: events, and ICMP errors
+/* limits: counts what this CPU has sent in this window: events, and ICMP errors
  * to inner sources (RFC 1812 4.3.2.8, RFC 4443 2.4 f). */
 struct tl_limit {
-	__u64 window_ns; /* its beginning, CLOCK_MONOTONIC */
+	__u64 window_ns; /* its start, CLOCK_MONOTONIC */
 	__u64 sent;
 };
 
 enum { TL_LIMIT_EVENTS, TL_LIMIT_ICMP, TL_LIMITS };
 
 #define TL_LIMIT_WINDOW_NS 100000000ULL
-#define TL_LIMIT_A_WINDOW  100 /* for each CPU */
+#define TL_LIMIT_A_WINDOW  100 /* per CPU */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The three programs. Each reads its packet, asks for the verdict, does what it
- * says, and ends with it. */
+/* The three programs. Each reads its packet, gets the verdict, acts on it, and
+ * counts it. */
 #include "decide/egress.h"
 #include "decide/ingress.h"
 #include "packet/device.h"
@@ -24,7 +24,8 @@ int xdp_ingress(struct xdp_md *ctx)
 		rx.outcome.verdict = ingress(&view, proto, &rx);
 	else
 		rx.outcome.verdict = TL_rx_plain;
-	/* What lies in the fragments of an xdp_buff is out of reach. */
+	/* The fragments of an xdp_buff cannot be read, so the fallback
+	 * applies. */
 	if (rx.outcome.verdict == NEED_MORE)
 		rx.outcome.verdict = rx.fallback;
 	if (is_icmp_verdict(rx.outcome.verdict))
@@ -70,7 +71,7 @@ int tc_ingress(struct __sk_buff *skb)
 	return skb_finish(skb, link_len, &rx.outcome);
 }
 
-/* What is done with a packet to a gateway after its verdict. */
+/* Returns the action for a packet to a gateway, by its verdict. */
 static __always_inline int gateway_action(struct __sk_buff *skb,
 					  const struct tx *tx,
 					  const struct tl_next_hop *hop)
@@ -91,7 +92,7 @@ static __always_inline int gateway_action(struct __sk_buff *skb,
 	}
 }
 
-/* An inner packet to the gateway of a peer. Returns the action. */
+/* Handles an inner packet to the gateway of a peer. Returns the action. */
 static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 				      bool fragmented)
 {

@@ -5,19 +5,19 @@
  * that each verdict has a case all come from here.
  *
  * VERDICT(name, fate, report, from, text)
- *   name    what JSON, text and the fields of struct tl_verdicts call it;
- *           rx_ at ingress, tx_ at egress
- *   fate    what became of the packet: TUNNEL decapsulated or encapsulated,
+ *   name    in JSON, in text and as a field of struct tl_verdicts; rx_ at
+ *           ingress, tx_ at egress
+ *   fate    the result for the packet: TUNNEL decapsulated or encapsulated,
  *           PASS left untouched, DROP dropped, ANSWER turned into its answer
- *   report  REPORT: a monitor is told; QUIET: it is not, as this is the usual
- *   from    whose packet it is, and so whom a hint about it concerns:
- *           PEER  of a peer's tunnel, by its outer addresses
- *           WIRE  of nobody's tunnel; BARE: and with an inner source
+ *   report  REPORT: a monitor prints it; QUIET: not, as it is the normal case
+ *   from    the origin of the packet, which decides who a hint is about:
+ *           PEER  a peer's tunnel, by its outer addresses
+ *           WIRE  no tunnel; BARE: no tunnel, but with an inner source
  *           ICMP  an error about one of our outer packets
- *           HOST  on its way out of this host
- *   text    one line for people, with its source in the RFCs where it has one
+ *           HOST  this host; the packet leaves
+ *   text    one line for people, with the RFC section if there is one
  *
- * Add at the end of a direction only together with TL_LAYOUT (layout.h): the
+ * Add a row at the end of its direction, with a new TL_LAYOUT (layout.h): the
  * order is the layout of the pinned counters.
  */
 #ifndef TUNLOAD_VERDICTS_H

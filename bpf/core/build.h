@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The outer headers (RFC 2003 3.1, 2473 3, 4213 3.5). No maps, no helpers. */
+/* Builds the outer headers (RFC 2003 3.1, 2473 3, 4213 3.5). No maps, no
+ * helpers. */
 #ifndef TUNLOAD_BUILD_H
 #define TUNLOAD_BUILD_H
 
 #include "ecn.h"
 
-/* What of the inner packet goes into its outer header. */
+/* The facts of the inner packet that its outer header depends on. */
 struct inner {
 	__u8 family; /* 4 or 6 */
 	__u8 tos;    /* TOS or traffic class */
@@ -36,8 +37,8 @@ static __always_inline __u32 hash_addr(__u32 hash, const void *addr,
 }
 
 /* A hash of the inner flow, for the flow label (RFC 6438 2.1): the same for
- * every packet of a flow on every host. ports: the first four bytes of TCP or
- * UDP as they are, 0 for others and for fragments. */
+ * every packet of a flow on every host. ports: the first four bytes of the TCP
+ * or UDP header as they are, 0 for other protocols and fragments. */
 static __always_inline __u32 flow_hash(const void *src, const void *dst,
 				       __u8 family, __u8 proto, __u32 ports)
 {
@@ -46,7 +47,7 @@ static __always_inline __u32 flow_hash(const void *src, const void *dst,
 	return hash_word(hash_addr(hash, dst, family), ports);
 }
 
-/* 20 bits of a flow hash, never 0, which would say "no label" (RFC 6437 2). */
+/* 20 bits of a flow hash, never 0, which means "no label" (RFC 6437 2). */
 static __always_inline __u32 flow_label(__u32 hash)
 {
 	__u32 label = (hash ^ hash >> 20) & 0xfffff;
@@ -54,17 +55,17 @@ static __always_inline __u32 flow_label(__u32 hash)
 	return label ? label : 1;
 }
 
-/* A length field: super-packets over 64 KiB say 0, as the kernel's own do, and
- * are segmented before they reach a wire. */
+/* The value of a length field: 0 for super-packets over 64 KiB, like in the
+ * kernel; they are segmented before they reach a wire. */
 static __always_inline __be16 length_field(__u32 len)
 {
 	return len > 0xffff ? 0 : bpf_htons(len);
 }
 
 /*
- * DF is set unless the inner packet may be fragmented and has to be: `df` of in
- * (RFC 2003 3.1 asks for it only where the inner DF is set). With DF the packet
- * is atomic and needs no ID (RFC 6864 4.1), else id is in it.
+ * Sets DF unless the inner packet must and may be fragmented (in->df; RFC 2003
+ * 3.1 requires DF only if the inner packet has it). With DF the packet is
+ * atomic and needs no ID (RFC 6864 4.1), else it gets id.
  */
 static __always_inline void build_ip4(struct iphdr *ip,
 				      const struct tl_peer *peer,
@@ -84,7 +85,7 @@ static __always_inline void build_ip4(struct iphdr *ip,
 	ip->check = ~csum_fold(csum_ip4(ip));
 }
 
-/* Next header 4 or 41 directly, never a Destination Options header. */
+/* The next header is 4 or 41, without a Destination Options header. */
 static __always_inline void build_ip6(struct ipv6hdr *ip,
 				      const struct tl_peer *peer,
 				      const struct inner *in)

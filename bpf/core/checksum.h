@@ -5,7 +5,8 @@
 
 #include "net.h"
 
-/* Folds a sum of 16-bit words to 16 bits. Good for sums of up to 2^16 words. */
+/* Folds a sum of 16-bit words to 16 bits. Valid for sums of up to 2^16
+ * words. */
 static __always_inline __u16 csum_fold(__u32 sum)
 {
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -13,7 +14,7 @@ static __always_inline __u16 csum_fold(__u32 sum)
 }
 
 /* The sum, not complemented, of the 20 bytes of an IPv4 header without options,
- * read as words of memory order. */
+ * as words in memory order. */
 static __always_inline __u32 csum_ip4(const struct iphdr *ip)
 {
 	const __u16 *word = (const __u16 *)ip;
@@ -52,19 +53,20 @@ static __always_inline __u32 csum_bytes(__u32 sum, const void *bytes, __u32 n)
 }
 
 /* The sum of the pseudo-header of a message of n bytes (RFC 8200 8.1); addrs:
- * source and destination, as they stand in the IPv6 header. */
+ * source and destination, as in the IPv6 header. */
 static __always_inline __u32 csum_pseudo6(const void *addrs, __u32 n,
 					  __u8 proto)
 {
 	return csum_bytes(0, addrs, 32) + bpf_htons(n) + bpf_htons(proto);
 }
 
-/* The longest message that is verified: what an Ethernet frame carries. */
+/* The longest message that is verified, in bytes: the payload of an Ethernet
+ * frame. */
 #define CSUM_MESSAGE_MOST 1500U
 
-/* The checksum in the message of n bytes at `at` is right; sum: that of what it
- * covers besides. A message that is too long, or not within end, has none that
- * is right. To an odd last byte a zero is added behind it (RFC 1071 1). */
+/* True if the checksum in the message of n bytes at `at` is right. sum: the sum
+ * of what else it covers (a pseudo-header). False if the message is too long or
+ * not within end. An odd last byte is padded with a zero (RFC 1071 1). */
 static __always_inline bool csum_is_right(const void *at, __u32 n,
 					  const void *end, __u32 sum)
 {
@@ -85,7 +87,7 @@ static __always_inline bool csum_is_right(const void *at, __u32 n,
 }
 
 /* The checksum after a 16-bit word of what it covers has changed (RFC 1624 3,
- * equation 3). All in the byte order of the packet. */
+ * equation 3). All values are in network byte order. */
 static __always_inline __sum16 csum_update(__sum16 check, __be16 from,
 					   __be16 to)
 {

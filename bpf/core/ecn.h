@@ -11,7 +11,7 @@
 #define ECN_ECT1    0x01
 #define ECN_ECT0    0x02
 #define ECN_CE	    0x03
-#define ECN_DROP    0xff /* ecn_decap(): the packet must not pass */
+#define ECN_DROP    0xff /* from ecn_decap(): drop the packet */
 
 /* The outer TOS or traffic class at egress: the inner ECN field always (normal
  * mode, RFC 6040 4.1); the inner DSCP too (uniform model), or a fixed one (pipe

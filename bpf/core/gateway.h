@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Gateways: the neighbours on the interface that stand for the peers (layout.h
- * says how an address holds a peer's id). Recognising them, and the answers to
- * who asks for their link layer address. No maps, no helpers.
+ * Recognises gateways, the neighbours on the interface that stand for the peers
+ * (layout.h explains their addresses), and builds the answers to requests for
+ * their link layer address. No maps, no helpers.
  */
 #ifndef TUNLOAD_GATEWAY_H
 #define TUNLOAD_GATEWAY_H
@@ -35,7 +35,7 @@ struct nd_packet {
 	__u8 opt_type, opt_len, opt_mac[6];
 };
 
-/* A solicitation as far as it is read: its target ends the fixed part. */
+/* The end of a solicitation's fixed part, whose last field is the target. */
 #define ND_TARGET_END 24
 
 static __always_inline __u32 id_of_bytes(const __u8 *bytes)
@@ -43,7 +43,7 @@ static __always_inline __u32 id_of_bytes(const __u8 *bytes)
 	return bytes[0] << 16 | bytes[1] << 8 | bytes[2];
 }
 
-/* Is the destination of a frame a gateway? Its peer is *peer then. */
+/* True for the MAC of a gateway; sets *peer. */
 static __always_inline bool is_gateway_mac(const __u8 *mac, __u32 *peer)
 {
 	if (*(const __u16 *)mac != bpf_htons(0x0274) || mac[2] != 0x6e)
@@ -83,14 +83,14 @@ static __always_inline bool ip6_is_unspecified(const void *addr)
 	return !(a[0] | a[1] | a[2] | a[3]);
 }
 
-/* Is that ARP packet one that an IPv4 stack sends over Ethernet? */
+/* True for an ARP packet for IPv4 over Ethernet. */
 static __always_inline bool arp_is_ip4(const struct arp_packet *arp)
 {
 	return arp->hrd == bpf_htons(1) && arp->pro == bpf_htons(ETH_P_IP) &&
 	       arp->hln == 6 && arp->pln == 4;
 }
 
-/* Turns a request into the reply of the gateway it asks for. */
+/* Turns a request for a gateway into the gateway's reply. */
 static __always_inline void arp_turn_around(struct arp_packet *arp)
 {
 	__u8 target[4];
@@ -103,9 +103,10 @@ static __always_inline void arp_turn_around(struct arp_packet *arp)
 	arp->op = bpf_htons(ARP_REPLY);
 }
 
-/* The advertisement of the gateway `target` to the host at `to` that solicited
- * it, or, where that is unspecified, to all nodes (RFC 4861 7.2.4): who looks
- * whether a gateway's address is free learns that it is not (RFC 4862 5.4). */
+/* Builds the advertisement of the gateway `target` to the soliciting host at
+ * `to` or, if that is unspecified, to all nodes (RFC 4861 7.2.4): duplicate
+ * address detection then sees that a gateway's address is in use (RFC 4862
+ * 5.4). */
 static __always_inline void
 build_advertisement(struct nd_packet *out, const void *target, const void *to)
 {
@@ -130,7 +131,7 @@ build_advertisement(struct nd_packet *out, const void *target, const void *to)
 	}
 	__builtin_memcpy(out->target, target, 16);
 	out->opt_type = ND_OPT_TARGET;
-	out->opt_len = 1; /* of eight bytes */
+	out->opt_len = 1; /* in units of eight bytes */
 	gateway_mac(out->opt_mac, id_of_bytes(out->target + 13));
 	sum = csum_pseudo6(&out->ip.saddr, sizeof(*out) - IP6_HLEN,
 			   IPPROTO_ICMPV6);

@@ -17,10 +17,10 @@
 #define TCP_OPTION_MSS_LEN 4
 
 /*
- * Where in the options of a SYN the value of the MSS option is: bytes from the
- * first option, or 0 if there is none or the options are malformed. options: 40
- * bytes, of which len are the packet's. The buffer is as large as a mask can
- * say, so that no look-up in it needs a check.
+ * Finds the value of the MSS option of a SYN: returns its offset from the first
+ * option in bytes, or 0 if there is none or the options are malformed. options:
+ * 40 bytes, of which len are valid. The buffer has 64 bytes, so that a mask
+ * bounds each index and the verifier needs no check.
  */
 static __always_inline __u32 mss_find(const __u8 options[64], __u32 len)
 {
@@ -46,8 +46,8 @@ static __always_inline __u32 mss_find(const __u8 options[64], __u32 len)
 	return 0;
 }
 
-/* The largest segment that an inner packet of mtu bytes holds, without TCP
- * options (RFC 6691 2). */
+/* The largest segment in an inner packet of mtu bytes, without TCP options (RFC
+ * 6691 2). */
 static __always_inline __u32 mss_of_mtu(__u32 mtu, __u8 family)
 {
 	__u32 headers = ip_hlen(family) + TCP_HLEN;

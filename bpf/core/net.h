@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Headers of the wire, and what is needed to read them, for the BPF object and
- * for the unit tests alike: from vmlinux.h there, from the system's headers
- * here.
+ * Protocol headers and constants for both the BPF object, which takes them from
+ * vmlinux.h, and the loader and unit tests, which take them from the system's
+ * headers.
  */
 #ifndef TUNLOAD_NET_H
 #define TUNLOAD_NET_H
@@ -13,7 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #else
 #include <bpf/bpf_endian.h>
-#include <netinet/in.h> /* before the kernel's, which then make way */
+#include <netinet/in.h> /* before the kernel's headers */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
@@ -50,7 +50,7 @@ typedef _Bool bool;
 #define ETH_P_8021Q  0x8100
 #define ETH_P_8021AD 0x88A8
 
-/* Protocol numbers (IANA). IPIP and IPV6 are the tunnels'. */
+/* Protocol numbers (IANA). Tunnels have IPIP and IPV6. */
 #define IPPROTO_HOPOPTS	 0
 #define IPPROTO_ICMP	 1
 #define IPPROTO_IPIP	 4
@@ -62,7 +62,7 @@ typedef _Bool bool;
 #define IPPROTO_ICMPV6	 58
 #define IPPROTO_DSTOPTS	 60
 
-/* ICMP types (RFC 792), and the code of the first that is about sizes. */
+/* ICMP types (RFC 792), and the code "fragmentation needed". */
 #define ICMP_DEST_UNREACH  3
 #define ICMP_FRAG_NEEDED   4
 #define ICMP_SOURCE_QUENCH 4
@@ -70,7 +70,7 @@ typedef _Bool bool;
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETERPROB 12
 
-/* ICMPv6 types (RFC 4443). From INFOMSG_MASK on they are no errors. */
+/* ICMPv6 types (RFC 4443). Types from INFOMSG_MASK on are not errors. */
 #define ICMPV6_DEST_UNREACH 1
 #define ICMPV6_PKT_TOOBIG   2
 #define ICMPV6_TIME_EXCEED  3
@@ -79,9 +79,10 @@ typedef _Bool bool;
 #endif
 
 /*
- * x, of which the verifier then knows nothing: with `unknown` any number that
- * it does not know either. Otherwise it would go through all that follows once
- * for each of the ways that led here. Check the bounds again behind it.
+ * Returns x, but hides its value from the verifier. `unknown` is any number
+ * that the verifier does not know. Otherwise the verifier would check the code
+ * that follows once for each path that leads here. The caller checks the bounds
+ * again.
  */
 #ifdef __bpf__
 static __always_inline __u32 forget(__u32 x, __u32 unknown)
@@ -98,7 +99,7 @@ static __always_inline __u32 forget(__u32 x, __u32 unknown)
 }
 #endif
 
-/* Types of RFC 4861 4, by the names of the kernel. */
+/* Types of RFC 4861 4, with the kernel's names. */
 #define NDISC_ROUTER_SOLICITATION     133
 #define NDISC_ROUTER_ADVERTISEMENT    134
 #define NDISC_NEIGHBOUR_SOLICITATION  135
@@ -110,7 +111,8 @@ static __always_inline __u32 forget(__u32 x, __u32 unknown)
 #define IP4_MF		0x2000
 #define IP4_OFFSET_MASK 0x1fff
 
-/* The same of the IPv6 fragment header (RFC 8200 4.5): offset, or more. */
+/* The same for the IPv6 fragment header (RFC 8200 4.5): the offset and the M
+ * flag. */
 #define IP6_OFFSET_OR_MORE 0xfff9
 
 #define IP4_HLEN     20U
@@ -124,7 +126,7 @@ static __always_inline __u32 ip_hlen(__u8 family)
 	return family == 4 ? IP4_HLEN : IP6_HLEN;
 }
 
-/* Bytes that a tunnel of that outer family adds: its outer header has no
+/* Bytes that a tunnel of that outer family adds: an outer header without
  * options. */
 static __always_inline __u32 tunnel_overhead(__u8 family)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reading packets. Everything here takes a pointer to a header and the end of
- * the bytes that can be read, and returns values; `len` is the length of the
- * packet from that header on, which may be more than can be read (fragments of
- * an skb or an xdp_buff). No maps, no helpers: the unit tests use it as it is.
+ * Parses packets. Every function takes a pointer to a header and the end of the
+ * readable bytes, and returns values. `len` is the length of the packet from
+ * that header on, which may be more than is readable (fragments of an skb or an
+ * xdp_buff). No maps, no helpers, so that unit tests can use it.
  */
 #ifndef TUNLOAD_PARSE_H
 #define TUNLOAD_PARSE_H
@@ -11,38 +11,38 @@
 #include "net.h"
 #include "verdict.h"
 
-/* Extension headers that are skipped in front of 4/41: one of each is what RFC
- * 8200 4.1 recommends, RFC 2473 4.1.1 adds one. */
+/* How many extension headers are skipped before protocol 4 or 41: RFC 8200 4.1
+ * recommends at most one of each kind, RFC 2473 4.1.1 adds one. */
 #define MAX_OPTIONS_HEADERS 4
-#define IP6_HLEN_MASK	    0x3fff /* holds every length with so many */
+#define IP6_HLEN_MASK	    0x3fff /* above every length with so many */
 
-/* What is made readable, bytes: IPv6 with four options headers of usual length,
- * and an inner header. */
+/* How many bytes are made readable: enough for IPv6 with four options headers
+ * of usual length, and an inner header. */
 #define READABLE_AT_MOST 512
 
-/* Holds every offset behind the headers that are read. */
+/* Above every offset of a parsed header. */
 #define OFFSET_MASK 0x7fff
 
 enum parse_result {
 	PARSE_OK,
-	PARSE_SHORT,	   /* ends before what must be read */
-	PARSE_MALFORMED,   /* no such header: wrong version or length */
+	PARSE_SHORT,	   /* a header is not fully readable */
+	PARSE_MALFORMED,   /* wrong version or length */
 	PARSE_MANY_OPTIONS /* more than MAX_OPTIONS_HEADERS */
 };
 
-/* An IP header: the outer one, or that of a plain packet. */
+/* An IP header: an outer one, or that of a plain packet. */
 struct ip_info {
 	__u8 family;	 /* 4 or 6 */
 	__u8 proto;	 /* of what follows the header and its options */
 	__u8 tos;	 /* TOS or traffic class */
-	bool fragment;	 /* proto is then only what the fragment header says */
-	__u32 hlen;	 /* bytes to what follows: options, options headers */
-	__u32 tot_len;	 /* bytes as the header says, itself included */
+	bool fragment;	 /* proto is then that of the fragment header */
+	__u32 hlen;	 /* bytes, with options and extension headers */
+	__u32 tot_len;	 /* bytes, from the header, itself included */
 	const void *src; /* 4 or 16 bytes within the packet */
 	const void *dst;
 };
 
-/* Copies the address of an ip_info to sixteen bytes of zero. */
+/* Copies an address of an ip_info to sixteen zeroed bytes. */
 static __always_inline void copy_addr(__u8 to[16], const void *from,
 				      __u8 family)
 {
@@ -52,8 +52,8 @@ static __always_inline void copy_addr(__u8 to[16], const void *from,
 		__builtin_memcpy(to, from, 16);
 }
 
-/* An IPv4 header with options. With a length that cannot be it is malformed,
- * but *out is filled in. */
+/* Parses an IPv4 header with options. An invalid length is malformed, but *out
+ * is still set. */
 static __always_inline enum parse_result
 parse_ip4(const void *at, const void *end, struct ip_info *out)
 {
@@ -78,11 +78,10 @@ parse_ip4(const void *at, const void *end, struct ip_info *out)
 	return PARSE_OK;
 }
 
-/* One extension header in front of what is carried, of those that are skipped:
- * hop-by-hop and destination options (a Linux peer puts its tunnel
- * encapsulation limit into one, RFC 2473 5.1), a routing header with no
- * segments left (RFC 8200 4.4), the fragment header of a packet that is whole
- * (RFC 6946 4). False: it is none of them. */
+/* True for an extension header that is skipped: hop-by-hop and destination
+ * options (a Linux peer adds one with its tunnel encapsulation limit, RFC 2473
+ * 5.1), a routing header with no segments left (RFC 8200 4.4), the fragment
+ * header of an unfragmented packet (RFC 6946 4). */
 static __always_inline bool is_skipped(__u8 proto, const struct frag_hdr *ext)
 {
 	const __u8 *byte = (const __u8 *)ext;
@@ -102,9 +101,8 @@ static __always_inline bool is_extension(__u8 proto)
 }
 
 /*
- * Walks over the extension headers that are skipped. The header of a fragment
- * ends the walk: out->fragment is set and out->proto is what it says follows.
- * out->hlen and out->proto move along.
+ * Skips extension headers and advances out->hlen and out->proto. Stops at the
+ * header of a fragment: sets out->fragment, and out->proto to its next header.
  */
 static __always_inline enum parse_result
 skip_extensions(const void *at, const void *end, struct ip_info *out)
@@ -124,7 +122,8 @@ skip_extensions(const void *at, const void *end, struct ip_info *out)
 				out->proto = ext->nexthdr;
 			return PARSE_OK;
 		}
-		/* The fragment header has a reserved byte for its length. */
+		/* The fragment header has a reserved byte in place of a
+		 * length. */
 		out->hlen += out->proto == IPPROTO_FRAGMENT
 				     ? 8
 				     : (ext->reserved + 1) * 8;
@@ -133,7 +132,7 @@ skip_extensions(const void *at, const void *end, struct ip_info *out)
 	return PARSE_MANY_OPTIONS;
 }
 
-/* An IPv6 header alone. */
+/* Parses an IPv6 header without its extension headers. */
 static __always_inline enum parse_result
 parse_ip6_header(const void *at, const void *end, struct ip_info *out)
 {
@@ -154,7 +153,7 @@ parse_ip6_header(const void *at, const void *end, struct ip_info *out)
 	return PARSE_OK;
 }
 
-/* An IPv6 header with options headers. */
+/* Parses an IPv6 header and skips its extension headers. */
 static __always_inline enum parse_result
 parse_ip6(const void *at, const void *end, struct ip_info *out)
 {
@@ -168,16 +167,16 @@ parse_ip6(const void *at, const void *end, struct ip_info *out)
 	return result;
 }
 
-/* The family that protocol number 4 or 41 announces. */
+/* The inner family of protocol number 4 or 41. */
 static __always_inline __u8 inner_family(__u8 proto)
 {
 	return proto == IPPROTO_IPIP ? 4 : 6;
 }
 
 /*
- * The inner header of a tunnelled packet, of which the outer one leaves `len`
- * bytes: PASSED if it is one of that family, or a verdict. Lengths are
- * checked, bytes behind the inner packet are harmless (RFC 4213 3.6).
+ * Checks the version and lengths of the inner header; len is the payload of the
+ * outer packet in bytes. Returns PASSED or a verdict. Bytes after the inner
+ * packet are ignored (RFC 4213 3.6).
  */
 static __always_inline enum tl_verdict check_inner4(const void *at,
 						    const void *end, __u32 len)

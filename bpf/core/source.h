@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Inner sources that no peer can have (RFC 4213 3.6, RFC 1122 3.2.1.3), and
- * what none may say. */
+/* Inner sources that are invalid for every peer (RFC 4213 3.6, RFC 1122
+ * 3.2.1.3), and packets that none may send. */
 #ifndef TUNLOAD_SOURCE_H
 #define TUNLOAD_SOURCE_H
 
@@ -17,8 +17,8 @@ static __always_inline bool ip4_is_martian(__be32 addr)
 	       a == 0xffffffff;
 }
 
-/* ff00::/8; and of ::/8: the unspecified and the loopback address,
- * IPv4-compatible ::/96 and IPv4-mapped ::ffff:0:0/96 addresses. */
+/* ff00::/8, IPv4-compatible ::/96 (with the unspecified and the loopback
+ * address) and IPv4-mapped ::ffff:0:0/96. */
 static __always_inline bool ip6_is_martian(const void *addr)
 {
 	const __be32 *a = addr;
@@ -37,9 +37,9 @@ static __always_inline bool ip6_is_link_local(const void *addr)
 	return a[0] == 0xfe && a[1] >> 6 == 2;
 }
 
-/* An IPv4 destination that only a neighbour on the wire may send to: loopback,
- * link-local (RFC 3927 2.7), 224.0.0.0/24 (RFC 5771 4), class E with the
- * limited broadcast, and this network. */
+/* True for an IPv4 destination that only a neighbour on the wire may send to:
+ * loopback, link-local (RFC 3927 2.7), 224.0.0.0/24 (RFC 5771 4), class E with
+ * the limited broadcast, and this network. */
 static __always_inline bool ip4_is_link_scope(__be32 addr)
 {
 	__u32 a = bpf_ntohl(addr);

@@ -4,10 +4,10 @@
  * "fragmentation needed" (RFC 792, 1191 4) or ICMPv6 Packet Too Big (RFC 4443
  * 3.2). No maps, no helpers.
  *
- * Its source is the destination of the packet that it is about. An address of
- * ours would be a martian on its way in; the peer's is of the other family half
- * of the time; and the inner destination is what the route and the reverse-path
- * filter of every sender expect on this interface.
+ * Its source is the destination of the packet that it is about: the route and
+ * the reverse-path filter of every sender expect that address on this
+ * interface. An address of ours would be a martian at ingress, and the peer's
+ * may be of the other family.
  */
 #ifndef TUNLOAD_TOO_BIG_H
 #define TUNLOAD_TOO_BIG_H
@@ -15,9 +15,9 @@
 #include "checksum.h"
 #include "source.h"
 
-/* How much of the packet is quoted. All of them are longer than the smallest
- * MTU of a peer. IPv4: 28 bytes in front make 564, of at most 576 (RFC 1812
- * 4.3.2.3); IPv6: 48 bytes in front make 1280 (RFC 4443 2.4 c). */
+/* How many bytes of the packet are quoted; a packet that is too big is longer.
+ * IPv4: plus 28 bytes of headers that is 564, at most 576 (RFC 1812 4.3.2.3);
+ * IPv6: plus 48 bytes that is 1280 (RFC 4443 2.4 c). */
 #define QUOTE4 536U
 #define QUOTE6 1232U
 
@@ -40,8 +40,8 @@ struct too_big6 {
 	__be32 mtu;
 };
 
-/* ICMP errors, redirects included: no error is sent about them (RFC 1812
- * 4.3.2.7, RFC 4443 2.4 e). */
+/* True for ICMP errors, redirects included, about which no error is sent (RFC
+ * 1812 4.3.2.7, RFC 4443 2.4 e). */
 static __always_inline bool icmp_is_error(__u8 family, __u8 type)
 {
 	if (family == 6)
@@ -51,7 +51,8 @@ static __always_inline bool icmp_is_error(__u8 family, __u8 type)
 	       type == ICMP_PARAMETERPROB;
 }
 
-/* Nor to a source that is not one host, nor about any but a first fragment. */
+/* No error is sent to a source that is not a single host, or about a fragment
+ * other than the first (RFC 1812 4.3.2.7). */
 static __always_inline bool may_be_answered4(const struct iphdr *ip)
 {
 	return !ip4_is_martian(ip->saddr) &&

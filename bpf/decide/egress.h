@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What becomes of a packet that leaves towards a gateway: check it against its
- * peer, and say what to put in front. */
+/* Decides about a packet to a gateway: checks it against its peer, and
+ * determines the outer header. */
 #ifndef TUNLOAD_EGRESS_H
 #define TUNLOAD_EGRESS_H
 
@@ -12,14 +12,13 @@ struct tx {
 	struct outcome outcome;
 	struct inner inner;
 	const struct tl_peer *peer;
-	__u32 mtu;     /* the peer's, configured or learnt */
-	__u32 payload; /* bytes behind the inner header */
-	__u32 syn_at;  /* of a SYN: where its TCP header is, else 0 */
-	__u32 excess;  /* bytes that the segments of a super-packet are too long
-			*/
+	__u32 mtu;     /* the peer's, configured or learned */
+	__u32 payload; /* bytes after the inner header */
+	__u32 syn_at;  /* offset of the TCP header of a SYN, else 0 */
+	__u32 excess;  /* bytes to cut from each segment of a super-packet */
 };
 
-/* The first four bytes behind the IP header: the ports. */
+/* The first four bytes of a TCP or UDP header: the ports. */
 static __always_inline __u32 ports(const struct view *v,
 				   const struct ip_info *ip)
 {
@@ -32,7 +31,7 @@ static __always_inline __u32 ports(const struct view *v,
 	return *at;
 }
 
-/* Bytes of TCP or UDP header of a super-packet. */
+/* The length of the TCP or UDP header of a super-packet, in bytes. */
 static __always_inline __u32 transport_len(const struct view *v,
 					   const struct ip_info *ip)
 {
@@ -45,9 +44,8 @@ static __always_inline __u32 transport_len(const struct view *v,
 	return (at[12] >> 4) * 4;
 }
 
-/* Nothing is put around a packet that already is on its way to the endpoint
- * (RFC 2473 4.1.2), nor around one that claims to come from there (RFC 2003
- * 3.2). */
+/* A packet is not encapsulated if it is already tunnelled to the endpoint (RFC
+ * 2473 4.1.2) or has the endpoint as its source (RFC 2003 3.2). */
 static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
 						  const struct ip_info *ip)
 {
@@ -61,8 +59,8 @@ static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
 	return PASSED;
 }
 
-/* What must not leave its link, a gateway's least of all: it is only the
- * likeness of a neighbour. */
+/* True for packets that must not leave their link. A gateway is not a real
+ * neighbour, so they do not go into its tunnel. */
 static __always_inline bool stays_on_link(const struct ip_info *ip)
 {
 	if (ip->family == 6)
@@ -77,8 +75,8 @@ static __always_inline bool has_local(const struct tl_peer *peer)
 	return a[0] | a[1] | a[2] | a[3];
 }
 
-/* An IPv4 packet that may be fragmented, without options: those would have to
- * be sorted into the fragments (RFC 791 3.1). */
+/* True for an IPv4 packet that may be fragmented and has no options, which
+ * would have to be distributed to the fragments (RFC 791 3.1). */
 static __always_inline bool can_fragment(const struct view *v,
 					 const struct ip_info *ip,
 					 const struct tx *tx)
@@ -90,8 +88,8 @@ static __always_inline bool can_fragment(const struct view *v,
 	       !(ip4->frag_off & bpf_htons(IP4_DF)) && tx->mtu >= IP4_HLEN + 8;
 }
 
-/* Size against the peer's MTU. gso_size: bytes of payload in each segment of a
- * super-packet, else 0. */
+/* Checks the size against the peer's MTU. gso_size: bytes of payload in each
+ * segment of a super-packet, else 0. */
 static __always_inline enum tl_verdict check_size(const struct view *v,
 						  const struct ip_info *ip,
 						  __u32 gso_size, struct tx *tx)
@@ -112,9 +110,10 @@ static __always_inline enum tl_verdict check_size(const struct view *v,
 }
 
 /*
- * An inner packet that is too large may be fragmented outside: IPv4 without DF
- * (RFC 2003 3.1), and IPv6 of up to 1280 bytes, to which nobody may say "too
- * big" (RFC 2473 7.1, RFC 4213 3.2.2). Routers fragment IPv4 only.
+ * False if the outer packet may be fragmented, as the inner one is too large:
+ * IPv4 without DF over IPv4 (RFC 2003 3.1), and IPv6 of up to 1280 bytes, about
+ * which "too big" must not be sent (RFC 2473 7.1, RFC 4213 3.2.2). Routers
+ * fragment only IPv4.
  */
 static __always_inline bool is_atomic(const struct view *v, __u8 family,
 				      const struct tx *tx)
@@ -142,7 +141,7 @@ static __always_inline void fill_inner(const struct view *v,
 					   ip->proto, ports(v, ip));
 }
 
-/* Where the TCP header of a SYN or SYN-ACK is, or 0. */
+/* The offset of the TCP header of a SYN or SYN-ACK, or 0. */
 static __always_inline __u32 syn_at(const struct view *v,
 				    const struct ip_info *ip)
 {
@@ -155,8 +154,8 @@ static __always_inline __u32 syn_at(const struct view *v,
 	return ip->hlen;
 }
 
-/* The verdict for a packet to the gateway of that peer, whose IP header is at
- * v->at; PASSED if it is to be encapsulated. Changes nothing. */
+/* Returns the verdict for a packet to the gateway of peer, with its IP header
+ * at v->at; PASSED if it shall be encapsulated. Changes nothing. */
 static __always_inline enum tl_verdict egress(const struct view *v,
 					      __be16 proto, __u32 gso_size,
 					      __u32 peer, struct tx *tx)
@@ -182,7 +181,7 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 	if (!ip.family || result != PARSE_OK ||
 	    (!gso_size && (ip.tot_len > v->len || ip.tot_len < ip.hlen)))
 		return TL_tx_bad_inner;
-	/* What is behind the inner packet is not part of it. */
+	/* Bytes after the inner packet are not part of it. */
 	if (!gso_size)
 		tx->outcome.bytes = ip.tot_len;
 	if (stays_on_link(&ip))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* ICMP errors about our outer packets: counted for their peer, and believed
- * about the path's MTU if they can be (RFC 2003 4, 5.1; RFC 2473 8; RFC 8201).
- */
+/* ICMP errors about our outer packets: they are counted for their peer, and
+ * teach the path's MTU if they are credible (RFC 2003 4, 5.1; RFC 2473 8; RFC
+ * 8201). */
 #ifndef TUNLOAD_ICMP_H
 #define TUNLOAD_ICMP_H
 
@@ -9,12 +9,12 @@
 
 #define ICMP_HLEN 8U
 
-/* The segments of a super-packet of 64 KiB, at the least: their outer IDs count
- * up from ours, which is 0. */
+/* The highest outer ID that we send with DF: segments of a super-packet of 64
+ * KiB count up from 0, the ID that build_ip4() sets. */
 #define MAX_SEGMENTS 255
 
-/* The verdict for an ICMP type about one of our outer packets (RFC 792; RFC
- * 4443 3), or rx_plain for what is no error. */
+/* The verdict for an ICMP error about one of our outer packets (RFC 792; RFC
+ * 4443 3); rx_plain for a type that is not an error. */
 static __always_inline enum tl_verdict icmp_verdict(__u8 family, __u8 type,
 						    __u8 code)
 {
@@ -45,17 +45,16 @@ static __always_inline enum tl_verdict icmp_verdict(__u8 family, __u8 type,
 	return TL_rx_plain;
 }
 
-/* A quoted outer IPv4 header as build_ip4() and segmentation make them: with
- * DF, and an ID that counts the segments of one super-packet. */
+/* True for a quoted outer IPv4 header as build_ip4() and segmentation make it:
+ * with DF, and an ID that counts the segments of a super-packet. */
 static __always_inline bool is_our_ip4(const struct iphdr *outer)
 {
 	return outer->frag_off == bpf_htons(IP4_DF) &&
 	       bpf_ntohs(outer->id) <= MAX_SEGMENTS;
 }
 
-/* May the peer have got what went to that address? Once for each family: the
- * verifier of Linux 6.1 does not see that a family and a pointer go together.
- */
+/* True if packets to that address may go to the peer. Called with a constant
+ * family, as the verifier of Linux 6.1 does not relate family and pointer. */
 static __always_inline bool goes_to(const __u8 family, const void *dst,
 				    __u32 peer)
 {
@@ -66,10 +65,10 @@ static __always_inline bool goes_to(const __u8 family, const void *dst,
 }
 
 /*
- * The quoted outer packet is what we would have sent to that peer: by its
- * outer header, which has no options, and by the inner version, length, and
- * destination. Of the inner packet n bytes are quoted: over IPv4 a router may
- * do with eight (RFC 792), without the destination.
+ * True if we may have sent the quoted outer packet to that peer: its outer
+ * header has no options, and the inner version, length and destination fit. n
+ * bytes of the inner packet are quoted; over IPv4 a router may quote only eight
+ * (RFC 792), without the destination.
  */
 static __always_inline bool is_ours(const struct view *v, const void *outer,
 				    const struct ip_info *quoted, __u32 n,
@@ -101,7 +100,7 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 	}
 }
 
-/* The peer's MTU: what was learnt from ICMP, while that holds. */
+/* The peer's MTU: the one learned from ICMP until it expires. */
 static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
 {
 	__u32 learned = peer->learned_mtu;
@@ -113,10 +112,10 @@ static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
 }
 
 /*
- * The inner MTU that an ICMP error about an outer packet teaches, or 0: about
- * one that we can have sent, which was larger than the MTU that is announced.
- * Never below what the outer family guarantees: for IPv4 that much is learnt
- * (RFC 791 3.1), for IPv6 the error is discarded (RFC 8201 4).
+ * Returns the inner MTU to learn from an ICMP error, or 0 unless we may have
+ * sent the quoted packet and it was larger than the announced MTU. An MTU below
+ * the minimum of the outer family is raised to it for IPv4 (RFC 791 3.1) and
+ * ignored for IPv6 (RFC 8201 4).
  */
 static __always_inline __u32 mtu_to_learn(const struct view *v,
 					  const struct ip_info *quoted,
@@ -138,7 +137,8 @@ static __always_inline __u32 mtu_to_learn(const struct view *v,
 	return mtu - overhead;
 }
 
-/* Never upwards; forgotten after a while (RFC 1191 6.3, RFC 8201 4). */
+/* Lowers the peer's MTU, never raises it, until it expires (RFC 1191 6.3, RFC
+ * 8201 4). */
 static __always_inline void learn_mtu(__u32 peer, __u32 mtu)
 {
 	const __u32 zero = 0;
@@ -162,10 +162,10 @@ static __always_inline __u32 icmp_mtu(__u8 family, const struct icmphdr *icmp)
 }
 
 /*
- * The message of an ICMP error that quotes an outer header of quoted_hlen bytes
- * ends where its IP header says, and not before that; what lies behind is
- * padding. Says where its checksum is to be looked for: that of ICMPv6 covers a
- * pseudo-header, too (RFC 792; RFC 4443 2.3).
+ * Sets place and length of the message of an ICMP error, from its IP header
+ * (bytes after it are padding), and the sum of the pseudo-header that an ICMPv6
+ * checksum covers too (RFC 792; RFC 4443 2.3). False if the message ends before
+ * the quoted outer header of quoted_hlen bytes does.
  */
 static __always_inline bool find_message(const struct view *v,
 					 struct ip_info *ip, __u32 quoted_hlen,
@@ -181,9 +181,9 @@ static __always_inline bool find_message(const struct view *v,
 	return rx->message_len >= ICMP_HLEN + quoted_hlen;
 }
 
-/* A neighbour advertisement or redirect from the wire, each of which says what
- * link layer address its target has (RFC 4861 4.4, 4.5): that is no gateway,
- * whoever sends it. */
+/* Checks a neighbour advertisement or redirect from the wire, which sets the
+ * link layer address of its target (RFC 4861 4.4, 4.5): the target must not be
+ * a gateway. */
 static __always_inline enum tl_verdict
 check_target(const struct view *v, const void *target, struct rx *rx)
 {
@@ -192,9 +192,8 @@ check_target(const struct view *v, const void *target, struct rx *rx)
 	return is_gateway6(target) ? TL_rx_gateway : TL_rx_plain;
 }
 
-/* An ICMP packet: an error that quotes an outer packet of ours to a peer is
- * counted for that peer once it is verified; the kernel gets it all the same.
- */
+/* Decides about an ICMP packet: a verified error that quotes an outer packet of
+ * ours is counted for its peer and still passed to the kernel. */
 static __always_inline enum tl_verdict icmp(const struct view *v,
 					    struct ip_info *ip, struct rx *rx)
 {
@@ -234,8 +233,8 @@ static __always_inline enum tl_verdict icmp(const struct view *v,
 	return verdict;
 }
 
-/* What becomes of an ICMP error whose checksum is right or not. If not, nothing
- * of it is to be believed, not even whom it is about: the kernel drops it. */
+/* Uses an ICMP error if its checksum is right. If not, nothing in it can be
+ * trusted, also not its peer; the kernel then drops it. */
 static __always_inline void icmp_verified(struct rx *rx, bool right)
 {
 	if (!right) {

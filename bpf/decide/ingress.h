@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What becomes of a packet that arrives, the same for XDP and tc: find the peer
- * by the outer addresses, check everything, and say what to take off.
+ * Decides about a received packet, for XDP and tc: finds the peer by the outer
+ * addresses, checks everything, and determines what to remove.
  */
 #ifndef TUNLOAD_INGRESS_H
 #define TUNLOAD_INGRESS_H
@@ -32,7 +32,7 @@ guard(const struct ip_info *ip, enum tl_verdict verdict, struct rx *rx)
 	return TL_rx_borrowed;
 }
 
-/* The inner source: possible, not our own, and within what the peer may use
+/* Checks that the inner source is valid, not our own, and allowed for the peer
  * (RFC 4213 3.6). */
 static __always_inline enum tl_verdict check_source(const __u8 family,
 						    const void *src, __u32 peer)
@@ -52,9 +52,10 @@ static __always_inline enum tl_verdict check_source(const __u8 family,
 		       : TL_rx_not_allowed;
 }
 
-/* An IPv4 destination that only a neighbour on the wire may send to: of link
- * scope, or the broadcast address of one of our networks. A prefix that has one
- * is of 30 bits at most: most addresses need no look-up. */
+/* Refuses IPv4 destinations that only a neighbour on the wire may send to: of
+ * link scope, or the broadcast address of one of our networks. A network with
+ * one has at most 30 bits, so an address that does not end in two 1 bits needs
+ * no look-up. */
 static __always_inline enum tl_verdict check_neighbour4(const struct iphdr *ip)
 {
 	struct tl_broadcast key;
@@ -69,23 +70,21 @@ static __always_inline enum tl_verdict check_neighbour4(const struct iphdr *ip)
 }
 
 /*
- * What only a neighbour on the wire may send.
- * A link-local destination does not leave its link (RFC 4291 2.5.6), nor does
- * multicast of that scope (2.7); without
- * this the address of the outer interface would be reached from afar.
- * Neighbour discovery is believed for its hop limit of 255, with which it
- * cannot have come through a router (RFC 4861 11.2). A tunnel leaves the hop
- * limit as it is: from the other end of the world it would change who our
- * neighbours on the wire are. Nobody sends it behind options or a routing
- * header, but the kernel would take it; fragments of it it does not (RFC 6980
- * 5).
+ * Refuses packets that only a neighbour on the wire may send. Packets to a
+ * link-local destination (RFC 4291 2.5.6) or multicast of link scope (2.7) do
+ * not leave their link; through a tunnel they would reach the address of the
+ * outer interface from afar. Neighbour discovery is trusted for its hop limit
+ * of 255, as it cannot have come through a router (RFC 4861 11.2). A tunnel
+ * does not decrement it, so a remote host could change our neighbour entries.
+ * The kernel also accepts it after options or a routing header, though nobody
+ * sends that, but not in fragments (RFC 6980 5).
  */
 static __always_inline enum tl_verdict
 check_neighbour6(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
 {
 	const __u8 *type = (const void *)(ip + 1);
 
-	/* Never so; the verifier has forgotten that. */
+	/* Never true, but the verifier needs the check. */
 	if ((const void *)(ip + 1) > v->end)
 		return TL_rx_bad_inner;
 	if (ip6_is_link_scope(&ip->daddr))
@@ -102,7 +101,7 @@ check_neighbour6(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
 	return icmp6_is_nd(*type) ? TL_rx_neighbour : PASSED;
 }
 
-/* The inner header: form, source, ECN. */
+/* Checks the inner header: form, source, destination, ECN. */
 static __always_inline enum tl_verdict
 check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 {
@@ -144,7 +143,8 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 	return PASSED;
 }
 
-/* A packet with protocol 4 or 41 between the addresses of a peer. */
+/* Decides about a packet of protocol 4 or 41 between the addresses of a
+ * peer. */
 static __always_inline enum tl_verdict
 tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 {
@@ -152,7 +152,7 @@ tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 
 	if (outer->fragment)
 		return TL_rx_fragment;
-	/* A peer that does not exist has no counters. */
+	/* A peer without counters is treated as absent. */
 	rx->outcome.stats = peer_stats_of(rx->outcome.peer);
 	if (!rx->outcome.stats)
 		return TL_rx_stale_peer;
@@ -164,7 +164,7 @@ tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 	return check_inner(v, outer, rx);
 }
 
-/* A packet with a readable IP header: the verdict, the guard left out. */
+/* The verdict for a packet with a readable IP header, without the guard. */
 static __always_inline enum tl_verdict classify(const struct view *v,
 						enum parse_result result,
 						struct ip_info *ip,
@@ -194,7 +194,7 @@ static __always_inline enum tl_verdict classify(const struct view *v,
 	return TL_rx_plain;
 }
 
-/* ARP from the wire: nobody there has a gateway's address. */
+/* Refuses ARP from the wire whose sender has a gateway's address. */
 static __always_inline enum tl_verdict arp(const struct view *v, struct rx *rx)
 {
 	const struct arp_packet *arp = v->at;
@@ -206,9 +206,10 @@ static __always_inline enum tl_verdict arp(const struct view *v, struct rx *rx)
 }
 
 /*
- * The verdict for the packet whose IP header is at v->at, of EtherType proto;
- * PASSED if it is to be decapsulated, NEED_MORE if that depends on bytes that
- * are not readable yet. An ICMP error is still to be verified. Changes nothing.
+ * Returns the verdict for the packet with its IP header at v->at and EtherType
+ * proto; PASSED if it shall be decapsulated, NEED_MORE if that depends on bytes
+ * that are not readable yet. The caller still verifies ICMP errors. Changes
+ * nothing.
  */
 static __always_inline enum tl_verdict ingress(const struct view *v,
 					       __be16 proto, struct rx *rx)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A packet under examination, and what the maps say of its addresses. */
+/* A received packet, and look-ups of its addresses in the maps. */
 #ifndef TUNLOAD_RX_H
 #define TUNLOAD_RX_H
 
@@ -9,24 +9,25 @@
 
 struct rx {
 	struct outcome outcome;
-	enum tl_verdict fallback; /* after NEED_MORE, if more cannot be had */
+	enum tl_verdict fallback; /* used if NEED_MORE cannot be satisfied */
 	__u8 outer_family;
 	__u8 inner_family;
-	__u8 ecn;	 /* the inner ECN field to be */
-	bool set_ecn;	 /* and whether it is to be changed */
-	__u32 outer_len; /* bytes to take off */
+	__u8 ecn;	 /* the new inner ECN value */
+	bool set_ecn;	 /* true if it changes */
+	__u32 outer_len; /* bytes to remove */
 
-	/* Of an ICMP error that is still to be verified (icmp_verified()). */
+	/* For an ICMP error that the caller still verifies
+	 * (icmp_verified()): */
 	__u32 message_at;  /* bytes from the IP header on */
 	__u32 message_len; /* bytes */
-	__u32 pseudo_sum;  /* of what its checksum covers besides */
-	__u32 mtu;	   /* inner, to be learnt from it, or 0 */
+	__u32 pseudo_sum;  /* of the pseudo-header, or 0 */
+	__u32 mtu;	   /* inner MTU to learn from it, or 0 */
 };
 
 /* A packet from its first IP header on. */
 struct view {
 	const void *at;
-	const void *end; /* of what is readable */
+	const void *end; /* of the readable bytes */
 	__u32 len;	 /* of the packet, bytes */
 	bool whole;	 /* all of it is readable */
 };
@@ -42,15 +43,15 @@ static __always_inline enum tl_verdict need_more(const struct view *v,
 	return NEED_MORE;
 }
 
-/* The outer header's own checks: lengths, and for IPv4 the checksum, which the
- * kernel has not looked at yet (RFC 791 3.1). */
+/* Checks the outer header: lengths, and for IPv4 the checksum, which the kernel
+ * has not verified yet (RFC 791 3.1). */
 static __always_inline enum tl_verdict check_outer(const struct view *v,
 						   struct ip_info *ip)
 {
 	const struct iphdr *ip4 = v->at;
 	__u32 sum;
 
-	/* The kernel's super-packets over 64 KiB say 0. */
+	/* Super-packets of the kernel over 64 KiB have length 0. */
 	if (v->len > 0xffff && ip->tot_len == (ip->family == 4 ? 0 : IP6_HLEN))
 		ip->tot_len = v->len;
 	if (ip->tot_len < ip->hlen || ip->tot_len > v->len)
@@ -74,7 +75,7 @@ static __always_inline bool same_addr(__u8 family, const void *a, const void *b)
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
 }
 
-/* The peer of an outer packet that came from `remote` to `local`. */
+/* The peer of an outer packet from `remote` to `local`. */
 static __always_inline __u32 find_peer(__u8 family, const void *remote,
 				       const void *local)
 {
@@ -103,8 +104,9 @@ static __always_inline const struct tl_prefix *find_prefix(__u8 family,
 	}
 }
 
-/* Is a prefix that several peers share that peer's, too? What the peer may use
- * is looked up with its id fixed; a longer prefix of others goes first. */
+/* True if the peer is one of several that share this prefix. Looks up the
+ * peer's own longest prefix; if it is shorter, the prefix belongs only to
+ * others. */
 static __always_inline bool is_shared(const struct tl_prefix *prefix,
 				      __u8 family, const void *addr, __u32 peer)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sending an ICMP error back to an inner source, from tc egress. */
+/* Sends an ICMP error back to an inner source, from tc egress. */
 #ifndef TUNLOAD_ANSWER_H
 #define TUNLOAD_ANSWER_H
 
@@ -9,11 +9,11 @@
 #include "marks.h"
 #include "tc.h"
 
-/* The sum of the first n bytes from the network header on; n a constant, in
- * pieces that the helper takes. */
+/* The sum of the first n bytes from the network header on; n is a constant. The
+ * bytes are read in pieces. */
 static __always_inline __s64 csum_quote(struct __sk_buff *skb, const __u32 n)
 {
-	const __u32 piece = 16; /* the stack is short */
+	const __u32 piece = 16; /* bytes; the stack is small */
 	__be32 words[4];
 	__s64 sum = 0;
 
@@ -31,11 +31,11 @@ static __always_inline __s64 csum_quote(struct __sk_buff *skb, const __u32 n)
 }
 
 /*
- * Is the checksum of the transport header at `at` left to the network card
- * (CHECKSUM_PARTIAL: packets of containers and virtual machines)? Its field
- * then holds the sum of the pseudo-header, and whoever fills it in later, in
- * what we quote, makes everything from the transport header on sum up to the
- * complement of it. The ICMP checksum has to be right behind that.
+ * True if the checksum of the transport header at `at` is left to the network
+ * card (CHECKSUM_PARTIAL: packets of containers and virtual machines). *field
+ * is then the sum of the pseudo-header. When it is filled in later, also in our
+ * quote, the bytes from the transport header on sum up to the complement of
+ * *field; the ICMP checksum takes that into account.
  */
 static __always_inline bool csum_pending(struct __sk_buff *skb, __u32 at,
 					 __u8 proto, __u32 pseudo,
@@ -62,7 +62,8 @@ csum_pending4(struct __sk_buff *skb, const struct iphdr *ip, __sum16 *field)
 	       csum_pending(skb, ETH_HLEN + hlen, ip->protocol, pseudo, field);
 }
 
-/* The same of the IPv4 packet in a frame. A global function, verified once. */
+/* The same for the IPv4 packet in a frame. A global function, so it is verified
+ * once. */
 __attribute__((noinline)) int is_csum_pending(struct __sk_buff *skb)
 {
 	struct iphdr ip;
@@ -72,8 +73,8 @@ __attribute__((noinline)) int is_csum_pending(struct __sk_buff *skb)
 	       csum_pending4(skb, &ip, &field);
 }
 
-/* The sum of what is quoted of an IPv4 packet. A header with its checksum sums
- * up to nothing. */
+/* The sum of the quoted part of an IPv4 packet. An IPv4 header with its
+ * checksum sums up to 0. */
 static __always_inline __s64 csum_quote4(struct __sk_buff *skb,
 					 const struct iphdr *about)
 {
@@ -84,7 +85,7 @@ static __always_inline __s64 csum_quote4(struct __sk_buff *skb,
 	return csum_quote(skb, QUOTE4);
 }
 
-/* The same of an IPv6 packet. */
+/* The same for an IPv6 packet. */
 static __always_inline __s64 csum_quote6(struct __sk_buff *skb,
 					 const struct ipv6hdr *about)
 {
@@ -98,7 +99,7 @@ static __always_inline __s64 csum_quote6(struct __sk_buff *skb,
 	return csum_quote(skb, QUOTE6);
 }
 
-/* tc_ingress is where the answer comes in. */
+/* True if tc_ingress is attached, which then sees our answers. */
 static __always_inline bool tc_ingress_attached(void)
 {
 	const __u32 zero = 0;
@@ -108,8 +109,8 @@ static __always_inline bool tc_ingress_attached(void)
 	return iface && iface->mode == TL_MODE_TC;
 }
 
-/* Puts len bytes of IP and ICMP header in front of the quoted bytes, turns the
- * frame around and lets it arrive here. */
+/* Puts len bytes of IP and ICMP header in front of the quoted bytes, swaps the
+ * MAC addresses and redirects the frame to ingress of this interface. */
 static __always_inline int answer(struct __sk_buff *skb, const void *header,
 				  const __u32 len)
 {
@@ -125,7 +126,8 @@ static __always_inline int answer(struct __sk_buff *skb, const void *header,
 	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 
-/* The packet is an ICMP error; proto and at say what it is and where. */
+/* True if the transport header, of proto at offset at, is an ICMP error or
+ * unreadable. */
 static __always_inline bool is_icmp_error(struct __sk_buff *skb, __u8 family,
 					  __u8 proto, __u32 at)
 {
@@ -136,7 +138,8 @@ static __always_inline bool is_icmp_error(struct __sk_buff *skb, __u8 family,
 		icmp_is_error(family, type));
 }
 
-/* May this CPU send one more, about a packet that is long enough? */
+/* True if the packet is long enough to quote and this CPU may send one more
+ * error. */
 static __always_inline bool may_answer(const struct __sk_buff *skb, __u32 quote)
 {
 	return skb->len >= ETH_HLEN + quote &&
@@ -144,9 +147,9 @@ static __always_inline bool may_answer(const struct __sk_buff *skb, __u32 quote)
 }
 
 /*
- * Tells the inner source that its packet is larger than mtu bytes (RFC
- * 2003 5.1, 4213 3.2), not too often. Returns the action for the packet. A
- * global function for each family, since each needs its own stack.
+ * Tells the inner source that its packet is larger than mtu bytes (RFC 2003
+ * 5.1, 4213 3.2), rate-limited. Returns the action for the packet. Each family
+ * has a global function, as each needs its own stack.
  */
 __attribute__((noinline)) int answer4(struct __sk_buff *skb, __u32 mtu)
 {
@@ -168,7 +171,8 @@ __attribute__((noinline)) int answer4(struct __sk_buff *skb, __u32 mtu)
 	return answer(skb, &header, sizeof(header));
 }
 
-/* The same for IPv6, never with less than 1280 (RFC 2473 7.1, RFC 4443 3.2). */
+/* The same for IPv6, with an MTU of at least 1280 (RFC 2473 7.1, RFC 4443
+ * 3.2). */
 __attribute__((noinline)) int answer6(struct __sk_buff *skb, __u32 mtu)
 {
 	struct too_big6 header;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Clamping the MSS of what passes tc egress. */
+/* Clamps the MSS of TCP at tc egress. */
 #ifndef TUNLOAD_CLAMP_H
 #define TUNLOAD_CLAMP_H
 
 #include "core/mss.h"
 
 /*
- * Lowers the MSS of a SYN or SYN-ACK that asks for more than the tunnel
- * carries; never raises it. Local flows ask for the right one because of the
- * route's MTU, forwarded ones do not. The helper knows whether the checksum is
+ * Lowers the MSS of a SYN or SYN-ACK that is larger than the tunnel carries;
+ * never raises it. Local flows have the right one, from the route's MTU;
+ * forwarded ones may not. The helper also handles a checksum that is not
  * complete yet.
  */
 __attribute__((noinline)) int clamp_mss(struct __sk_buff *skb, __u32 tcp_at,

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What only the interface at hand tells of a packet that leaves: its MTU, and
- * its addresses. */
+/* Checks a leaving packet against the interface: its MTU and its addresses. */
 #ifndef TUNLOAD_DEVICE_H
 #define TUNLOAD_DEVICE_H
 
 #include "decide/egress.h"
 #include "kernel.h"
 
-/* What may be fragmented on its way has to get out of this interface first, and
- * nobody fragments behind this hook. */
+/* True if the packet, though it may be fragmented on its way, is too large for
+ * this interface: nothing fragments it after this hook. */
 static __always_inline bool exceeds_device(struct __sk_buff *skb,
 					   const struct tx *tx)
 {
@@ -19,8 +18,8 @@ static __always_inline bool exceeds_device(struct __sk_buff *skb,
 			     0);
 }
 
-/* Is this hook that of the interface, and not a test run's? Those carry no
- * route and have no addresses. */
+/* True unless this is a test run, whose packets have no route and whose
+ * interface has no addresses. */
 static __always_inline bool is_on_interface(const struct __sk_buff *skb)
 {
 	const __u32 zero = 0;
@@ -30,7 +29,8 @@ static __always_inline bool is_on_interface(const struct __sk_buff *skb)
 	return iface && iface->ifindex == skb->ifindex;
 }
 
-/* A global function, which is verified once. */
+/* True if the interface has the peer's local address. A global function, so it
+ * is verified once. */
 __attribute__((noinline)) int has_source(struct __sk_buff *skb, __u32 peer)
 {
 	const struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
@@ -39,9 +39,9 @@ __attribute__((noinline)) int has_source(struct __sk_buff *skb, __u32 peer)
 }
 
 /*
- * What the maps cannot know of a packet that is to be encapsulated: that it
- * gets out of the interface, and from an address that is there. The latter as
- * often as the next hop is asked for.
+ * Checks what the maps do not tell about a packet to encapsulate: that it fits
+ * the interface and, whenever the next hop is looked up, that the interface
+ * still has the outer source.
  */
 static __always_inline enum tl_verdict
 check_device(struct __sk_buff *skb, const struct tx *tx, bool known)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Putting the outer header in front of an skb. */
+/* Puts the outer header in front of an skb. */
 #ifndef TUNLOAD_ENCAP_H
 #define TUNLOAD_ENCAP_H
 
@@ -10,11 +10,10 @@
 #include "vlan.h"
 
 /*
- * Makes room for the outer header. An skb that came through a tunnel may still
- * be marked as encapsulated after decapsulation in tc (-EALREADY): no helper
- * takes the mark away. It is right for us too, but for the segments of a
- * super-packet only if both tunnels are of one outer family, and skb->protocol
- * has to be changed in another way, by *reload.
+ * Makes room for the outer header. An skb that tc has decapsulated may still be
+ * marked as encapsulated (-EALREADY); no helper clears the mark. It is right
+ * for us too, but for a super-packet only if both tunnels have the same outer
+ * family. skb->protocol then has to be changed in another way: *reload.
  */
 static __always_inline bool make_room(struct __sk_buff *skb,
 				      const struct tx *tx, bool *reload)
@@ -39,7 +38,7 @@ static __always_inline bool make_room(struct __sk_buff *skb,
 
 /* The link layer header and the outer one, written in one go. */
 struct outer_header {
-	__be16 pad; /* the IP header is aligned behind it */
+	__be16 pad; /* aligns the IP header */
 	__u8 macs[2 * ETH_ALEN];
 	__be16 ethertype;
 	union {
@@ -48,8 +47,8 @@ struct outer_header {
 	};
 };
 
-/* Not on the stack, which is short: nothing else uses it between filling and
- * storing. */
+/* Scratch space, as the stack is small; nothing else uses it between filling
+ * and storing. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -57,7 +56,7 @@ struct {
 	__type(value, struct outer_header);
 } outer_headers SEC(".maps");
 
-/* hop NULL: the addresses of the frame stay as they are. */
+/* Writes the outer header, and the MAC addresses of hop unless it is NULL. */
 static __always_inline bool store_outer(struct __sk_buff *skb,
 					struct outer_header *outer,
 					__u32 family,

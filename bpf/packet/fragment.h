@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fragments of an inner IPv4 packet that is larger than the peer's MTU and may
- * be fragmented (RFC 791 3.2). Nobody fragments behind this hook, and outer
- * fragments would have to be put together before the other end can decapsulate
- * them (RFC 2003 5.1), so the inner packet is cut: tc_egress sends it and
- * copies of it to itself, each with a mark which piece it is to be (marks.h),
- * and each cuts itself and goes into the tunnel like any other packet.
+ * Fragments an inner IPv4 packet that is larger than the peer's MTU and may be
+ * fragmented (RFC 791 3.2). Nothing fragments after this hook, and the other
+ * end would have to reassemble outer fragments first (RFC 2003 5.1), so the
+ * inner packet is fragmented: tc_egress redirects it and copies of it to
+ * itself, each marked with the piece it shall become (marks.h). On the second
+ * pass each is cut to that piece and tunnelled like any other packet.
  */
 #ifndef TUNLOAD_FRAGMENT_H
 #define TUNLOAD_FRAGMENT_H
@@ -20,16 +20,18 @@
 /* bpf_skb_adjust_room() takes less than 4096 at a time. */
 #define CUT_MOST 4088
 
-/* Payload bytes of a fragment in packets of mtu bytes, a multiple of eight. */
+/* The payload of a fragment for packets of mtu bytes: bytes, a multiple of
+ * eight. */
 static __always_inline __u32 fragment_len(__u32 mtu)
 {
 	return (mtu - IP4_HLEN) & ~7U;
 }
 
-/* Sends the pieces of an inner packet without IP options, but for the last one,
- * which the packet itself is marked to become when it is redirected to here: to
- * drop it would tell the kernel to send no more of a datagram's fragments. len:
- * payload bytes; piece: of each fragment. Returns 0, or -1. */
+/* Sends copies, to become all pieces but the last, of an inner packet without
+ * IP options. The packet itself is marked to become the last one, when it is
+ * redirected to here; dropping it would make the kernel stop sending the
+ * fragments of a datagram. len: payload bytes; piece: payload bytes of a
+ * fragment. Returns 0, or -1. */
 __attribute__((noinline)) int send_fragments(struct __sk_buff *skb, __u32 len,
 					     __u32 piece, __u32 peer)
 {
@@ -48,7 +50,7 @@ __attribute__((noinline)) int send_fragments(struct __sk_buff *skb, __u32 len,
 	return -1;
 }
 
-/* Takes n bytes, a multiple of eight, from behind the IP header. */
+/* Removes n bytes, a multiple of eight, after the IP header. */
 static __always_inline bool cut_front(struct __sk_buff *skb, __u32 n)
 {
 	for (int i = 0; i < 0x10000 / CUT_MOST + 1 && n; i++) {
@@ -61,8 +63,8 @@ static __always_inline bool cut_front(struct __sk_buff *skb, __u32 n)
 	return !n;
 }
 
-/* Makes a copy the fragment that own_set() has marked it to be. Returns 0, or
- * -1 if the kernel refuses. */
+/* Cuts a copy to the fragment that own_set() has marked it for. Returns 0, or
+ * -1 on failure. */
 __attribute__((noinline)) int cut_fragment(struct __sk_buff *skb)
 {
 	__u32 data = own_data(skb);
@@ -93,8 +95,8 @@ __attribute__((noinline)) int cut_fragment(struct __sk_buff *skb)
 		       : 0;
 }
 
-/* Fragments need a checksum that is complete, and our own marks. Where they
- * cannot be had the source is told to send less. */
+/* Fragments the packet. False if its checksum is not complete or there is no
+ * secret for the marks; the source is then told to send less. */
 static __always_inline bool fragment(struct __sk_buff *skb, const struct tx *tx)
 {
 	return own_secret && !is_csum_pending(skb) &&

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The beginning of a frame that leaves. */
+/* Reads the beginning of a leaving frame. */
 #ifndef TUNLOAD_FRAME_H
 #define TUNLOAD_FRAME_H
 
 #include "core/net.h"
 
-/* The beginning of a frame, as far as the protocol of an IP header. */
+/* The beginning of a frame, up to the protocol field of an IP header. */
 struct frame_head {
 	__u8 mac[ETH_ALEN], from[ETH_ALEN];
 	__be16 proto;
 	__u8 ip[10];
 } __attribute__((aligned(8)));
 
-/* Of a frame that is shorter only the destination, which all have. */
+/* Loads the head; of a shorter frame only the destination. */
 static __always_inline bool load_head(struct __sk_buff *skb,
 				      struct frame_head *head)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What only the kernel's own structs tell about an skb at tc egress: whether
- * this host has routed it to this interface, and which addresses that has.
- * Reading them takes CAP_PERFMON, and no lockdown of the kernel's memory; where
- * it is refused the loader clears can_read_kernel.
+ * Reads the kernel's own structs for facts about an skb at tc egress: whether
+ * this host has routed it to this interface, and which addresses the interface
+ * has. This takes CAP_PERFMON, and a kernel without lockdown; if it is refused,
+ * the loader clears can_read_kernel.
  */
 #ifndef TUNLOAD_KERNEL_H
 #define TUNLOAD_KERNEL_H
@@ -13,11 +13,12 @@
 
 const volatile bool can_read_kernel = true;
 
-/* Set by the loader where the kernel has IPsec. */
+/* Set by the loader if the kernel has IPsec. */
 const volatile bool has_xfrm;
 
-/* What IPsec has decrypted comes by tc ingress once more, as a plain packet
- * with the source that was inside: the kernel's policies vouch for it. */
+/* True for a packet that IPsec has decrypted: it passes tc ingress a second
+ * time, as a plain packet with the inner source, which the kernel's policies
+ * have checked. */
 static __always_inline bool came_by_ipsec(struct __sk_buff *skb)
 {
 	struct bpf_xfrm_state state;
@@ -26,15 +27,16 @@ static __always_inline bool came_by_ipsec(struct __sk_buff *skb)
 	       !bpf_skb_get_xfrm_state(skb, 0, &state, sizeof(state), 0);
 }
 
-/* The lowest bit of _skb_refdst says that no reference is held (SKB_DST_NOREF),
- * the next two are flags of pointers in general. */
+/* The lowest bit of _skb_refdst means that no reference is held
+ * (SKB_DST_NOREF); the next two are reserved for flags too. */
 #define DST_POINTER_MASK (~7UL)
 
 #define AF_INET	 2
 #define AF_INET6 10
 
-/* Frames of a bridge keep the type and interface they came in with; those of a
- * packet socket or a tap belong to a socket that is not IP's. */
+/* True for a frame that this host has not routed: a bridge keeps the packet
+ * type of ingress, and frames of a packet socket or tap belong to a socket that
+ * is not an IP socket. */
 static __always_inline bool looks_foreign(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = (struct bpf_sock *)(long)skb->sk;
@@ -47,13 +49,13 @@ static __always_inline bool looks_foreign(struct __sk_buff *skb)
 	return sk && sk->family != AF_INET && sk->family != AF_INET6;
 }
 
-/* Linux 6.2: the kernel's own struct of a context, and any other at an address,
- * for loads that cost no more than others. */
+/* Since Linux 6.2: access to the kernel's struct behind a context, and to any
+ * struct at an address, by plain loads. */
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;
 extern void *bpf_rdonly_cast(const void *at, __u32 btf_id) __ksym __weak;
 
-/* The device that the skb's route leads to is this one. Not by its index:
- * another network namespace may have the same one. */
+/* True if the skb's route leads to this device. Compares pointers, as another
+ * network namespace may use the same ifindex. */
 static __always_inline bool is_routed_direct(struct __sk_buff *skb)
 {
 	struct sk_buff *kernel = bpf_cast_to_kern_ctx(skb);
@@ -66,7 +68,7 @@ static __always_inline bool is_routed_direct(struct __sk_buff *skb)
 	return dst->dev == kernel->dev;
 }
 
-/* The same by a helper, for older kernels. */
+/* The same with a helper, for older kernels. */
 static __always_inline bool is_routed_probed(struct __sk_buff *skb)
 {
 	struct sk_buff *kernel = (struct sk_buff *)skb;
@@ -84,10 +86,9 @@ static __always_inline bool is_routed_probed(struct __sk_buff *skb)
 }
 
 /*
- * The kernel's routing has sent this skb out of the interface of this hook: the
- * route that it carries leads there. What a bridge forwards or a packet socket
- * sends carries none; what comes from a macvlan or ipvlan carries one that
- * leads to that device.
+ * True if the kernel has routed this skb to the interface of this hook: its
+ * route leads there. An skb from a bridge or packet socket has no route; the
+ * route of one from a macvlan or ipvlan leads to that device.
  */
 static __always_inline bool is_routed_here(struct __sk_buff *skb)
 {
@@ -96,8 +97,8 @@ static __always_inline bool is_routed_here(struct __sk_buff *skb)
 	return can_read_kernel ? is_routed_probed(skb) : !looks_foreign(skb);
 }
 
-/* Interfaces with more addresses than that are not searched to their end: then
- * the address is taken to be there. */
+/* How many addresses are searched; with more, the address is assumed to be
+ * there. */
 #define ADDRESSES_SEARCHED 128
 
 static __always_inline bool has_address4(const struct net_device *dev,
@@ -139,7 +140,8 @@ static __always_inline bool has_address6(const struct net_device *dev,
 	return at != head;
 }
 
-/* Is that an address of the interface of this hook, at this moment? */
+/* True if the interface of this hook has that address now, or cannot be
+ * read. */
 static __always_inline bool is_address_here(struct __sk_buff *skb, __u8 family,
 					    const void *addr)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Everything that is written into an skb beside its packet, and what it means:
+ * All fields of an skb that are written beside the packet, and their meaning:
  *
- * cb[0], cb[1]  a secret: this skb is one that tc_egress has sent round through
- *               the kernel, and that comes by one of the tc hooks once more,
- *               where own_take() takes it off. A mark, tc_index or address can
- *               be set by a container; the secret is a random number that the
- *               loader puts into the object and that leaves no hook of ours.
- * cb[2] to [4]  with it: which of ours it is, and what it has to know
- * mark          what the host's rules have set, for the inner packet's route; 0
- *               while the kernel looks for that of the outer packet, then put
- *               back, and 0 in answers
+ * cb[0], cb[1]  a secret that marks an skb which tc_egress has sent through the
+ *               kernel to pass one of the tc hooks again, where own_take()
+ *               clears it. A container can set a mark, tc_index or address; the
+ *               secret is a random number that the loader puts into the object
+ *               and that no skb has when it leaves our hooks.
+ * cb[2] to [4]  with the secret: the kind of the skb, and its data
+ * mark          set by the host's rules, for the route of the inner packet; 0
+ *               while the kernel routes the outer packet, then restored; 0 in
+ *               answers
  * tc_index      of a super-packet that tc_ingress has decapsulated: the outer
  *               family for which its skb is still marked as encapsulated
  *
@@ -22,17 +22,17 @@
 #include "core/net.h"
 #include "layout.h"
 
-/* Zero, as in an object that nobody prepared: nothing is known again. */
+/* Zero if the loader has not set it: then no mark is recognised. */
 const volatile __u64 own_secret;
 
 enum own_kind {
 	OWN_NONE,
-	OWN_SENT, /* an outer packet that was given to bpf_redirect_neigh() */
-	OWN_FRAGMENT, /* a copy of an inner packet, to be cut to a fragment */
-	OWN_ANSWER,   /* what we answer to this host */
+	OWN_SENT,     /* an outer packet, by bpf_redirect_neigh() */
+	OWN_FRAGMENT, /* an inner packet to cut to a fragment */
+	OWN_ANSWER,   /* our answer to this host */
 };
 
-/* The words of skb->cb: 0 and 1 the secret, then these. */
+/* The words of skb->cb after the secret in 0 and 1. */
 #define OWN_CB_KIND 2
 #define OWN_CB_DATA 3 /* SENT: the mark; FRAGMENT: offset << 16 | length */
 #define OWN_CB_PEER 4
@@ -45,12 +45,13 @@ static __always_inline void own_set(struct __sk_buff *skb, enum own_kind kind,
 	skb->cb[OWN_CB_KIND] = kind;
 	skb->cb[OWN_CB_DATA] = data;
 	skb->cb[OWN_CB_PEER] = peer;
-	/* Else compilers share the stores of several branches, by a pointer
-	 * into the context, which the verifier forbids. */
+	/* Otherwise the compiler merges the stores of several branches, with a
+	 * pointer into the context, which the verifier forbids. */
 	asm volatile("" ::: "memory");
 }
 
-/* Which of ours it is; the secret is taken off. */
+/* Returns the kind of an skb of ours and clears the secret; OWN_NONE for
+ * others. */
 static __always_inline enum own_kind own_take(struct __sk_buff *skb)
 {
 	if (!own_secret || skb->cb[0] != (__u32)own_secret ||
@@ -61,7 +62,7 @@ static __always_inline enum own_kind own_take(struct __sk_buff *skb)
 	return skb->cb[OWN_CB_KIND];
 }
 
-/* What own_set() was told, of an skb that own_take() has known again. */
+/* The data that own_set() has stored; only after own_take(). */
 static __always_inline __u32 own_data(const struct __sk_buff *skb)
 {
 	return skb->cb[OWN_CB_DATA];
@@ -72,22 +73,22 @@ static __always_inline __u32 own_peer(const struct __sk_buff *skb)
 	return skb->cb[OWN_CB_PEER];
 }
 
-/* The mark that routed an inner packet is not that of its outer packet (as with
- * the kernel's tunnels): it would be routed into the tunnel again. */
+/* Clears the mark, which would route the outer packet into the tunnel again,
+ * like the kernel's tunnels do; mark_back() restores it. */
 static __always_inline void mark_sent(struct __sk_buff *skb, __u32 peer)
 {
 	own_set(skb, OWN_SENT, skb->mark, peer);
 	skb->mark = 0;
 }
 
-/* For the qdiscs, once the outer packet is routed. */
+/* Restores the mark for the qdiscs, once the outer packet is routed. */
 static __always_inline void mark_back(struct __sk_buff *skb)
 {
 	skb->mark = skb->cb[OWN_CB_DATA];
 }
 
-/* The kernel's rules for marks are not meant for an answer. own: it comes by
- * tc_ingress. */
+/* Clears the mark, as the host's rules for it do not apply to an answer. own:
+ * the answer passes tc_ingress, which shall recognise it. */
 static __always_inline void mark_answer(struct __sk_buff *skb, bool own)
 {
 	skb->mark = 0;
@@ -102,8 +103,8 @@ static __always_inline void mark_encapsulated(struct __sk_buff *skb,
 		skb->tc_index = family;
 }
 
-/* The segments of what still is marked as encapsulated are made for one outer
- * family. */
+/* True unless the skb is a super-packet still marked as encapsulated for the
+ * other outer family. */
 static __always_inline bool segments_fit(const struct __sk_buff *skb,
 					 __u8 family)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The link layer header towards a peer's endpoint. The kernel finds it: the
- * outer packet is given to bpf_redirect_neigh(), which asks FIB and neighbours,
- * and comes by tc_egress a second time with the header on it. That is kept for
- * a second at most, by each CPU, so that most packets leave at once and none
- * goes to a next hop that is older than that.
+ * The link layer header towards a peer's endpoint. The kernel finds it:
+ * bpf_redirect_neigh() takes the outer packet, asks FIB and neighbours, and
+ * sends it through tc_egress a second time with the header. Each CPU keeps the
+ * header for up to a second, so that most packets leave at once and none uses
+ * an older next hop.
  */
 #ifndef TUNLOAD_NEXT_HOP_H
 #define TUNLOAD_NEXT_HOP_H
@@ -22,7 +22,7 @@ static __always_inline struct tl_next_hop *next_hop_slot(__u32 peer)
 	return bpf_map_lookup_elem(&next_hops, &slot);
 }
 
-/* What this CPU knows of the way to that peer, or NULL. */
+/* The header that this CPU keeps for that peer, or NULL. */
 static __always_inline const struct tl_next_hop *next_hop_known(__u32 peer,
 								__u64 now)
 {
@@ -31,7 +31,7 @@ static __always_inline const struct tl_next_hop *next_hop_known(__u32 peer,
 	return hop && hop->peer == peer && now < hop->until_ns ? hop : NULL;
 }
 
-/* From an outer packet that the kernel has given its link layer header. */
+/* Keeps the link layer header that the kernel has given an outer packet. */
 static __always_inline void next_hop_learn(struct __sk_buff *skb, __u32 peer)
 {
 	struct tl_next_hop *hop = next_hop_slot(peer);
@@ -42,17 +42,16 @@ static __always_inline void next_hop_learn(struct __sk_buff *skb, __u32 peer)
 	hop->until_ns = bpf_ktime_get_coarse_ns() + TL_NEXT_HOP_TTL_NS;
 }
 
-/* Has the kernel send an outer packet, by the main rules: the mark that routed
- * the inner packet is not the outer one's (as with the kernel's tunnels); it is
- * put back on the second pass. */
+/* Makes the kernel route and send an outer packet, without the mark of the
+ * inner one (like the kernel's tunnels), which the second pass restores. */
 static __always_inline int next_hop_ask(struct __sk_buff *skb, __u32 peer)
 {
 	mark_sent(skb, peer);
 	return bpf_redirect_neigh(skb->ifindex, NULL, 0, 0);
 }
 
-/* An outer packet with the link layer header that the kernel has found. That of
- * a gateway: its route leads into a tunnel again. */
+/* Lets an outer packet leave with the link layer header that the kernel has
+ * found. A gateway's MAC means that its route leads into a tunnel again. */
 static __always_inline int sent(struct __sk_buff *skb, const __u8 *mac)
 {
 	__u32 peer = own_peer(skb), gateway;

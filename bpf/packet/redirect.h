@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* ICMP redirects of this host to gateways, which nobody else can reach. */
+/* Finds ICMP redirects of this host to gateways, which other hosts cannot
+ * reach. */
 #ifndef TUNLOAD_REDIRECT_H
 #define TUNLOAD_REDIRECT_H
 
 #include "core/gateway.h"
 #include "frame.h"
 
-/* Is it an ICMP message that tells another host to use a gateway of ours? The
- * kernel sends them where a packet is routed out of the interface it came by;
- * the other host would look for the gateway on the wire. Returns the
- * gateway's peer, or TL_PEER_NONE. A global function, verified once. */
+/* Returns the peer of the gateway that an ICMP redirect tells another host to
+ * use, or TL_PEER_NONE. The kernel sends redirects if a packet is routed out of
+ * the interface it came in by; the other host would look for the gateway on the
+ * wire. A global function, so it is verified once. */
 __attribute__((noinline)) int redirected_peer(struct __sk_buff *skb, __u32 at,
 					      __u32 family)
 {

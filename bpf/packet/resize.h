@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Making room for an outer header in an skb, and taking it away. */
+/* Makes room for an outer header in an skb, or removes it. */
 #ifndef TUNLOAD_RESIZE_H
 #define TUNLOAD_RESIZE_H
 
@@ -8,8 +8,8 @@
 #define EINVAL	 22
 #define EALREADY 114
 
-/* The segment size is that of the inner flow and stays; and what a NIC has
- * verified is the inner checksum. */
+/* Keeps the segment size, which is that of the inner flow, and the NIC's
+ * checksum result, which is about the inner checksum. */
 #define KEEP_GSO (BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET)
 
 /* bpf_skb_change_proto() moves the header by this much. */
@@ -21,11 +21,10 @@ static __always_inline __be16 ethertype(__u8 family)
 }
 
 /*
- * Takes `len` bytes away behind the link layer header, and turns the skb from
- * one family into another. Kernels without the flags for that (before Linux
- * 6.3) refuse them with -EINVAL and change nothing; there
- * bpf_skb_change_proto() does it, which only moves bytes otherwise: the
- * segments' kind is that of the inner packet already.
+ * Removes `len` bytes after the link layer header, and changes the skb's
+ * family. Kernels before Linux 6.3 refuse the flags for that with -EINVAL and
+ * change nothing; bpf_skb_change_proto() does it there. That only moves bytes
+ * otherwise, as the type of the segments is already that of the inner packet.
  */
 static __always_inline bool shrink(struct __sk_buff *skb, __u32 len, __u8 from,
 				   __u8 to)
@@ -49,9 +48,9 @@ static __always_inline bool shrink(struct __sk_buff *skb, __u32 len, __u8 from,
 }
 
 /*
- * Makes the segments of a TCP super-packet smaller by `excess` bytes. Growing
- * without BPF_F_ADJ_ROOM_FIXED_GSO takes the growth off the segment size, and
- * shrinking with it leaves that as it is.
+ * Makes the segments of a TCP super-packet smaller by `excess` bytes: growing
+ * without BPF_F_ADJ_ROOM_FIXED_GSO reduces the segment size by the growth, and
+ * shrinking with it keeps the segment size.
  */
 static __always_inline bool shrink_segments(struct __sk_buff *skb, __u32 excess)
 {

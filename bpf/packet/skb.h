@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tc programs do to an skb: read it, take the outer header off, and
- * end with its verdict. The mirror of xdp.h. */
+/* What the tc programs do to an skb: read it, remove the outer header, and
+ * finish with its verdict. The counterpart of xdp.h. */
 #ifndef TUNLOAD_SKB_H
 #define TUNLOAD_SKB_H
 
@@ -20,7 +20,7 @@ static __always_inline void make_readable(struct __sk_buff *skb, __u32 need)
 		bpf_skb_pull_data(skb, need);
 }
 
-/* From the IP header on, as far as it is readable. */
+/* The readable part of the packet from the IP header on. */
 static __always_inline struct view skb_view(const struct __sk_buff *skb,
 					    __u32 link_len)
 {
@@ -32,9 +32,9 @@ static __always_inline struct view skb_view(const struct __sk_buff *skb,
 	return view;
 }
 
-/* A packet that leaves, readable up to the end of its TCP header, whose options
- * clamp_mss() reads in another way. What is readable already stays where it is:
- * of most skbs that the payload's pages follow, just the headers are. */
+/* A leaving packet, readable up to the end of its TCP header without options,
+ * which clamp_mss() reads by a helper. Pulls nothing if the headers are
+ * readable already, as in most skbs with their payload in pages. */
 static __always_inline struct view skb_egress_view(struct __sk_buff *skb)
 {
 	bool is_ip4 = skb->protocol == bpf_htons(ETH_P_IP);
@@ -51,8 +51,8 @@ static __always_inline struct view skb_egress_view(struct __sk_buff *skb)
 	return skb_view(skb, ETH_HLEN);
 }
 
-/* The checksum of the ICMP message that rx tells of is right; it is made
- * readable. A global function like xdp_message(). */
+/* True if the checksum of an ICMP message is right; makes the message readable.
+ * A global function, like xdp_message(). */
 __attribute__((noinline)) int skb_message(struct __sk_buff *skb, __u32 at,
 					  __u32 len, __u32 sum)
 {
@@ -61,7 +61,7 @@ __attribute__((noinline)) int skb_message(struct __sk_buff *skb, __u32 at,
 			     (void *)(long)skb->data_end, sum);
 }
 
-/* Writes the new inner ECN field where it is to change (RFC 6040 4.2). */
+/* Writes the new inner ECN field if it changes (RFC 6040 4.2). */
 static __always_inline bool skb_set_ecn(struct __sk_buff *skb, __u32 link_len,
 					const struct rx *rx)
 {
@@ -106,8 +106,8 @@ static __always_inline bool skb_decap(struct __sk_buff *skb,
 				    sizeof(proto), 0);
 }
 
-/* The end of every packet at this hook: told to a monitor, counted, dropped or
- * let go on. */
+/* Finishes every packet at this hook: reports and counts it, and returns
+ * whether to drop it. */
 static __always_inline int skb_finish(struct __sk_buff *skb, __u32 link_len,
 				      const struct outcome *o)
 {
@@ -117,8 +117,8 @@ static __always_inline int skb_finish(struct __sk_buff *skb, __u32 link_len,
 	return is_drop(o->verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
-/* The end of a frame that is not tunnelled. A global function, verified once.
- */
+/* Finishes a frame that is not tunnelled. A global function, so it is verified
+ * once. */
 __attribute__((noinline)) int count_frame(struct __sk_buff *skb, __u32 verdict,
 					  __u32 peer)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ARP requests and neighbour solicitations for gateways, at tc egress: turned
- * into their answer, which arrives on this interface at once. No wire sees
- * them, and the kernel's entry is there again whoever flushed it.
+ * Answers ARP requests and neighbour solicitations for gateways at tc egress:
+ * each is turned into its answer, which arrives on this interface at once. They
+ * do not reach the wire, and the kernel gets its neighbour entry back if it was
+ * flushed.
  */
 #ifndef TUNLOAD_SOLICIT_H
 #define TUNLOAD_SOLICIT_H
@@ -12,12 +13,12 @@
 #include "device.h"
 #include "skb.h"
 
-/* No action of a tc program. */
+/* Not an action of a tc program. */
 #define NOT_SOLICITED -2
 
-/* What is asked for: the target of a request or solicitation for a gateway. */
+/* The gateway that a request or solicitation asks for. */
 struct solicited {
-	__u8 family; /* 4, 6; 0: it is none */
+	__u8 family; /* 4, 6; 0: not a gateway */
 	__u32 peer;
 };
 
@@ -55,7 +56,7 @@ static __always_inline struct solicited solicited(struct __sk_buff *skb)
 						     : nd_target(skb);
 }
 
-/* The frame of an answer goes back to who asked. */
+/* Addresses an answer to its requester and redirects it to ingress. */
 static __always_inline int let_arrive(struct __sk_buff *skb, __u32 peer)
 {
 	__u8 macs[2 * ETH_ALEN];
@@ -98,8 +99,8 @@ static __always_inline int answer_nd(struct __sk_buff *skb, __u32 peer)
 	return let_arrive(skb, peer);
 }
 
-/* Frames that may ask for a gateway; a probe of one that is known goes to the
- * gateway itself, and in IPv6 shows as a packet that must not leave its link.
+/* True for a frame that may ask for a gateway. A unicast IPv6 probe goes to the
+ * gateway itself, where it is found as a packet that must not leave its link.
  */
 static __always_inline bool may_solicit(const struct __sk_buff *skb,
 					const __u8 *mac)
@@ -108,9 +109,9 @@ static __always_inline bool may_solicit(const struct __sk_buff *skb,
 	       (skb->protocol == bpf_htons(ETH_P_IPV6) && mac[0] & 1);
 }
 
-/* Answers the ARP request or neighbour solicitation for a gateway that the
- * frame is. Returns the action, or NOT_SOLICITED. A global function, verified
- * once. */
+/* Answers the frame if it is an ARP request or neighbour solicitation for a
+ * gateway. Returns the action, or NOT_SOLICITED. A global function, so it is
+ * verified once. */
 __attribute__((noinline)) int to_solicited(struct __sk_buff *skb)
 {
 	struct solicited s = solicited(skb);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tc programs share: constants of the hook that vmlinux.h lacks. */
+/* Constants of the tc hooks that vmlinux.h lacks. */
 #ifndef TUNLOAD_TC_H
 #define TUNLOAD_TC_H
 
-#define TC_ACT_UNSPEC -1 /* TCX_NEXT: whoever is attached behind us */
+#define TC_ACT_UNSPEC -1 /* TCX_NEXT: go on with the next program */
 #define TC_ACT_SHOT   2
 
 #define ETHERTYPE_OFFSET     12

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * VLAN tags (IEEE 802.1Q). XDP finds them in the frame. tc has the outermost
- * one in the skb's metadata, and what was behind it (QinQ) in the frame.
+ * VLAN tags (IEEE 802.1Q). In XDP they are in the frame. In tc the outermost
+ * one is in the skb's metadata, and the next one (QinQ) in the frame.
  */
 #ifndef TUNLOAD_VLAN_H
 #define TUNLOAD_VLAN_H
@@ -17,8 +17,8 @@ static __always_inline bool is_vlan(__be16 proto)
 /* Enough for two VLAN tags. */
 #define LINK_HLEN_MAX (ETH_HLEN + 2 * sizeof(struct vlan_hdr))
 
-/* Length of the link layer header with up to two VLAN tags, and the EtherType
- * behind them; 0 if the frame is shorter. */
+/* The length of the link layer header with up to two VLAN tags; 0 if the frame
+ * is shorter. *proto is the EtherType after them. */
 static __always_inline __u32 link_header(const void *data, const void *end,
 					 __be16 *proto)
 {
@@ -41,12 +41,12 @@ static __always_inline __u32 link_header(const void *data, const void *end,
 	return len;
 }
 
-/* A tag, and what is behind it. */
+/* A tag, and the EtherType after it. */
 struct tag {
-	__u32 len;     /* bytes it takes in the frame; 0: there is none */
+	__u32 len;     /* bytes in the frame; 0: no tag */
 	__be16 proto;  /* its own EtherType */
 	__be16 tci;    /* in network byte order */
-	__be16 inside; /* the EtherType behind it, or of the frame */
+	__be16 inside; /* the EtherType after it, or of the frame */
 };
 
 /* The tag of an skb that is still in its frame. */
@@ -66,9 +66,9 @@ static __always_inline struct tag tag_in_frame(struct __sk_buff *skb)
 }
 
 /*
- * Takes the tag out of the frame, and the outermost one, if there is one, off
- * the metadata: the helpers that resize an skb want one that is IP. Popping
- * moves the next tag to the metadata.
+ * Removes the tag in the frame, and first the outermost one, if any, from the
+ * metadata: the helpers that resize an skb need an IP packet. Popping moves the
+ * next tag to the metadata.
  */
 static __always_inline bool take_tags(struct __sk_buff *skb,
 				      struct tag *outermost)
@@ -81,9 +81,9 @@ static __always_inline bool take_tags(struct __sk_buff *skb,
 }
 
 /*
- * Makes skb->protocol what the EtherType in the frame says, which taking a VLAN
- * tag out of the frame does: one that is pushed twice is in the frame, and in
- * skb->vlan_tci. A tag that is there already is one of the two.
+ * Sets skb->protocol to the EtherType in the frame. The kernel does that when a
+ * VLAN tag is popped from the frame; a second push moves the first tag from
+ * skb->vlan_tci to the frame. An existing tag counts as the first.
  */
 static __always_inline bool reload_protocol(struct __sk_buff *skb)
 {
@@ -96,9 +96,9 @@ static __always_inline bool reload_protocol(struct __sk_buff *skb)
 }
 
 /*
- * Puts the tags back, in front of an IP packet of EtherType proto for which
- * tag->len bytes were left. The EtherType in front of the tag is not part of
- * what a CHECKSUM_COMPLETE has summed up, the tag is.
+ * Puts the tags back in front of an IP packet of EtherType proto, with tag->len
+ * bytes left for them. CHECKSUM_COMPLETE covers the tag, but not the EtherType
+ * in front of it.
  */
 static __always_inline bool put_tags(struct __sk_buff *skb,
 				     const struct tag *outermost,

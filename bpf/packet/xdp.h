@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What xdp_ingress does to a frame: read it, take the outer header off, and end
- * with its verdict. skb.h is its mirror. */
+/* What xdp_ingress does to a frame: read it, remove the outer header, and
+ * finish with its verdict. The counterpart of skb.h. */
 #ifndef TUNLOAD_XDP_H
 #define TUNLOAD_XDP_H
 
@@ -9,11 +9,11 @@
 #include "resize.h"
 #include "vlan.h"
 
-/* Linux 6.18 */
+/* Since Linux 6.18. */
 extern int bpf_xdp_pull_data(struct xdp_md *ctx, __u32 len) __ksym __weak;
 
-/* Makes the beginning of a frame readable where the driver leaves less than
- * that in front of the fragments, if the kernel can. Returns the length of the
+/* Makes the beginning of a frame readable if the driver has put less of it in
+ * front of the fragments and the kernel can. Returns the length of the
  * frame. */
 static __always_inline __u32 xdp_make_readable(struct xdp_md *ctx)
 {
@@ -26,8 +26,8 @@ static __always_inline __u32 xdp_make_readable(struct xdp_md *ctx)
 	return forget(len, linear);
 }
 
-/* The packet of a frame from its IP header on, of EtherType *proto. Returns the
- * length of the link layer header, 0 where the frame is shorter. */
+/* Sets view to the packet from its IP header on, and *proto to its EtherType.
+ * Returns the length of the link layer header, 0 if the frame is shorter. */
 static __always_inline __u32 xdp_view(struct xdp_md *ctx, struct view *view,
 				      __be16 *proto)
 {
@@ -42,8 +42,8 @@ static __always_inline __u32 xdp_view(struct xdp_md *ctx, struct view *view,
 	return link_len;
 }
 
-/* The checksum of the ICMP message that rx tells of is right. A global
- * function, which is verified once and not for each way that leads there. */
+/* True if the checksum of an ICMP message is right. A global function, so it is
+ * verified once and not for each path that leads there. */
 __attribute__((noinline)) int xdp_message(struct xdp_md *ctx, __u32 at,
 					  __u32 len, __u32 sum)
 {
@@ -51,7 +51,7 @@ __attribute__((noinline)) int xdp_message(struct xdp_md *ctx, __u32 at,
 			     (void *)(long)ctx->data_end, sum);
 }
 
-/* Writes the new inner ECN field where it is to change (RFC 6040 4.2). */
+/* Writes the new inner ECN field if it changes (RFC 6040 4.2). */
 static __always_inline bool xdp_set_ecn(struct xdp_md *ctx, __u32 link_len,
 					const struct rx *rx)
 {
@@ -69,8 +69,8 @@ static __always_inline bool xdp_set_ecn(struct xdp_md *ctx, __u32 link_len,
 	return true;
 }
 
-/* Moves the link layer header forward over the outer header; the length is a
- * constant at each call, so that the copies are moves. */
+/* Moves the link layer header forward over the outer header. The length is a
+ * constant at each call, so that the compiler inlines the copies. */
 static __always_inline bool xdp_strip(struct xdp_md *ctx, const __u32 link_len,
 				      const struct rx *rx)
 {
@@ -107,8 +107,8 @@ static __always_inline bool xdp_decap(struct xdp_md *ctx, __u32 link_len,
 	return done && xdp_set_ecn(ctx, link_len, rx);
 }
 
-/* The end of every packet at this hook: told to a monitor, counted, dropped or
- * let go on. */
+/* Finishes every packet at this hook: reports and counts it, and returns
+ * whether to drop it. */
 static __always_inline int xdp_finish(struct xdp_md *ctx, __u32 link_len,
 				      const struct outcome *o)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Verdicts, counted once each: for all packets, and for their peer. */
+/* Counts each verdict once for the interface and once for its peer. */
 #ifndef TUNLOAD_COUNT_H
 #define TUNLOAD_COUNT_H
 
 #include "core/verdict.h"
 #include "maps.h"
 
-/* A packet, its verdict, and for whom it is counted. */
+/* The verdict on a packet, and the peer it is counted for. */
 struct outcome {
 	enum tl_verdict verdict;
 	__u32 peer;		     /* id, or TL_PEER_NONE */
@@ -28,8 +28,8 @@ static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
 
 static const struct tl_peer_stats no_stats;
 
-/* The counters of a peer on this CPU, made with its first packet; NULL: there
- * is no such peer, or no memory. */
+/* The counters of a peer on this CPU, made at its first packet; NULL if there
+ * is no such peer or no memory. */
 static __always_inline struct tl_peer_stats *peer_stats_of(__u32 peer)
 {
 	struct tl_stats_key key = {peer, bpf_get_smp_processor_id()};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How much of a kind each CPU may send: events, ICMP errors. */
+/* Limits the rate of events and ICMP errors of each CPU. */
 #ifndef TUNLOAD_LIMIT_H
 #define TUNLOAD_LIMIT_H
 
 #include "maps.h"
 
-/* One more of a kind that is limited (TL_LIMIT_*) may be sent by this CPU. */
+/* True if this CPU may send one more of that kind (TL_LIMIT_*); counts it. */
 static __always_inline bool within_limit(__u32 kind, __u64 now)
 {
 	struct tl_limit *limit = bpf_map_lookup_elem(&limits, &kind);

@@ -16,7 +16,8 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2 * TL_MAX_PEERS); /* new rows come first */
+	__uint(max_entries, 2 * TL_MAX_PEERS); /* new rows are written before
+						  old ones are removed */
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct tl_endpoint);
 	__type(value, struct tl_peer_id);

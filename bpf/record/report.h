@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Events to whoever watches (`tunload monitor`), with the head of the packet.
- */
+/* Sends events with the head of the packet to `tunload monitor`. */
 #ifndef TUNLOAD_REPORT_H
 #define TUNLOAD_REPORT_H
 
 #include "limit.h"
 
-/* Somebody listens, and this CPU has not said too much of late. */
+/* True if a monitor listens and this CPU is within its limit. */
 static __always_inline bool event_wanted(__u64 now)
 {
 	const __u32 zero = 0;
@@ -16,8 +15,8 @@ static __always_inline bool event_wanted(__u64 now)
 	       within_limit(TL_LIMIT_EVENTS, now);
 }
 
-/* Room for an event about a verdict that is neither plain nor tunnelled,
- * while somebody listens; the caller fills in head and submits. */
+/* Reserves an event while a monitor listens, else NULL; the caller fills in
+ * head and submits it. */
 static __always_inline struct tl_event *event_reserve(enum tl_verdict verdict,
 						      __u32 peer, __u32 bytes)
 {
@@ -36,9 +35,9 @@ static __always_inline struct tl_event *event_reserve(enum tl_verdict verdict,
 	return event;
 }
 
-/* How much of a packet of len bytes goes into an event: 1 to TL_EVENT_HEAD,
- * which the mask tells every verifier; of an empty packet too much, which
- * cannot be read then. */
+/* How many bytes of a packet of len bytes go into an event: 1 to TL_EVENT_HEAD;
+ * the mask proves that to every verifier. For an empty packet this is too much,
+ * and reading it fails. */
 static __always_inline __u32 event_head_len(__u32 len)
 {
 	if (len > TL_EVENT_HEAD)
@@ -46,7 +45,7 @@ static __always_inline __u32 event_head_len(__u32 len)
 	return ((len - 1) & (TL_EVENT_HEAD - 1)) + 1;
 }
 
-/* Global functions, which the verifier looks at once, and apart. */
+/* Global functions, so that the verifier checks each once, separately. */
 __attribute__((noinline)) int report_xdp(struct xdp_md *ctx, __u32 offset,
 					 __u32 verdict, __u32 peer, __u32 bytes)
 {

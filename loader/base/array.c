@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Arrays that grow, are sorted and are searched. */
+/* Grows, sorts and searches arrays. */
 #include "base.h"
 
 #include <string.h>

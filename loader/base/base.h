@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * base/: what every part uses and what knows no tunnel: errors of one line,
- * values from text, IP addresses and prefixes, sorting, and the layout of the
- * maps, which the data plane shares.
+ * base/: code that every part uses and that knows nothing of tunnels: one-line
+ * errors, values from text, IP addresses and prefixes, sorting, and the layout
+ * of the maps, which the data plane shares.
  */
 #ifndef TUNLOAD_BASE_H
 #define TUNLOAD_BASE_H
@@ -22,8 +22,8 @@
  * writes `return fail("...")` and its caller hands it on.
  */
 
-/* Exit statuses of the program, and what every function that can fail and has
- * already said why returns. */
+/* Exit statuses of the program. A function that can fail returns one too, after
+ * it has printed the error. */
 enum status {
 	OK = 0,
 	FAILED = 1, /* the system or the running state refuses */
@@ -44,13 +44,13 @@ static inline bool warn_few(size_t *n)
 {
 	return (*n)++ < WARNINGS_AT_MOST;
 }
-/* "N more what", if there were more. */
+/* Prints "N more <what>" if n is above WARNINGS_AT_MOST. */
 void warn_rest(size_t n, const char *what);
 
 /* Text <-> values: addresses, prefixes, numbers, names. Nothing here prints. */
 
 /* An IP address: family 4 uses the first four bytes, the others are zero.
- * family 0: none. Network byte order. Comparable with memcmp(). */
+ * Family 0: no address. Network byte order. Comparable with memcmp(). */
 struct ip {
 	uint8_t family;
 	uint8_t addr[16];
@@ -72,13 +72,13 @@ bool ip_equal(const struct ip *a, const struct ip *b);
 /* A comparison of struct ip: by family, then address. */
 int ip_compare(const void *a, const void *b);
 bool ip_is_link_local(const struct ip *ip);
-/* Loopback, multicast, unspecified, v4-mapped, broadcast: no endpoint, local,
- * source or probe can be one. */
+/* True for loopback, multicast, unspecified, v4-mapped and broadcast addresses,
+ * which cannot be an endpoint, local, source or probe. */
 bool ip_is_martian(const struct ip *ip);
 
 /* ADDRESS/LEN, or ADDRESS alone for a host. On failure *why is a constant text
- * ("is not a prefix", "has host bits set", ...) that reads behind the value;
- * *out is then the prefix without the host bits, or family 0. */
+ * ("is not a prefix", "has host bits set", ...) to print after the value; *out
+ * is then the prefix without its host bits, or has family 0. */
 bool prefix_parse(const char *s, struct prefix *out, const char **why);
 /* Always with /LEN. */
 const char *prefix_str(const struct prefix *p, char buf[static PREFIX_STRLEN]);
@@ -86,27 +86,27 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b);
 /* A comparison of struct prefix: by address, then length. */
 int prefix_compare(const void *a, const void *b);
 bool prefix_contains(const struct prefix *p, const struct ip *ip);
-/* inner lies within outer, or is the same; families must agree. */
+/* True if inner lies within outer or equals it. Families must agree. */
 bool prefix_within(const struct prefix *inner, const struct prefix *outer);
-/* Makes p the prefix of that smaller length around it. */
+/* Shortens p to len bits and clears the bits behind them. */
 void prefix_shorten(struct prefix *p, uint8_t len);
 /* First host address: .1 for a network, the address itself for /31, /32, /127
  * and /128; 10.0.0.1 style also for IPv6 (::1 in the prefix). */
 struct ip prefix_first_host(const struct prefix *p);
 
-/* Decimal digits only, min <= n <= max. */
+/* Accepts decimal digits only, min <= n <= max. */
 bool number_parse(const char *s, uint32_t min, uint32_t max, uint32_t *out);
 
-/* [A-Za-z0-9._-], 1 to 31 characters: fits TL_NAME_LEN. */
+/* True for 1 to 31 characters of [A-Za-z0-9._-], which fit TL_NAME_LEN. */
 bool name_valid(const char *s);
-/* A DNS name: letters, digits, '-', '.', '_', 1 to 253 characters, at least
- * one letter. */
+/* True for a DNS name: 1 to 253 letters, digits, '-', '.' and '_', at least one
+ * of them a letter. */
 bool hostname_valid(const char *s);
 
-/* UTF-8 without control characters (RFC 3629 4; C0, DEL, C1). */
+/* True for UTF-8 (RFC 3629 4) without control characters (C0, DEL, C1). */
 bool text_printable(const char *s);
 
-/* word looks like a slip of the pen for meant. */
+/* True if word is probably a typing error for meant. */
 bool word_close(const char *word, const char *meant);
 
 /* bpf/layout.h with the integer types of user space. */
@@ -120,7 +120,8 @@ bool word_close(const char *word, const char *meant);
 struct ip gateway_ip(uint32_t peer_id, uint8_t family);
 void gateway_ether(uint32_t peer_id, uint8_t mac[static MAC_LEN]);
 
-/* False if ip is no gateway's address; *peer_id is the peer's. */
+/* Stores the id of the peer that ip is the gateway of; false if ip is not a
+ * gateway's address. */
 bool gateway_id(const struct ip *ip, uint32_t *peer_id);
 bool gateway_is_mac(const uint8_t mac[static MAC_LEN]);
 
@@ -133,31 +134,32 @@ extern const struct prefix gateway_net4;
 #define NS_PER_S 1000000000ull
 
 uint64_t clock_ns(clockid_t clock);
-/* A signal may end it early. */
+/* Sleeps; a signal may end it early. */
 void sleep_ms(unsigned int ms);
 
 /* Arrays. */
 
-/* For qsort(): less than, equal to, or greater than 0. */
+/* A comparison for qsort(): less than, equal to, or greater than 0. */
 typedef int comparison(const void *, const void *);
 
-/* Makes room for one more element of size bytes behind the n of *array. The
- * room doubles, so it needs no counter of its own. False when out of memory. */
+/* Makes room for one more element of size bytes after the n of *array. The
+ * capacity is n rounded up to a power of two, so it is not stored. False when
+ * out of memory. */
 bool array_grow(void **array, size_t n, size_t size);
 bool array_append(void **array, size_t *n, const void *element, size_t size);
-/* Appends *element to the n of array. False when out of memory. The size is of
- * an assignment so that the compiler compares the types. */
+/* Appends *element to the n of array. False when out of memory. sizeof takes an
+ * assignment, so that the compiler compares the types. */
 #define append(array, n, element)                                              \
 	array_append((void **)&(array), &(n), (element),                       \
 		     sizeof(*(array) = *(element)))
 
-/* qsort() for what is sorted more often than not: what a peer's file and the
- * kernel's tables have in their order. */
+/* Like qsort(), but first checks whether the array is sorted already, as files
+ * and the kernel's tables mostly are. */
 void sort(void *array, size_t n, size_t size, comparison *compare);
-/* Of equal ones, which follow each other, the first stays; returns how many
- * are left. */
+/* Keeps the first of each run of equal elements in a sorted array; returns how
+ * many are left. */
 size_t unique(void *array, size_t n, size_t size, comparison *compare);
-/* The index of the first one that is not less than key; n: all are. */
+/* Returns the index of the first element that is not less than key, or n. */
 size_t lower_bound(const void *key, const void *array, size_t n, size_t size,
 		   comparison *compare);
 

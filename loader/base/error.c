@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Quoted values come from outside: whatever is in them, an error stays one line
- * of a readable length that cannot steer the terminal. */
+/* Quoted values come from outside: whatever they contain, an error stays one
+ * line of readable length without control characters. */
 static void print_line(const char *prefix, const char *fmt, va_list args)
 {
 	char line[1024];

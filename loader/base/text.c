@@ -74,7 +74,7 @@ bool ip_is_martian(const struct ip *ip)
 	return ip->family == 6 && is_martian6(ip->addr);
 }
 
-/* Clears the bits of ip behind the first len; true if any was set. */
+/* Clears all but the first len bits of ip; true if any of them was set. */
 static bool clear_host_bits(struct ip *ip, unsigned int len)
 {
 	bool any = false;
@@ -89,7 +89,7 @@ static bool clear_host_bits(struct ip *ip, unsigned int len)
 	return any;
 }
 
-/* The address before the slash, of n characters. */
+/* Parses the n characters before the slash. */
 static bool parse_network(const char *s, size_t n, struct ip *out)
 {
 	char addr[IP_STRLEN];
@@ -230,7 +230,8 @@ bool hostname_valid(const char *s)
 	return letter;
 }
 
-/* The code point at s, and how many bytes it takes; 0: it is none. */
+/* Decodes the code point at s; returns its length in bytes, 0 if it is
+ * invalid. */
 static size_t utf8_next(const unsigned char *s, uint32_t *out)
 {
 	size_t n = *s < 0x80 ? 1 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : 4;
@@ -264,8 +265,8 @@ bool text_printable(const char *s)
 	return true;
 }
 
-/* Levenshtein's distance, blind to case. Words longer than the row are as far
- * away as can be. */
+/* The Levenshtein distance, ignoring case; SIZE_MAX for words longer than the
+ * row. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t row[32], n = strlen(b);

@@ -17,11 +17,12 @@ static int see_help(const char *command, const char *what, const char *word)
 			  word, command);
 }
 
-/* c is what getopt_long() has returned. */
+/* c is the return value of getopt_long(). */
 static int bad_option(char **argv, int c)
 {
 	const char *arg = argv[optind - 1];
-	/* Of short options in one word, only optopt says which. */
+	/* In a word of several short options, only optopt tells which one is
+	 * bad. */
 	char word[] = {'-', (char)optopt, '\0'};
 
 	if (c == ':')
@@ -33,8 +34,7 @@ static int bad_option(char **argv, int c)
 	return see_help(argv[0], "unknown option", arg);
 }
 
-/* val: what getopt_long() has returned, the letter or one more than the index.
- */
+/* val is the return value of getopt_long(): the letter, or the index plus 1. */
 static void take_option(const struct opt *opts, int val)
 {
 	const struct opt *opt = opts;
@@ -54,7 +54,8 @@ int take_options(int argc, char **argv, const struct opt *opts)
 {
 	static const struct opt none[] = {{0}};
 	struct option longs[OPTIONS_MAX + 1] = {0};
-	/* ':' in front: tell a missing value from an unknown option. */
+	/* A leading ':' makes getopt_long() tell a missing value from an
+	 * unknown option. */
 	char shorts[2 * OPTIONS_MAX + 2] = ":", *s = shorts + 1;
 	int c;
 
@@ -92,7 +93,7 @@ const char *take_iface(int argc, char **argv)
 	    strcmp(name, "..") && !strpbrk(name, "/: ") && text_printable(name))
 		return name;
 	fail_usage(
-		"%s: \"%s\" is no interface name: give 1 to %d characters without /, : and blanks",
+		"%s: \"%s\" is not an interface name: give 1 to %d characters without /, : and blanks",
 		argv[0], name, IFNAMSIZ - 1);
 	return NULL;
 }

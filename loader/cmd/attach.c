@@ -14,7 +14,8 @@ static void print_no_file(const struct conf *c)
 	warn_lonely_files();
 }
 
-/* What runs stays; the default file, if there is one, is not applied. */
+/* Warns if the default file, which an upgrade does not apply, differs from the
+ * running configuration. */
 static void print_file_differs(const struct conf *now)
 {
 	struct conf file;
@@ -23,7 +24,7 @@ static void print_file_differs(const struct conf *now)
 	if (conf_load(&file, now->ifname, NULL, &found))
 		return;
 	if (found && conf_differs(&file, now))
-		printf("%s: %s is not what runs: `tunload reload %s` applies it\n",
+		printf("%s: %s differs from what runs: `tunload reload %s` applies it\n",
 		       now->ifname, file.file, now->ifname);
 	conf_free(&file);
 }
@@ -45,7 +46,7 @@ static void print_attached(const struct attachment *a)
 	if (a->way == UPGRADED && a->same)
 		print_file_differs(c);
 	if (a->way == REPLACED)
-		printf("%s: upgraded from the form of an older version; counters start at 0\n",
+		printf("%s: upgraded from the map layout of an older version; counters start at 0\n",
 		       c->ifname);
 }
 
@@ -55,7 +56,7 @@ static int attach_and_print(const struct attach_options *o, bool trigger)
 	int ret = attach(&a, o);
 
 	if (a.cleared)
-		printf("%s: clearing away what an attach has left behind\n",
+		printf("%s: removing what an unfinished attach has left\n",
 		       o->ifname);
 	if (!ret)
 		print_attached(&a);
@@ -65,7 +66,7 @@ static int attach_and_print(const struct attach_options *o, bool trigger)
 	return ret;
 }
 
-/* What an upgrade or a first attach would come to. */
+/* Prints what an upgrade or a first attach would do. */
 static int print_foreseen(const struct attach_options *o)
 {
 	struct attachment a;
@@ -111,7 +112,7 @@ static int run_attach(int argc, char **argv)
 	o.mode_given = mode;
 	if (!ret && mode)
 		ret = parse_mode(mode, &o.mode);
-	/* Looking needs no rights. */
+	/* A dry run needs no privileges. */
 	if (!ret && dry)
 		return print_foreseen(&o);
 	if (!ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * cmd/: the command line: options, help, and one file a command, which parses,
- * calls and prints.
+ * cmd/: the command line: options, help, and one file per command, which
+ * parses, calls and prints.
  */
 #ifndef TUNLOAD_CMD_H
 #define TUNLOAD_CMD_H
@@ -16,13 +16,13 @@ struct key;
 /* A command. Its file ends with it. */
 struct command {
 	const char *name;
-	/* argv[0] is the command's name, the rest its arguments, options
-	 * included. Returns the exit status, its error printed. */
+	/* argv[0] is the command's name, followed by its options and arguments.
+	 * Prints its error and returns the exit status. */
 	int (*run)(int argc, char **argv);
 	const char *args;
 	const char *brief;	/* one line */
 	const char *text;	/* the rest of its help */
-	const struct key *keys; /* explained below that, or NULL */
+	const struct key *keys; /* keys that the help lists, or NULL */
 };
 
 /* All commands, in the order of `tunload help`. A new one is a word here, a
@@ -43,17 +43,18 @@ struct command {
 COMMANDS(DECLARE)
 #undef DECLARE
 
-/* NULL after a USAGE error that names what was probably meant. */
+/* Returns NULL after a USAGE error that suggests a command. */
 const struct command *command_find(const char *name);
 void command_help(FILE *out, const struct command *command);
 
-/* Set by a command that changed something: what it prints only tells of that,
- * so that output which cannot be written is no failure. */
+/* Set by a command that changed something. Its output only reports that, so a
+ * failure to write the output does not fail the command. */
 extern bool output_is_news;
 
 /* Options and arguments. Errors are one line, with "see `tunload help ...`". */
 
-/* An option; one of flag and value is set. The last of several has no name. */
+/* An option; one of flag and value is set. A list ends with an option without a
+ * name. */
 struct opt {
 	const char *name;
 	char letter; /* 0: none */
@@ -61,14 +62,15 @@ struct opt {
 	const char **value;
 };
 
-/* A status. opts may be NULL; the arguments begin at optind then. */
+/* Parses the options; returns a status. opts may be NULL. The arguments then
+ * begin at optind. */
 int take_options(int argc, char **argv, const struct opt *opts);
-/* Takes the IFACE argument at *optind: checks the length and that it is no
- * path; NULL after an error that has been printed. */
+/* Takes the IFACE argument at *optind: checks the length and that it is not a
+ * path. Prints its error and returns NULL. */
 const char *take_iface(int argc, char **argv);
 /* USAGE if arguments are left over. */
 int no_more_args(int argc, char **argv);
-/* All three, for commands whose one argument is IFACE. */
+/* All three above, for commands whose only argument is IFACE. */
 int only_iface(int argc, char **argv, const struct opt *opts,
 	       const char **ifname);
 

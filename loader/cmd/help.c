@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* `tunload help`, and finding a command by its name. */
+/* `tunload help`, and the search for a command by its name. */
 #include "cmd.h"
 
 #include <string.h>
@@ -31,8 +31,7 @@ const struct command *command_find(const char *name)
 
 #define HELP_WIDTH 79
 
-/* Breaks text into lines that begin at the column, where the first one is
- * already. */
+/* Wraps text at the given column; the first line is there already. */
 static void print_wrapped(FILE *out, const char *text, int column)
 {
 	int at = column, n;

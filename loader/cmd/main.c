@@ -7,8 +7,8 @@
 
 #include "maps/maps.h"
 
-/* The value of the global option in argv[*i], which moves to its last word;
- * NULL if that is another word, or after an error in *ret. */
+/* Returns the value of the global option --bpffs at argv[*i] and moves *i to
+ * its last word. NULL for another word, or with an error in *ret. */
 static const char *bpffs_option(int argc, char **argv, int *i, int *ret)
 {
 	const char *arg = argv[*i], *dir = NULL;
@@ -35,15 +35,15 @@ static bool asks_for_help(int argc, char **argv)
 
 bool output_is_news;
 
-/* Output that a full disk did not take: what was done stays done, but what was
- * to be shown was not. */
+/* Fails if the output could not be written (full disk), unless it only reports
+ * a change, which is done. */
 static int check_output(int ret)
 {
 	if ((!fflush(stdout) && !ferror(stdout)) || ret)
 		return ret;
 	if (!output_is_news)
 		return fail("cannot write to standard output");
-	warn("done, but what was said about it could not be written to standard output");
+	warn("done, but the output could not be written to standard output");
 	return OK;
 }
 

@@ -11,7 +11,7 @@
 #include "maps/maps.h"
 #include "show/show.h"
 
-#define LISTEN_NS  2000000000ull /* how long an unrenewed request lasts */
+#define LISTEN_NS  2000000000ull /* a request for events ends if not renewed */
 #define REFRESH_NS 500000000ull
 #define POLL_MS	   100
 
@@ -19,7 +19,7 @@ struct monitor {
 	const char *ifname;
 	struct maps maps;
 	bool json;
-	uint64_t asked_ns; /* when events were asked for last */
+	uint64_t asked_ns; /* time of the last request for events */
 	int status;	   /* of printing */
 };
 
@@ -87,9 +87,9 @@ static int monitor(struct monitor *mon)
 			    strerror(errno));
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
-	/* Each event goes to one reader only. */
+	/* The kernel gives each event to one reader only. */
 	if (events_asked(&mon->maps))
-		warn("%s: another monitor runs, or did 2 s ago: each event goes to only one of them",
+		warn("%s: another monitor is running, or was until 2 s ago: each event goes to only one of them",
 		     mon->ifname);
 	while (!stop && !ret)
 		ret = poll_events(mon, rb);

@@ -10,10 +10,10 @@
 #include "tunnel/tunnel.h"
 #include "show/show.h"
 
-/* Later than what runs, which is of line 0. */
+/* Sorts behind the running configuration, which has line 0. */
 static const struct origin command_line = {.line = 1};
 
-/* Each key once. Values that add up (allowed-ips) replace what was there. */
+/* Accepts each key once. A list (allowed-ips) replaces the old one. */
 static int set_words(const struct edit *e, struct peer *p)
 {
 	uint64_t seen = 0;
@@ -102,8 +102,8 @@ static int edit_and_print(const char *ifname, const struct edit *e)
 	return ret;
 }
 
-/* A syntax check that needs neither rights nor an attached interface: the words
- * set on a peer that is in no state. */
+/* Checks the syntax without privileges or an attached interface, by setting the
+ * words on a scratch peer. */
 static int check_words(const struct edit *e, const char *ifname, int n)
 {
 	struct conf c;
@@ -122,7 +122,7 @@ static int check_words(const struct edit *e, const char *ifname, int n)
 	return ret;
 }
 
-/* Without the verb. */
+/* argv is without the verb. */
 static int do_edit(int argc, char **argv, struct edit *e)
 {
 	const char *ifname = take_iface(argc, argv);
@@ -176,7 +176,7 @@ static int do_list(int argc, char **argv)
 
 	if (ret)
 		return ret;
-	/* Options may stand in front of it; getopt_long() has sorted. */
+	/* getopt_long() has moved options in front of `list`. */
 	if (optind == argc || strcmp(argv[optind], "list"))
 		return fail_usage(
 			"peer: --json goes with list only: write `tunload peer list IFACE --json`");

@@ -6,7 +6,7 @@
 #include "show/show.h"
 #include "tunnel/tunnel.h"
 
-/* The state is read again: it may have changed before the lock was ours. */
+/* Reads the state again: it may have changed before the lock was taken. */
 static int reload_and_print(const char *ifname, struct conf *want)
 {
 	struct mended mended;
@@ -47,7 +47,7 @@ static int run_reload(int argc, char **argv)
 	int ret = only_iface(argc, argv, opts, &ifname) ?: require_bpf();
 
 	output_is_news = !dry;
-	/* Names are resolved before the lock is taken: that may last. */
+	/* Resolve names before taking the lock: that may take long. */
 	if (!ret)
 		ret = reload_read(ifname, file, &want);
 	if (ret)

@@ -8,7 +8,7 @@
 #include "maps/maps.h"
 #include "show/show.h"
 
-/* list NULL: text. */
+/* Prints text if list is NULL. */
 static int show_one(const char *ifname, json_t *list)
 {
 	struct next_hop hop = {0};
@@ -27,7 +27,7 @@ static int show_one(const char *ifname, json_t *list)
 	return ret;
 }
 
-/* Pins of another network namespace are somebody else's business. */
+/* True for pins of an interface in another network namespace. */
 static bool is_foreign(const char *ifname)
 {
 	struct tl_interface iface;

@@ -14,19 +14,19 @@
 
 struct args {
 	const char *ifname;
-	char **names; /* of peers; none: all */
+	char **names; /* peers to trigger; none: all */
 	int n_names;
-	double wait_s; /* 0: not at all */
+	double wait_s; /* 0: does not wait */
 	bool due, json;
 };
 
-/* The peers meant, and what became of them. */
+/* The selected peers and their results. */
 struct selection {
 	struct conf conf;
 	const struct peer **peers;
 	struct trigger_result *results;
 	size_t n;
-	char *mended; /* by --due, or NULL */
+	char *mended; /* what --due has repaired, or NULL */
 };
 
 static int select_named(struct selection *s, const struct args *a)
@@ -145,8 +145,8 @@ static bool has_failed(const struct trigger_result *r, const struct args *a)
 	       (!r->main.answered || (r->other.sent && !r->other.answered));
 }
 
-/* What the timer cannot send now it sends at its next run; what it says goes to
- * the journal, so only what is new. */
+/* With --due, the timer's next run retries a failure, and output goes to the
+ * journal, so only news is printed. */
 static int print_results(const struct selection *s, const struct args *a)
 {
 	int ret = OK;
@@ -183,7 +183,7 @@ static int trigger_selected(struct selection *s, const struct maps *m,
 	return ret ? ret : print_results(s, a);
 }
 
-/* One thing that cannot be mended keeps no peer from its packet. */
+/* A failed repair does not keep other peers from their packets. */
 static int trigger(const struct args *a)
 {
 	struct selection s = {0};
@@ -213,7 +213,8 @@ static int parse_wait(const char *text, double *out)
 	char *end;
 
 	*out = strtod(text, &end);
-	/* strtod() would take "inf", "0x1" and blanks too. */
+	/* Digits and dots only: strtod() also accepts "inf", "0x1" and
+	 * blanks. */
 	if (*text && !text[strspn(text, "0123456789.")] && !*end &&
 	    *out <= WAIT_MAX)
 		return OK;

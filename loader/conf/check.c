@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* " (line N)", or "" for what no file told of. */
+/* Formats " (line N)", or "" for a setting that is not from a file. */
 static const char *place(struct origin from, char buf[static 32])
 {
 	buf[0] = '\0';
@@ -75,7 +75,7 @@ static int check_local(const struct peer *p)
 	return OK;
 }
 
-/* RFC 8200 5: no IPv6 path carries less than 1280 bytes. */
+/* RFC 8200 5: the MTU of an IPv6 path is at least 1280. */
 static int check_path_mtu(const struct conf *c, const struct peer *p)
 {
 	struct origin from = interface_origin(c, KEY_PATH_MTU);
@@ -88,8 +88,8 @@ static int check_path_mtu(const struct conf *c, const struct peer *p)
 		c->path_mtu, p->name, IPV6_MTU_MIN);
 }
 
-/* A name may come to another address tomorrow: what that means for the peer is
- * seen when it is looked up, and no error of the file. */
+/* An endpoint that is a name may resolve to another address tomorrow. So its
+ * rules are checked when it is resolved, not as errors of the file. */
 static bool has_address(const struct peer *p)
 {
 	return p->endpoint.family && !*p->host;
@@ -160,7 +160,7 @@ static int check_probe_owner(const struct owners *o, const struct peer *p)
 		prefix_str(owned->prefix, prefix), p->name);
 }
 
-/* Where no routes are made, any number of peers may use a prefix as source. */
+/* Without routes, any number of peers may share a prefix. */
 static bool may_share(const struct conf *c, const struct owned *a,
 		      const struct owned *b)
 {
@@ -202,7 +202,7 @@ static int report_same_endpoint(const struct peer *a, const struct peer *b)
 		place(peer_origin(a, KEY_ENDPOINT), line));
 }
 
-/* What arrives is told apart by its outer addresses alone. */
+/* Only the outer addresses tell which peer a packet is from. */
 static int check_endpoints(const struct conf *c)
 {
 	const struct peer **all = malloc((c->n_peers + 1) * sizeof(*all));

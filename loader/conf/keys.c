@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a key does by its type: finding, setting, comparing, writing. */
+/* Finds, sets, compares and writes keys, by their types. */
 #include "conf.h"
 
 #include <string.h>
@@ -102,7 +102,7 @@ bool key_valid(const struct key *k, uint32_t n)
 	return is_meaning(k, n) || (n >= k->min && n <= k->max);
 }
 
-/* "peer NAME: " in errors about a peer's key. */
+/* Formats "peer NAME: " for errors about a peer's key. */
 #define WHOSE_LEN (TL_NAME_LEN + 8)
 static const char *whose(const struct key *k, const void *target,
 			 char buf[static WHOSE_LEN])
@@ -133,7 +133,7 @@ static int set_number(const struct key *k, void *target,
 			  k->word ? ", or " : "", k->word ?: "", k->hint ?: "");
 }
 
-/* The words of a CHOICE. */
+/* Joins the words of a CHOICE. */
 static const char *words_str(const struct key *k, const char *between,
 			     char buf[static KEY_STRLEN])
 {
@@ -166,7 +166,7 @@ static int set_choice(const struct key *k, void *target,
 			  words_str(k, ", ", words));
 }
 
-/* An address, or auto as if it had never been set. */
+/* Sets an address; `auto` is the same as no setting. */
 static int set_address(const struct key *k, void *target,
 		       const struct origin *from, const char *value)
 {
@@ -291,7 +291,7 @@ static void write_key(FILE *out, const struct key *k, const void *target)
 	if (!k->always && has_default(k, target))
 		return;
 	fprintf(out, "%s = %s", k->name, key_str(k, target, text));
-	/* What `auto` came to is worth a comment. */
+	/* Appends the address that `auto` chose. */
 	if (k->type == KEY_IS_ADDRESS && !is_fixed(k, target))
 		fprintf(out, " # %s", ip_str(key_address(k, target), text));
 	fputc('\n', out);

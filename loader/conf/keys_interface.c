@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The keys of [interface]; of those, source and address are not scalars. */
+/* The keys of [interface]. source and address are not scalars and are handled
+ * here. */
 #include "conf.h"
 
 #include <string.h>
 
-/* The word of a list under source or address: an address, and where `address`
- * allows it a length, -1 if none is given. */
+/* Parses a word of the list of source or address: an address and, for `address`
+ * only, an optional length (-1: not given). */
 static int parse_inner(const struct origin *from, const char *key,
 		       const char *text, struct ip *ip, int *len)
 {
@@ -45,7 +46,7 @@ static bool is_address(const struct key *k)
 	return k == &interface_keys[KEY_ADDRESS];
 }
 
-/* Source and address are two ways to say the same thing. */
+/* source and address set the same fields, each family once. */
 static int set_one_inner(const struct key *k, struct conf *c,
 			 const struct origin *from, const char *text)
 {
@@ -93,7 +94,7 @@ static int set_inner(const struct key *k, void *target,
 	return OK;
 }
 
-/* What of the two families was given under that key. */
+/* Writes the addresses, of both families, that this key has set. */
 static void write_inner(FILE *out, const struct key *k, const void *target)
 {
 	const struct conf *c = target;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The keys of [peer NAME], which are the words of `peer add|set`, too; of
- * those, endpoint and allowed-ips are not scalars. */
+/* The keys of [peer NAME], also the words of `peer add|set`. endpoint and
+ * allowed-ips are not scalars and are handled here. */
 #include "conf.h"
 
 #include <stdlib.h>
@@ -16,11 +16,11 @@ int peer_name_check(const struct origin *from, const char *name)
 		return OK;
 	return conf_error(
 		from,
-		"peer name \"%s\" is no name: give 1 to %u of the characters A-Z a-z 0-9 . _ -",
+		"peer name \"%s\" is not valid: give 1 to %u of the characters A-Z a-z 0-9 . _ -",
 		name, TL_NAME_LEN - 1);
 }
 
-/* host has an address in front of its last stop (':' or '%' or '/'). */
+/* True if host is an address followed by stop (':', '%' or '/') and more. */
 static bool is_address_before(const char *host, char stop)
 {
 	const char *end = strrchr(host, stop);
@@ -33,7 +33,7 @@ static bool is_address_before(const char *host, char stop)
 	return ip_parse(addr, &ip);
 }
 
-/* The habits of other tools, each with what to write here. */
+/* Returns the advice for a syntax that other tools accept. */
 static const char *endpoint_mistake(const char *s)
 {
 	if (*s == '[')
@@ -85,7 +85,7 @@ static void write_endpoint(FILE *out, const struct key *k, const void *target)
 		p->host[0] ? p->host : ip_str(&p->endpoint, text));
 }
 
-/* What a name comes to is not in the file. */
+/* A name's address is not in the file, so it is not compared. */
 static bool is_same_endpoint(const void *a, const void *b)
 {
 	const struct peer *x = a, *y = b;
@@ -106,7 +106,8 @@ const char *endpoint_str(const struct peer *p, char buf[static ENDPOINT_STRLEN])
 	return buf;
 }
 
-/* What can be no inner prefix; shorter ones that hold these are fine. */
+/* True for prefixes that cannot be inner ones. Shorter prefixes that contain
+ * these are valid. */
 static bool prefix_is_special(const struct prefix *p)
 {
 	static const struct prefix special[] = {
@@ -168,7 +169,7 @@ static size_t count_words(const char *list)
 	return words;
 }
 
-/* Room for that many more, with their lines. */
+/* Makes room for that many more prefixes and their lines. */
 static bool grow_allowed(struct peer *p, size_t more)
 {
 	size_t n = p->n_allowed + more;
@@ -231,7 +232,7 @@ static int by_value(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct prefix));
 }
 
-/* The order in which prefixes were written does not matter. */
+/* Ignores the order of the prefixes. */
 static bool is_same_allowed(const void *a, const void *b)
 {
 	const struct peer *x = a, *y = b;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where the configuration of an interface is, and reading it from there. */
+/* Finds and reads the configuration of an interface. */
 #include <limits.h>
 #include <unistd.h>
 

@@ -105,7 +105,7 @@ void conf_del_peer(struct conf *c, struct peer *p)
 	memmove(p, p + 1, (char *)end - (char *)(p + 1));
 }
 
-/* The power of two that array_grow() counts with. */
+/* The capacity, a power of two, that array_grow() expects for n. */
 static size_t room_for(size_t n)
 {
 	size_t room = 1;

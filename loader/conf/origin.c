@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where a setting stands in the file, and errors that say so. */
+/* Finds a setting's line in the file, and prints errors with it. */
 #include "conf.h"
 
 #include <stdarg.h>
 
-/* How the error is printed: fail_usage() or fail(). */
+/* fail_usage() or fail(). */
 typedef int printer(const char *fmt, ...);
 
 static int report(printer *print, const struct origin *from, const char *fmt,

@@ -76,14 +76,15 @@ void owners_free(struct owners *o)
 	o->n = 0;
 }
 
-/* Equal ones are all less than the key. */
+/* Treats equal elements as less, so that lower_bound() finds the end of
+ * them. */
 static int compare_last(const void *a, const void *key)
 {
 	return compare_prefixes(a, key) ?: -1;
 }
 
-/* The last one with that prefix, or NULL. Without routes, all peers may share
- * one. */
+/* Returns the last owner of this prefix, or NULL. Without routes, all peers may
+ * share one. */
 static const struct owned *find_last(const struct owners *o,
 				     const struct prefix *p)
 {

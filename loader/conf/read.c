@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads a configuration file, line by line; the first error ends it. */
+/* Reads a configuration file line by line, up to the first error. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 
 #define CONF_LINE_MAX 65536 /* characters of a line */
 #define KEY_NAME_MAX  49    /* characters of a key */
-#define SETTING_MAX   195   /* of a key and its value, if that is no list */
+#define SETTING_MAX   195   /* of a key and its value, unless that is a list */
 
-/* Where the reader is. */
+/* The state of the reader. */
 struct reader {
 	struct conf *conf;
 	FILE *file;
@@ -56,7 +56,8 @@ static int begin_peer(struct reader *r, const char *name)
 	return OK;
 }
 
-/* [Interface], [Peer], [peers x]: the habits of other tools. */
+/* Also suggests a section for [Interface], [Peer] and [peers x] of other
+ * tools. */
 static int unknown_section(const struct origin *from, const char *section)
 {
 	size_t n = strcspn(section, " \t");
@@ -207,7 +208,7 @@ static int take_line(struct reader *r)
 	return *line ? take_setting(r, line) : OK;
 }
 
-/* One line without its line end; *end: there is none. */
+/* Reads a line, without its line end; *end is true after the last line. */
 static int read_line(struct reader *r, bool *end)
 {
 	struct origin from;

@@ -7,16 +7,16 @@
 #include "bpf_log.h"
 #include "one_hook.h"
 
-/* How long a change of modes may last; a command that is killed in it leaves
- * the guard suspended no longer. */
+/* How long a change of modes may take. If the command is killed meanwhile, the
+ * guard is active again after this time. */
 #define SWITCH_NS NS_PER_S
 
-/* How long a packet may be on its way from XDP to tc: a softirq's backlog. */
+/* How long a packet may take from XDP to tc: a softirq's backlog. */
 #define IN_FLIGHT_MS 50
 
 enum tc_kind { TC_TRY_TCX, TC_TCX, TC_CLSACT };
 
-/* One hooks_attach(). */
+/* The state of one hooks_attach(). */
 struct job {
 	const struct pins *p;
 	const struct maps *m;
@@ -64,8 +64,8 @@ static int put_failed(const struct job *j, enum hook h, int err)
 		    words, *words ? ": " : "", strerror(-err));
 }
 
-/* That the qdisc is ours is written down before it exists: a kill in between
- * must not leave one that nobody removes. */
+/* Records the qdisc as ours before making it, so that detach removes it even if
+ * this command is killed in between. */
 static int make_clsact(struct job *j)
 {
 	int err;
@@ -112,7 +112,7 @@ static int put_tc(struct job *j, enum hook h, int prog)
 
 	if (j->tc != TC_CLSACT) {
 		err = link_put(j->p, h, ifindex, prog);
-		/* What kernels before 6.6 say, which have no TCX. */
+		/* Kernels before 6.6 have no TCX and return these. */
 		if (j->tc == TC_TRY_TCX)
 			j->tc = err == -EINVAL || err == -EOPNOTSUPP ? TC_CLSACT
 								     : TC_TCX;
@@ -133,7 +133,7 @@ static void drop_hook(const struct job *j, enum hook h)
 		filter_drop(j->p, h, j->iface->ifindex);
 }
 
-/* In automatic mode a refusal is no failure: it says why it became tc. */
+/* In mode auto a refusal is not an error, but becomes mode_reason. */
 static int put_xdp(struct job *j, int prog, enum tl_mode asked, bool *native)
 {
 	struct tl_interface *iface = j->iface;
@@ -156,8 +156,8 @@ static int put_xdp(struct job *j, int prog, enum tl_mode asked, bool *native)
 	return OK;
 }
 
-/* While both ingress hooks are on, the guard of the second would drop what the
- * first has decapsulated. */
+/* While both ingress hooks are on, the guard of the second would drop packets
+ * that the first has decapsulated. */
 static int suspend_guard(struct job *j)
 {
 	j->iface->no_guard_until_ns = clock_ns(CLOCK_MONOTONIC) + SWITCH_NS;
@@ -197,7 +197,7 @@ static int put_all(struct job *j, const struct programs *g,
 	return ret;
 }
 
-/* What was there gets its former program back, the rest goes. */
+/* Puts the former programs back on their hooks and frees the other hooks. */
 static void undo(struct job *j, const struct hooks *was,
 		 const struct tl_interface *before)
 {
@@ -239,7 +239,7 @@ int hooks_attach(const struct programs *g, const struct pins *p,
 	struct hooks was;
 	int ret;
 
-	iface->no_guard_until_ns = 0; /* of a command that was killed */
+	iface->no_guard_until_ns = 0; /* may be left by a killed command */
 	before = *iface;
 	hooks_query(p, iface->ifindex, &was);
 	j.tc = tc_kind(&was);

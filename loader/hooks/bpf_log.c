@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Keeps libbpf's and the kernel's words about what they refuse. */
+/* Keeps the messages of libbpf and the kernel about a refused program. */
 #include "bpf_log.h"
 
 #include <bpf/libbpf.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 
 static char first[256];	 /* libbpf's first warning */
-static char kernel[256]; /* the kernel's own words */
+static char kernel[256]; /* the kernel's message */
 
 static bool debug(void)
 {
@@ -18,7 +18,7 @@ static bool debug(void)
 	return env && !strcmp(env, "1");
 }
 
-/* One line without "libbpf: " in front. */
+/* Keeps one line, without "libbpf: " in front. */
 static void keep_line(char to[static 256], const char *from, size_t len)
 {
 	if (!strncmp(from, "libbpf: ", 8) && len > 8) {

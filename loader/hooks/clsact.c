@@ -23,7 +23,7 @@ static struct bpf_tc_hook clsact_hook(enum hook h, uint32_t ifindex)
 	};
 }
 
-/* Id of the program behind our preference and handle, 0: none. */
+/* The id of the program at our preference and handle, 0: none. */
 static uint32_t filter_prog_id(enum hook h, uint32_t ifindex)
 {
 	struct bpf_tc_hook hook = clsact_hook(h, ifindex);
@@ -34,7 +34,7 @@ static uint32_t filter_prog_id(enum hook h, uint32_t ifindex)
 	return bpf_tc_query(&hook, &opts) ? 0 : opts.prog_id;
 }
 
-/* 0: not there. */
+/* The id of the pinned or staged program, 0: not there. */
 static uint32_t pinned_prog_id(const struct pins *p, enum hook h, bool staged)
 {
 	struct bpf_prog_info info = {0};

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the running kernel lets a tc program do, found out by loading one.
- * libbpf_probe_bpf_helper() looks for words in the verifier's log, and Linux
- * 6.12 has other words for a helper that is forbidden.
+ * Loads small tc programs to find out what the running kernel allows.
+ * libbpf_probe_bpf_helper() searches the verifier's log for a text, and Linux
+ * 6.12 has another text for a forbidden helper.
  */
 #include "features.h"
 
@@ -40,7 +40,7 @@ static bool loads(const struct bpf_insn *insns, size_t n)
 {
 	int fd;
 
-	bpf_log_start(); /* a refusal is an answer */
+	bpf_log_start(); /* a refusal is an answer, not an error */
 	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tunload_probe", "GPL",
 			   insns, n, NULL);
 	if (fd >= 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Programs of tunload on an interface that has no pins here. */
+/* Finds programs of tunload on an interface that has no pins here. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #include "one_hook.h"
 
-/* Pins under another name that hold this interface: it was renamed. */
+/* True if the interface has pins under a former name, which it copies. */
 static bool former_name(const char *ifname, uint32_t ifindex,
 			char former[static IFNAMSIZ])
 {
@@ -52,7 +52,7 @@ int hooks_must_be_free(const char *ifname, uint32_t ifindex)
 	}
 	if (hooked_links(ifindex))
 		return fail(
-			"%s is attached by pins that are not in \"%s\": name their bpffs with --bpffs",
+			"%s is attached from another bpffs than \"%s\": name it with --bpffs",
 			ifname, pins_bpffs());
 	return OK;
 }

@@ -17,27 +17,29 @@ struct programs {
 	struct maps maps;
 };
 
-/* Loads the object. Maps already pinned under p are used again (an upgrade
- * keeps peers and counters), the others are new and get pinned. */
+/* Loads the object. Reuses maps that are pinned under p (an upgrade keeps peers
+ * and counters), and makes and pins the others. */
 int programs_load(struct programs *g, const struct pins *p);
-/* The kernel takes the object: loads it with maps of its own, and drops it. */
+/* Loads the object with maps of its own and drops it, to see whether the kernel
+ * accepts it. */
 int programs_try(void);
 /*
- * Pins the three programs beside those that are there, before they go on any
- * hook: whatever cuts us off, what is on a hook has a pin. What such a cut has
- * left on the hooks of ifindex is pinned in its place first.
+ * Pins the three new programs beside the pinned ones before they go on any
+ * hook: a program on a hook has a pin even if the command is killed. First
+ * commits staged programs that a killed command has left on the hooks of
+ * ifindex.
  */
 int programs_stage(const struct programs *g, const struct pins *p,
 		   uint32_t ifindex);
-/* The staged ones take the place of those that are there (rename, so that a
+/* Replaces the pinned programs by the staged ones (by rename(), so that a
  * reader always finds one). */
 int programs_commit(const struct pins *p);
-/* The staged ones go. */
+/* Removes the pins of the staged programs. */
 void programs_unstage(const struct pins *p);
-/* Where the program of that hook is pinned, or staged. */
+/* The path at which the program of that hook is pinned or staged. */
 int programs_path(char path[static PATH_MAX], const struct pins *p, enum hook h,
 		  bool staged);
-/* The programs that are pinned, without their maps. */
+/* Opens the pinned programs, without their maps. */
 int programs_open(struct programs *g, const struct pins *p);
 void programs_close(struct programs *g);
 
@@ -49,27 +51,27 @@ struct hooks {
 
 /*
  * Puts the programs on their hooks (attach.c): XDP in driver mode by a link
- * where asked and possible, else tc ingress; tc egress always. TCX links where
- * the kernel has them, else clsact filters of our own preference and handle
- * (TUNLOAD_HOOK=clsact in the environment chooses that for tests). What is
- * already there of ours is updated in place. Fills iface->mode, mode_asked,
- * mode_reason (where tc was asked for, the caller has) and TL_IF_F_CLSACT_OURS
- * and writes it to m. On failure the hooks are as they were; for that the
- * programs pinned under p must still be the former ones.
+ * where asked and possible, else tc ingress; tc egress always. Uses TCX links
+ * if the kernel has them, else clsact filters with our own preference and
+ * handle (TUNLOAD_HOOK=clsact in the environment chooses these for tests).
+ * Updates our programs in place. Sets iface->mode, mode_asked, mode_reason (the
+ * caller sets it for mode tc) and TL_IF_F_CLSACT_OURS and writes iface to m. On
+ * failure the hooks are as before; this needs the former programs still pinned
+ * under p.
  */
 int hooks_attach(const struct programs *g, const struct pins *p,
 		 const struct maps *m, struct tl_interface *iface,
 		 enum tl_mode asked);
-/* Takes ours off, and the clsact qdisc if it was ours and is empty. Works on
- * half-finished states and when the interface is gone. FAILED: a filter of
- * tunload's is left that these pins do not know. */
+/* Takes our programs off, and removes the clsact qdisc if it is ours and empty.
+ * Works on half-finished states and if the interface is gone. FAILED if a
+ * filter of tunload remains that does not belong to these pins. */
 int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours);
 void hooks_query(const struct pins *p, uint32_t ifindex, struct hooks *out);
 /* Whether the kernel has TCX (link.c). */
 bool hooks_have_tcx(uint32_t ifindex);
-/* FAILED, with what to do, if programs of tunload are on the interface, which
- * is to have none: pinned under another bpffs or another name. Those on links
- * can be told from others only with CAP_SYS_ADMIN. */
+/* FAILED, with advice, if programs of tunload that are pinned in another bpffs
+ * or under another name are on the interface. Recognizing those on links takes
+ * CAP_SYS_ADMIN. */
 int hooks_must_be_free(const char *ifname, uint32_t ifindex);
 
 /* The name of the driver of an interface, or "unknown". */

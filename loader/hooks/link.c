@@ -48,7 +48,7 @@ static int link_create(const struct pins *p, enum hook h, uint32_t ifindex,
 	fd = bpf_link_create(prog, ifindex, links[h].attach_type, &opts);
 	if (fd < 0)
 		return -errno;
-	unlink(path); /* a dead one */
+	unlink(path); /* the link in it is dead */
 	if (bpf_obj_pin(fd, path)) {
 		err = -errno;
 		bpf_link_detach(fd);
@@ -81,7 +81,8 @@ void link_drop(const struct pins *p, enum hook h)
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return;
-	/* Not by the last reference alone: somebody may hold another. */
+	/* Closing and unlinking is not enough: another process may hold a
+	 * reference. */
 	bpf_link_detach(fd);
 	unlink(path);
 	close(fd);

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One hook at a time, for hooks.c: XDP and TCX links, clsact filters. Where
- * nothing else is said these return 0 or -errno and print nothing. */
+/* Functions for a single hook, for attach.c: XDP and TCX links, clsact filters.
+ * Unless noted, they return 0 or -errno and print nothing. */
 #ifndef TUNLOAD_ONE_HOOK_H
 #define TUNLOAD_ONE_HOOK_H
 
 #include "hooks.h"
 
-/* link.c. A link pinned under p that still holds its interface. */
+/* link.c. True for a link pinned under p whose interface still exists. */
 bool link_exists(const struct pins *p, enum hook h);
-/* Puts prog on the hook: exchanges it in the link that is there, which no
- * packet notices, or makes and pins one. */
+/* Puts prog on the hook: replaces the program of the existing link atomically,
+ * or makes and pins a link. */
 int link_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
 void link_drop(const struct pins *p, enum hook h);
 
-/* clsact.c, for kernels before 6.6. A filter of ours: the program pinned
- * under p or staged there. */
+/* clsact.c, for kernels before 6.6. True if our filter has the program that is
+ * pinned or staged under p. */
 bool filter_exists(const struct pins *p, enum hook h, uint32_t ifindex);
-/* The same for just the pinned or just the staged one. */
+/* The same for only the pinned or only the staged program. */
 bool filter_holds(const struct pins *p, enum hook h, uint32_t ifindex,
 		  bool staged);
-/* -EBUSY: our preference and handle are somebody else's. */
+/* -EBUSY: another filter has our preference and handle. */
 int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
 void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex);
 int clsact_create(uint32_t ifindex);
-/* Only if no filter is left on it. */
+/* Removes the qdisc if it has no filters. */
 void clsact_drop(uint32_t ifindex);
 
 /* Why link_put() could not put prog on the XDP hook, in words. */

@@ -46,8 +46,8 @@ static int set_pin_paths(struct tunload_bpf *skel, const struct pins *p)
 	return OK;
 }
 
-/* A row for each CPU that a peer's packets meet. The kernel allots 16 bytes for
- * each at once: no more than 32 MiB for them. */
+/* A row for each peer and CPU. The kernel allocates 16 bytes per row at once,
+ * so the rows are limited to 32 MiB of that. */
 static uint32_t stats_rows(void)
 {
 	const uint32_t most = 1 << 21;
@@ -82,21 +82,20 @@ static void take_fds(struct programs *g)
 }
 
 /*
- * libbpf looks for a weak kfunc that the kernel has not (bpf_xdp_pull_data,
- * before Linux 6.18) in the modules, too. That takes CAP_SYS_ADMIN, and it
- * gives up without. But it asks for the modules once only: here, for a name
- * that nobody has, where a refusal does no harm.
+ * libbpf also searches the modules for a weak kfunc that the kernel lacks
+ * (bpf_xdp_pull_data, before Linux 6.18), and without CAP_SYS_ADMIN that fails
+ * the load. But it loads the list of modules only once: this look-up of a name
+ * that does not exist makes it fail here, where it does no harm.
  */
 static void skip_modules(struct tunload_bpf *skel)
 {
 	bpf_program__set_attach_target(skel->progs.xdp_ingress, 0,
 				       "tunload_no_such_function");
-	bpf_log_start(); /* it has complained of that */
+	bpf_log_start(); /* drop the warning about it */
 }
 
-/* What the data plane knows its own skbs by (bpf/packet/marks.h), and whether
- * it may read the kernel's structs (bpf/packet/kernel.h; a lockdown may forbid
- * it). */
+/* Sets the secret that marks our own skbs (bpf/packet/marks.h), and whether the
+ * kernel allows two helpers (bpf/packet/kernel.h). */
 static int set_constants(struct tunload_bpf *skel)
 {
 	uint64_t secret = 0;
@@ -161,7 +160,7 @@ int programs_load(struct programs *g, const struct pins *p)
 	return ret;
 }
 
-/* No dots in the name of the moment: bpffs refuses them. */
+/* The staged name has no dot, which bpffs refuses. */
 int programs_path(char path[static PATH_MAX], const struct pins *p, enum hook h,
 		  bool staged)
 {
@@ -192,10 +191,10 @@ static int stage_one(const struct pins *p, enum hook h, int fd,
 
 	if (programs_path(path, p, h, true))
 		return FAILED;
-	/* Of a command that was killed after it had put it on the hook. */
+	/* Left by a command that was killed after it had put it on the hook. */
 	if (filter_holds(p, h, ifindex, true) && commit_one(p, h))
 		return FAILED;
-	unlink(path); /* or before */
+	unlink(path); /* left by one killed before that */
 	if (bpf_obj_pin(fd, path))
 		return fail("cannot pin a program at \"%s\": %s", path,
 			    strerror(errno));

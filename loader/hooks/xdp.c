@@ -28,7 +28,7 @@ void driver_name(const char *ifname, char name[static 32])
 	snprintf(name, 32, "%.31s", info.driver);
 }
 
-/* The program of somebody else that is on the hook in any mode. */
+/* The id of another program that is on the hook in any mode, or 0. */
 static uint32_t xdp_foreign(uint32_t ifindex)
 {
 	DECLARE_LIBBPF_OPTS(bpf_xdp_query_opts, q);
@@ -60,9 +60,9 @@ static void foreign_words(uint32_t id, char words[static TL_REASON_LEN])
 }
 
 /*
- * A link attempt gives a number only; netlink gives the driver's own words.
- * Should it succeed, the hook was freed meanwhile: what we put there goes
- * again.
+ * Attaches by netlink, which returns the driver's message; a link returns only
+ * an errno. Success means that the hook was freed meanwhile: the program is
+ * taken off again.
  */
 static void ask_driver(uint32_t ifindex, int prog)
 {
@@ -74,7 +74,7 @@ static void ask_driver(uint32_t ifindex, int prog)
 		bpf_xdp_detach(ifindex, flags, NULL);
 }
 
-/* What Amazon's driver wants; its own words are only in the kernel log. */
+/* What Amazon's driver needs; it says so only in the kernel log. */
 static const char *driver_hint(const char *driver)
 {
 	if (strcmp(driver, "ena"))

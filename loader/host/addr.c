@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Addresses by rtnetlink. */
+/* Lists and changes addresses by rtnetlink. */
 #include "host.h"
 
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
-/* RFC 4862 and 8981: these may not be used as a source, or not for long. */
+/* Addresses that may not be a source (RFC 4862 2, 5.4, 5.5.4), or not for long
+ * (RFC 8981). */
 #define UNUSABLE6                                                              \
 	(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TEMPORARY)
 
@@ -17,7 +18,8 @@ static bool addr_usable(const struct if_addr *a, uint8_t scope)
 	return !(a->flags & (a->ip.family == 4 ? IFA_F_SECONDARY : UNUSABLE6));
 }
 
-/* IPv4: by the other end; kernels keep IFA_PROTO for both families. */
+/* True for an address made by tunload: an IPv4 one has a gateway network's
+ * other end, an IPv6 one our IFA_PROTO. */
 static bool addr_ours(const struct if_addr *a)
 {
 	if (a->ip.family == 4)
@@ -26,7 +28,7 @@ static bool addr_ours(const struct if_addr *a)
 	return a->protocol == RTPROT_TUNLOAD;
 }
 
-/* The filter is an ifindex, 0: of all. */
+/* d->filter is an ifindex, 0: all. */
 static void ask_addrs(union nl_request *r, const struct nl_dump *d)
 {
 	struct ifaddrmsg *msg =

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of a sysctl, named by its path; false for one that is not there, too. */
+/* True if the sysctl at this path is not 0; false if it does not exist. */
 static bool is_on(const char *name)
 {
 	char path[PATH_MAX];
@@ -24,7 +24,7 @@ static bool is_on(const char *name)
 	return value;
 }
 
-/* The number in the first line of a file that has this format. */
+/* Reads the number from the first line that matches format. */
 static uint64_t counter(const char *path, const char *format)
 {
 	FILE *f = fopen(path, "re");
@@ -45,8 +45,8 @@ static bool forwards4(const char *ifname, char *setting, size_t len)
 	return is_on(setting);
 }
 
-/* IPv6 looks at the host's setting, whatever the interface's says, which is
- * about router advertisements. */
+/* IPv6 forwarding depends on the host's setting. The interface's `forwarding`
+ * only affects router advertisements. */
 static bool forwards6(const char *ifname, char *setting, size_t len)
 {
 	/* Since Linux 6.17. */
@@ -65,7 +65,8 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 	if (family == 4) {
 		if (forwards4(ifname, setting, len))
 			return 0;
-		/* The line of names is no number; InAddrErrors is the fifth. */
+		/* The line of names does not match; InAddrErrors is the fifth
+		 * number. */
 		return counter("/proc/net/snmp", "Ip: %*u %*u %*u %*u %ju");
 	}
 	if (forwards6(ifname, setting, len))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is on the hooks of an interface, whoever put it there and wherever it is
- * pinned. */
+/* Finds programs and filters on the hooks of an interface, with or without pins
+ * of ours. */
 #include "host.h"
 
 #include <bpf/bpf.h>
@@ -34,7 +34,8 @@ struct name_search {
 	bool found;
 };
 
-/* libbpf calls a filter "PROGRAM:[ID]". */
+/* Finds a filter by our preference, our handle and the program's name; libbpf
+ * names a filter "PROGRAM:[ID]". */
 static int find_name(const struct nlmsghdr *nlh, void *data)
 {
 	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
@@ -92,7 +93,7 @@ static int find_kind(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-/* The kernel dumps the qdiscs of every interface: find_kind() chooses. */
+/* The kernel lists the qdiscs of all interfaces; find_kind() filters them. */
 int hooked_clsact(uint32_t ifindex, char kind[static IFNAMSIZ])
 {
 	struct kind_search s = {.ifindex = ifindex, .kind = kind};
@@ -132,8 +133,8 @@ static bool is_map_of_ours(uint32_t id)
 	return ours;
 }
 
-/* Others may call a program "tc_ingress" too, but hardly with that map. Without
- * CAP_SYS_ADMIN nobody is told: false. */
+/* Other programs may be named "tc_ingress" too, but hardly have this map.
+ * Without CAP_SYS_ADMIN the kernel does not tell: false. */
 static bool is_prog_of_ours(uint32_t id)
 {
 	uint32_t maps[MAX_MAPS];

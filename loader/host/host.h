@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * host/: the host as it is, by rtnetlink (libmnl) and files: links, addresses,
- * routes, rules, neighbours, hooks, forwarding, and what the kernel must offer.
- * Reads it, and builds the requests that change it.
+ * host/: reads the host's state by rtnetlink (libmnl) and files, and builds the
+ * requests that change it: links, addresses, routes, rules, neighbours, hooks,
+ * forwarding, and the requirements on the kernel.
  */
 #ifndef TUNLOAD_HOST_H
 #define TUNLOAD_HOST_H
@@ -16,7 +16,7 @@
 
 /* nl.c. rtnetlink requests and their answers. */
 
-/* Room for every request that is made here. */
+/* Large enough for every request of the loader. */
 union nl_request {
 	struct nlmsghdr nlh;
 	char room[512];
@@ -30,17 +30,17 @@ void *nl_begin(union nl_request *r, uint16_t type, uint16_t flags,
 void nl_put_ip(union nl_request *r, uint16_t type, const struct ip *ip);
 
 /*
- * Sends the request and hands each message of the answer to each() until the
- * end of it. OK, or FAILED with errno and nl_error(), nothing printed. EINTR: a
- * dump changed under the reader; begin again.
+ * Sends the request and calls each() for every message of the answer. Returns
+ * OK, or FAILED with errno and nl_error(), nothing printed. EINTR: the list
+ * changed while it was read; try again.
  */
 int nl_talk(union nl_request *r, mnl_cb_t each, void *data);
 /*
- * Sends n requests, many of them in one message to the kernel, in order.
- * build() makes request i with nl_begin(); failed() hears of each that the
- * kernel refused, with errno and nl_error(), and returns OK to go on. Later
- * requests of the same message are made all the same. FAILED, printed, if the
- * kernel cannot be talked to; else what failed() said.
+ * Sends n requests in order, many in one message to the kernel. build() makes
+ * request i with nl_begin(). failed() is called for each request that the
+ * kernel refused, with errno and nl_error() set, and returns OK to go on; later
+ * requests of the same message are executed in any case. Returns FAILED,
+ * printed, on a socket error, else the result of failed().
  */
 struct nl_batch {
 	void (*build)(union nl_request *r, size_t i, void *data);
@@ -50,17 +50,17 @@ struct nl_batch {
 
 int nl_batch_run(const struct nl_batch *b, size_t n);
 
-/* What the kernel said about the last failure: its own words if it has any. */
+/* The kernel's message about the last failure, or the text of errno. */
 const char *nl_error(void);
 
-/* Removing found nothing to remove: done by hand, or gone with its interface or
- * its family. */
+/* True for errors that mean there is nothing to remove: removed by hand, or
+ * with its interface or family. */
 bool nl_absent(int err);
 
 /*
- * What the kernel lists, of both families, as an array. ask() makes the request
- * for d->family (4 or 6); take() fills in the element that a message is about,
- * or returns false: none of those wanted.
+ * Lists objects of the kernel, of both families, as an array. ask() makes the
+ * request for d->family (4 or 6). take() fills in the element from a message,
+ * or returns false to skip it.
  */
 struct nl_dump {
 	const char *what; /* for the error */
@@ -68,17 +68,17 @@ struct nl_dump {
 	bool (*take)(const struct nlmsghdr *nlh, const struct nl_dump *d,
 		     void *element);
 	size_t size;	    /* of an element */
-	const void *filter; /* ask()'s and take()'s own */
-	uint8_t only;	    /* that family, 4 or 6; 0: both */
+	const void *filter; /* for ask() and take() */
+	uint8_t only;	    /* only this family, 4 or 6; 0: both */
 	uint8_t family;
 	void *all; /* malloc()ed; NULL on failure */
 	size_t n;
 };
 
-/* No such interface, table or family: nothing, which is no failure. */
+/* An unknown interface, table or family gives an empty list, not an error. */
 int nl_dump(struct nl_dump *d);
 
-/* tb[type] = attribute, NULL where there is none; header_len as above. */
+/* Sets tb[type] to each attribute, NULL if absent; header_len as above. */
 void nl_attrs(const struct nlmsghdr *nlh, size_t header_len,
 	      const struct nlattr **tb, uint16_t max);
 /* The address in an attribute of that family (4 or 6); family 0 if it is
@@ -99,13 +99,12 @@ int nl_af(uint8_t family);
  * functions only build a request, for nl_batch_run().
  */
 
-/* The number on every route, rule, neighbour and IPv6 address that tunload
- * makes (rtm_protocol, FRA_PROTOCOL, NDA_PROTOCOL, IFA_PROTO); those, and only
- * those, it removes. 94 is IP-in-IP's own protocol number (IANA), free in
- * rt_protos. */
+/* The protocol of every route, rule, neighbour and IPv6 address that tunload
+ * makes (rtm_protocol, FRA_PROTOCOL, NDA_PROTOCOL, IFA_PROTO). tunload removes
+ * only those. 94 is the IPIP protocol number of IANA, unused in rt_protos. */
 #define RTPROT_TUNLOAD 94
 
-/* What is known of a network interface. */
+/* A network interface. */
 struct link_info {
 	uint32_t ifindex;
 	char name[IFNAMSIZ];
@@ -117,14 +116,14 @@ struct link_info {
 	bool no_ipv6; /* disable_ipv6, an MTU below 1280, or no such kernel */
 };
 
-/* FAILED with "no such interface" when it does not exist. */
+/* FAILED with "no such interface" if it does not exist. */
 int link_info(const char *ifname, struct link_info *out);
 
 /* An address of an interface. */
 struct if_addr {
 	struct ip ip;
-	struct ip peer;	     /* the other end's, family 0: not point-to-point */
-	struct ip broadcast; /* family 0: none given */
+	struct ip peer;	     /* the other end; family 0: not point-to-point */
+	struct ip broadcast; /* family 0: none */
 	uint32_t ifindex;
 	uint32_t flags; /* IFA_F_* */
 	uint8_t prefixlen;
@@ -136,7 +135,7 @@ struct if_addr {
 
 /* All addresses of ifindex, or of the whole host for 0. */
 int addr_list(uint32_t ifindex, struct if_addr **out, size_t *n);
-/* type RTM_NEWADDR or RTM_DELADDR. */
+/* Builds a request; type is RTM_NEWADDR or RTM_DELADDR. */
 void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a);
 
 #define NO_PEER UINT32_MAX
@@ -148,12 +147,12 @@ struct route {
 	struct ip gateway;
 	struct ip prefsrc; /* family 0: none */
 	uint32_t table;
-	uint32_t oif; /* 0: none, or several and none of them asked for */
+	uint32_t oif; /* 0: none, or several without the wanted one */
 	uint32_t mtu; /* RTAX_MTU, 0: none */
 	uint32_t metric;
 	uint8_t protocol;
 	uint8_t type; /* RTN_* */
-	/* Of a route that is wanted: */
+	/* Only for a wanted route: */
 	uint8_t scope;	      /* IPv4, see route_scope() */
 	uint32_t peer;	      /* its index in the conf, or NO_PEER */
 	struct origin origin; /* of the prefix, for errors */
@@ -161,36 +160,37 @@ struct route {
 
 /* Which routes: 0 is any. */
 struct route_filter {
-	uint32_t oif; /* with several next hops, one of them */
+	uint32_t oif; /* also as one of several next hops */
 	uint32_t table;
 	uint8_t protocol;
 	uint8_t type;
 	uint8_t family;
-	uint32_t foreign; /* without ours of that interface */
+	uint32_t foreign; /* skips our routes of this interface */
 };
 
-/* Of all tables. */
+/* Lists routes of all tables. */
 int route_list(const struct route_filter *filter, struct route **out,
 	       size_t *n);
 /* type RTM_NEWROUTE or RTM_DELROUTE; flags NLM_F_EXCL or NLM_F_REPLACE. */
 void route_put(union nl_request *r, uint16_t type, uint16_t flags,
 	       const struct route *route);
-/* The kernel sends what goes to the first address of the prefix by that very
- * route. */
+/* True if the kernel uses this very route for the first address of its
+ * prefix. */
 bool route_is_used(const struct route *route);
-/* As iproute2 prints it. */
+/* The protocol's name as iproute2 prints it. */
 const char *route_protocol_name(uint8_t protocol, char buf[static 16]);
 
-/* A policy rule of ours. */
+/* A policy rule of tunload. */
 struct rule {
 	uint8_t family;
-	struct ip from; /* family 0: from everywhere */
+	struct ip from; /* family 0: any source */
 	uint32_t table;
 	uint32_t preference;
 	bool no_default; /* suppress_prefixlength 0 */
 };
 
-/* Those of RTPROT_TUNLOAD, of both families, in the kernel's order. */
+/* Lists the rules of RTPROT_TUNLOAD, of both families, in the kernel's
+ * order. */
 int rule_list(struct rule **out, size_t *n);
 /* type RTM_NEWRULE or RTM_DELRULE. */
 void rule_put(union nl_request *r, uint16_t type, const struct rule *rule);
@@ -208,10 +208,11 @@ int neigh_list(uint32_t ifindex, struct neigh **out, size_t *n);
 void neigh_put(union nl_request *r, uint16_t type, uint32_t ifindex,
 	       const struct neigh *neigh);
 
-/* NUD_*; NUD_NONE: not there, as nothing was sent lately, which is no fault. */
+/* Returns NUD_*. NUD_NONE: no entry, as nothing was sent lately; this is
+ * normal. */
 uint16_t neigh_state(uint32_t ifindex, const struct ip *ip);
 
-/* The next hop that was asked for last: mostly that of all peers. */
+/* The last next hop that was looked up; most peers share it. */
 struct next_hop {
 	uint32_t oif;
 	struct ip ip;	/* family 0: none yet */
@@ -219,38 +220,39 @@ struct next_hop {
 };
 
 /*
- * What keeps the outer packets from their next hop, as the kernel sees it: no
- * route from local to endpoint through last->oif, ifname, or a next hop that
- * does not answer. False if nothing does.
+ * Writes to buf why outer packets cannot reach their next hop, as the kernel
+ * sees it: no route from local to endpoint through last->oif (ifname), a route
+ * into a tunnel, or a next hop that does not answer. False if they can.
  */
 bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
 		    const char *ifname, struct next_hop *last, char *buf,
 		    size_t len);
 
-/* What the kernel does not forward. */
+/* Packets that the kernel does not forward. */
 
 /*
- * Packets of that family (4 or 6) that were not for this host, and that the
- * kernel has discarded; 0 where it forwards what comes in on ifname. setting is
- * then the name of the sysctl that is 0. The kernel counts since the boot, for
- * IPv4 those of all interfaces, and those that it discards for other reasons.
+ * Counts the packets of that family (4 or 6) that were not for this host and
+ * that the kernel discarded; 0 if it forwards packets of ifname. Otherwise
+ * setting is the name of the sysctl that is 0. The kernel counts since boot,
+ * also packets discarded for other reasons, and for IPv4 those of all
+ * interfaces.
  */
 uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 		       size_t len);
 
-/* Which tunnel the host's routing chooses. */
+/* The tunnel that the host's routing chooses. */
 
-/* The id of the peer through whose gateway a packet to dst, from source (family
- * 0: none yet) and bound to oif, is routed; TL_PEER_NONE: it leaves without a
- * tunnel, or there is no route. */
+/* The id of the peer whose gateway is the next hop of a packet to dst, from
+ * source (family 0: not chosen yet), bound to oif; TL_PEER_NONE: no tunnel, or
+ * no route. */
 uint32_t path_peer(uint32_t oif, const struct ip *source, const struct ip *dst);
-/* The outer or link-local address of ours that the kernel gives packets through
- * the tunnel of p to dst as their inner source, as none is set for that family;
- * family 0: it does not. */
+/* Returns the outer or link-local address that the kernel would use as inner
+ * source to dst through the tunnel of p, as no source is configured; family 0
+ * if it would not. */
 struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 			    const struct ip *dst);
 
-/* The hooks of an interface that programs of tunload are put on. */
+/* The hooks of an interface for programs of tunload. */
 enum hook { HOOK_XDP, HOOK_TC_INGRESS, HOOK_TC_EGRESS, HOOK_COUNT };
 
 /* Attach types since Linux 6.6, not in older headers. */
@@ -258,43 +260,44 @@ enum hook { HOOK_XDP, HOOK_TC_INGRESS, HOOK_TC_EGRESS, HOOK_COUNT };
 #define TCX_EGRESS  47
 
 /*
- * hooked.c. What is on the hooks of an interface, whoever put it there. Where
- * nothing else is said these return 0 or -errno and print nothing.
+ * hooked.c. Programs and filters on the hooks of an interface, with or without
+ * pins of ours. Unless noted, these return 0 or -errno and print nothing.
  */
 
-/* Our filters among those of others: "tl" in ASCII, and IP-in-IP's number. */
+/* The handle and preference of our filters: "tl" in ASCII, and the IPIP
+ * protocol number. */
 #define FILTER_HANDLE	0x746c
 #define FILTER_PRIORITY 94
 
-/* Our preference and handle are taken by a filter with our program's name,
- * whosever pins it has. */
+/* True if a filter with our preference, handle and program name exists,
+ * wherever it is pinned. */
 bool hooked_filter(enum hook h, uint32_t ifindex);
-/* Adds to *n the filters of that hook. */
+/* Adds the number of filters of that hook to *n. */
 int hooked_filters(enum hook h, uint32_t ifindex, size_t *n);
-/* Programs of tunload are on the XDP or a TCX hook, whosever pins they have.
- * False without CAP_SYS_ADMIN, which alone can tell. */
+/* True if programs of tunload are on the XDP or a TCX hook, wherever they are
+ * pinned. Always false without CAP_SYS_ADMIN. */
 bool hooked_links(uint32_t ifindex);
-/* Either of them, on any hook. */
+/* True for such a filter or program on any hook. */
 bool hooked_any(uint32_t ifindex);
 /* The kind of qdisc that holds ingress and egress filters: "clsact", "ingress",
  * or "" for none. */
 int hooked_clsact(uint32_t ifindex, char kind[static IFNAMSIZ]);
 
-/* One line that says why this process cannot work with BPF (not root or missing
- * capabilities, no BTF at /sys/kernel/btf/vmlinux, kernel older than 6.1). */
+/* FAILED, with one line, if this process cannot use BPF: missing capabilities,
+ * no BTF at /sys/kernel/btf/vmlinux, or a kernel before 6.1. */
 int require_bpf(void);
 
-/* Is the running kernel of that version, or a newer one? */
+/* True if the running kernel has this version or a newer one. */
 bool kernel_at_least(unsigned int major, unsigned int minor);
 
-/* An inner prefix that must not come out of a tunnel although a shorter allowed
- * prefix holds it: own is true for an address of this host. */
+/* An inner prefix that is not part of any tunnel although a shorter allowed
+ * prefix contains it. own: an address of this host. */
 struct exception {
 	struct prefix prefix;
 	bool own;
 };
 
-/* What the data plane must know of the host. */
+/* Facts of the host that the data plane needs. */
 struct host_facts {
 	struct exception *exceptions;
 	size_t n_exceptions;

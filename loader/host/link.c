@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Links by rtnetlink. */
+/* Reads links by rtnetlink. */
 #include "host.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-/* IFLA_AF_SPEC holds an attribute of each family that the interface has got;
- * in AF_INET6's are the sysctls of the interface. */
+/* IFLA_AF_SPEC has an attribute for each family of the interface; that of
+ * AF_INET6 has the sysctls of the interface. */
 static bool lacks_ipv6(const struct nlattr *af_spec)
 {
 	const struct nlattr *family, *a;
@@ -35,7 +35,7 @@ static bool lacks_ipv6(const struct nlattr *af_spec)
 struct link_reply {
 	struct link_info info;
 	uint32_t master;    /* ifindex, 0: none */
-	uint32_t vrf_table; /* 0: it is no VRF */
+	uint32_t vrf_table; /* 0: not a VRF */
 };
 
 static uint32_t vrf_table(const struct nlattr *linkinfo)
@@ -79,8 +79,8 @@ static int on_link(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-/* The VRF that an interface is in is its master. Bridges and bonds are masters,
- * too, and have no table. */
+/* An interface in a VRF has it as its master. Bridges and bonds are masters
+ * too, but have no table. */
 static uint32_t table_of(uint32_t master)
 {
 	struct link_reply reply = {0};

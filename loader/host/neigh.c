@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Neighbours by rtnetlink. */
+/* Reads and changes neighbours by rtnetlink. */
 #include "host.h"
 
 #include <linux/neighbour.h>
@@ -23,7 +23,7 @@ static struct neigh parse_neigh(const struct nlmsghdr *nlh)
 	return n;
 }
 
-/* The filter is the ifindex. */
+/* d->filter is the ifindex. */
 static void ask_neighs(union nl_request *r, const struct nl_dump *d)
 {
 	struct ndmsg *msg = nl_begin(r, RTM_GETNEIGH, NLM_F_DUMP, sizeof(*msg));

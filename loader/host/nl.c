@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rtnetlink requests and their answers. */
+/* Sends rtnetlink requests and reads the answers. */
 #include "host.h"
 
 #include <errno.h>
@@ -45,7 +45,8 @@ static int ack_attr(const struct nlattr *a, void *data)
 	return MNL_CB_OK;
 }
 
-/* The errno of an answer, 0 for success; its words go to error_text. */
+/* Returns the errno of an answer, 0 for success, and copies its message to
+ * error_text. */
 static int answer_error(const struct nlmsghdr *nlh)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
@@ -53,7 +54,7 @@ static int answer_error(const struct nlmsghdr *nlh)
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*e))
 		return EBADMSG;
-	/* The request comes back in front of the attributes, unless capped. */
+	/* Unless capped, the request is echoed in front of the attributes. */
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		echoed += mnl_nlmsg_get_payload_len(&e->msg);
 	error_text[0] = '\0';
@@ -73,7 +74,7 @@ static int on_error(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_ERROR;
 }
 
-/* A dump ends with its status. */
+/* Reads the status at the end of a dump. */
 static int on_done(const struct nlmsghdr *nlh, void *data)
 {
 	const int *status = mnl_nlmsg_get_payload(nlh);
@@ -110,7 +111,7 @@ static int send_and_read(struct mnl_socket *s, union nl_request *r,
 	return state;
 }
 
-/* A strict dump is filtered in the kernel (since 4.20). */
+/* With NETLINK_GET_STRICT_CHK the kernel filters dumps (since 4.20). */
 static struct mnl_socket *open_socket(void)
 {
 	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
@@ -128,8 +129,8 @@ static struct mnl_socket *open_socket(void)
 	return s;
 }
 
-/* The socket is kept for the next request. Requests may be made from within the
- * answer to another one, which then open their own. */
+/* The open socket, kept for the next request; NULL while it is in use, so that
+ * a request from within another one's callback opens its own. */
 static struct mnl_socket *idle;
 static unsigned int last_seq;
 
@@ -141,7 +142,7 @@ static struct mnl_socket *take_socket(void)
 	return s ? s : open_socket();
 }
 
-/* After a failure there may be more to read from it. */
+/* Closes the socket after a failure, as it may hold unread answers. */
 static void leave_socket(struct mnl_socket *s, bool failed)
 {
 	int err = errno;
@@ -167,7 +168,7 @@ int nl_talk(union nl_request *r, mnl_cb_t each, void *data)
 	return ret < 0 ? FAILED : OK;
 }
 
-/* How often a dump that changed under the reader is begun again. */
+/* How many times a dump is tried if the list changes meanwhile. */
 #define DUMP_TRIES 8
 
 static int on_listed(const struct nlmsghdr *nlh, void *data)
@@ -211,7 +212,8 @@ int nl_dump(struct nl_dump *d)
 	return FAILED;
 }
 
-/* The answers to that many requests fit the receive buffer, errors all. */
+/* The receive buffer has room for the answers to so many requests, even if all
+ * are errors. */
 #define CHUNK_REQUESTS 200
 #define CHUNK_LEN      (CHUNK_REQUESTS * sizeof(union nl_request))
 
@@ -225,7 +227,8 @@ struct chunk {
 	_Alignas(struct nlmsghdr) char buf[CHUNK_LEN];
 };
 
-/* Success is acknowledged for the last request of a chunk only. */
+/* Asks for an acknowledgement of the last request of a chunk only; errors are
+ * always reported. */
 static void build_chunk(struct chunk *c, size_t left)
 {
 	struct nlmsghdr *nlh = NULL;

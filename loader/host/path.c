@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the host's routing says about a packet: its next hop, its source. */
+/* Asks the host's routing for the next hop and source of a packet. */
 #include "host.h"
 
 #include <linux/neighbour.h>
@@ -9,7 +9,7 @@
 #include "base/base.h"
 
 struct path {
-	struct ip gateway; /* its family may be another than the source's */
+	struct ip gateway; /* may be of another family than source */
 	struct ip source;
 };
 
@@ -26,7 +26,7 @@ static int on_path(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-/* False: there is no route. */
+/* False if there is no route. */
 static bool find_path(uint32_t oif, const struct ip *source,
 		      const struct ip *dst, struct path *out)
 {
@@ -45,7 +45,7 @@ static bool find_path(uint32_t oif, const struct ip *source,
 	return !nl_talk(&r, on_path, out);
 }
 
-/* The id of the peer, or TL_PEER_NONE. */
+/* Returns the id of the peer whose gateway is the next hop, or TL_PEER_NONE. */
 static uint32_t peer_on_path(uint32_t oif, const struct ip *source,
 			     const struct ip *dst, struct path *out)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What this process and this kernel must have. */
+/* Checks what tunload requires of the process and the kernel. */
 #include "host.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ static bool has_cap(const struct __user_cap_data_struct *d, int cap)
 	return d[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap);
 }
 
-/* CAP_SYS_ADMIN holds the two capabilities that were split off it in 5.8. */
+/* CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON, which 5.8 split off. */
 static int require_caps(void)
 {
 	struct __user_cap_header_struct head = {

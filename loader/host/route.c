@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Routes by rtnetlink. */
+/* Reads and changes routes by rtnetlink. */
 #include "host.h"
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 
-/* Of several next hops oif, if it is one of them. */
+/* Returns oif if it is one of the next hops, else 0. */
 static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
 {
 	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
@@ -67,7 +67,8 @@ static bool matches(const struct route_filter *f, const struct route *r)
 		r->protocol != RTPROT_TUNLOAD);
 }
 
-/* A kernel without a family answers with those it has. */
+/* Skips other families: a kernel without the requested one lists those that it
+ * has. */
 static bool take_route(const struct nlmsghdr *nlh, const struct nl_dump *d,
 		       void *element)
 {
@@ -87,7 +88,8 @@ static void put_table(union nl_request *r, struct rtmsg *msg, uint32_t table)
 		mnl_attr_put_u32(&r->nlh, RTA_TABLE, table);
 }
 
-/* The kernel filters (strict check), so that a full table costs no messages. */
+/* The kernel filters (strict check), so that a full routing table is not
+ * transferred. */
 static void ask_routes(union nl_request *r, const struct nl_dump *d)
 {
 	struct rtmsg *msg = nl_begin(r, RTM_GETROUTE, NLM_F_DUMP, sizeof(*msg));
@@ -165,8 +167,8 @@ static void put_next_hop(union nl_request *r, struct rtmsg *msg,
 {
 	struct nlattr *metrics;
 
-	/* The kernel need not look for a way to the gateway: there is none
-	 * where the interface has no address for it. */
+	/* ONLINK: the kernel does not check that the gateway can be reached,
+	 * which fails if the interface has no address in its network. */
 	if (route->gateway.family) {
 		put_gateway(r, route);
 		msg->rtm_flags |= RTNH_F_ONLINK;
@@ -176,7 +178,7 @@ static void put_next_hop(union nl_request *r, struct rtmsg *msg,
 		nl_put_ip(r, RTA_PREFSRC, &route->prefsrc);
 	if (!route->mtu)
 		return;
-	/* advmss follows from it (ip_default_advmss of the kernel). */
+	/* The kernel derives advmss from it (ip_default_advmss()). */
 	metrics = mnl_attr_nest_start(&r->nlh, RTA_METRICS);
 	mnl_attr_put_u32(&r->nlh, RTAX_MTU, route->mtu);
 	mnl_attr_nest_end(&r->nlh, metrics);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Policy rules by rtnetlink. */
+/* Reads and changes policy rules by rtnetlink. */
 #include "host.h"
 
 #include <linux/fib_rules.h>
@@ -13,7 +13,8 @@ static void ask_rules(union nl_request *r, const struct nl_dump *d)
 	msg->family = nl_af(d->family);
 }
 
-/* A kernel without a family answers with those it has. */
+/* Skips other families: a kernel without the requested one lists those that it
+ * has. */
 static bool take_rule(const struct nlmsghdr *nlh, const struct nl_dump *d,
 		      void *element)
 {
@@ -50,8 +51,7 @@ int rule_list(struct rule **out, size_t *n)
 	return ret;
 }
 
-/* Without NLM_F_EXCL an equal rule is no error: see rules() of routes/plan.c.
- */
+/* Without NLM_F_EXCL an equal rule is not an error. */
 void rule_put(union nl_request *r, uint16_t type, const struct rule *rule)
 {
 	uint16_t flags = type == RTM_NEWRULE ? NLM_F_CREATE : 0;

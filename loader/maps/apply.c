@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* struct conf -> maps, differences only. */
+/* Writes a struct conf to the maps, differences only. */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 
 #include "rows.h"
 
-/* The counters of id on every CPU that has some. */
+/* Deletes the counters of a peer on every CPU. */
 static void drop_stats(const struct maps *m, uint32_t id)
 {
 	struct tl_stats_key key = {.peer = id};
@@ -15,9 +15,9 @@ static void drop_stats(const struct maps *m, uint32_t id)
 		bpf_map_delete_elem(m->peer_stats, &key);
 }
 
-/* Deletes the counters of ids that are not in want, also what a command that
- * was killed has left, and of peers with another path: what happened on the
- * former one says nothing about this one. */
+/* Deletes the counters of ids that are not in want, also those left by a killed
+ * command, and of peers whose endpoint or local has changed: the counters of
+ * the former path say nothing about the new one. */
 static void old_stats(const struct maps *m, const struct table *now,
 		      const struct table *want)
 {
@@ -47,7 +47,8 @@ static bool is_allowed(const void *value)
 	return !is_exception(value);
 }
 
-/* Some row of a for which is() holds is not in b, or is another one there. */
+/* True if a row of a, for which is() is true, is not in b or has another value
+ * there. */
 static bool lacks(const struct table *a, const struct table *b,
 		  table_filter *is)
 {
@@ -81,7 +82,7 @@ static bool exceptions_differ(const struct state_tables *now,
 		      NULL);
 }
 
-/* An exception must be there before the shorter prefix that it is from. */
+/* Writes an exception before the shorter prefix that contains it. */
 static int put_prefixes(const struct state_tables *now,
 			const struct state_tables *want)
 {
@@ -176,7 +177,7 @@ int state_give_ids(const struct maps *m, struct conf *c)
 	return ret;
 }
 
-/* What state_read_keep() has left is used once: the maps are changed then. */
+/* Uses the rows of state_read_keep() once: the maps change after that. */
 static int take_prefixes(const struct maps *m, struct state_tables *now)
 {
 	if (!m->rows || m->rows->stale)
@@ -189,7 +190,7 @@ static int take_prefixes(const struct maps *m, struct state_tables *now)
 	return OK;
 }
 
-/* The two sets of tables; state_tables_free() both also on failure. */
+/* Fills both sets of tables; the caller frees both, also on failure. */
 static int read_and_want(const struct maps *m, struct conf *c,
 			 const struct host_facts *facts,
 			 struct state_tables *now, struct state_tables *want)
@@ -228,7 +229,7 @@ int state_apply(const struct maps *m, struct conf *c,
 	return ret;
 }
 
-/* The row of the one peer as the map has it, with what was learnt. */
+/* Reads the one peer's row from the map, which has the learned MTU. */
 static int read_row(const struct maps *m, struct table *peers)
 {
 	if (peers->n && bpf_map_lookup_elem(m->peers, table_key(peers, 0),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The bpffs that holds the pins: mounted where there is none, and refused where
- * it would vanish with this mount namespace. */
+/* Mounts a bpffs for the pins if there is none, and refuses one that would
+ * vanish with this mount namespace. */
 #include "maps.h"
 
 #include <dirent.h>
@@ -35,8 +35,8 @@ static bool is_bpffs(const char *dir)
 	return !statfs(dir, &fs) && fs.f_type == BPF_FS_MAGIC;
 }
 
-/* Only over an empty directory: `--bpffs /proc` must not hide the host's own,
- * and a typing error must not make a new one. */
+/* Mounts only over an existing empty directory: `--bpffs /proc` must not hide
+ * the host's /proc, and a typing error must not make a directory. */
 static int mount_over(struct pins *p, const char *dir)
 {
 	if (!dir_empty(dir))
@@ -52,8 +52,8 @@ static int mount_over(struct pins *p, const char *dir)
 	return OK;
 }
 
-/* The process that holds a flock on what fd is, as /proc/locks has it: " (pid
- * N, NAME)", or "". */
+/* Formats the process that holds a flock on the file of fd, from /proc/locks: "
+ * (pid N, NAME)", or "". */
 static const char *lock_holder(int fd, char buf[static 64])
 {
 	FILE *locks = fopen("/proc/locks", "re"), *comm;
@@ -86,7 +86,8 @@ static const char *lock_holder(int fd, char buf[static 64])
 	return buf;
 }
 
-/* Anybody who can open the directory can hold this lock. */
+/* Waits with a limit, as any process that can open the directory can hold this
+ * lock. */
 static int lock_dir(int fd, const char *dir)
 {
 	char holder[64];
@@ -104,8 +105,8 @@ static int lock_dir(int fd, const char *dir)
 		dir, lock_holder(fd, holder), LOCK_WAIT_MS / 1000, dir);
 }
 
-/* The lock on what is mounted over: two that start at once must not stack two
- * mounts. */
+/* Locks the directory below the mount, so that two commands that start at once
+ * do not stack two mounts. */
 static int mount_locked(struct pins *p, const char *dir)
 {
 	int fd = open(dir, O_RDONLY | O_NONBLOCK | O_CLOEXEC), ret;
@@ -147,8 +148,8 @@ static bool other_mounts(pid_t pid, const struct stat *own)
 	       (st.st_dev != own->st_dev || st.st_ino != own->st_ino);
 }
 
-/* PID 1 or, where its namespaces cannot be seen, an ancestor, if it has another
- * mount namespace than this process; else 0. */
+/* Returns PID 1 or, if its namespaces cannot be read, an ancestor, that has
+ * another mount namespace than this process; else 0. */
 static pid_t outsider(void)
 {
 	struct stat own;
@@ -164,9 +165,9 @@ static pid_t outsider(void)
 	return 0;
 }
 
-/* This process has a mount namespace of its own, and its bpffs is not that
- * outside. False where that cannot be seen (a unit without CAP_SYS_PTRACE,
- * whose mounts come from PID 1's). */
+/* True if this process has its own mount namespace, whose bpffs is not the one
+ * outside. False if the other namespace cannot be read (a unit without
+ * CAP_SYS_PTRACE, whose mounts come from those of PID 1). */
 static bool is_private(const char *dir)
 {
 	pid_t pid = outsider();

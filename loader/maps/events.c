@@ -7,8 +7,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* The entry has other fields, so not while a command that changes them holds
- * the lock. */
+/* The record has other fields too, so it is not written while another command,
+ * which may change them, holds the lock. */
 static int set_until(const struct maps *m, int dir_fd, uint64_t until_ns,
 		     bool *asked)
 {

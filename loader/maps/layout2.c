@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads what an older version (TL_LAYOUT 2) has attached. */
+/* Reads an attachment of an older version (TL_LAYOUT 2). */
 #include "maps.h"
 
 #include <bpf/bpf.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Layout 2 had these maps with these rows already; its `interface` and `peers`
- * are shorter by what was added at the end, and its other maps have nothing to
- * keep. */
+/* Layout 2 has these maps with the same rows, except that `interface` and
+ * `peers` lack the fields added at the end since. Its other maps have nothing
+ * to keep. */
 _Static_assert(offsetof(struct tl_peer, mtu_fixed) == 108,
 	       "a peer of layout 2");
 _Static_assert(sizeof(struct tl_prefix4) == 8 &&
@@ -66,7 +66,7 @@ int layout2_read(const char *ifname, struct conf *out)
 
 	if (!ret)
 		ret = state_read(&m, ifname, out);
-	/* The new maps do not have it; it is learnt again. */
+	/* The new maps start without it; the data plane learns it again. */
 	for (size_t i = 0; !ret && i < out->n_peers; i++)
 		out->peers[i].learned_mtu = 0;
 	maps_close(&m);

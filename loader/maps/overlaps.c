@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whether the running state leaves a prefix to one peer. */
+/* Tells whether a prefix overlaps those of other peers. */
 #include <string.h>
 
 #include "rows.h"
 
-/* The first row that is not below key. */
+/* Returns the first row that is not less than key. */
 static size_t first_row(const struct table *t, const struct tl_prefix6 *key)
 {
 	size_t low = 0, high = t->n;
@@ -20,7 +20,7 @@ static size_t first_row(const struct table *t, const struct tl_prefix6 *key)
 	return low;
 }
 
-/* Row i has the length of key and is in p. */
+/* True if row i has the prefix length of key and lies in p. */
 static bool is_within(const struct table *t, size_t i,
 		      const struct tl_prefix6 *key, const struct prefix *p)
 {
@@ -33,8 +33,8 @@ static bool is_within(const struct table *t, size_t i,
 	return prefix_contains(p, &ip);
 }
 
-/* The rows of one length, which are sorted by address: either one may hold p or
- * several may lie in it. */
+/* Checks the rows of one prefix length, which are sorted by address: one may
+ * contain p, or several may lie in it. */
 static bool overlaps(const struct table *t, const struct prefix *p, uint8_t len,
 		     uint32_t id)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whose the pins of an interface are. */
+/* Tells which interface and network namespace pins belong to. */
 #include "maps.h"
 
 #include <bpf/bpf.h>
@@ -46,7 +46,7 @@ int fail_not_attached(const char *ifname)
 		    ifname);
 }
 
-/* The value of the pinned map `interface`, malloc()ed, of whatever size; NULL
+/* Reads the value of the pinned map `interface`, of any size, malloc()ed; NULL
  * if it is not there. */
 static void *read_value(int fd, size_t *size)
 {

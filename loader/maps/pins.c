@@ -30,7 +30,7 @@ const char *pins_bpffs(void)
 	return env && *env ? env : BPFFS_DEFAULT;
 }
 
-/* Nobody named one. */
+/* True if neither --bpffs nor TUNLOAD_BPFFS is given. */
 static bool bpffs_is_default(void)
 {
 	const char *env = getenv("TUNLOAD_BPFFS");
@@ -65,8 +65,8 @@ bool pins_exist(const char *ifname)
 	return !pins_path(dir, ifname, NULL) && !access(dir, F_OK);
 }
 
-/* Pins without a cookie are from before anything was on a hook. Those whose
- * links are dead were on an interface that is gone with its namespace. */
+/* Pins without a cookie were made before any program was on a hook. Pins with
+ * dead links belong to an interface that is gone with its namespace. */
 static int check_owner(const struct pins *p)
 {
 	struct tl_interface iface;
@@ -77,8 +77,9 @@ static int check_owner(const struct pins *p)
 	return pins_check_netns(p->ifname, &iface);
 }
 
-/* One that was there may have been made by anybody: a bpffs is often open to
- * all. ENOENT: a detach has just removed it or its parent; tried again. */
+/* Checks an existing directory, which anybody may have made: a bpffs is often
+ * open to all. ENOENT: a detach has just removed it or its parent; the caller
+ * tries again. */
 static int make_dir(const char *dir)
 {
 	struct stat st = {0};
@@ -122,7 +123,7 @@ static int not_attached(const struct pins *p)
 	return fail("cannot open \"%s\": %s", p->dir, strerror(errno));
 }
 
-/* Whoever held the lock before may have removed the directory under it. */
+/* False if the former holder of the lock has removed the directory. */
 static bool still_there(const struct pins *p)
 {
 	struct stat held, there;
@@ -190,7 +191,8 @@ static int remove_pin(int dir_fd, const char *name)
 	return fail("cannot remove the pin \"%s\": %s", name, strerror(errno));
 }
 
-/* `interface` goes last: it says whose the others are, should we be killed. */
+/* Removes `interface` last: if this is killed, it still tells whose the
+ * remaining pins are. */
 int pins_remove(struct pins *p)
 {
 	struct dirent *e;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Maps -> struct conf. What somebody may have edited by hand is not trusted. */
+/* Reads the maps into a struct conf. Checks every value, as it may have been
+ * edited by hand. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ static struct ip ip_of(uint8_t family, const uint8_t *addr)
 	return ip;
 }
 
-/* All zero: none. */
+/* An address of all zeros is none. */
 static struct ip ip_if_set(uint8_t family, const uint8_t *addr)
 {
 	static const uint8_t zero[16];
@@ -27,12 +28,12 @@ static enum tl_mode mode_of(uint32_t asked)
 {
 	if (asked <= TL_MODE_TC)
 		return asked;
-	warn("map \"interface\": mode_asked %u is no mode: taken as auto",
+	warn("map \"interface\": mode_asked %u is not a mode: taken as auto",
 	     asked);
 	return TL_MODE_AUTO;
 }
 
-/* One more than the length; 0 for none. */
+/* The map has the length plus 1; 0 for none. */
 static int address_len(const struct ip *source, uint8_t value)
 {
 	int most = source->family == 4 ? 32 : 128;
@@ -40,7 +41,7 @@ static int address_len(const struct ip *source, uint8_t value)
 	return source->family && value - 1 <= most ? value - 1 : -1;
 }
 
-/* What no file can say becomes the default. */
+/* Replaces values that a file cannot have by their defaults. */
 static void mend_keys(const char *map, const struct key *keys, void *target)
 {
 	for (const struct key *k = keys; k->name; k++) {
@@ -82,7 +83,7 @@ static void read_settings(struct conf *c, const struct tl_interface *v)
 	mend_keys("interface", interface_keys, c);
 }
 
-/* What is wrong with a value of the map, or NULL. */
+/* Returns what is wrong with a row, or NULL. */
 static const char *peer_fault(const struct tl_peer *v)
 {
 	if (!memchr(v->name, 0, sizeof(v->name)) || !name_valid(v->name))
@@ -105,8 +106,8 @@ static enum guard guard_of(uint8_t flags)
 	return flags & TL_PEER_F_GUARD ? GUARD_YES : GUARD_NO;
 }
 
-/* The local of a peer whose endpoint is not known has the family that its bytes
- * say: no IPv6 address of a host ends in twelve zeros. */
+/* If the endpoint is unknown, the bytes of local tell its family: no IPv6
+ * address of a host ends in twelve zero bytes. */
 static struct ip local_of(const struct tl_peer *v)
 {
 	static const uint8_t zero[12];
@@ -123,7 +124,7 @@ static void keys_from_map(struct peer *to, const struct tl_peer *from,
 	TL_PEER_KEYS(KEY_FROM_MAP)
 }
 
-/* size: how much of the value the map has. */
+/* size: bytes of the value that the map has. */
 static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v,
 		      size_t size)
 {
@@ -163,7 +164,7 @@ static void read_waiting(struct peer *p, const struct table *waiting)
 			 TL_WAITING_LEN - 1, w->reason);
 }
 
-/* Of two rows with one name the one with the lower id stays; the peers are
+/* Of peers with the same name, keeps the one with the lowest id. c's peers are
  * sorted by id. */
 static int drop_doubles(struct conf *c)
 {
@@ -231,14 +232,14 @@ struct peer *peer_by_id(const struct conf *c, uint32_t id)
 
 	if (!c->n_peers)
 		return NULL;
-	/* No id is missing where no peer was ever removed. */
+	/* The ids have no gaps if no peer was ever removed. */
 	guess = id - c->peers[0].id;
 	if (guess < c->n_peers && c->peers[guess].id == id)
 		return &c->peers[guess];
 	return bsearch(&key, c->peers, c->n_peers, sizeof(*c->peers), by_id);
 }
 
-/* A key as a prefix; false with bits or a length that no prefix has. */
+/* Converts a key to a prefix; false for host bits or an invalid length. */
 static bool key_prefix(uint8_t family, const struct tl_prefix6 *key,
 		       struct prefix *out)
 {
@@ -306,8 +307,8 @@ static int read_shared(struct conf *c, const struct table *t)
 	return ret;
 }
 
-/* The maps have no order that means anything: peers by age, prefixes by
- * address. */
+/* The order of map rows means nothing: peers are sorted by id (age), prefixes
+ * by address. */
 static int read_rows(struct conf *c, const struct state_tables *s)
 {
 	int ret = read_peers(c, s);
@@ -342,8 +343,8 @@ static bool any_orphan(const struct table *prefixes, const struct table *peers)
 	return false;
 }
 
-/* Who reads without the lock may meet a change half way: a peer that came
- * behind the reader, with its prefixes still before him. Then once more. */
+/* A reader without the lock may see a new peer's prefixes but not its row, if
+ * it is added meanwhile. It then reads once more. */
 static int read_tables(struct state_tables *s, bool prefixes)
 {
 	const struct table *peers = &s->t[STATE_PEERS];
@@ -361,7 +362,7 @@ static int read_tables(struct state_tables *s, bool prefixes)
 	return ret;
 }
 
-/* Leaves the rows in s. */
+/* Reads the rows into s, and from there into out. */
 static int read_state(const struct maps *m, const char *ifname, bool prefixes,
 		      struct state_tables *s, struct conf *out)
 {

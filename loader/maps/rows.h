@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps that hold the running state, as tables; for state_*.c. */
+/* The maps with the running state, as tables. */
 #ifndef TUNLOAD_STATE_MAP_H
 #define TUNLOAD_STATE_MAP_H
 
 #include "maps.h"
 #include "table.h"
 
-/* In the order in which rows are written; they are removed in the reverse
- * one. */
+/* In the order in which rows are written, and the reverse of the order in which
+ * they are removed. */
 enum state_map {
 	STATE_PEERS,
 	STATE_HOSTNAMES,
@@ -15,7 +15,7 @@ enum state_map {
 	STATE_ENDPOINTS,
 	STATE_BROADCASTS,
 	STATE_SHARED,
-	STATE_PREFIXES = STATE_SHARED, /* those of prefixes begin */
+	STATE_PREFIXES = STATE_SHARED, /* the first map of prefixes */
 	STATE_PREFIXES4,
 	STATE_PREFIXES6,
 	STATE_COUNT,
@@ -27,19 +27,20 @@ struct state_tables {
 };
 
 void state_tables_init(struct state_tables *s, const struct maps *m);
-/* Those from first on, up to the one before end. */
+/* Reads the maps from first up to the one before end. */
 int state_tables_read(struct state_tables *s, int first, int end);
 void state_tables_free(struct state_tables *s);
 
-/* Fills in the ids of c: a peer keeps the id that it has in the table of peers
- * under its name, a new one gets one above all, or the lowest that is free. */
+/* Sets the ids of c: a peer keeps the id of its name in the table of peers, a
+ * new one gets an id above every id in use or, if there is none, the lowest
+ * free one. */
 int state_ids(struct conf *c, const struct table *peers);
-/* The tables that c wants, sorted; now is what the maps hold. */
+/* Fills want, sorted, with the rows for c; now has the rows of the maps. */
 int state_want(struct state_tables *want, const struct state_tables *now,
 	       const struct conf *c, const struct host_facts *facts);
 
-/* Copies the keys that are ADDED or PLAIN: to is a map's value, from the
- * model. */
+/* Copies the keys that are ADDED or PLAIN from the model (`from`) to a map's
+ * value (`to`). */
 #define KEY_TO_MAP(id, name, field, type, map, ...)                            \
 	KEY_TO_MAP_##map(field, type)
 #define KEY_TO_MAP_ADDED(field, type) KEY_TO_MAP_##type(field)
@@ -51,9 +52,8 @@ int state_want(struct state_tables *want, const struct state_tables *now,
 	memcpy(to->field, from->field.addr, sizeof(to->field));                \
 	to->field##_family = from->field##_fixed ? from->field.family : 0;
 
-/* The other way round: from is a map's value of which there are size bytes. In
- * an older layout it ends before the keys that are new, which keep their
- * defaults. */
+/* The reverse: from is a map's value of size bytes. An older layout lacks the
+ * newer keys at its end, which keep their defaults. */
 #define KEY_FROM_MAP(id, name, field, type, map, ...)                          \
 	KEY_FROM_MAP_##map(field, type)
 #define KEY_FROM_MAP_ADDED(field, type)                                        \
@@ -68,7 +68,7 @@ int state_want(struct state_tables *want, const struct state_tables *now,
 	to->field = fixed_ip(from->field##_family, from->field);               \
 	to->field##_fixed = to->field.family;
 
-/* No address if that is no family. */
+/* Returns no address for an invalid family. */
 static inline struct ip fixed_ip(uint32_t family, const uint8_t *addr)
 {
 	struct ip ip = {.family = family == 4 || family == 6 ? family : 0};
@@ -78,7 +78,7 @@ static inline struct ip fixed_ip(uint32_t family, const uint8_t *addr)
 	return ip;
 }
 
-/* A row of prefixes4 or prefixes6 that is an exception. */
+/* True if a row of prefixes4 or prefixes6 is an exception. */
 static inline bool is_exception(const void *value)
 {
 	struct tl_prefix v;

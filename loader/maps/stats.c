@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Counters, and the verdicts' names. */
+/* Reads counters; has the verdicts' names. */
 #include "maps.h"
 
 #include <bpf/bpf.h>
@@ -92,7 +92,7 @@ int stats_read_all(const struct maps *m, const struct conf *c,
 		const struct tl_stats_key *key = table_key(&t, i);
 		const struct peer *p = peer_by_id(c, key->peer);
 
-		/* The counters of one that is gone, or has just come. */
+		/* NULL: counters of a removed peer, or of a brand new one. */
 		if (p)
 			add_stats(&out[p - c->peers], table_value(&t, i));
 	}

@@ -10,9 +10,9 @@
 #include "base/base.h"
 
 #define BATCH	4096 /* rows */
-#define KEY_MAX 64   /* bytes; also what the kernel notes its place in */
+#define KEY_MAX 64   /* bytes; also the kernel's batch cursor */
 
-/* How long the kernel may take to get memory for new rows. */
+/* How long to wait for the kernel to get memory for new rows. */
 #define MEMORY_MS 10000
 
 void table_free(struct table *t)
@@ -22,7 +22,7 @@ void table_free(struct table *t)
 	t->n = 0;
 }
 
-/* Of the value the first size bytes; the others are zero. */
+/* Copies the first size bytes of the value; the others are zero. */
 static int add_row(struct table *t, const void *key, const void *value,
 		   size_t size)
 {
@@ -45,7 +45,7 @@ static int compare_keys(const void *a, const void *b, void *table)
 	return memcmp(a, b, ((const struct table *)table)->key);
 }
 
-/* Often so: it is the order of a trie whose prefixes have one length. */
+/* Often true: a trie lists prefixes of equal length in this order. */
 static bool is_table_sorted(const struct table *t)
 {
 	for (size_t i = 1; i < t->n; i++)
@@ -167,15 +167,15 @@ const void *table_next(const struct table *t, const void *key, size_t *at)
 	return *at < t->n && !order ? table_value(t, *at) : NULL;
 }
 
-/* Rows that are to be written together. */
+/* Rows to write with one system call. */
 struct batch {
-	const struct table *t; /* of such rows */
+	const struct table *t; /* their table */
 	uint8_t *keys, *values;
 	uint32_t n;
 };
 
-/* The memory behind the maps is refilled in the background: whoever adds rows
- * faster than that meets ENOMEM, and waits. */
+/* The kernel refills the memory pool of maps in the background. If rows are
+ * added faster, the call fails with ENOMEM and is repeated. */
 static int flush(struct batch *b)
 {
 	uint32_t done = 0, n;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A map as a sorted array of rows, to compare what is with what is wanted. */
+/* A map as a sorted array of rows, to compare the running state with the wanted
+ * one. */
 #ifndef TUNLOAD_TABLE_H
 #define TUNLOAD_TABLE_H
 
@@ -7,19 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Rows are key and value, one behind the other. */
+/* A row is a key followed by a value. */
 struct table {
 	const char *name; /* of the map, for errors */
 	int fd;
 	size_t key, value; /* bytes */
-	size_t has;	   /* bytes of the value in a map that was read: less,
-			    * if its layout is older */
-	size_t n;	   /* rows */
+	size_t has; /* bytes of the value in the map; less than value if its
+		       layout is older */
+	size_t n;   /* rows */
 	void *rows;
 };
 
 void table_free(struct table *t);
-/* Key and value both begin where any integer may. */
+/* Rounds up, so that key and value are aligned for any integer. */
 static inline size_t table_room(size_t bytes)
 {
 	return (bytes + 7) / 8 * 8;
@@ -39,18 +40,18 @@ static inline void *table_value(const struct table *t, size_t i)
 
 /* The functions that follow return a status, their error printed. */
 
-/* Takes in the whole map, sorted. */
+/* Reads the whole map, sorted. */
 int table_read(struct table *t);
 int table_add(struct table *t, const void *key, const void *value);
-/* By key as memcmp() has it; of rows with equal keys one stays. */
+/* Sorts by key, with memcmp(); keeps one of the rows with equal keys. */
 void table_sort(struct table *t);
-/* The value of that key in a sorted table, or NULL. */
+/* Returns the value of that key in a sorted table, or NULL. */
 void *table_find(const struct table *t, const void *key);
-/* The same where keys come in the table's order; *at: where the last one was, 0
- * at first. */
+/* The same for keys in ascending order; *at keeps the position and starts at
+ * 0. */
 const void *table_next(const struct table *t, const void *key, size_t *at);
 
-/* Which rows a pass is about; NULL for all. */
+/* Selects the rows to write or delete; NULL for all. */
 typedef bool table_filter(const void *value);
 
 /* Writes the rows of want that differ from now to the map. Both are sorted. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* struct conf -> the rows that the maps should hold. */
+/* Converts a struct conf to the rows of the maps. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ void state_tables_init(struct state_tables *s, const struct maps *m)
 		};
 }
 
-/* A map that is not there (another layout's) is empty. */
+/* A map that does not exist (in another layout) is empty. */
 int state_tables_read(struct state_tables *s, int first, int end)
 {
 	int ret = OK;
@@ -63,8 +63,8 @@ void state_tables_free(struct state_tables *s)
 		table_free(&s->t[i]);
 }
 
-/* The IPv4 gateway of the very last id, 240.255.255.255, is the broadcast
- * address of its network, and no route can lead there. */
+/* The highest usable id: the IPv4 gateway of the last one, 240.255.255.255, is
+ * a broadcast address, which cannot be a gateway. */
 #define ID_MAX (TL_PEER_MAX - 1)
 
 /* Which ids are in use, one bit each. */
@@ -80,8 +80,8 @@ static void use_id(struct ids *ids, uint32_t id)
 		ids->top = id;
 }
 
-/* Above all others, as the counters and next hops of an id that was free for a
- * moment may still be moving. */
+/* Returns an id above all others: counters and next hops of a just freed id may
+ * still change. */
 static uint32_t new_id(struct ids *ids)
 {
 	uint32_t id = ids->top < ID_MAX ? ids->top + 1 : 1;
@@ -144,7 +144,7 @@ static void keys_to_map(struct tl_peer *to, const struct peer *from)
 	TL_PEER_KEYS(KEY_TO_MAP)
 }
 
-/* The padding is zero, too: rows are compared as bytes. */
+/* Zeroes the padding too, as rows are compared as bytes. */
 static void fill_peer(struct tl_peer *v, const struct peer *p)
 {
 	memset(v, 0, sizeof(*v));
@@ -162,7 +162,7 @@ static void fill_peer(struct tl_peer *v, const struct peer *p)
 		   (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0);
 }
 
-/* What the data plane has learnt stays, as long as the path does. */
+/* Keeps the learned MTU while endpoint and local are the same. */
 static void keep_learned(struct tl_peer *v, const struct tl_peer *now)
 {
 	if (!now || !same_path(now, v))
@@ -171,7 +171,8 @@ static void keep_learned(struct tl_peer *v, const struct tl_peer *now)
 	v->learned_until_ns = now->learned_until_ns;
 }
 
-/* Both addresses must be known for packets of this peer to arrive. */
+/* Adds a row if both addresses are known; packets are received from this peer
+ * only then. */
 static int want_endpoint(struct state_tables *want, const struct peer *p)
 {
 	struct tl_endpoint e = {.family = p->endpoint.family};
@@ -237,15 +238,16 @@ static int want_shared(struct state_tables *want, const struct owned *o)
 	return table_add(&want->t[STATE_SHARED], &key, &value);
 }
 
-/* By default not for a default route: nobody may lock themselves out of a host
- * by writing 0.0.0.0/0. */
+/* By default a default route is not guarded, so that 0.0.0.0/0 does not lock
+ * users out of the host. */
 static bool guarded(const struct owned *o)
 {
 	return o->peer->guard == GUARD_YES ||
 	       (o->peer->guard == GUARD_DEFAULT && o->prefix->len);
 }
 
-/* The n peers that share a prefix; mostly one. The row names the oldest. */
+/* Adds the row of a prefix and its n peers, mostly one; the row names the
+ * oldest. */
 static int want_owned(struct state_tables *want, const struct owned *o,
 		      size_t n)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Our outer addresses. */
+/* Chooses our outer addresses. */
 #include "resolve.h"
 
 #include <linux/if_addr.h>
@@ -36,8 +36,8 @@ const struct if_addr *first_usable(const struct host *h, uint8_t family)
 	return NULL;
 }
 
-/* No name can be looked up and no IPv6 peer served before duplicate address
- * detection is through (RFC 4862 5.4). */
+/* True if duplicate address detection (RFC 4862 5.4) of a needed address is not
+ * finished: until then names may not resolve, and IPv6 peers cannot work. */
 static bool awaits_dad(const struct conf *c, const struct host *h)
 {
 	bool fixed = false, automatic = false, tentative = false;
@@ -76,8 +76,8 @@ int read_addresses(const struct conf *c, struct host *h)
 	}
 }
 
-/* A socket of that family that is bound to the interface. There is one for all
- * questions: they may be as many as there are peers. */
+/* Returns a socket of that family, bound to the interface. It is opened once
+ * and used for all peers. */
 static int question_socket(const struct host *h, uint8_t family)
 {
 	static int sockets[2] = {-1, -1};
@@ -91,8 +91,8 @@ static int question_socket(const struct host *h, uint8_t family)
 	return *fd;
 }
 
-/* The kernel's choice of a source towards dst: that of a connected socket,
- * which sends nothing. */
+/* Returns the source that the kernel chooses towards dst: the address of a
+ * connected socket, which sends nothing. */
 static struct ip kernel_source(const struct host *h, const struct ip *dst)
 {
 	static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
@@ -107,9 +107,9 @@ static struct ip kernel_source(const struct host *h, const struct ip *dst)
 	bool four = dst->family == 4;
 	void *addr = four ? (void *)&to.v4.sin_addr : (void *)&to.v6.sin6_addr;
 
-	to.v4.sin_port = htons(9); /* the same place in both */
+	to.v4.sin_port = htons(9); /* at the same offset in both */
 	memcpy(addr, dst->addr, four ? 4 : 16);
-	/* Until it is disconnected, a socket keeps its source. */
+	/* Disconnect first, as a connected socket keeps its source. */
 	if (fd >= 0 && !connect(fd, &nobody, sizeof(nobody)) &&
 	    !connect(fd, &to.any, four ? sizeof(to.v4) : sizeof(to.v6)) &&
 	    !getsockname(fd, &to.any, &len)) {
@@ -119,7 +119,8 @@ static struct ip kernel_source(const struct host *h, const struct ip *dst)
 	return source;
 }
 
-/* There is no choice, so that nobody need be asked. */
+/* True if there is only one usable address of the family, so that the kernel
+ * need not be asked. */
 static bool is_only_usable(const struct host *h, const struct if_addr *a)
 {
 	for (size_t i = 0; i < h->n; i++)

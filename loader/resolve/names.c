@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* DNS names of endpoints. */
+/* Looks up the DNS names of endpoints. */
 #include "names.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "host/host.h"
 #include "resolve.h"
 
-/* How long look-ups that fail may keep a command waiting, all together. */
+/* How long the failing look-ups of one command may take in all. */
 #define PATIENCE_S 10
 
 static struct ip from_sockaddr(const struct sockaddr *sa)
@@ -27,8 +27,8 @@ static struct ip from_sockaddr(const struct sockaddr *sa)
 	return ip;
 }
 
-/* The first of the family that a peer can have, in the resolver's order
- * (RFC 6724). */
+/* Picks the first valid endpoint of the family, in the resolver's order (RFC
+ * 6724). */
 static bool pick(const struct addrinfo *list, uint8_t family,
 		 const struct own_addrs *own, struct ip *out)
 {
@@ -42,8 +42,8 @@ static bool pick(const struct addrinfo *list, uint8_t family,
 	return false;
 }
 
-/* Name servers that do not answer cost seconds a name: after some of them, the
- * other names of this command are not asked for. */
+/* Looks a name up. An unreachable name server costs seconds per name, so after
+ * PATIENCE_S the command does not look up any more names. */
 static int look_up(const char *host, struct addrinfo **list)
 {
 	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};

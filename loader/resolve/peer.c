@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Settles one peer's local, endpoint and MTU. */
+/* Determines a peer's local, endpoint and MTU. */
 #include "peer.h"
 
 #include <stdarg.h>
@@ -19,13 +19,15 @@ void peer_waits(struct peer *p, const char *fmt, ...)
 	va_end(args);
 }
 
-/* What depends on a name's address, or was accepted before, is no error. */
+/* True if the settings come from the file or command line and do not depend on
+ * a name's address: only then a bad one is an error. */
 static bool is_written(const struct peer *p)
 {
 	return p->origin.line && !*p->host;
 }
 
-/* An error where the file or the command line says so, else p waits. */
+/* Prints an error if the setting is from the file or command line, else p
+ * waits. */
 __attribute__((format(printf, 3, 4))) static int
 refuse(struct peer *p, const struct origin *from, const char *fmt, ...)
 {
@@ -100,7 +102,8 @@ static void settle_local(struct resolver *r, struct peer *p)
 		automatic_local(r, p, a);
 }
 
-/* What cannot be used stays out of the maps; a name is looked up again. */
+/* Keeps an unusable endpoint out of the maps; a name is looked up again
+ * later. */
 static void give_up_endpoint(struct peer *p)
 {
 	if (*p->host)
@@ -109,7 +112,7 @@ static void give_up_endpoint(struct peer *p)
 		p->local = (struct ip){0};
 }
 
-/* The endpoint is one that no packet of this tunnel can be sent to. */
+/* Refuses an endpoint that packets of this tunnel cannot be sent to. */
 static int settle_endpoint(const struct resolver *r, struct peer *p)
 {
 	struct origin from = peer_origin(p, KEY_ENDPOINT);
@@ -141,16 +144,17 @@ static const struct prefix *first_ipv6(const struct peer *p)
 	return NULL;
 }
 
-/* What the MTU inside comes from: a key, or the interface. */
+/* The origin of the inner MTU: a key, or the interface. */
 struct mtu_cause {
 	struct origin from;
 	const char *name;
 	uint32_t value;	   /* bytes */
-	uint32_t overhead; /* of the outer header, where that is in value */
-	bool of_host;	   /* no key says it */
+	uint32_t overhead; /* of the outer header, if value includes it */
+	bool of_host;	   /* not set by a key */
 };
 
-/* RFC 8200 5: every link, a tunnel too, carries 1280 bytes of IPv6. */
+/* RFC 8200 5: every link, also a tunnel, must carry IPv6 packets of 1280
+ * bytes. */
 static int check_mtu(struct peer *p, const struct mtu_cause *cause)
 {
 	const struct prefix *six = first_ipv6(p);
@@ -176,8 +180,8 @@ static int check_mtu(struct peer *p, const struct mtu_cause *cause)
 		      cause->name, cause->value, why, least + cause->overhead);
 }
 
-/* The mtu or path-mtu that was configured, but no more than the interface
- * carries. Before the endpoint is known it is taken for the longer header. */
+/* Sets the MTU from mtu or path-mtu, limited by the interface's. While the
+ * endpoint is unknown, assumes the longer outer header. */
 static int settle_mtu(const struct resolver *r, struct peer *p)
 {
 	uint32_t overhead = p->endpoint.family == 4 ? 20 : 40;
@@ -196,7 +200,7 @@ static int settle_mtu(const struct resolver *r, struct peer *p)
 	return check_mtu(p, &cause);
 }
 
-/* RFC 8200 5: no IPv6 path carries less than 1280 bytes. */
+/* RFC 8200 5: the MTU of an IPv6 path is at least 1280. */
 static void settle_path_mtu(const struct resolver *r, struct peer *p)
 {
 	if (p->endpoint.family == 6 && r->c->path_mtu < IPV6_MTU_MIN)
@@ -227,7 +231,7 @@ static int compare_claims(const void *a, const void *b)
 	       owner_compare_peers(x, y);
 }
 
-/* What arrives is told apart by its outer addresses alone. */
+/* Only the outer addresses tell which peer a packet is from. */
 static int report_conflict(const struct peer *a, struct peer *b)
 {
 	struct origin from = peer_origin(b, KEY_ENDPOINT);

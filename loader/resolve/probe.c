@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Chooses the inner address that the trigger asks. */
+/* Chooses the inner address that the trigger probes. */
 #include "probe.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "conf/conf.h"
 #include "resolve.h"
 
-/* What decides whether an address is a good probe. */
+/* Decides whether an address is a good probe. */
 struct hosts {
 	struct owners owners;
 	struct if_addr *own; /* of this host */
@@ -20,7 +20,7 @@ static bool is_behind(const struct hosts *h, const struct peer *p,
 	return owner_is(&h->owners, ip, p) && !find_addr(h->own, h->n_own, ip);
 }
 
-/* The one behind the first; the same where there is but one. */
+/* Returns the second host, or the first if there is only one. */
 static struct ip second_host(const struct prefix *prefix)
 {
 	struct ip ip = prefix_first_host(prefix), next = ip;

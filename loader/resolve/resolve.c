@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a configuration needs from the host: interface, addresses, MTU. */
+/* Resolves a configuration on this host: interface, addresses, MTU. */
 #include "resolve.h"
 
 #include <net/if_arp.h>
@@ -20,13 +20,13 @@ static int check_link(const struct conf *c, const struct link_info *link)
 			c->ifname);
 	if (link->type != ARPHRD_ETHER)
 		return fail(
-			"\"%s\" is no Ethernet interface (type %u): give the Ethernet interface that leads to the peers",
+			"\"%s\" is not an Ethernet interface (type %u): give the Ethernet interface that leads to the peers",
 			c->ifname, link->type);
 	return OK;
 }
 
-/* local4 or local6: as configured, else the kernel's choice towards the first
- * peer of that family, else the first usable one. */
+/* Sets local4 or local6: as configured, else the kernel's choice towards the
+ * first peer of that family, else the first usable address. */
 static int interface_local(const struct resolver *r, uint8_t family, bool fixed,
 			   struct ip *local)
 {
@@ -57,8 +57,8 @@ static int interface_local(const struct resolver *r, uint8_t family, bool fixed,
 			 fault);
 }
 
-/* source: an address of any interface, as a route's preferred source is. One
- * that is given as `address` is put there by tunload. */
+/* Checks source: an address of any interface, as a route's preferred source may
+ * be. tunload adds one that is given as `address`. */
 static int check_sources(const struct resolver *r)
 {
 	const struct conf *c = r->c;
@@ -79,7 +79,7 @@ static int check_sources(const struct resolver *r)
 	return OK;
 }
 
-/* A name that was looked up a moment ago, without the lock. */
+/* Takes the endpoint of a name that was looked up before the lock was taken. */
 static bool known_name(const struct names *names, struct peer *p)
 {
 	const struct peer *found = names_find(names, p->name);
@@ -112,7 +112,7 @@ static void resolve_name(struct resolver *r, struct peer *p)
 		     p->name, why, endpoint_str(p, endpoint));
 }
 
-/* There are peers, and none can work because addresses of ours are missing. */
+/* Fails if there are peers and none can work, as our addresses are missing. */
 static int check_any_works(const struct resolver *r)
 {
 	const struct peer *p = r->lacks_address;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * resolve/: what a configuration needs from the host: interface, addresses, DNS
- * names, MTU, probes; and what in it is risky on this host.
+ * resolve/: completes a configuration from the host: interface, addresses, DNS
+ * names, MTU, probes; and warns of its risks on this host.
  */
 #ifndef TUNLOAD_RESOLVE_H
 #define TUNLOAD_RESOLVE_H
@@ -9,35 +9,34 @@
 #include "conf/conf.h"
 #include "host/host.h"
 
-/* What a configuration needs from the host: interface, addresses, names, MTU.
- */
+/* Completing a configuration: interface, addresses, names, MTU. */
 
 /*
- * Fills in what conf_read() left open: ifindex and table; local4/local6 where
- * automatic (a usable address of the interface, the one the kernel would use
- * towards the peers first); endpoints from DNS names; each peer's local, probe
- * (resolve_probes()) and mtu (path MTU, never more than the interface's, minus
- * the outer header).
+ * Sets what conf_read() leaves open: ifindex and table; automatic local4 and
+ * local6 (preferably the usable address of the interface that the kernel would
+ * use towards the peers); endpoints from DNS names; each peer's local, probe
+ * (resolve_probes()) and mtu (path MTU, at most the interface's, minus the
+ * outer header).
  *
- * A peer that cannot work as the host is now gets a reason in `waiting`: a name
- * that does not resolve to a usable address, no usable address of its family, a
- * local that is not on the interface, the outer addresses of another peer. What
- * is wrong in the file or on the command line is USAGE all the same.
+ * A peer that cannot work yet gets the reason in `waiting`: its name does not
+ * resolve to a usable address, there is no usable address of its family, its
+ * local is not on the interface, or another peer has its outer addresses.
+ * Errors in the file or on the command line are USAGE.
  *
- * now, or NULL, is what runs: a name that does not resolve keeps the endpoint
- * it had, and a local stays where the kernel has no better one.
+ * now is the running state, or NULL: a name that does not resolve keeps its
+ * running endpoint, and a local is kept unless the kernel prefers another.
  *
- * FAILED, and to be tried again later: no such interface, or it is loopback or
- * not Ethernet; a source, local4 or local6 that is not there yet; peers of
- * which none can work for want of addresses.
+ * FAILED, which a later try may solve: the interface does not exist, is
+ * loopback or is not Ethernet; source, local4 or local6 is missing; no peer can
+ * work, as addresses are missing.
  */
 int resolve(struct conf *c, const struct conf *now);
 
 /*
- * Resolves what runs once more, against the host as it is: out is a copy of now
- * with everything automatic chosen again and the names of those that wait
- * looked up. Only the interface itself can be a failure. names: a former result
- * of this function whose look-ups are used again, or NULL.
+ * Resolves the running state again: out is a copy of now with everything
+ * automatic chosen again and the names of waiting peers looked up. Fails only
+ * if the interface does. names: an earlier result whose look-ups are used
+ * again, or NULL.
  */
 int resolve_again(const struct conf *now, const struct conf *names,
 		  struct conf *out);
@@ -46,14 +45,14 @@ int resolve_edited(struct conf *c, const struct conf *now);
 /* The first half: forgets what is automatic. */
 void resolve_forget(struct conf *c);
 
-/* Notes why p cannot work now. Of several reasons the first one stays. */
+/* Sets why p cannot work now, unless a reason is set already. */
 void peer_waits(struct peer *p, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A warning for each peer that waits, why. */
+/* Warns of each waiting peer, with the reason. */
 void warn_waiting(const struct conf *c);
 
-/* Our outer addresses: which there are, which to use. */
+/* Our outer addresses. */
 
 /* The interface a configuration is resolved against. */
 struct host {
@@ -62,36 +61,36 @@ struct host {
 	size_t n;
 };
 
-/* Fills in addrs. An address that c needs and that is still tentative is waited
- * for, up to two seconds (at boot). */
+/* Reads addrs. Waits up to two seconds for a tentative address that c needs (at
+ * boot). */
 int read_addresses(const struct conf *c, struct host *h);
 
-/* NULL if it is not among them. */
+/* Returns NULL if ip is not among them. */
 const struct if_addr *find_addr(const struct if_addr *addrs, size_t n,
 				const struct ip *ip);
-/* NULL if the interface has no usable address of the family. */
+/* Returns NULL if the interface has no usable address of the family. */
 const struct if_addr *first_usable(const struct host *h, uint8_t family);
-/* What to send from to dst: the kernel's choice if that is usable, else what
- * was chosen before (NULL: nothing) if that still is, else the first usable
- * one; NULL if there is none. */
+/* Chooses the source towards dst: the kernel's choice if it is usable, else the
+ * former one (`before`, or NULL) if it still is, else the first usable one;
+ * NULL if there is none. */
 const struct if_addr *choose_local(const struct host *h, const struct ip *dst,
 				   const struct ip *before);
 
 #define LOCAL_FAULT_LEN 256
-/* Why a configured local cannot be used, as a text behind the quoted address,
- * with the address to use instead; NULL if it can. EC2 drops what it has not
- * assigned, to the /128. */
+/* Returns why a configured local cannot be used, as a text to print after the
+ * quoted address, with the address to use instead; NULL if it can. It must be
+ * an assigned address: EC2 drops packets from any other. */
 const char *local_fault(const struct host *h, const struct ip *local,
 			const struct if_addr *instead,
 			char buf[static LOCAL_FAULT_LEN]);
 
-/* What a configuration may do to its host that nobody meant. */
+/* Effects of a configuration on its host that may not be intended. */
 
-/* Warnings about c, which resolve() has passed: default routes, prefixes that
- * hold addresses of this host, MTUs above the interface's. */
+/* Warns about a resolved c: default routes, prefixes that contain addresses of
+ * this host, MTUs above the interface's. */
 void warn_risks(const struct conf *c);
-/* There is no file for this interface: a warning for each file that is there
- * for an interface that is not. */
+/* Called if there is no file for an interface: warns of each file whose
+ * interface does not exist. */
 void warn_lonely_files(void);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Warns of what a configuration may do to its host. */
+/* Warns of risks of a configuration for its host. */
 #include "resolve.h"
 
 #include <dirent.h>
@@ -70,14 +70,14 @@ static void warn_mtus(const struct look *l)
 	size_t n = 0;
 
 	if (c->lines[KEY_PATH_MTU] && c->path_mtu > l->link.mtu)
-		warn("path-mtu \"%u\" is more than the MTU %u of %s, which counts",
+		warn("path-mtu \"%u\" is more than the MTU %u of %s, which is used",
 		     c->path_mtu, l->link.mtu, c->ifname);
 	for (size_t i = 0; i < c->n_peers; i++) {
 		const struct peer *p = &c->peers[i];
 
 		if (p->mtu_fixed && p->mtu && p->mtu < p->mtu_fixed &&
 		    warn_few(&n))
-			warn("peer %s: mtu \"%u\" with the outer header is more than the MTU %u of %s: %u counts",
+			warn("peer %s: mtu \"%u\" with the outer header is more than the MTU %u of %s: %u is used",
 			     p->name, p->mtu_fixed, l->link.mtu, c->ifname,
 			     p->mtu);
 	}

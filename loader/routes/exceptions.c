@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Inner prefixes that do not come out of the tunnels although a shorter allowed
- * prefix holds them. */
+/* Finds inner prefixes that are not part of any tunnel although a shorter
+ * allowed prefix contains them. */
 #include "routes.h"
 
 #include <linux/rtnetlink.h>
@@ -16,7 +16,7 @@ struct set {
 	size_t n;
 };
 
-/* Own addresses first, so that unique() keeps them. */
+/* Of duplicates, sorts our own address first, so that unique() keeps it. */
 static int compare_exceptions(const void *va, const void *vb)
 {
 	const struct exception *a = va, *b = vb;
@@ -32,7 +32,7 @@ static int compare_their_prefixes(const void *va, const void *vb)
 	return prefix_compare(&a->prefix, &b->prefix);
 }
 
-/* An allowed prefix shorter than p holds it, and none equals it. */
+/* Adds p if a shorter allowed prefix contains it and none equals it. */
 static int add_exception(struct set *s, const struct prefix *p, bool own)
 {
 	const struct owned *around = owner_around(&s->owners, p);
@@ -50,8 +50,8 @@ static int add_host(struct set *s, const struct ip *ip, bool own)
 	return ip->family ? add_exception(s, &p, own) : OK;
 }
 
-/* The host's own: what is ours leads into the tunnel, and a route of another
- * table may have nothing to do with this interface. */
+/* False for tunload's routes, which lead into the tunnel, and for routes of
+ * other tables and interfaces, which may have nothing to do with c. */
 static bool is_host_route(const struct route *r, const struct conf *c)
 {
 	if (r->oif == c->ifindex && (r->protocol == RTPROT_TUNLOAD ||
@@ -61,9 +61,9 @@ static bool is_host_route(const struct route *r, const struct conf *c)
 	       r->oif == c->ifindex;
 }
 
-/* What the host reaches by a longer route than the allowed prefix: its own
- * subnet first of all, and networks behind devices on top of the interface
- * (VLAN, macvlan), whose packets pass it, too. */
+/* Adds the destinations of the host's routes: its own subnets, and networks
+ * behind devices on top of the interface (VLAN, macvlan), whose packets pass
+ * the interface too. */
 static int add_routes(struct set *s, const struct conf *c,
 		      const struct footprint *have)
 {
@@ -135,8 +135,8 @@ static bool has_networks(const struct conf *c, uint8_t family)
 	return false;
 }
 
-/* No route is longer than a host's, and the others are not asked for in vain:
- * that takes long where there are many of ours. */
+/* Reads the other routes only for families with an allowed prefix shorter than
+ * a host's; reading takes long if many of the routes are ours. */
 static int read_others(const struct conf *c, struct footprint *have)
 {
 	bool four = has_networks(c, 4), six = has_networks(c, 6);
@@ -169,12 +169,12 @@ int routes_any_exception(const struct conf *c, bool *any)
 
 static bool has_broadcast(const struct if_addr *a)
 {
-	/* The loopback interface is number 1 everywhere. */
+	/* The loopback interface has ifindex 1 in every namespace. */
 	return a->ip.family == 4 && !a->ours && a->ifindex != 1 &&
 	       (a->broadcast.family || a->prefixlen <= 30);
 }
 
-/* The address of all ones behind the prefix (RFC 919). */
+/* Returns the prefix with host bits of all ones (RFC 919). */
 static struct ip computed_broadcast(const struct if_addr *a)
 {
 	struct ip ip = a->peer.family ? a->peer : a->ip;

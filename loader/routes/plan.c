@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The changes from what is on the host to what is wanted. */
+/* Computes the changes from the host's state to the wanted one. */
 #include "plan.h"
 
 #include <linux/neighbour.h>
@@ -27,8 +27,8 @@ static bool route_equal(const struct route *a, const struct route *b)
 	       ip_equal(&a->prefsrc, &b->prefsrc) && a->mtu == b->mtu;
 }
 
-/* Finds key in a sorted array, where the keys come in the same order: *at is
- * where the last search has stopped, 0 at first. */
+/* Finds key in a sorted array, for keys in ascending order; *at keeps the
+ * position and starts at 0. */
 static const void *find_next(const void *key, const void *array, size_t n,
 			     size_t size, comparison *compare, size_t *at)
 {
@@ -39,7 +39,7 @@ static const void *find_next(const void *key, const void *array, size_t n,
 	return *at < n && !compare(a + *at * size, key) ? a + *at * size : NULL;
 }
 
-/* The same with keys in the reverse order; *at is n at first. */
+/* The same for keys in descending order; *at starts at n. */
 static bool is_before(const void *key, const void *array, size_t size,
 		      comparison *compare, size_t *at)
 {
@@ -128,8 +128,8 @@ static bool addr_in(const struct if_addr *a, const struct if_addr *list,
 	return false;
 }
 
-/* A new IPv4 source would be a secondary address as long as the old one is
- * there, and go with it. */
+/* Removes the old IPv4 source before the new one is added: the new one would be
+ * its secondary address and be removed with it. */
 static void old_addrs(struct plan *p)
 {
 	for (size_t i = 0; i < p->have.n_addrs; i++) {
@@ -142,7 +142,8 @@ static void old_addrs(struct plan *p)
 	}
 }
 
-/* An IPv6 address that somebody else has put there does as well. */
+/* Adds missing addresses. An equal IPv6 address that is not ours is good
+ * enough. */
 static void new_addrs(struct plan *p)
 {
 	for (size_t i = 0; i < p->want.n_addrs; i++) {
@@ -162,7 +163,7 @@ static bool rule_equal(const struct rule *a, const struct rule *b)
 	       a->no_default == b->no_default;
 }
 
-/* The rules of one family: n of them from *rules on. */
+/* Moves *rules to the first rule of one family; returns how many there are. */
 static size_t one_family(const struct rule **rules, size_t n, uint8_t family)
 {
 	size_t m = 0;
@@ -174,9 +175,9 @@ static size_t one_family(const struct rule **rules, size_t n, uint8_t family)
 	return m;
 }
 
-/* A rule goes behind all of its preference. Where the order differs, all that
- * follow are added again first and then removed once, which takes the first of
- * equal ones: at no time is there none. */
+/* The kernel adds a rule after all others of its preference. From the first
+ * difference on, all rules are added again and then the old ones removed; the
+ * kernel removes the first of equal rules, so each rule is always there. */
 static void rules(struct plan *p, uint8_t family)
 {
 	const struct rule *have = p->have.rules, *want = p->want.rules;
@@ -193,8 +194,8 @@ static void rules(struct plan *p, uint8_t family)
 		add_change(p, CHANGE_RULE, &have[i], NULL);
 }
 
-/* Addresses first, of which the other things may name one. Those that go alone
- * go last: the kernel takes the routes along that name them. */
+/* New addresses come first, as routes may name them. If there are none, old
+ * addresses are removed last, as the kernel removes their routes with them. */
 int plan_diff(struct plan *p)
 {
 	const struct footprint *h = &p->have, *w = &p->want;

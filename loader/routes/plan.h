@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The changes from what is on the host to what is wanted. */
+/* The changes from the host's state to the wanted one. */
 #ifndef TUNLOAD_ROUTES_PLAN_H
 #define TUNLOAD_ROUTES_PLAN_H
 
@@ -7,7 +7,7 @@
 
 enum change_kind { CHANGE_ADDR, CHANGE_NEIGH, CHANGE_ROUTE, CHANGE_RULE };
 
-/* old NULL: to be added; new NULL: to be removed; both: to be replaced. They
+/* old NULL: an addition; new NULL: a removal; neither: a replacement. Both
  * point into the plan. */
 struct change {
 	enum change_kind kind;
@@ -16,25 +16,26 @@ struct change {
 
 struct plan {
 	uint32_t ifindex;
-	bool everything; /* neighbours that the kernel learnt go, too */
-	bool borrowed;	 /* have is somebody else's to free */
+	bool everything; /* also removes neighbours that the kernel learned */
+	bool borrowed;	 /* the caller frees have */
 	struct footprint have, want;
-	struct change *changes; /* in the order in which to make them */
+	struct change *changes; /* in the order of execution */
 	size_t n;
-	bool new_addrs; /* there are addresses to be added */
-	bool old_addrs; /* ... to be removed */
+	bool new_addrs; /* adds addresses */
+	bool old_addrs; /* removes addresses */
 };
 
-/* For what c wants, or, for NULL, for nothing of ifindex. have: what is there,
- * or NULL: it is read. plan_free() also on failure. */
+/* Makes a plan for c, or, for NULL, for removing everything of ifindex. have:
+ * the host's state, or NULL to read it. The caller calls plan_free() also on
+ * failure. */
 int plan_make(struct plan *p, struct conf *c, uint32_t ifindex,
 	      const struct footprint *have);
 void plan_free(struct plan *p);
 
-/* Compares have with want, both filled in. */
+/* Sets the changes from have to want. */
 int plan_diff(struct plan *p);
 
-/* Somebody else's routes, to name those that are in the way. */
+/* Routes that are not ours, to name those in the way. */
 struct foreign {
 	struct route *routes; /* sorted by route_compare() */
 	size_t n;
@@ -43,11 +44,13 @@ struct foreign {
 int foreign_read(struct foreign *f);
 const struct route *foreign_find(const struct foreign *f,
 				 const struct route *route);
-/* p waits because of found (NULL: not known which), unless it waits already. */
+/* Makes p wait because of the route found (NULL: unknown), unless it waits
+ * already. */
 void explain_foreign(struct peer *p, const struct route *route,
 		     const struct route *found);
 
-/* Makes all changes. A route that somebody else has makes its peer wait. */
+/* Executes all changes. A route that exists and is not ours makes its peer
+ * wait. */
 int plan_run(const struct plan *p, struct conf *c);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What tunload has on the host for an interface. */
+/* Reads what tunload has on the host for an interface. */
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -24,14 +24,15 @@ void footprint_free(struct footprint *f)
 	*f = (struct footprint){0};
 }
 
-/* Throw routes have no interface, their table says whose they are. */
+/* Throw routes have no interface; their table tells which one they belong
+ * to. */
 static bool is_record(const struct route *r)
 {
 	return r->type == RTN_THROW && r->table > TABLE_BASE;
 }
 
-/* Routes that were neither made for this interface nor are a record are left
- * to the others. */
+/* Sorts routes into ours for this interface, records of other interfaces, and,
+ * if asked for, others. */
 static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 {
 	struct route_filter which = {.protocol = others ? 0 : RTPROT_TUNLOAD};
@@ -58,8 +59,8 @@ static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 	return ret;
 }
 
-/* Those of gateways, whoever made them: the kernel's own, learnt from what
- * tc_egress answers, go at detach, too. */
+/* True for the neighbour entry of a gateway, also one that the kernel learned
+ * from answers of tc_egress, which detach removes too. */
 static bool is_gateway(const struct neigh *n)
 {
 	uint32_t peer;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which policy rules are wanted. */
+/* Computes the wanted policy rules. */
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +7,13 @@
 #include "want.h"
 
 /*
- * As wg-quick does it: from our outer addresses, main; then main without its
- * default route; then our tables. A rule cannot say which interface it was made
- * for, and one interface's outer packets must not go into another's default
- * route, so all interfaces of a namespace share the rules: first every outer
- * address, then main once, then every table. What an interface needs is read
- * from its table, which has a throw route to each of its outer addresses; such
- * a route changes nothing, as the local table comes first.
+ * The rules are those of wg-quick: packets from our outer addresses use main;
+ * then main without its default route; then our tables. A rule does not name
+ * the interface it was made for, and outer packets of one interface must not
+ * take the default route of another, so all interfaces of a namespace share the
+ * rules: first every outer address, then main once, then every table. The table
+ * of an interface records its outer addresses, as a throw route to each; such a
+ * route has no effect, as the local table comes first.
  */
 struct need {
 	uint8_t family;

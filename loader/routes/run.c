@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Makes the changes of a plan. */
+/* Executes the changes of a plan. */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -27,7 +27,7 @@ const struct route *foreign_find(const struct foreign *f,
 
 struct run {
 	const struct plan *p;
-	const struct route **blocked; /* by somebody else's */
+	const struct route **blocked; /* by routes that are not ours */
 	size_t n_blocked;
 };
 
@@ -74,7 +74,7 @@ static int on_refused(size_t i, void *data)
 	const char *verb = c->new ? "add" : "remove";
 	char ip[IP_STRLEN];
 
-	/* Neighbours are a help only: tc_egress answers for gateways. */
+	/* Neighbours are optional: tc_egress answers for gateways. */
 	if (c->kind == CHANGE_NEIGH || (!c->new &&nl_absent(errno)))
 		return OK;
 	if (c->kind == CHANGE_ROUTE && errno == EEXIST)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What leads inner prefixes to the data plane. */
+/* Brings routes, rules, neighbours and addresses in line with a
+ * configuration. */
 #include "routes.h"
 
 #include <linux/rtnetlink.h>
@@ -8,8 +9,8 @@
 
 #include "plan.h"
 
-/* An address that comes or goes makes the kernel change other things: then
- * look again. */
+/* If an address is added or removed, the kernel changes other things too: the
+ * host is then read and compared again, at most this often. */
 #define PASSES 3
 
 static bool is_addr(const struct change *c)
@@ -17,7 +18,7 @@ static bool is_addr(const struct change *c)
 	return c->kind == CHANGE_ADDR;
 }
 
-/* Leaves those changes of which is() is true. */
+/* Keeps only the changes for which is() is true. */
 static void keep_changes(struct plan *p, bool (*is)(const struct change *))
 {
 	size_t n = 0;
@@ -28,7 +29,7 @@ static void keep_changes(struct plan *p, bool (*is)(const struct change *))
 	p->n = n;
 }
 
-/* One after the other until nothing is left that the kernel has changed. */
+/* Repeats until the addresses are right. */
 static int passes(struct conf *c, uint32_t ifindex,
 		  const struct footprint *before)
 {
@@ -48,7 +49,8 @@ static int passes(struct conf *c, uint32_t ifindex,
 	return ret;
 }
 
-/* As it was before, as far as it goes; the first error is said already. */
+/* Restores the former state as far as possible; the first error is printed
+ * already. */
 static void put_back(uint32_t ifindex, const struct footprint *before)
 {
 	struct plan p = {.ifindex = ifindex};
@@ -134,7 +136,7 @@ int routes_clear(uint32_t ifindex)
 	return ret;
 }
 
-/* A route whose prefix is not wanted in another table either. */
+/* True for the removal of a route whose prefix is not wanted in any table. */
 static bool is_pruned(const struct plan *p, const struct change *change)
 {
 	return change->kind == CHANGE_ROUTE && !change->new &&
@@ -143,8 +145,8 @@ static bool is_pruned(const struct plan *p, const struct change *change)
 			 sizeof(*p->want.routes), route_compare_prefix));
 }
 
-/* The routes of have that the changes of p have removed are there no longer.
- * Those changes are in the reverse order of the routes. */
+/* Removes the routes from have that the plan has removed. Its changes are in
+ * the reverse order of the routes. */
 static void forget_removed(struct footprint *have, const struct plan *p)
 {
 	size_t kept = 0, at = p->n;
@@ -186,8 +188,8 @@ static bool is_new_route(const struct change *c)
 	return c->kind == CHANGE_ROUTE && !c->old && new->peer != NO_PEER;
 }
 
-/* Tells the peers of routes among the changes that somebody else has; *n: how
- * many those are. */
+/* Makes peers wait whose new routes exist and are not ours; *n counts these
+ * routes. */
 static int explain_blocked(const struct plan *p, struct conf *c, size_t *n)
 {
 	struct foreign f = {0};
@@ -223,7 +225,7 @@ int routes_foresee(struct conf *c, const struct footprint *have, size_t *n)
 	int ret;
 
 	*n = 0;
-	/* Gone: nothing can be made. */
+	/* The interface is gone. */
 	if (!if_indextoname(c->ifindex, name))
 		return OK;
 	ret = plan_make(&p, c, c->ifindex, have);
@@ -234,7 +236,7 @@ int routes_foresee(struct conf *c, const struct footprint *have, size_t *n)
 	return ret;
 }
 
-/* What peers wait for is written to copies of them. */
+/* Works on copies of the peers, as routes_foresee() sets `waiting`. */
 int routes_pending(const struct conf *c, const struct footprint *have,
 		   size_t *n)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which routes, neighbours and addresses a configuration wants. */
+/* Computes the routes, neighbours and addresses that a configuration wants. */
 #include "want.h"
 
 #include <linux/if_addr.h>
@@ -12,7 +12,7 @@
 #include "conf/conf.h"
 #include "resolve/resolve.h"
 
-/* Of IPv6 routes; the kernel's own default (IP6_RT_PRIO_USER). */
+/* The metric of IPv6 routes, the kernel's default (IP6_RT_PRIO_USER). */
 #define METRIC6 1024
 
 const struct prefix link_scope[] = {
@@ -34,12 +34,12 @@ struct wish {
 	struct ip *endpoints; /* sorted */
 	size_t n_endpoints;
 	uint64_t now_ns;
-	bool table_used[2]; /* ours, for IPv4 and IPv6 */
+	bool table_used[2]; /* our table, by IPv4 and IPv6 */
 	struct footprint *out;
 };
 
-/* Room for all routes at once: copying them while they grow takes longer than
- * making them. */
+/* Allocates room for all routes at once: growing the array takes longer than
+ * filling it. */
 static int reserve_routes(struct wish *w)
 {
 	size_t n = n_link_scope + 2 + w->c->n_peers;
@@ -66,7 +66,7 @@ static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 
 	if (family == 6 && w->link.no_ipv6)
 		return OK;
-	/* The next prefix of the same peer. */
+	/* Another prefix of the same peer has added it. */
 	if (f->n_neighs && ip_equal(&f->neighs[f->n_neighs - 1].ip, &neigh.ip))
 		return OK;
 	gateway_ether(peer_id, neigh.mac);
@@ -81,8 +81,8 @@ static int want_addr(struct wish *w, const struct if_addr *addr)
 	return append(f->addrs, f->n_addrs, addr) ? OK : fail("out of memory");
 }
 
-/* The source is a point-to-point address towards all IPv4 gateways: source
- * selection, MASQUERADE and ICMP errors then choose it by themselves. */
+/* Makes the IPv4 source a point-to-point address towards all gateways, so that
+ * source selection, MASQUERADE and ICMP errors choose it. */
 static int want_addrs(struct wish *w)
 {
 	const struct conf *c = w->c;
@@ -109,18 +109,19 @@ static int want_addrs(struct wish *w)
 }
 
 /*
- * The kernel keeps IPv4 next hops in a hash that does not look at the gateway,
- * so that thousands of gateways on one interface share a chain and routes are
- * added in quadratic time. It looks at the scope, and those up to 199 are
- * alike to lookups: 64 peers share one. A host with fewer peers shows none.
+ * Spreads routes over scopes. The kernel's hash of IPv4 next hops ignores the
+ * gateway, so that thousands of gateways of one interface share a chain and
+ * adding routes takes quadratic time. But it uses the scope, and look-ups treat
+ * scopes up to 199 alike. 64 peers share a scope, so a host with few peers
+ * shows none.
  */
 static uint8_t route_scope(uint32_t peer_id)
 {
 	return peer_id / 64 % 200;
 }
 
-/* With what the data plane has learnt, so that the kernel makes the fragments
- * of inner packets without DF (RFC 2003 5.1). IPv6 needs 1280 (RFC 8200 5). */
+/* Returns the MTU, with the learned one, so that the kernel fragments inner
+ * packets without DF (RFC 2003 5.1). IPv6 needs 1280 (RFC 8200 5). */
 static uint32_t route_mtu(const struct wish *w, const struct peer *p,
 			  uint8_t family)
 {
@@ -132,7 +133,8 @@ static uint32_t route_mtu(const struct wish *w, const struct peer *p,
 	return family == 6 && mtu < IPV6_MTU_MIN ? IPV6_MTU_MIN : mtu;
 }
 
-/* The first endpoint that is not below the prefix is in it, or none is. */
+/* True if the prefix contains an endpoint. Only the first endpoint that is not
+ * less than the prefix need be checked. */
 static bool holds_endpoint(const struct wish *w, const struct prefix *prefix)
 {
 	size_t i = lower_bound(&prefix->ip, w->endpoints, w->n_endpoints,
@@ -141,7 +143,7 @@ static bool holds_endpoint(const struct wish *w, const struct prefix *prefix)
 	return i < w->n_endpoints && prefix_contains(prefix, &w->endpoints[i]);
 }
 
-/* A prefix that cannot have a route here, its peer told. */
+/* True if the prefix cannot have a route here; its peer then waits. */
 static bool impossible(struct wish *w, struct peer *p,
 		       const struct prefix *prefix, bool own_table)
 {
@@ -166,8 +168,8 @@ static bool impossible(struct wish *w, struct peer *p,
 	return true;
 }
 
-/* An IPv4 gateway needs the source's point-to-point address, or a permanent
- * neighbour where there is no IPv6. */
+/* An IPv4 gateway needs the source's point-to-point address or, without IPv6, a
+ * permanent neighbour. */
 static uint8_t gateway_family(const struct wish *w, uint8_t family)
 {
 	if (family == 4 && (w->c->source4.family || w->link.no_ipv6))
@@ -239,8 +241,8 @@ static void want_local(struct wish *w, const struct ip *local)
 		want_throw(w, &host);
 }
 
-/* Beside what is not tunnelled, a record of the outer addresses that rules
- * lead to main: rules_want() says why. */
+/* Adds throw routes for what is not tunnelled, and for the outer addresses, as
+ * a record for rules.c. */
 static void want_throws(struct wish *w)
 {
 	const struct conf *c = w->c;

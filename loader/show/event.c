@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Events as text and as JSON. */
+/* Prints events as text and as JSON. */
 #include "show.h"
 
 #include <string.h>
 #include <time.h>
 
-/* Behind <net/if.h>, which the kernel's headers make way for. */
+/* After <net/if.h>, which the kernel's headers are compatible with only in this
+ * order. */
 #include "../../bpf/core/parse.h"
 
 static struct ip to_ip(const void *addr, uint8_t family)
@@ -16,8 +17,8 @@ static struct ip to_ip(const void *addr, uint8_t family)
 	return ip;
 }
 
-/* The header at `at`, and what it says follows at *next (NULL: no more to be
- * had). proto is 0 where there is no readable header. */
+/* Reads the header at `at`; *next is the header that follows (NULL: none is
+ * readable). Returns its proto, 0 if it is not readable. */
 static uint8_t read_header(const uint8_t *at, const uint8_t *end,
 			   struct ip *src, struct ip *dst, const uint8_t **next)
 {
@@ -37,7 +38,7 @@ static uint8_t read_header(const uint8_t *at, const uint8_t *end,
 	return info.proto;
 }
 
-/* Is the packet of an event an inner one, without its outer header? */
+/* True if the packet of an event has no outer header. */
 static bool is_inner(uint32_t verdict)
 {
 	return verdict < TL_VERDICT_COUNT &&
@@ -54,8 +55,8 @@ void event_addresses(const struct tl_event *e, struct event_addresses *out)
 	uint8_t proto = read_header(e->head, end, &src, &dst, &next);
 
 	*out = (struct event_addresses){0};
-	/* Packets that are in no tunnel, but should be, show what is inside of
-	 * it; all others what is outside. */
+	/* Packets that should be tunnelled but are not start with the inner
+	 * header; all others with the outer one. */
 	if (is_inner(e->verdict)) {
 		out->inner_src = src;
 		out->inner_dst = dst;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What looks wrong, and what to do about it. */
+/* Finds what looks wrong, and what to do about it. */
 #include "show.h"
 
 #include <stdarg.h>
@@ -14,7 +14,7 @@ const char *const hook_names[HOOK_COUNT] = {
 	[HOOK_TC_EGRESS] = "tc_egress",
 };
 
-/* Where hints go. */
+/* The receiver of hints. */
 struct sink {
 	const struct snapshot *s;
 	hint_fn *hint;
@@ -79,7 +79,7 @@ static void address_hint(const struct sink *out, const char *key,
 
 	if (ip->family && !find_addr(addrs, n, ip))
 		say(out,
-		    "%s %s is no address of this host now: assign it, or set another",
+		    "%s %s is not an address of this host now: assign it, or set another",
 		    key, ip_str(ip, text));
 }
 
@@ -108,7 +108,7 @@ static bool any_received(const struct snapshot *s, uint8_t family)
 	return false;
 }
 
-/* Packets that came out of tunnels, and may be for others. */
+/* Hints at packets from tunnels that the host does not forward. */
 static void forwarding_hint(const struct sink *out, uint8_t family)
 {
 	const char *dev = out->s->conf.ifname;
@@ -147,7 +147,7 @@ static void state_hint(const struct sink *out, const struct peer *p)
 
 	if (!find_addr(s->host.addrs, s->host.n, &p->local))
 		say(out,
-		    "local %s is no address of %s now, so nothing is sent: run `tunload reload %s`",
+		    "local %s is not an address of %s now, so nothing is sent: run `tunload reload %s`",
 		    ip_str(&p->local, ip), s->conf.ifname, s->conf.ifname);
 	else if (next_hop_fault(&p->endpoint, &p->local, s->conf.ifname,
 				s->last_hop, fault, sizeof(fault)))
@@ -210,7 +210,7 @@ static void sources_hint(const struct sink *out, const struct peer *p,
 		source_hint(out, p, &other);
 }
 
-/* Packets that this peer sent, and that were dropped. */
+/* Counts the dropped packets from this peer. */
 static uint64_t dropped_from(const struct tl_verdicts *v)
 {
 	uint64_t packets = 0;
@@ -222,8 +222,8 @@ static uint64_t dropped_from(const struct tl_verdicts *v)
 	return packets;
 }
 
-/* ICMP errors that say that packets are lost; "too big" only says that they
- * have to be smaller. */
+/* Counts ICMP errors that report lost packets, without "too big", which only
+ * asks for smaller ones. */
 static uint64_t icmp_errors(const struct tl_verdicts *v)
 {
 	uint64_t packets = 0;
@@ -248,7 +248,7 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 		numbers = has_inner(p, 4) ? "4 and 41" : "41";
 	if (dropped_from(v))
 		say(out,
-		    "packets come from this peer, but none gets in: see why above");
+		    "packets come from this peer, but all are dropped: see why above");
 	else if (v->tx_encap.packets && icmp_errors(v))
 		say(out,
 		    "%s or a router before it answers with ICMP errors: look whether the other end has this tunnel (protocol %s) and is up",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The parts that several JSON outputs share. */
+/* Builds parts that several JSON outputs share. */
 #include "show.h"
 
 #include <string.h>

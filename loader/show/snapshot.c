@@ -17,8 +17,8 @@ static int read_stats(const struct maps *m, struct snapshot *s)
 	return ret ?: stats_read_all(m, &s->conf, s->peers);
 }
 
-/* What somebody else may have changed. Routes that cannot be compared are no
- * reason to show nothing. */
+/* Reads the part of the host that others may have changed. Goes on if the
+ * routes cannot be compared. */
 static int read_host(struct snapshot *s)
 {
 	int ret = link_info(s->conf.ifname, &s->host.link);
@@ -57,11 +57,11 @@ int snapshot_read(struct snapshot *s, const char *ifname)
 
 	if (ret)
 		return ret;
-	/* The clock of the data plane, so that the two agree on what still
-	 * holds: the exact one is up to a tick ahead of it. */
+	/* The clock of the data plane, so that both agree on what has expired:
+	 * the exact clock is up to a tick ahead of it. */
 	*s = (struct snapshot){.now_ns = clock_ns(CLOCK_MONOTONIC_COARSE)};
 	ret = interface_read(&m, &s->iface);
-	/* Somebody may have edited it by hand. */
+	/* The map may have been edited by hand. */
 	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';
 	if (!ret)
 		ret = state_read(&m, ifname, &s->conf);

@@ -13,7 +13,7 @@ static json_t *last_rx(const struct snapshot *s,
 	return json_real((s->now_ns - stats->last_rx_ns) / 1e9);
 }
 
-/* What was learnt from ICMP, or null. */
+/* The MTU learned from ICMP, or null. */
 static json_t *learned_mtu(const struct snapshot *s, const struct peer *p)
 {
 	uint64_t left = mtu_learned_for(s, p);

@@ -85,7 +85,7 @@ static void print_traffic(FILE *out, const char *label,
 		human_bytes(c->bytes, bytes), last);
 }
 
-/* Broken at blanks into lines under the label. */
+/* Wraps the text at blanks, under the label. */
 static void print_hint(void *to, const char *text)
 {
 	const char *label = "hint";
@@ -146,7 +146,7 @@ static void print_mtu(FILE *out, const struct snapshot *s, const struct peer *p)
 		fprintf(out, "  mtu          %u\n", p->mtu);
 }
 
-/* Those who make the routes themselves need to know. */
+/* With routes = no, prints the gateways that the user's routes need. */
 static void print_gateways(FILE *out, const struct snapshot *s,
 			   const struct peer *p)
 {

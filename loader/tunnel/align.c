@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Brings what runs in line with a configuration and with the host. */
+/* Brings the running state in line with a configuration and with the host. */
 #include "tunnel.h"
 
 #include <stdlib.h>
@@ -63,7 +63,7 @@ static int put_hooks(const struct running *r, const struct programs *g,
 	return ret;
 }
 
-/* With what is on the host. */
+/* Aligns, given what is on the host. */
 static int align_from(const struct running *r, const struct programs *g,
 		      struct conf *want, const char *how, struct mended *mended,
 		      struct footprint *have)
@@ -113,7 +113,7 @@ static int look_at_maps(const struct maps *m, struct conf *want,
 	return ret;
 }
 
-/* Whether aligning would change anything, without a lock. */
+/* Tells, without a lock, whether aligning would change anything. */
 static int look(const struct maps *m, struct conf *want, bool *any)
 {
 	bool missing[HOOK_COUNT];
@@ -135,7 +135,7 @@ static int look(const struct maps *m, struct conf *want, bool *any)
 	return ret;
 }
 
-/* What would run: resolved, and whether it is another than what runs. */
+/* Resolves the running state again, and tells whether that changes anything. */
 static int foresee(const char *ifname, struct conf *want, bool *any)
 {
 	struct conf now;
@@ -158,7 +158,7 @@ static int foresee(const char *ifname, struct conf *want, bool *any)
 	return ret;
 }
 
-/* The state is read again: it may have changed before the lock was ours. */
+/* Reads the state again: it may have changed before the lock was taken. */
 static int align_locked(const char *ifname, const struct conf *names,
 			FILE *said)
 {
@@ -196,8 +196,8 @@ int align_due(const char *ifname, char **said)
 	int ret;
 
 	*said = NULL;
-	/* No route can be made through an interface that is down: when it is up
-	 * again, the next one does it. */
+	/* No route can be made through an interface that is down; a call after
+	 * it is up makes them. */
 	if (!is_up(ifname))
 		return OK;
 	ret = foresee(ifname, &want, &any);

@@ -32,8 +32,8 @@ static int apply_maps(const struct maps *m, struct conf *c,
 	return ret;
 }
 
-/* The first error said what is wrong. Rollback errors are printed too: the
- * state is then neither the old nor the new one. */
+/* Restores the former state. Rollback errors are printed after the first error:
+ * the state is then neither the old nor the new one. */
 static void restore(const struct maps *m, const struct conf *now)
 {
 	struct footprint *have;
@@ -56,7 +56,7 @@ int apply(const struct maps *m, const struct conf *now, struct conf *want,
 
 	if (!ret)
 		ret = routes_prune(want, have);
-	/* It put back what it had removed. */
+	/* On failure routes_prune() has restored what it removed. */
 	if (ret)
 		return ret;
 	ret = apply_maps(m, want, have);
@@ -69,8 +69,8 @@ int apply(const struct maps *m, const struct conf *now, struct conf *want,
 	return ret;
 }
 
-/* From have on, which are the routes that was wants. A foreign route makes the
- * peer wait: then its rows are written again. */
+/* have is what `was` wants on the host. If a foreign route makes the peer wait,
+ * its rows are written again. */
 static int change_peer(const struct maps *m, const struct conf *was,
 		       struct conf *want, struct footprint *have)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Attaches an interface, upgrades what is attached, and takes it off again. */
+/* Attaches, upgrades and detaches an interface. */
 #include "tunnel.h"
 
 #include <net/if.h>
@@ -7,15 +7,16 @@
 
 #include "resolve/resolve.h"
 
-/* What the reverse of a step works on, which may be half of an attachment. */
+/* The attachment, perhaps a partial one, that the reverse steps work on. */
 struct remains {
 	struct pins *pins;
 	uint32_t ifindex; /* 0: not ours, or gone */
 	bool clsact_ours;
-	bool filter_left; /* one of ours, on a tc hook */
+	bool filter_left; /* a filter of ours is left on a tc hook */
 };
 
-/* The ifindex that pins of another namespace name is somebody else's here. */
+/* Ignores the ifindex in pins of another namespace: it is another interface
+ * here. */
 static struct remains find_remains(struct pins *p)
 {
 	struct remains r = {.pins = p};
@@ -39,13 +40,13 @@ static int load_programs(struct attachment *a)
 	return ret;
 }
 
-/* The pins say whose a filter is: they stay as long as it does. */
+/* Keeps the pins if a filter is left, as they identify it. */
 static int unpin(struct remains *r)
 {
 	return r->filter_left ? OK : pins_remove(r->pins);
 }
 
-/* The record comes first, so that the rest can be found by what undoes it. */
+/* Writes the interface record first, so that cleanup can find the rest. */
 static int write_record(struct attachment *a)
 {
 	const struct conf *c = &a->want;
@@ -89,7 +90,7 @@ static int take_off_hooks(struct remains *r)
 	return r->filter_left ? FAILED : OK;
 }
 
-/* From nothing to what is wanted. */
+/* Fills the empty maps, and makes the routes. */
 static int fill_in(struct attachment *a)
 {
 	struct footprint *have;
@@ -105,14 +106,15 @@ static int fill_in(struct attachment *a)
 	return ret;
 }
 
-/* Rules and a table outlive their interface. */
+/* Removes the routes also if the interface is gone, as its rules and table
+ * outlive it. */
 static int clear_routes(struct remains *r)
 {
 	return r->ifindex ? routes_clear(r->ifindex) : OK;
 }
 
-/* From here on, a command that was killed leaves what the next one
- * understands. */
+/* Marks the attachment complete: from here on, the next command can repair what
+ * a killed one leaves. */
 static int mark_ready(struct attachment *a)
 {
 	if (interface_read(&a->run.maps, &a->iface))
@@ -127,14 +129,15 @@ static int mark_unready(struct remains *r)
 	return OK;
 }
 
-/* Attach does them in order, detach undoes them in the reverse order. Undoing
- * what was not done, or only half, does no harm. */
+/* Attach makes the steps in order, detach undoes them in the reverse order. A
+ * step can be undone even if it was not made, or only half. */
 static const struct {
 	int (*make)(struct attachment *a);
-	int (*undo)(struct remains *r); /* NULL: the one before does it */
+	int (*undo)(
+		struct remains *r); /* NULL: an earlier step's undo does it */
 } steps[] = {
 	/* clang-format off */
-	{load_programs, unpin}, /* and pins the maps */
+	{load_programs, unpin}, /* also pins the maps */
 	{write_record, NULL},
 	{pin_programs, NULL},
 	{put_on_hooks, take_off_hooks},
@@ -145,7 +148,7 @@ static const struct {
 
 #define N_STEPS (sizeof(steps) / sizeof(*steps))
 
-/* The first n steps. One that fails does not hold up the others. */
+/* Undoes the first n steps; goes on if one fails. */
 static int undo_steps(struct pins *p, size_t n)
 {
 	struct remains r = find_remains(p);
@@ -190,7 +193,7 @@ int prepare(struct conf *c, const struct conf *now)
 	return ret;
 }
 
-/* now is what runs, or NULL. */
+/* Reads and resolves the file; now is the running state, or NULL. */
 static int want_file(struct attachment *a, const struct conf *now)
 {
 	const struct attach_options *o = &a->options;
@@ -203,7 +206,7 @@ static int want_file(struct attachment *a, const struct conf *now)
 	return prepare(&a->want, now);
 }
 
-/* What runs, resolved again. */
+/* Resolves the running state again. */
 static int want_same(struct attachment *a, const struct conf *now)
 {
 	int ret = resolve_again(now, NULL, &a->want);
@@ -220,8 +223,8 @@ static bool runs(const char *ifname)
 	return is_attached(ifname, &iface);
 }
 
-/* The file is read before anything is touched; what runs and stays is read
- * with the lock. */
+/* Reads the file before anything is changed. A running configuration that stays
+ * is read later, with the lock. */
 static int read_wanted(struct attachment *a)
 {
 	const char *ifname = a->options.ifname, *file = a->options.file;
@@ -251,9 +254,8 @@ static int attach_fresh(struct attachment *a)
 	return ret ?: make_steps(a);
 }
 
-/* The maps of the first form cannot be used again: it is taken down, and the
- * new one attached with its peers. Both together take a moment in which traffic
- * pauses, hence the trial before. */
+/* Detaches layout 2, whose maps cannot be used again, and attaches its peers
+ * anew. Traffic pauses meanwhile, so the programs are tried before. */
 static int replace_layout2(struct attachment *a)
 {
 	int ret = programs_try();
@@ -266,7 +268,7 @@ static int replace_layout2(struct attachment *a)
 	return ret;
 }
 
-/* On failure what runs is as it was. */
+/* On failure the running state is as before. */
 static int exchange_programs(struct attachment *a)
 {
 	bool asked = !a->same || a->options.mode_given;
@@ -351,8 +353,8 @@ void attach_close(struct attachment *a)
 	pins_close(&a->run.pins);
 }
 
-/* Without pins there may be routes of ours all the same: of an interface whose
- * pins went with an unmounted bpffs. */
+/* Removes routes of ours without pins: of an interface whose pins have gone
+ * with an unmounted bpffs. */
 static int detach_routes(const char *ifname, size_t *n)
 {
 	struct route *routes = NULL;

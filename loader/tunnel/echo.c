@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ICMP and ICMPv6 echo (RFC 792, RFC 4443 4) on one interface. */
+/* Sends ICMP and ICMPv6 echo requests (RFC 792, RFC 4443 4) on one
+ * interface. */
 #include "echo.h"
 
 #include <arpa/inet.h>
@@ -17,7 +18,7 @@
 
 #define MARKER "tunload trigger"
 
-/* The same eight bytes of header in both families. */
+/* The header has the same eight bytes in both families. */
 struct message {
 	uint8_t type, code;
 	uint16_t checksum, id, sequence;
@@ -46,7 +47,7 @@ static socklen_t fill_address(union address *a, const struct ip *ip)
 	return sizeof(a->v6);
 }
 
-/* Only echo replies need to wake us up. */
+/* Receives echo replies only, so that other ICMP does not wake us up. */
 static int filter_replies(int fd, uint8_t family)
 {
 	struct icmp_filter only4 = {~(1u << ICMP_ECHOREPLY)};
@@ -78,8 +79,8 @@ static int open_family(uint8_t family, const char *ifname,
 		return -1;
 	}
 	len = fill_address(&from, source);
-	/* A source on another interface is this host's all the same; should it
-	 * be gone, the kernel's choice opens the path as well. */
+	/* The source may be on another interface. If it is gone, the kernel's
+	 * choice opens the path as well. */
 	if (source->family)
 		bind(fd, &from.any, len);
 	return fd;
@@ -110,7 +111,8 @@ void echo_close(struct echo *e)
 		close(e->fd6);
 }
 
-/* RFC 1071. The kernel does it for ICMPv6 (RFC 3542 3.1). */
+/* The Internet checksum (RFC 1071). The kernel sets it for ICMPv6 (RFC 3542
+ * 3.1). */
 static uint16_t checksum(const void *data, size_t len)
 {
 	const uint16_t *word = data;
@@ -148,7 +150,7 @@ int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
 	return sendto(fd, &m, sizeof(m), 0, &a.any, len) < 0 ? -1 : 0;
 }
 
-/* False when nothing is there. *out is zero for what is no message of ours. */
+/* Returns false if no message is there. *out is zero if it is not for us. */
 static bool receive_message(int fd, bool four, struct message *out)
 {
 	char buf[2048];
@@ -191,6 +193,6 @@ void echo_wait(const struct echo *e, double seconds)
 		{.fd = e->fd6, .events = POLLIN},
 	};
 
-	/* Rounded up, or the last millisecond would be a busy loop. */
+	/* Rounded up, as the last millisecond would be a busy loop. */
 	poll(fds, 2, seconds > 0 ? (int)(seconds * 1e3) + 1 : 0);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Changes what runs as the command line says. */
+/* Changes the running state as the command line says. */
 #include "tunnel.h"
 
 #include "resolve/resolve.h"
 
-/* A copy of now with the change. */
+/* Makes a copy of now with the change. */
 static int copy_edited(const struct edit *e, const struct conf *now,
 		       struct conf *want)
 {
@@ -19,7 +19,7 @@ static int copy_edited(const struct edit *e, const struct conf *now,
 	return ret;
 }
 
-/* With all peers and the host brought in line. */
+/* Makes the change and aligns all peers with the host. */
 static int change_all(const struct running *r, const struct edit *e,
 		      struct conf *want, struct mended *mended)
 {
@@ -37,7 +37,8 @@ static int change_all(const struct running *r, const struct edit *e,
 	return ret;
 }
 
-/* With that peer alone, of which want then consists. *done: it is what runs. */
+/* Makes the change to that peer alone; want then contains only it. *done: the
+ * change is made. */
 static int change_one(const struct running *r, const struct edit *e,
 		      struct conf *want, bool *done)
 {

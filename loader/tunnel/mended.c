@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What was mended, for people. */
+/* Prints what was repaired. */
 #include "tunnel.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #define PEERS_NAMED 8
 
-/* Puts "; " between the parts. */
+/* Returns the "; " between parts, or "" before the first. */
 static const char *next(FILE *out)
 {
 	return ftell(out) > 0 ? "; " : "";
@@ -27,7 +27,7 @@ static void write_hooks(FILE *out, const struct mended *m)
 				names[h]);
 }
 
-/* How the peer differs, of which the file says the same; false: not at all. */
+/* Writes how a peer of unchanged configuration differs; false: it does not. */
 static bool write_difference(FILE *out, const struct peer *was,
 			     const struct peer *p)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Changes one peer without a look at all the others. */
+/* Changes one peer without aligning all others. */
 #include "tunnel.h"
 
 #include <stdlib.h>
@@ -7,10 +7,10 @@
 
 #include "resolve/resolve.h"
 
-/* With more, comparing them takes as long as looking at everything. */
+/* With more prefixes, comparing them takes as long as aligning everything. */
 #define PREFIXES_MAX 256
 
-/* All rows are those of others. */
+/* Not the id of any peer, so that all rows belong to others. */
 #define NO_ID UINT32_MAX
 
 static const struct peer nobody = {.id = NO_ID};
@@ -18,7 +18,7 @@ static const struct peer nobody = {.id = NO_ID};
 struct change {
 	const struct maps *m;
 	const struct conf *now;	       /* all peers */
-	const struct peer *was, *want; /* nobody: it is added, or removed */
+	const struct peer *was, *want; /* nobody: added, or removed */
 	struct prefix added[PREFIXES_MAX];
 	size_t n_added, n_removed;
 };
@@ -33,13 +33,13 @@ static struct prefix host(const struct ip *ip)
 	return (struct prefix){*ip, ip->family == 4 ? 32 : 128};
 }
 
-/* No name is to be looked up, and no reason to wait to be thought over. */
+/* True if p has no name to look up and does not wait. */
 static bool is_settled(const struct peer *p)
 {
 	return !*p->host && !*p->waiting;
 }
 
-/* All its prefixes have other rows then. */
+/* True if guard changes, and with it the rows of all prefixes. */
 static bool has_other_guard(const struct change *c)
 {
 	return c->was != &nobody && c->want != &nobody &&
@@ -69,8 +69,8 @@ static bool allows(const struct peer *p, const struct prefix *prefix)
 	return false;
 }
 
-/* No other prefix overlaps one that comes or goes: it is nobody's exception,
- * and decides about nobody's probe. */
+/* True if no other prefix overlaps this added or removed one, so that it
+ * affects no exception and no probe of other peers. */
 static bool stands_alone(const struct change *c, const struct prefix *prefix)
 {
 	if (!prefix->len || state_overlaps(c->m, prefix, c->was->id))
@@ -130,7 +130,8 @@ static bool moves_alone(struct change *c)
 	       has_room(c);
 }
 
-/* That is refused, or allowed because of another local. */
+/* True if another peer has the endpoint: that is an error unless local
+ * differs. */
 static bool shares_endpoint(const struct change *c)
 {
 	for (size_t i = 0; i < c->now->n_peers; i++) {
@@ -143,7 +144,7 @@ static bool shares_endpoint(const struct change *c)
 	return false;
 }
 
-/* As far as the configuration tells. */
+/* True if, by the configuration, the change affects no other peer. */
 static bool is_apart(struct change *c)
 {
 	return c->now->n_peers > ALIGN_PEERS_MAX &&
@@ -152,7 +153,8 @@ static bool is_apart(struct change *c)
 	       !shares_endpoint(c) && moves_alone(c);
 }
 
-/* An automatic local of the interface is chosen by the first peer. */
+/* True for the first peer of its family, whose endpoint decides an automatic
+ * local of the interface. */
 static bool is_first(const struct change *c, uint8_t family)
 {
 	for (size_t i = 0; i < c->now->n_peers; i++)
@@ -161,8 +163,8 @@ static bool is_first(const struct change *c, uint8_t family)
 	return true;
 }
 
-/* Then it is an exception from an allowed prefix, which is in another table
- * because of it. */
+/* True if an allowed prefix contains the endpoint: it is then an exception, and
+ * the route of the prefix is in another table. */
 static bool is_tunnelled(const struct change *c, const struct ip *endpoint)
 {
 	struct prefix prefix = host(endpoint);
@@ -175,7 +177,7 @@ static bool is_tunnelled(const struct change *c, const struct ip *endpoint)
 	return false;
 }
 
-/* Perhaps for an endpoint that becomes free. */
+/* True if a peer waits, perhaps for an endpoint that becomes free. */
 static bool any_waits(const struct change *c)
 {
 	for (size_t i = 0; i < c->now->n_peers; i++)
@@ -197,7 +199,8 @@ static bool is_endpoint_apart(const struct change *c)
 	return !any_waits(c);
 }
 
-/* A longer prefix of another peer would take the trigger's packets. */
+/* False if another peer has a longer prefix, which would take the packets of
+ * the trigger. */
 static bool is_probe_apart(const struct change *c)
 {
 	struct prefix probe = host(&c->want->probe);
@@ -213,7 +216,7 @@ static bool changes_routes(const struct change *c)
 	return c->n_added || c->n_removed || c->was->mtu != c->want->mtu;
 }
 
-/* Its routes are in the table of all. */
+/* True if all routes of p are in the common table. */
 static bool has_plain_routes(const struct change *c, const struct peer *p)
 {
 	for (size_t i = 0; i < p->n_allowed; i++) {
@@ -227,7 +230,7 @@ static bool has_plain_routes(const struct change *c, const struct peer *p)
 	return true;
 }
 
-/* From what is added. */
+/* Sets *any if the added prefixes have exceptions. */
 static int any_exception(struct change *c, bool *any)
 {
 	struct peer p = {.allowed = c->added, .n_allowed = c->n_added};
@@ -239,7 +242,7 @@ static int any_exception(struct change *c, bool *any)
 	return c->n_added ? routes_any_exception(&added, any) : OK;
 }
 
-/* As the host has it. */
+/* True if, once resolved, the change still affects no other peer. */
 static bool is_enough(struct change *c)
 {
 	if (!is_settled(c->want) || !is_endpoint_apart(c) || !is_probe_apart(c))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Makes what runs equal to a file. */
+/* Makes the running state equal to a file. */
 #include "tunnel.h"
 
 #include <string.h>
 
-/* The peers that run keep their ids. */
+/* Copies the ids of running peers. */
 static int keep_ids(struct conf *want, const struct conf *now)
 {
 	struct names names;
@@ -21,7 +21,7 @@ static int keep_ids(struct conf *want, const struct conf *now)
 	return ret;
 }
 
-/* now is what runs. */
+/* now is the running state. */
 static int read_file(const char *ifname, const char *file, struct conf *want,
 		     const struct conf *now)
 {

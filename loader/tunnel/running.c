@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What runs on an interface, locked for a change. */
+/* Opens and locks the running state of an interface for a change. */
 #include "tunnel.h"
 
 int running_open(struct running *r, const char *ifname)

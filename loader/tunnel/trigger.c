@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The first packet that opens the path to a peer. */
+/* Sends the first packet, which opens the path to a peer. */
 #include "tunnel.h"
 
 #include <errno.h>
@@ -9,15 +9,15 @@
 #include "echo.h"
 #include "trigger_hint.h"
 
-/* The first request may die waiting for ARP or neighbour discovery, and the
- * counters are read as often. */
+/* How often requests are repeated and counters read. The first request may get
+ * lost while ARP or neighbour discovery takes too long. */
 #define RESEND_S 1.0
 
 struct run {
 	const struct maps *m;
 	const struct conf *c;
 	struct trigger_result *results;
-	struct tl_peer_stats *before; /* one a result */
+	struct tl_peer_stats *before; /* one per result */
 	size_t n;
 	struct echo echo;
 };
@@ -27,7 +27,8 @@ static double now_s(void)
 	return clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
-/* It must not leave without the tunnel, by whatever route there is. */
+/* True if the host routes the probe into the tunnel of p; by another route it
+ * would leave without a tunnel. */
 static bool leads_to(const struct run *run, const struct peer *p,
 		     const struct ip *to)
 {
@@ -75,7 +76,8 @@ static void send_unanswered(struct run *run)
 		send_one(run, i);
 }
 
-/* Something came out of this peer's tunnel since the trigger began. */
+/* Sets *out if a packet has come out of this peer's tunnel since the trigger
+ * began. */
 static int has_received(const struct run *run, size_t i, bool *out)
 {
 	struct tl_peer_stats now;
@@ -87,8 +89,8 @@ static int has_received(const struct run *run, size_t i, bool *out)
 	return OK;
 }
 
-/* Of a peer with prefixes of one family, whatever came shows that the path is
- * open. */
+/* For a peer with prefixes of one family, any received packet shows that the
+ * path is open. */
 static int look_at_counter(struct run *run, size_t i)
 {
 	struct trigger_result *r = &run->results[i];
@@ -107,8 +109,8 @@ static int look_at_counters(struct run *run)
 	return ret;
 }
 
-/* One that came without the tunnel, or out of another peer's, says nothing
- * about this one. */
+/* Counts a reply only if this peer's tunnel has received something: it may have
+ * come without a tunnel, or from another peer's. */
 static int take_reply(struct run *run, const struct echo_reply *reply)
 {
 	struct trigger_result *r = &run->results[reply->index];
@@ -242,7 +244,7 @@ int trigger_is_due(const struct maps *m, const struct peer *p, bool *due)
 	return OK;
 }
 
-/* The peer is new, or reached by other addresses than before. */
+/* True if the peer is new, waited before, or has other outer addresses. */
 static bool is_new_path(const struct names *now, const struct peer *p)
 {
 	const struct peer *was = names_find(now, p->name);

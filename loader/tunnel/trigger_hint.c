@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What to look at next when a trigger was not answered. */
+/* Chooses a hint for a trigger that was not answered. */
 #include "trigger_hint.h"
 
 #include <errno.h>
@@ -50,7 +50,8 @@ void hint_no_route(struct trigger_result *r, const struct ip *to,
 		     ip, gateway);
 }
 
-/* Dropped for its source, here or there, or answered outside of the tunnel. */
+/* Hints at a wrong inner source: the packet is dropped, here or by the peer, or
+ * answered outside of the tunnel. */
 static bool hint_source(struct trigger_result *r, const struct ip *to,
 			const struct conf *c)
 {
@@ -71,7 +72,7 @@ void hint_not_sent(struct trigger_result *r, const struct ip *to,
 	char ip[IP_STRLEN];
 
 	ip_str(to, ip);
-	/* Dropped at egress. */
+	/* tc_egress has dropped it. */
 	if (err == ENOBUFS && hint_source(r, to, c))
 		return;
 	if (err == ENETUNREACH || err == EHOSTUNREACH)
@@ -85,8 +86,8 @@ void hint_not_sent(struct trigger_result *r, const struct ip *to,
 		hint(r, "cannot send to %s: %s", ip, strerror(err));
 }
 
-/* The verdict among those of which wanted() is true that grew most; -1: none
- * did. */
+/* Returns the verdict, of those for which wanted() is true, whose counter grew
+ * most; -1: none grew. */
 static int grown(const struct tl_verdicts *before,
 		 const struct tl_verdicts *now, bool (*wanted)(int verdict))
 {

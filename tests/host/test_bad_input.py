@@ -238,7 +238,7 @@ def test_a_failed_attach_leaves_the_host_as_it_was(fresh):
 def test_interface_names_that_are_no_text(fresh, name):
     done = fresh.ns.run(TUNLOAD, "status", os.fsdecode(name), check=False)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
-    assert "is no interface name" in done.stderr
+    assert "is not an interface name" in done.stderr
     assert done.stderr.rstrip("\n").isprintable()
 
 

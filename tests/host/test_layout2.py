@@ -163,7 +163,7 @@ def test_attach_takes_the_peers_over(pair):
     Old(pair)
     done = with_hosts(pair, HOSTS, "attach", "eth0")
     assert (done.returncode, done.stderr) == (0, ""), done
-    assert "upgraded from the form of an older version" in done.stdout
+    assert "upgraded from the map layout of an older version" in done.stdout
     assert sections(pair.tl.ok("showconf", "eth0")) == CONF
     assert pair.tl.map("interface")[0]["value"]["layout"] == LAYOUT
     status = pair.tl.status()
@@ -257,5 +257,5 @@ def test_an_upgrade_that_was_cut_off_is_none(pair):
     row[32] = 0  # flags
     Old(pair).maps["interface"].update(bytes(4), bytes(row))
     done = pair.tl.attach(conf_a())
-    assert "clearing away what an attach has left behind" in done.stdout
+    assert "removing what an unfinished attach has left" in done.stdout
     assert ping(pair.a, B, A)

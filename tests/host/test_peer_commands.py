@@ -132,7 +132,7 @@ def test_the_interface_map_edited_by_hand(pair):
         "value", *raw)
     done = tl_a.run("showconf", "eth0")
     assert done.returncode == 0 and "mode = auto\n" in done.stdout
-    assert "mode_asked 4294967295 is no mode" in done.stderr
+    assert "mode_asked 4294967295 is not a mode" in done.stderr
     assert tl_a.status()["mode_reason"] == "A" * 127
 
 

@@ -122,7 +122,7 @@ def test_refused(host, text, error):
 def test_mtu_larger_than_the_interface_allows(host):
     ns, tl = host
     done = tl.attach(conf("192.0.2.9", BOTH, more="mtu = 1481"))
-    assert "more than the MTU 1500 of eth0: 1480 counts" in done.stderr
+    assert "more than the MTU 1500 of eth0: 1480 is used" in done.stderr
     assert {mtu(r) for r in ours(ns).values()} == {1480}
 
 

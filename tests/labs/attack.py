@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The attack lab: a router with two peers on eth0, somebody on that wire who
-pretends to be anybody, and a third party on eth1."""
+"""The attack lab: a router with two peers on eth0, an attacker on that wire
+who uses any address, and a third party on eth1."""
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import (HBHOptUnknown, ICMPv6ND_NA,
                                 ICMPv6NDOptDstLLAddr, IPv6, IPv6ExtHdrDestOpt,
@@ -15,13 +15,13 @@ from traffic import packet_of, udp_socket
 US, PEER = OUTER[4]
 US6, PEER6 = OUTER[6]
 STRANGER, STRANGER6 = "192.0.2.66", "2001:db8::66"
-# Ours, and behind the IPv4 peer; behind the IPv6 one.
+# Inner addresses: ours, behind the IPv4 peer, and behind the IPv6 peer.
 INNER, LAN = addresses.INNER[4]
 INNER6, LAN6 = addresses.INNER[6]
 FAR, FAR6 = "10.20.0.1", "fd00:20::1"
-# Ours, though in their prefixes.
+# Addresses of ours in prefixes of the peers.
 OWN, OWN6 = "10.10.0.77", "fd00:20::77"
-# Somebody else, on another wire of the host.
+# The third party, on another wire of the host.
 THIRD, THIRD6 = "198.51.100.1", "2001:db8:5::1"
 FORGED_MAC = "02:de:ad:00:00:01"
 CONF = f"""
@@ -50,12 +50,12 @@ def udp(src, dst=None, **kwargs):
 
 
 def by4(inner, src=PEER, dst=US, **kwargs):
-    """In an outer IPv4 packet."""
+    """inner in an outer IPv4 packet."""
     return IP(src=src, dst=dst, **kwargs) / inner
 
 
 def by6(inner, src=PEER6, dst=US6, **kwargs):
-    """In an outer IPv6 packet."""
+    """inner in an outer IPv6 packet."""
     return IPv6(src=src, dst=dst, **kwargs) / inner
 
 
@@ -74,34 +74,36 @@ def options(number):
 
 
 def advertisement():
-    """The peer's address on our wire is somewhere else now, it says."""
+    """A neighbour advertisement that moves the peer's address on our wire."""
     return IPv6(src=FAR6, dst=INNER6, hlim=255) / ICMPv6ND_NA(
         tgt=PEER6, S=0, O=1) / ICMPv6NDOptDstLLAddr(lladdr=FORGED_MAC)
 
 
-# What the stack causes by itself: neighbour discovery; and a mark, see below.
+# Verdicts of packets that the stack sends by itself (neighbour discovery), and
+# of the datagram of mark().
 BACKGROUND = {"rx_plain", "tx_plain"}
 MARK = b"all before has been dealt with"
 
 
 def is_noise(packet):
-    """Neighbour discovery and multicast membership; and what the stack says
-    half a minute later of fragments that never were complete."""
+    """True for neighbour discovery, multicast membership, and the stack's
+    errors about fragments that are incomplete after half a minute."""
     return packet is None or packet.proto == 0 or (
         packet.proto == 58 and 133 <= packet.payload[0] <= 143) or (
         packet.proto == 1 and packet.payload[:2] == b"\x0b\1")
 
 
 def is_unknown_protocol(packet):
-    """The stack's answer to what is left to it: no such protocol or port."""
+    """True for the stack's answer to a packet that is passed to it: no such
+    protocol or port."""
     return (packet.proto == 1 and packet.payload[:2] in (b"\3\2", b"\3\3")
             ) or (packet.proto == 58 and packet.payload[:2] in (b"\4\1",
                                                                b"\1\4"))
 
 
 class Host:
-    """A host with two peers, and another on its wire that pretends to be
-    anybody."""
+    """A host with two peers, and an attacker on its wire who uses any
+    address."""
 
     def __init__(self, lab, mode):
         self.ns, self.other = lab.netns("host"), lab.netns("other")
@@ -122,10 +124,10 @@ class Host:
         self.leaving = [lab.capture(self.ns, dev, lambda f: f.outgoing and
                                     not is_noise(packet_of(f.data)))
                         for dev in ("eth0", "eth1")]
-        # Somebody listens, so the host has nothing to answer.
+        # The ports are open, so that the host sends no errors.
         self.listeners = [lab.keep(udp_socket(self.ns, any_address, 9))
                           for any_address in ("0.0.0.0", "::")]
-        self.heard = []  # at the IPv4 one, of the packet sent last
+        self.heard = []  # by the IPv4 listener, from the last packet
         self.tunload = lab.tunload(self.ns)
         self.tunload.attach(CONF, "--mode", mode, "--no-trigger")
 
@@ -145,8 +147,8 @@ class Host:
                 status["verdicts"].items()}, sums
 
     def mark(self):
-        """Returns when the stack has got a plain datagram, which is behind
-        everything that has been sent."""
+        """Sends a plain datagram and waits until the stack has it, and with it
+        everything sent before."""
         self.sender.send(self.ether / IP(src=PEER, dst=US) / UDP(
             sport=1, dport=9) / Raw(MARK))
         self.heard = []
@@ -154,8 +156,8 @@ class Host:
             self.heard.append(got)
 
     def send(self, packet):
-        """Sends it; returns (what it was counted as, by the interface and by
-        peers; what the stack got at the inner address)."""
+        """Sends it; returns (its verdicts, of the interface and of peers; what
+        the stack received at the inner address)."""
         self.tap.received().clear()
         for capture in self.leaving:
             capture.clear()
@@ -173,7 +175,7 @@ class Host:
                 for data in capture.packets()]
 
     def entries(self):
-        """How much there is in each map."""
+        """The number of entries of each map."""
         return {name: len(self.tunload.map(name)) for name in (
             "peers", "endpoints", "prefixes4", "prefixes6", "peer_stats",
             "hostnames", "verdicts", "interface")}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Frames out of and into the interfaces of a lab."""
+"""Captures and sends frames at the interfaces of a lab."""
 import collections
 import ctypes
 import errno
@@ -32,11 +32,11 @@ when, to bring the frames of several captures into order."""
 class Capture:
     """Every frame that an interface sends or receives from now on, collected
     by the kernel in an AF_PACKET socket (of 64 MiB, so nothing is lost while
-    the test does something else). keep(Frame) chooses what is of interest.
+    the test does something else). keep(Frame) selects frames.
 
-    Where it looks: what leaves is seen as on the wire, behind tc egress; what
-    arrives is seen behind native XDP and before tc ingress. For what the
-    stack sees behind tc ingress and before tc egress there is Tap."""
+    Sent frames are seen as on the wire, after tc egress; received ones after
+    native XDP and before tc ingress. Tap sees what the stack sees, after tc
+    ingress and before tc egress."""
 
     def __init__(self, ns, ifname, keep=None):
         self.keep = keep or (lambda frame: True)
@@ -95,7 +95,7 @@ class Capture:
         return list(self.seen)
 
     def lost(self):
-        """Frames that found no room since the last call."""
+        """The number of frames lost for lack of room since the last call."""
         raw = self.sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
         return struct.unpack("=II", raw)[1]
 
@@ -132,8 +132,8 @@ SO_ATTACH_FILTER = 26
 
 
 class GatewayWatch:
-    """Sees what must never be on a wire: frames to a gateway's MAC, and who
-    asks for one. Costs nothing while there are none."""
+    """Sees frames that must never be on a wire: frames to a gateway's MAC, and
+    requests for one. Costs nothing while there are none."""
 
     def __init__(self, ns, ifname):
         self.where = f"{ns.name} {ifname}"
@@ -148,8 +148,8 @@ class GatewayWatch:
         self.sock.bind((ifname, ETH_P_ALL))
 
     def frames(self):
-        """The frames that should not have been there; those that came in
-        were sent by the other end on purpose."""
+        """The sent frames that should not have been there; received ones were
+        sent by the other end on purpose."""
         seen = []
         while True:
             try:
@@ -170,9 +170,10 @@ class GatewayWatch:
 
 class Tap:
     """A Capture of what the *stack* of a namespace exchanges with an
-    interface: received packets behind tc ingress (so decapsulated in either
-    mode), sent ones before tc egress (so not yet encapsulated). By nftables'
-    netdev hooks, which lie inside those of tc, and a veth of its own."""
+    interface: received packets after tc ingress (so decapsulated in either
+    mode), sent ones before tc egress (so not yet encapsulated). Uses nftables'
+    netdev hooks, which are on the stack's side of those of tc, and a veth of
+    its own."""
 
     def __init__(self, ns, ifname, keep=None):
         self.ns, self.name = ns, f"tap{next(_names)}"
@@ -182,7 +183,7 @@ class Tap:
             dev = f"{self.name}{hook[0]}"
             ns.ip("link", "add", dev, "up", "mtu", 65535, "type", "veth",
                   "peer", "name", f"{dev}p")
-            # No addresses, no neighbour discovery of its own in there.
+            # Without IPv6, so that it sends no neighbour discovery of its own.
             ns.sysctl(f"net.ipv6.conf.{dev}.disable_ipv6", 1)
             ns.sysctl(f"net.ipv6.conf.{dev}p.disable_ipv6", 1)
             ns.ip("link", "set", f"{dev}p", "up")
@@ -200,7 +201,7 @@ class Tap:
         return self.captures["egress"]
 
     def close(self):
-        """Ends the captures and takes everything away."""
+        """Ends the captures and removes everything."""
         for capture in self.captures.values():
             capture.close()
         self.ns.run("nft", "delete", "table", "netdev", self.name,
@@ -231,7 +232,7 @@ class RingSender:
     """Sends raw frames out of an interface as skbs of which only the Ethernet
     header is linear: the kernel makes the rest of a frame in a transmit ring
     (Documentation/networking/packet_mmap.rst) fragments of the skb. A slot is
-    used again after SLOTS more frames: let them arrive before."""
+    reused after SLOTS frames: wait for their arrival before."""
 
     SLOT, SLOTS = 16384, 32
     HEADER = 32  # struct tpacket2_hdr, aligned
@@ -256,7 +257,7 @@ class RingSender:
         except OSError as e:
             if e.errno != errno.ENOBUFS:
                 raise
-            # The kernel would send the same slot again.
+            # Otherwise the kernel sends the same slot again.
             struct.pack_into("=I", self.ring, self.at, TP_STATUS_AVAILABLE)
             return False
         self.at = (self.at + self.SLOT) % len(self.ring)

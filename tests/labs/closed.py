@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A host with a tunnel, and the other end of its wire: what somebody on that
-wire, or a guest of the host, may try."""
+"""A host with a tunnel, and the other end of its wire, for attacks from that
+wire or by a guest of the host."""
 import time
 
 from addresses import OUTER
@@ -49,16 +49,16 @@ allowed-ips = 10.1.0.0/16, fd00:1::/64
 """, "--mode", "tc", "--no-trigger")
 
     def works(self):
-        """A ping through the tunnel is answered, in both families."""
+        """True if pings through the tunnel are answered, in both families."""
         return ping(self.host, INNER_SITE) and ping(self.host, "fd00:2::1")
 
     def tunnelled(self):
-        """Packets that went into the tunnel."""
+        """The number of packets that went into the tunnel."""
         return self.tl.verdict("tx_encap")
 
     def refused(self, verdict, number, send):
-        """send() makes so many packets of that verdict, none of which is
-        tunnelled."""
+        """Asserts that send() makes so many packets of that verdict, none of
+        which is tunnelled."""
         before = self.tl.verdict(verdict)
         encap = self.tunnelled()
         send()
@@ -68,7 +68,7 @@ allowed-ips = 10.1.0.0/16, fd00:1::/64
         assert self.tunnelled() == encap
 
     def next_hops(self):
-        """MACs that some CPU has learnt, and still uses."""
+        """The MACs that any CPU has learned and still uses."""
         now = time.monotonic_ns()
         return {":".join(f"{b:02x}" for b in row["value"]["macs"][:6])
                 for cpu_rows in self.tl.map("next_hops")

@@ -3,7 +3,7 @@
 
     instance --9001-- vpc --1500-- internet --1500-- site
 
-What Amazon EC2 does to tunnels, the namespace `vpc` does:
+The namespace `vpc` treats tunnels as Amazon EC2 does:
 * IPv4 is 1:1 NAT: the instance has 172.22.2.2, the world knows ELASTIC;
 * stateful filter, nothing allowed in; other protocols than TCP, UDP and ICMP
   are tracked by address pair and protocol number;
@@ -21,12 +21,12 @@ import addresses
 from addresses import HEADER
 from traffic import ping
 
-# Its own, outer addresses; the IPv4 one is its inner address, too.
+# The instance's own outer addresses; the IPv4 one is its inner address too.
 INSTANCE = {4: addresses.INNER[4][0], 6: "2001:db8:1::10"}
 ELASTIC = "203.0.113.10"
-WORLD = {4: ELASTIC, 6: INSTANCE[6]}  # how the site knows the instance
+WORLD = {4: ELASTIC, 6: INSTANCE[6]}  # the instance's addresses for the site
 SITE = {4: "198.51.100.7", 6: "2001:db8:2::7"}
-SITE_SID = "2001:db8:2::d4"  # its outer address where seg6 is the tunnel
+SITE_SID = "2001:db8:2::d4"  # the site's outer address with a seg6 tunnel
 INNER = {v: addresses.INNER[v][0] for v in (4, 6)}  # of the instance
 SITE_INNER = {v: addresses.INNER[v][1] for v in (4, 6)}
 SITE_PREFIXES = addresses.PREFIXES[1]
@@ -85,8 +85,8 @@ DROP_OPTIONS = 'exthdr dst exists counter name options drop'
 
 
 def inner_mtu(outer, options=()):
-    """What fits into the outer packets. The option's header is 8 bytes, which
-    the kernel counts twice for raw sockets."""
+    """The largest inner packet. The option's header has 8 bytes, which the
+    kernel counts twice for raw sockets."""
     return PATH_MTU - HEADER[outer] - 16 * ("--encap-limit" in options)
 
 
@@ -139,20 +139,20 @@ class Cloud:
         ns.ip("route", "add", "default", "via", "2001:db8:2::1")
 
     def dropped(self, why):
-        """Packets that the VPC dropped: spoofed, options, multicast or
-        unasked."""
+        """The number of packets that the VPC has dropped as spoofed, options,
+        multicast or unasked."""
         out = self.vpc.run("nft", "-j", "list", "counter", "inet", "vpc",
                            why).stdout
         return next(e["counter"]["packets"]
                     for e in json.loads(out)["nftables"] if "counter" in e)
 
     def site_ping(self, version=4, **kwargs):
-        """Does an echo request get from the site through the tunnel to the
-        instance, and the answer back?"""
+        """True if an echo request from the site passes the tunnel to the
+        instance, and the answer returns."""
         return ping(self.site, INNER[version], SITE_INNER[version], **kwargs)
 
     def instance_ping(self, version=4, **kwargs):
-        """The other way round."""
+        """The same from the instance to the site."""
         return ping(self.instance, SITE_INNER[version], INNER[version],
                     **kwargs)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debian packages that are unpacked, not installed."""
+"""Downloads Debian packages and unpacks them, without installing."""
 import fcntl
 import glob
 import os
@@ -19,12 +19,12 @@ WEEK = 7 * 86400  # seconds
 
 
 class NoKernel(Exception):
-    """It cannot be had here; says why."""
+    """A package is not available here; the text says why."""
 
 
 class Apt:
-    """apt for an architecture and some suites, with sources and lists of its
-    own, which the host's do not see."""
+    """apt for an architecture and some suites, with its own sources and lists,
+    apart from the host's."""
 
     def __init__(self, arch, suites=BOOKWORM):
         self.root = os.path.join(CACHE, f"apt-{arch}-{'+'.join(suites)}")
@@ -71,15 +71,14 @@ class Apt:
 
 
 def source(suite):
-    """Its line of sources.list."""
+    """The suite's line of sources.list."""
     archive = "debian-security" if suite.endswith("-security") else "debian"
     return f"deb [signed-by={KEYRING}] {MIRROR}/{archive} {suite} main\n"
 
 
 def cached(name, make):
-    """A directory in CACHE that make(path) fills. What is there already is
-    good for a week, and for longer, with a warning, where nothing newer can be
-    had."""
+    """A directory in CACHE that make(path) fills. An existing one is used for
+    a week, and longer, with a warning, if a newer one is not available."""
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

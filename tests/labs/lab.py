@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Labs out of network namespaces: the parts that every wire test is made of.
+"""Labs of network namespaces: the parts of every wire test.
 
     with Lab() as lab:                        # or the pytest fixture `lab`
         a, b = lab.netns("a"), lab.netns("b")
@@ -11,8 +11,8 @@
         ...
         assert tl.verdict("rx_decap") == 3
 
-A Lab closes what it made in reverse order, also after a failure. What a
-killed run left behind is removed by sweep() at the start of the next.
+A Lab closes what it made in reverse order, also after a failure. sweep()
+removes what a killed run has left, at the start of the next.
 """
 import contextlib
 import itertools
@@ -43,8 +43,8 @@ def read(*path):
 
 
 class Bpffs:
-    """A bpf file system of its own in a temporary directory, .path: pins of
-    one test never meet those of another or of the host."""
+    """A bpf file system of its own in a temporary directory, .path: it keeps
+    the pins of a test apart from those of other tests and of the host."""
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix=f"tunload-{os.getpid()}-")
@@ -60,7 +60,7 @@ class Tunload:
     """The program under test, for one interface in one namespace, with the
     pins in a bpffs directory. `ns` may be None: the host's namespace."""
 
-    program = TUNLOAD  # another version may be compared
+    program = TUNLOAD  # may be set to another version, to compare
 
     def __init__(self, ns, ifname, bpffs):
         self.ns, self.ifname, self.bpffs = ns, ifname, bpffs
@@ -123,23 +123,23 @@ class Tunload:
         return counted.get(name, {"packets": 0})["packets"]
 
     def map(self, name):
-        """`bpftool map dump` of a pinned map, parsed: what an operator
-        sees, field names and all."""
+        """`bpftool map dump` of a pinned map, parsed: as an operator sees it,
+        with field names."""
         out = run("bpftool", "-j", "map", "dump", "pinned",
                   os.path.join(self.pins, name)).stdout
         return [e.get("formatted", e) for e in json.loads(out)]
 
     def close(self):
-        """Takes it off the interface, if it still is there."""
+        """Detaches, if the interface is still attached."""
         if os.path.isdir(self.pins) and os.path.exists(TUNLOAD):
             self.run("detach", self.ifname)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class Lab(contextlib.ExitStack):
-    """Makes all of the above and closes it, last first."""
+    """Makes all of the above and closes them in reverse order."""
 
-    watch = True  # no wire of a lab may see a frame to or about a gateway
+    watch = True  # fails if a frame to or about a gateway is on a wire
 
     def __init__(self):
         super().__init__()
@@ -156,7 +156,7 @@ class Lab(contextlib.ExitStack):
         return self.keep(Netns(label))
 
     def next_mac(self):
-        """02:74:6c:00:00:01, :02 ... in the order of the calls, so a lab has
+        """02:74:6c:00:00:01, :02 ... in the order of calls, so that a lab has
         the same addresses in every run."""
         return f"02:74:6c:00:00:{next(self._macs):02x}"
 
@@ -247,7 +247,7 @@ def sweep():
 
 
 def alive(pid):
-    """Does that process exist?"""
+    """True if that process exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

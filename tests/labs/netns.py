@@ -19,7 +19,7 @@ PATIENCE = int(os.environ.get("TUNLOAD_TEST_PATIENCE", "1"))
 # Seconds: a deadline for things that take milliseconds.
 TIMEOUT = 30 * PATIENCE
 
-# Does the kernel have IPv6? Not with ipv6.disable=1 on its command line.
+# True if the kernel has IPv6 (not with ipv6.disable=1 on its command line).
 IPV6 = os.path.exists("/proc/sys/net/ipv6")
 
 CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000
@@ -78,12 +78,12 @@ class Process:
             stderr=subprocess.STDOUT, text=True, **kwargs)
 
     def output(self):
-        """All it has printed so far."""
+        """Returns all output so far."""
         self.log.seek(0)
         return self.log.read()
 
     def wait_output(self, text, timeout=TIMEOUT):
-        """Waits until it has printed text; fails when it ends before."""
+        """Waits until it has printed text; fails if it ends before."""
         def seen():
             ended = self.popen.poll() is not None
             out = self.output()
@@ -101,7 +101,7 @@ class Process:
         return self.popen.wait(timeout)
 
     def close(self):
-        """Ends it: SIGTERM, and SIGKILL if that does not help."""
+        """Ends it by SIGTERM, or else by SIGKILL."""
         self.signal(signal.SIGTERM)
         try:
             self.popen.wait(TIMEOUT)
@@ -121,7 +121,7 @@ def own_mounts():
 
 
 def running(ifname):
-    """Is the interface up, with a carrier?"""
+    """True if the interface is up, with a carrier."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         reply = fcntl.ioctl(sock, SIOCGIFFLAGS,
                             struct.pack("16s16x", ifname.encode()))
@@ -129,7 +129,7 @@ def running(ifname):
 
 
 def routes6():
-    """The destinations that have an IPv6 route to themselves, in hex."""
+    """The addresses that have an IPv6 host route, in hex."""
     with open("/proc/thread-self/net/ipv6_route", encoding="ascii") as f:
         return {line[:32] for line in f if line[33:35] == "80"}
 
@@ -170,8 +170,8 @@ class Netns:
         return self.run("ip", *args, **kwargs)
 
     def batch(self, *lines, program="ip", options=()):
-        """Many lines of ip or tc in one process, which is much quicker in an
-        emulated machine; what they print."""
+        """Runs many lines of ip or tc in one process, which is much faster in
+        an emulated machine; returns their output."""
         return self.run(program, *options, "-batch", "-",
                         input="\n".join(lines)).stdout
 
@@ -194,12 +194,12 @@ class Netns:
         six = {ipaddress.ip_interface(a).ip.packed.hex() for a in addresses
                if ":" in a}
         if six and self.call(running, ifname):
-            # The kernel makes the routes of IPv6 addresses a moment later.
+            # The kernel adds the routes of IPv6 addresses a moment later.
             wait_until(lambda: six <= self.call(routes6),
                        f"local routes of {', '.join(addresses)}")
 
     def forward(self):
-        """Makes a router of it."""
+        """Enables forwarding."""
         self.sysctl("net.ipv4.ip_forward", 1)
         self.sysctl("net.ipv6.conf.all.forwarding", 1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The path MTU lab: a tunnel over links that carry less and less.
+"""The path MTU lab: a tunnel over links of decreasing MTU.
 
     lan --9001-- host --9001-- r1 --1500-- r2 --1454-- r3 --1400-- site
 
@@ -46,9 +46,9 @@ table inet blackhole {
 
 class Path:
     """The namespaces .lan, .host, .r1, .r2, .r3, .site, and a tunnel over
-    `outer` (4 or 6) between .tunload on the host and the site. attach() puts
-    everything back to the beginning, so one Path serves many tests; counters
-    of the peer start again, those of the interface do not."""
+    `outer` (4 or 6) between .tunload on the host and the site. attach() resets
+    everything, so that one Path serves many tests; it resets the counters of
+    the peer, but not of the interface."""
 
     def __init__(self, lab, outer, mode):
         self.lab, self.outer, self.mode = lab, outer, mode
@@ -66,7 +66,7 @@ class Path:
                     "lan-host": self.lan.mac("eth0")}
         self.tunload = lab.tunload(self.host)
         self.attached = False
-        self.running = None  # the configuration, while nothing else changed
+        self.running = None  # the configuration, unless something else has changed
         self.links = dict(LINKS)
         self.filtered = []
         lab.site_tun(self.site, *reversed(OUTER[outer]),
@@ -76,11 +76,11 @@ class Path:
     def _wire(self):
         lab = self.lab
         lab.veth(self.lan, "eth0", self.host, "lan", mtu=JUMBO)
-        # Of the checksums in what the host sends there none is left to the
-        # receiver, as with a network card that offers no offload.
+        # Packets that the host sends there have complete checksums, as with a
+        # network card without offload.
         self.host.run("ethtool", "-K", "lan", "tx", "off")
         lab.veth(self.host, "eth0", self.r1, "host", mtu=JUMBO)
-        # Super-packets live until they are behind tc egress, no longer.
+        # Super-packets are segmented after tc egress.
         self.host.run("ethtool", "-K", "eth0", "tso", "off")
         for left, right in zip(self.chain[2:], self.chain[3:]):
             lab.veth(left, "next", right, "prev", mtu=LINKS[left.label],
@@ -116,7 +116,7 @@ class Path:
 
     @staticmethod
     def _towards_host(ns, *via):
-        # The routers' own addresses, from which ICMP errors come, included.
+        # This includes the routers' own addresses, the sources of ICMP errors.
         for prefix, hop in zip(("0.0.0.0/0", "::/0"), via):
             ns.ip("route", "add", prefix, "via", hop)
 
@@ -124,13 +124,13 @@ class Path:
         for v in 4, 6:
             length = 24 if v == 4 else 64
             self.site.addr("lo", f"{SITE[v]}/{length}")
-            # It takes segments of any size: the limit is the path's.
+            # Segments may have any size: only the path limits them.
             self.site.ip("route", "add", HOST_PREFIXES[v], "dev", "tun0",
                          "src", SITE[v], "advmss", JUMBO - 100)
 
     def conf(self, interface="path-mtu = 9001", peer=""):
-        """A configuration that believes in jumbo frames on all the path, or
-        with other lines."""
+        """A configuration that assumes jumbo frames on the whole path, or with
+        other lines."""
         return f"""
 [interface]
 mode = {self.mode}
@@ -143,7 +143,7 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
 """
 
     def attach(self, *args, **kwargs):
-        """Everything as at the beginning, with conf(*args, **kwargs)."""
+        """Resets everything, and attaches with conf(*args, **kwargs)."""
         for ns in self.host, self.lan:
             ns.ip("route", "flush", "cache")
             ns.ip("-6", "route", "flush", "cache")
@@ -153,7 +153,7 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
         self.widths(**LINKS)
         conf = self.conf(*args, **kwargs)
         if self.attached:
-            # A peer that is new has learnt and counted nothing.
+            # A new peer has no learned MTU and no counts.
             self.tunload.reload(conf.partition("[peer")[0])
             self.tunload.reload(conf)
         else:
@@ -164,12 +164,12 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
         assert self.tunload.status()["mode"] == self.mode
 
     def untouched(self, *args, **kwargs):
-        """attach(), but only if something else is running or learnt."""
+        """attach(), unless the same is running and nothing is learned."""
         if self.running != self.conf(*args, **kwargs) or self.learned():
             self.attach(*args, **kwargs)
 
     def widths(self, **links):
-        """Sets the MTU of links: of both ends of the one behind r1, r2..."""
+        """Sets the MTU of links: of both ends of the link after r1, r2..."""
         for label, mtu in links.items():
             if self.links[label] == mtu:
                 continue
@@ -179,7 +179,7 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
             self.links[label] = mtu
 
     def blackhole(self):
-        """No router says "too big" any more."""
+        """Makes the routers drop "too big" errors."""
         for ns in self.r1, self.r2, self.r3:
             self.nft(ns, BLACKHOLE)
 
@@ -193,26 +193,28 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
         return mtu - HEADER[self.outer]
 
     def learned(self):
-        """What tunload has learnt, in bytes of the inner packet, or None."""
+        """The MTU that tunload has learned, in bytes of the inner packet, or
+        None."""
         peer = self.tunload.peer("site")
         learned = peer["learned_mtu"]
         assert learned is None or learned["mtu"] == peer["mtu"]
         return learned and learned["mtu"]
 
     def learn(self, mtu):
-        """Makes tunload learn a path of mtu bytes, by a router's word."""
+        """Makes tunload learn a path MTU of mtu bytes, by an error of a
+        router."""
         icmp = self.icmp(self.quoted(), mtu)
         self.send_to_host(icmp)
         wait_until(lambda: self.learned() == self.inner_mtu(mtu),
                    f"path MTU {mtu} learnt")
 
     def send_to_host(self, packet):
-        """A packet that arrives at the host's eth0 by way of r1."""
+        """Sends a packet that arrives at the host's eth0 by r1."""
         self.from_r1.send(Ether(src=self.mac["r1"], dst=self.mac["eth0"])
                           / packet)
 
     def send_from_lan(self, *packets, times=1):
-        """Packets from the LAN, to be forwarded by the host."""
+        """Sends packets from the LAN, which the host forwards."""
         ether = Ether(src=self.mac["lan-host"], dst=self.mac["lan"])
         frames = [bytes(ether / p) for p in packets]
         self.from_lan.send(*frames * times)
@@ -222,8 +224,8 @@ allowed-ips = {SITE_PREFIXES[4]}, {SITE_PREFIXES[6]}
         return self.tunload.verdict(verdict, "site")
 
     def quoted(self, inner=None, **fields):
-        """An outer packet that tunload can have sent, of 5000 inner bytes
-        or with that inner packet; `fields` of its outer header differ."""
+        """An outer packet that tunload may have sent, of 5000 inner bytes or
+        with that inner packet, with `fields` of its outer header changed."""
         inner = inner or udp_packet(LAN[4], SITE[4], 5000)
         local, endpoint = OUTER[self.outer]
         layer = IPv6 if self.outer == 6 else IP
@@ -285,7 +287,7 @@ def udp_packet(src, dst, length, df=True, **fields):
 
 
 def kernel_mtu(sock):
-    """What the kernel thinks that a connected socket's path carries."""
+    """The kernel's path MTU for a connected socket."""
     if sock.family == socket.AF_INET6:
         return sock.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)
     return sock.getsockopt(socket.IPPROTO_IP, IP_MTU)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Debian root file system of its own: what a machine of vm.py of another
-architecture runs, and what the compiler and the emulator of single programs see
-(a sysroot); and what a machine boots by systemd. Its packages are unpacked, not
+"""Makes a Debian root file system, for a machine of vm.py of another
+architecture, for the compiler and the emulator of single programs (a sysroot),
+and for a machine that boots with systemd. Its packages are unpacked, not
 installed: their scripts do not run."""
 import glob
 import os
@@ -11,8 +11,8 @@ import zlib
 from debs import CACHE, Apt, cached
 from netns import run
 
-# What scripts run in a machine, what the tree is built with, and the run time
-# of the sanitizers.
+# Packages for scripts in a machine, for building the tree, and for running the
+# sanitizers.
 PACKAGES = """
     base-files usr-is-merged busybox-static bash coreutils grep sed util-linux
     mount procps kmod iproute2 iputils-ping bpftool python3
@@ -22,14 +22,14 @@ PACKAGES = """
 
 
 def rootfs(arch, packages=PACKAGES):
-    """The directory that holds it."""
+    """The directory of the root file system."""
     version = zlib.crc32(packages.encode())
     return cached(f"root-{arch}-{version:08x}",
                   lambda path: make(arch, packages, path))
 
 
 def make(arch, packages, path):
-    """Downloads and unpacks it. apt knows what else the packages need."""
+    """Downloads and unpacks the packages, and their dependencies by apt."""
     apt = Apt(arch)
     apt.get("update")
     with tempfile.TemporaryDirectory(dir=CACHE) as work:
@@ -38,14 +38,16 @@ def make(arch, packages, path):
                 "--no-install-recommends", "--download-only", "install",
                 *packages.split())
         unpack(glob.glob(os.path.join(work, "*.deb")), path)
-    # Python in an emulated machine would do it at every start, for long.
+    # Otherwise Python in an emulated machine compiles at every start, which
+    # takes long.
     run("/usr/bin/python3", "-m", "compileall", "-q", "--invalidation-mode",
         "unchecked-hash", *glob.glob(os.path.join(path, "usr/lib/python3*")),
         check=False, timeout=300)
 
 
 def unpack(debs, path):
-    """Into merged directories, as these packages expect them."""
+    """Unpacks into merged directories (/usr/bin, ...), as these packages
+    expect."""
     for name in "bin", "sbin", "lib":
         os.makedirs(os.path.join(path, "usr", name))
         os.symlink(f"usr/{name}", os.path.join(path, name))

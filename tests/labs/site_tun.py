@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""An IP-in-IP endpoint that has nothing in common with tunload: a TUN device
-for the inner packets, the kernel's raw sockets for the outer ones.
+"""An IP-in-IP endpoint that shares nothing with tunload: a TUN device for the
+inner packets, raw sockets for the outer ones.
 
     site_tun.py --local 198.51.100.1 --remote 203.0.113.5 --mtu 1480
 
 Prints "ready" when packets can flow; the caller gives the device (--tun) its
-addresses and routes. Unlike the kernel's tunnels it knows nothing of MTUs: an
-inner packet whose outer one does not fit is dropped, and said.
+addresses and routes. Unlike the kernel's tunnels it ignores MTUs: an inner
+packet whose outer one does not fit is dropped, and reported.
 """
 import argparse
 import errno
@@ -67,7 +67,7 @@ def traffic_class(inner):
 
 
 def inner_length(inner):
-    """What the inner header says, or 0 for no IP packet."""
+    """The length in the inner header, or 0 if it is not an IP packet."""
     if len(inner) >= 20 and inner[0] >> 4 == 4:
         return struct.unpack("!H", inner[2:4])[0]
     if len(inner) >= 40 and inner[0] >> 4 == 6:
@@ -76,7 +76,7 @@ def inner_length(inner):
 
 
 def link_local(inner):
-    """True for what the kernel says on any device of its own accord."""
+    """True for packets that the kernel sends on any device by itself."""
     if inner[0] >> 4 != 6:
         return False
     src, dst = inner[8:24], inner[24:40]
@@ -91,12 +91,12 @@ def send(sock, v6, inner):
     try:
         sock.sendmsg([inner], control)
     except OSError as e:
-        # ICMP errors about earlier packets come out here, too.
+        # ICMP errors about earlier packets are raised here too.
         print(f"not sent, {len(inner)} bytes: {e}", flush=True)
 
 
 def deliver(tun, inner, version):
-    """Hands what came out of a tunnel to the TUN device."""
+    """Writes a packet from a tunnel to the TUN device."""
     if not inner or inner[0] >> 4 != version:
         return print(f"not IPv{version}: {inner[:20].hex()}", flush=True)
     length = inner_length(inner)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Traffic through a lab, and what it should look like on the wire by scapy."""
+"""Sends traffic through a lab, and makes the expected packets with scapy."""
 import contextlib
 import random
 import socket
@@ -25,8 +25,8 @@ def payload(size, seed=0):
 
 def ping(ns, address, source=None, wait=TIMEOUT, size=56, count=1):
     """True if all echo requests were answered. Waits `wait` seconds for the
-    answers: keep it short where none is expected, and where wait_until() asks
-    again."""
+    answers: keep it short if none are expected, and if wait_until() repeats
+    the call."""
     args = ["-I", source] if source else []
     done = ns.run("ping", "-n", "-c", count, "-i", "0.01", "-W", wait,
                   "-s", size, *args, address, check=False)
@@ -44,7 +44,7 @@ def listen(ns, address, port=PORT):
 
 def tcp_transfer(src, src_address, dst, dst_address, size, port=PORT):
     """Sends size bytes from src to dst over one TCP connection; fails unless
-    they arrive, the same ones. A stall of TIMEOUT is a failure."""
+    they arrive unchanged. A stall of TIMEOUT is a failure."""
     data = payload(size)
     got = bytearray()
 
@@ -77,8 +77,8 @@ def tcp_transfer(src, src_address, dst, dst_address, size, port=PORT):
 
 
 def udp_socket(ns, address, port=0, df=False, tos=0):
-    """A bound UDP socket. df: with Don't Fragment, else the kernel makes
-    inner fragments of what does not fit."""
+    """A bound UDP socket. df: with Don't Fragment; otherwise the kernel
+    fragments inner packets that do not fit."""
     sock = ns.socket(family(address), socket.SOCK_DGRAM)
     discover = IP_PMTUDISC_DO if df else IP_PMTUDISC_DONT
     if ":" in address:
@@ -95,7 +95,7 @@ def udp_socket(ns, address, port=0, df=False, tos=0):
 def udp_transfer(src, src_address, dst, dst_address, sizes, port=PORT,
                  df=False, tos=0):
     """Sends a datagram of each size (UDP payload) from src to dst; fails
-    unless each arrives, in order and the same."""
+    unless they arrive in order and unchanged."""
     with udp_socket(dst, dst_address, port) as server, \
             udp_socket(src, src_address, port, df, tos) as client:
         for size in sizes:
@@ -150,12 +150,12 @@ def is_tunnel(packet):
 
 def outer_frame(frame, inner, local, endpoint, mac, endpoint_mac, ttl=64,
                 tos=None):
-    """What scapy makes of `inner` as our outer packet (RFC 2003 3.1, 2473 3,
-    6040 4.1); tos=None copies the inner one. From the captured frame are
-    taken only what a sender may choose: the flow label, which must not be 0
-    (RFC 6437 3), and the ID where the kernel has cut a super-packet into
-    segments (RFC 6864 4.1: with DF it means nothing)."""
-    # Here, because it takes a virtual machine seconds.
+    """The expected outer packet for `inner`, by scapy (RFC 2003 3.1, 2473 3,
+    6040 4.1); tos=None copies the inner one. Only what a sender may choose is
+    taken from the captured frame: the flow label, which must not be 0 (RFC
+    6437 3), and the ID if the kernel has segmented a super-packet (RFC 6864
+    4.1: with DF it means nothing)."""
+    # Imported here, as it takes seconds in a virtual machine.
     from scapy.layers.inet import IP
     from scapy.layers.inet6 import IPv6
     from scapy.layers.l2 import Ether

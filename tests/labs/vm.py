@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Debian kernels under QEMU without KVM, some seconds from start to power-off.
 
-The kernel comes from apt, is not installed, and is kept in debs.CACHE. The root file
-system of the machine is this one's, read only by virtiofs, under an overlay in
-its memory: all programs, the tree and what was built are where they are here.
-One directory is shared for writing, too: what a test leaves there stays.
-A machine of another architecture has a root file system of its own
-(rootfs.py), and of this one's what it is told to show."""
+The kernel is downloaded by apt, not installed, and kept in debs.CACHE. The
+machine has this host's root file system, read-only by virtiofs, under an
+overlay in its memory: all programs, the tree and the build are in the same
+places. One directory is shared for writing too: files that a test leaves there
+stay. A machine of another architecture has its own root file system
+(rootfs.py), and the directories of this host that are given to it."""
 import functools
 import glob
 import os
@@ -21,15 +21,16 @@ from netns import PATIENCE, run, scratch, wait_until
 
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 
-# The kernels: by lines, of which the newest is taken, and where it is looked for.
-# One is too old, the next one is the floor.
+# The kernel lines, of each of which the newest kernel is used, and the Debian
+# suites to search. The first is too old, the second is the oldest supported
+# one.
 BACKPORTS = ["trixie-backports"]
 SUITES = {"5.10": ["bullseye"], "6.1": BOOKWORM, "6.12": BOOKWORM,
           "6.18": BACKPORTS, "7": BACKPORTS}
 TOO_OLD, *KERNELS = SUITES
 
 MEMORY = "1G"
-SLOWER = 6  # than the machine that it runs on, at the most
+SLOWER = 6  # times, than its host, at most
 QEMU = ["-nodefaults", "-serial", "stdio", "-display", "none", "-accel",
         "tcg,thread=multi", "-no-reboot"]
 # The emulator of an architecture, and its console. Python runs half as fast
@@ -40,12 +41,12 @@ MACHINES = {
     "arm64": (["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72"],
               "ttyAMA0"),
 }
-# What an emulated processor is slow at: clearing memory twice, and programs that
-# are at another address each time, so that QEMU translates them again.
+# Avoids what is slow on an emulated processor: clearing memory twice, and
+# random program addresses, for which QEMU translates code again.
 QUICK = "mitigations=off init_on_alloc=0 nokaslr norandmaps"
 UNPACK = {".ko": ["cat"], ".xz": ["xz", "-dc"], ".zst": ["zstd", "-dcq"]}
 
-# What it takes to reach the root file system.
+# The modules that are needed to mount the root file system.
 ROOT_MODULES = ["virtio_pci", "virtiofs", "overlay"]
 
 INIT = """#!/bin/busybox sh
@@ -85,8 +86,8 @@ sleep 100
 
 
 def once(function):
-    """Caches what a function returns for its arguments, or else raises: what
-    has failed is not tried again by the next row of a table."""
+    """Caches what a function returns or raises for its arguments, so that the
+    next row of a table does not repeat a failure."""
     @functools.cache
     def outcome(*args):
         try:
@@ -124,7 +125,7 @@ def unpack(line, arch, root):
     apt = Apt(arch, SUITES[line])
     apt.get("update")
     version = newest(apt, line)
-    # Lately the image is in several packages.
+    # Newer releases split the image into several packages.
     names = apt.names(f"^linux-(image|binary|modules|base)-{re.escape(version)}$")
     apt.download(names, root)
     if os.path.isdir(os.path.join(root, "usr/lib/modules")):
@@ -135,21 +136,21 @@ def unpack(line, arch, root):
 
 
 def release(image):
-    """The kernel's own name for itself, uname -r."""
+    """The kernel's release, as in uname -r."""
     version, = os.listdir(os.path.join(image, "lib/modules"))
     return version
 
 
 def vmlinuz(image):
-    """The kernel proper, in /boot or, lately, beside its modules."""
+    """The kernel image, in /boot or, in newer releases, beside its modules."""
     found, = glob.glob(f"{image}/boot/vmlinuz-*") or \
         glob.glob(f"{image}/lib/modules/*/vmlinuz")
     return found
 
 
 def initramfs(image, path, modules, root_dir="/", trees=()):
-    """Just enough to mount the root file system; modules beside those that this
-    needs are for what the kernel cannot load by itself."""
+    """Makes an initramfs that mounts the root file system. `modules` are
+    further modules, which the kernel cannot load by itself later."""
     mounts = "\n".join(f"$bb mkdir -p .{tree}; $bb mount -t virtiofs -o ro "
                        f"{tag} .{tree}" for tag, tree in trees)
     with tempfile.TemporaryDirectory() as root:
@@ -169,7 +170,7 @@ def initramfs(image, path, modules, root_dir="/", trees=()):
 
 def insert_modules(image, root, modules):
     """Copies modules and what they depend on, decompressed; returns the names
-    in the order in which they are to be inserted."""
+    in the order of insertion."""
     names = []
     for module in modules:
         out = run("modprobe", "-d", image, "-S", release(image),
@@ -187,7 +188,7 @@ def insert_modules(image, root, modules):
 
 
 class Machine:
-    """One that is running, or has run."""
+    """A machine that is running, or has run."""
 
     def __init__(self, image, script, share, modules=(), devices=(),
                  append="", arch="amd64", root="/", show=(), netns=None,
@@ -201,7 +202,7 @@ class Machine:
         emulator, console_name = MACHINES[arch]
         self.share, self.processes = share, []
         self.release = release(image)
-        for name in "release", "status", "output":  # of one before
+        for name in "release", "status", "output":  # of an earlier machine
             pathlib.Path(share, name).unlink(missing_ok=True)
         for name, text in (".init", init), ("script", script):
             with open(os.path.join(share, name), "w", encoding="utf-8") as f:
@@ -227,8 +228,8 @@ class Machine:
             raise
 
     def _start(self, name, argv):
-        """A process that ends with this one at the latest; its output is in
-        a hidden file of the shared directory."""
+        """Starts a process that ends with this one at the latest; its output
+        goes to a hidden file of the shared directory."""
         with open(os.path.join(self.share, f".{name}"), "wb") as log:
             self.processes.append(subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *argv],
@@ -240,9 +241,9 @@ class Machine:
         return os.path.join(self.share, f".{tag}.socket")
 
     def _serve(self, tag, directory, cache):
-        """The daemon behind one virtiofs; it ends with the machine. What does
-        not change meanwhile is cached always: that makes a machine twice as
-        fast, which asks the daemon at each open() otherwise."""
+        """Starts the daemon of one virtiofs, which ends with the machine. With
+        cache=always, for files that do not change meanwhile, a machine is
+        twice as fast: it does not ask the daemon at each open()."""
         daemon = self._start(f"{tag}.log", [
             VIRTIOFSD, f"--socket-path={self._socket(tag)}", "-f", "-o",
             f"source={directory},sandbox=chroot,log_level=warn,"
@@ -252,7 +253,7 @@ class Machine:
         assert daemon.poll() is None, self.read(f".{tag}.log")
 
     def _shared_memory(self, tags):
-        """QEMU arguments: memory that the daemons see, too, and the file
+        """QEMU arguments: memory shared with the daemons, and the file
         systems."""
         args = ["-object", f"memory-backend-memfd,id=mem,size={MEMORY},share=on",
                 "-machine", "memory-backend=mem"]
@@ -278,7 +279,7 @@ class Machine:
         return int(status), output
 
     def ended(self):
-        """Did it, or has it crashed?"""
+        """True if the machine has ended or crashed."""
         return self.qemu.poll() is not None
 
     def read(self, name):
@@ -291,7 +292,7 @@ class Machine:
             return None
 
     def stop(self):
-        """Ends what is left of it."""
+        """Ends all its processes."""
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.kill()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""bpf(2) through ctypes: just what the packet tests need.
+"""bpf(2) through ctypes, as far as the packet tests need it.
 
-No libbpf and nothing of the loader, so that a mistake there cannot hide
-itself here.
+It uses neither libbpf nor the loader, so that a mistake there is not repeated
+here.
 """
 
 import ctypes
@@ -69,8 +69,8 @@ class SkBuff(ctypes.Structure):
 
 
 class XdpMd(ctypes.Structure):
-    """struct xdp_md; from Linux 6.18 on data_end says how much of a test
-    run's packet is in front of the fragments."""
+    """struct xdp_md; since Linux 6.18 data_end sets how much of a test run's
+    packet is in front of the fragments."""
     _fields_ = [(name, u32) for name in (
         "data", "data_end", "data_meta", "ingress_ifindex", "rx_queue_index",
         "egress_ifindex")]
@@ -81,8 +81,8 @@ assert SkBuff.cb.offset == 48
 
 
 def with_constant(obj, name, value):
-    """An ELF object of 64 bits with another value of a constant of its own,
-    little endian as the machine is."""
+    """Returns a 64-bit little-endian ELF object with another value of one of
+    its constants."""
     obj = bytearray(obj)
     shoff, = struct.unpack_from("<Q", obj, 40)
     size, number = struct.unpack_from("<HH", obj, 58)
@@ -127,15 +127,15 @@ def obj_pin(fd, path):
 
 
 def verified_insns(fd):
-    """How many instructions the verifier went through for a program; since
-    Linux 5.16."""
+    """The number of instructions that the verifier processed for a program;
+    since Linux 5.16."""
     info = (ctypes.c_char * 220)()
     bpf(OBJ_GET_INFO_BY_FD, InfoAttr(fd, len(info), ctypes.addressof(info)))
     return struct.unpack_from("I", info, VERIFIED_INSNS)[0]
 
 
 def maps_of(fd):
-    """{name: Map} of those that a program uses, pinned or not."""
+    """{name: Map} of the maps that a program uses, pinned or not."""
     info, ids = (ctypes.c_char * 220)(), (u32 * 64)()
     struct.pack_into("I", info, NR_MAP_IDS, len(ids))
     struct.pack_into("Q", info, MAP_IDS, ctypes.addressof(ids))
@@ -147,7 +147,7 @@ def maps_of(fd):
 
 
 def possible_cpus():
-    """What the kernel lays per-CPU values out for: "0-3" or "0,2-3"."""
+    """The number of CPUs in a per-CPU value, from "0-3" or "0,2-3"."""
     with open("/sys/devices/system/cpu/possible", encoding="ascii") as f:
         return int(f.read().strip().split(",")[-1].split("-")[-1]) + 1
 
@@ -167,11 +167,11 @@ class Map:
         self.stride = info.value_size
         if info.type in PERCPU_TYPES:
             self.stride = (info.value_size + 7) & ~7
-        self.filled = set()  # of an array's keys, for who empties them
+        self.filled = set()  # keys of an array that were written
         self.buffer = ctypes.create_string_buffer(self.stride * self.cpus)
 
     def lookup(self, key):
-        """A list of values, one for each CPU (one for a plain map)."""
+        """A list of values, one per CPU (one for a plain map)."""
         key = ctypes.create_string_buffer(key, self.key_size)
         bpf(MAP_LOOKUP, ElemAttr(self.fd, 0, ctypes.addressof(key),
                                  ctypes.addressof(self.buffer), 0))
@@ -193,7 +193,7 @@ class Map:
         bpf(MAP_DELETE, ElemAttr(self.fd, 0, ctypes.addressof(key), 0, 0))
 
     def next_key(self, key=None):
-        """The key behind that one, or some key; None behind the last."""
+        """The key after that one, or some key; None after the last."""
         found = ctypes.create_string_buffer(self.key_size)
         if key is not None:
             key = ctypes.create_string_buffer(key, self.key_size)
@@ -206,7 +206,7 @@ class Map:
         return found.raw
 
     def keys(self):
-        """All keys of a hash that nobody shortens meanwhile."""
+        """All keys of a hash, which must not lose keys meanwhile."""
         key = None
         while (key := self.next_key(key)) is not None:
             yield key
@@ -253,7 +253,7 @@ class Ring:
 
 
 def test_run(fd, data, ctx=None, after=None):
-    """One run of a program: (return value, packet afterwards). after: a
+    """Runs a program once: (return value, packet afterwards). after: a
     structure for the context afterwards."""
     data_in = ctypes.create_string_buffer(data, len(data))
     data_out = ctypes.create_string_buffer(len(data) + 512)

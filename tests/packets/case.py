@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A case: one packet into one hook, and everything that must come of it."""
+"""A case: one packet into one hook, and its whole expected result."""
 
 from dataclasses import dataclass
 from typing import Callable, Optional
@@ -16,10 +16,10 @@ HOOKS = {
     "egress": ("tc_egress",),
 }
 
-# Verdicts that know no peer.
+# Verdicts without a peer.
 PEERLESS = ("rx_plain", "rx_no_peer", "rx_stale_peer", "rx_gateway",
             "tx_plain", "tx_stale_peer")
-# Verdicts after which the packet must be unchanged, and so its size known.
+# Verdicts that leave the packet unchanged, so that its size is known.
 WHOLE = ("rx_plain", "rx_no_peer", "rx_too_many_options", "rx_borrowed",
          "rx_icmp_too_big", "rx_icmp_unreachable", "rx_icmp_time_exceeded",
          "rx_icmp_other", "tx_plain", "tx_tunnelled")
@@ -43,7 +43,7 @@ class Case:
     out: Optional[bytes] = None
     peer: Optional[int] = None
     size: int = UNKNOWN
-    redirect: bool = False  # the kernel is to send it
+    redirect: bool = False  # the kernel shall send it
     gso: int = 0
     answer: int = 0
     loose: tuple = ()
@@ -54,7 +54,7 @@ class Case:
         return FATES[self.verdict]
 
     def action(self, prog):
-        """What the program may return."""
+        """The values that the program may return."""
         if self.fate == "DROP":
             shot = (XDP_DROP if prog == "xdp_ingress" else TC_ACT_SHOT,)
             return shot + (TC_ACT_REDIRECT,) * bool(self.answer)
@@ -88,8 +88,7 @@ def rx(name, data, verdict, rfc, peer=None, inner=None, **more):
 
 def tx(name, inner, verdict, rfc, peer=None, **more):
     """An egress case for a bare inner packet to the gateway of that peer, or
-    to the MAC `to`. Who sends what leaves the tunnel is the kernel's to
-    find."""
+    to the MAC `to`. The kernel finds the next hop of the outer packet."""
     to = more.pop("to", peer and peer.mac)
     if verdict == "tx_encap":
         outer = wire.to_peer(peer, inner, more.pop("df", True))
@@ -111,7 +110,7 @@ STALE_ENDPOINT = {4: "198.51.100.99", 6: "2001:db8:2::99"}
 
 
 def net(outer, inner, host="9"):
-    """An inner address behind PEER[outer]."""
+    """An inner address of the network behind PEER[outer]."""
     k = {4: 1, 6: 2}[outer]
     return f"10.{k}.0.{host}" if inner == 4 else f"fd00:{k}::{host}"
 
@@ -147,8 +146,8 @@ wire_peer = type(PEER[4])
 
 
 def make_default(endpoint, outer, guard=0):
-    """A world with one peer that has both default routes; its endpoint is
-    reached without the tunnel only as protocol 4/41."""
+    """A world with one peer that has both default routes; only protocol 4/41
+    reaches its endpoint without the tunnel."""
     world = World()
     peer = world.peer(endpoint, LOCAL[outer], ["0.0.0.0/0", "::/0"],
                       guard=guard)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a packet through a program must come to, against what it came to."""
+"""Compares the result of a program with the expected one."""
 from . import model, wire
 from .case import UNKNOWN
 
@@ -7,7 +7,7 @@ READABLE = 512  # READABLE_AT_MOST
 
 
 def masked(data, loose):
-    """data with zeroes at those offsets."""
+    """Returns data with zeroes at those offsets."""
     data = bytearray(data)
     for offset in loose:
         data[offset] = 0
@@ -15,7 +15,7 @@ def masked(data, loose):
 
 
 def compare(one, out):
-    """The whole packet afterwards."""
+    """Compares the whole packet afterwards."""
     if one.fate == "DROP":
         return
     want = one.data if one.out is None else one.out
@@ -26,7 +26,8 @@ def compare(one, out):
 
 
 def compare_counters(one, result):
-    """Exactly one verdict, at the interface and at the peer."""
+    """Checks that exactly one verdict is counted, for the interface and for
+    the peer."""
     assert list(result.counted) == [one.verdict]
     packets, size = result.counted[one.verdict]
     assert packets == 1
@@ -44,7 +45,7 @@ def compare_counters(one, result):
 
 
 def headers_len(one):
-    """Bytes up to the end of an inner header, at the most."""
+    """The most bytes up to the end of an inner header."""
     at = model.ip_at(one.data, model.MAX_TAGS)
     head = model.parse(one.data[at:]) if at else None
     return at + head.size + 40 if head else 0

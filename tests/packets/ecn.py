@@ -8,7 +8,7 @@ from .wire import COMBOS, combo_name, eth, from_peer, udp
 NOT_ECT, ECT1, ECT0, CE = 0, 1, 2, 3
 ECN_NAMES = {NOT_ECT: "Not-ECT", ECT1: "ECT(1)", ECT0: "ECT(0)", CE: "CE"}
 
-# RFC 6040 4.2, figure 4: inner -> what it becomes by outer Not-ECT, ECT(0),
+# RFC 6040 4.2, figure 4: inner -> the result for outer Not-ECT, ECT(0),
 # ECT(1), CE; None: dropped.
 DECAP = {
     NOT_ECT: (NOT_ECT, NOT_ECT, NOT_ECT, None),
@@ -20,7 +20,7 @@ COLUMNS = (NOT_ECT, ECT0, ECT1, CE)
 
 
 def remarked(packet, ecn):
-    """The packet with another ECN field, its checksum put right."""
+    """The packet with another ECN field and a right checksum."""
     return wire.with_tos(packet, wire.tos(packet) & ~3 | ecn)
 
 
@@ -50,7 +50,7 @@ def decapsulated():
 
 @table
 def checksum_edges():
-    """The inner checksum around its wraps (RFC 1624 3)."""
+    """Inner checksums around the wrap (RFC 1624 3)."""
     for outer in (4, 6):
         for old, mark, outer_mark in ((ECT0, CE, CE), (ECT0, ECT1, ECT1),
                                       (ECT1, CE, CE)):
@@ -69,8 +69,8 @@ def checksum_edges():
 
 @table
 def wrong_inner_checksum():
-    """A wrong inner checksum stays wrong by as much: decapsulation must not
-    heal what the path has broken (RFC 1624)."""
+    """A wrong inner checksum stays wrong by the same amount: decapsulation
+    must not repair packets that the path has damaged (RFC 1624)."""
     for outer in (4, 6):
         for wrong in (0x0000, 0x1234, 0xabcd):
             packet = udp(4, net(outer, 4), US[4], tos=ECT0, chksum=wrong)

@@ -33,9 +33,9 @@ def inner_kinds():
 
 @table
 def destinations():
-    """What routing has given to a gateway goes into its peer's tunnel,
-    whatever the allowed prefixes are (design 3); those of others and our own
-    addresses as well."""
+    """A packet that is routed to a gateway goes into its peer's tunnel,
+    whatever the allowed prefixes are (design 3), also to prefixes of others
+    and our own addresses."""
     for inner, outer in COMBOS:
         k, other = (1, 2) if outer == 4 else (2, 1)
         anywhere = {4: [f"10.{k}.0.0", f"10.{k}.255.255", f"10.{k}.3.1",
@@ -64,7 +64,7 @@ def destinations():
                  "tx_encap", "architecture.md", UNGUARDED)
 
 
-# Ids of which every byte differs, and the greatest one.
+# Ids with different bytes, and the greatest one.
 IDS = 0x0a0b0c, 0xffffff, 1 << 16, 1 << 8
 
 
@@ -98,7 +98,7 @@ def gateways():
 
 @table
 def stale():
-    """Never on the wire."""
+    """Packets to a gateway without a peer are never sent."""
     for inner, dst in ((4, "10.99.0.1"), (6, "fd00:99::1")):
         for world, ident in ((MAIN, 99), (MAIN, 0), (BY_ID, 0x0c0b0a),
                              (BY_ID, 0xffff), (EMPTY, 1)):
@@ -120,8 +120,8 @@ def frame_to(name, ethertype, payload, verdict, peer, **more):
 
 @table
 def waiting():
-    """For a name that does not resolve, or for an address of ours: nothing
-    leaves (design 4)."""
+    """Peers that wait for a name or for an address of ours: nothing is sent
+    (design 4)."""
     world = World()
     for outer in (4, 6):
         for waits in ("endpoint", "local"):
@@ -138,7 +138,7 @@ def waiting():
 
 @table
 def zeroes_in_local():
-    """A local that is not all zero is one."""
+    """A local is missing only if it is all zero."""
     for outer, local in ((4, "0.0.0.1"), (4, "1.0.0.0"), (6, "100::"),
                          (6, "0:0:1::"), (6, "::1:0:0"), (6, "::1")):
         world = World()
@@ -149,9 +149,8 @@ def zeroes_in_local():
 
 @table
 def neighbours():
-    """What must not leave its link does not go through a tunnel (RFC 3927
-    2.7, 4291 2.5.6, 2.7, 5771 4): a gateway is a neighbour in likeness
-    only."""
+    """Packets that must not leave their link do not go through a tunnel (RFC
+    3927 2.7, 4291 2.5.6, 2.7, 5771 4): a gateway is not a real neighbour."""
     for inner, outer in COMBOS:
         name = combo_name(inner, outer)
         here = {4: ["0.0.0.0", "0.255.255.255", "127.0.0.1",
@@ -184,8 +183,8 @@ def neighbours():
 
 @table
 def already_tunnelled():
-    """Protocol 4/41 to the endpoint is not encapsulated again, but sent there;
-    anything else to it is."""
+    """Protocol 4/41 to the endpoint is sent as it is; other packets to it are
+    encapsulated."""
     for inner, outer in COMBOS:
         world, peer = DEFAULT[outer]
         packet = outgoing(outer, inner)
@@ -231,7 +230,7 @@ def loops():
 
 
 def variants():
-    """Peers by (outer, ttl, mtu), and where they are reached."""
+    """Peers by (outer, ttl, mtu), and their gateways."""
     world, peers = World(), {}
     settings = [(1, 1480), (255, 1480), (64, 1280), (64, 576), (17, 3000)]
     for outer in (4, 6):
@@ -251,7 +250,7 @@ VARIANTS, VARIANT_PEERS = variants()
 
 @table
 def ttls():
-    """The outer one is the peer's, the inner one is left alone."""
+    """The outer TTL is the peer's, the inner one does not change."""
     for (outer, ttl, mtu), (peer, dst) in VARIANT_PEERS.items():
         for inner in (4, 6):
             for inner_ttl in (1, 64, 255):
@@ -263,8 +262,8 @@ def ttls():
 
 @table
 def sizes():
-    """Around the peer's MTU; IPv6 and IPv4 with DF above it are refused,
-    but for IPv6 packets that every link takes."""
+    """Sizes around the peer's MTU. Larger IPv6 and IPv4 with DF are refused,
+    except IPv6 packets up to 1280 bytes."""
     for (outer, ttl, mtu), (peer, dst) in VARIANT_PEERS.items():
         if ttl != 64 and mtu != 3000:
             continue
@@ -319,7 +318,7 @@ def unanswered():
         yield tx(f"no answer to a too big {name}", one, "tx_too_big",
                  "RFC 1122 3.2.2, 4443 2.4", peer, world=VARIANTS)
     for inner, proto, kinds_of in ((4, 1, (0, 8, 13)), (6, 58, (128, 129))):
-        for kind in kinds_of:  # no errors: as good as any other packet
+        for kind in kinds_of:  # not errors, so answered like other packets
             one = packet(inner, US[inner], proto, bytes([kind]) + bytes(7))
             yield tx(f"too big ICMP {kind} of IPv{inner}", one, "tx_too_big",
                      "RFC 1122 3.2.2, 4443 2.4", peer, world=VARIANTS,
@@ -335,8 +334,8 @@ def check_fragmentable(out):
 
 @table
 def sizes_without_df():
-    """Must get through (RFC 2003 5.1): cut to fragments, for which a test run
-    lacks the secret: the source is told to send less."""
+    """Must get through (RFC 2003 5.1), as fragments. A test run lacks the
+    secret for them, so the source is told to send less."""
     for (outer, ttl, mtu), (peer, dst) in VARIANT_PEERS.items():
         if ttl != 64:
             continue
@@ -353,9 +352,9 @@ def sizes_without_df():
 
 @table
 def options_without_df():
-    """IPv4 options would have to be sorted into the fragments (RFC 791 3.1),
-    so routers do it, behind an outer header without DF. None does that to an
-    outer IPv6 packet."""
+    """IPv4 options would have to be distributed to the fragments (RFC 791
+    3.1), so the outer packet, without DF, is left to routers to fragment. They
+    do not fragment IPv6."""
     for outer in (4, 6):
         peer, dst = VARIANT_PEERS[outer, 64, 576]
         for size, words in ((576, 1), (577, 1), (600, 10)):
@@ -377,7 +376,7 @@ def malformed():
     for inner, outer in COMBOS:
         name = combo_name(inner, outer)
         good = outgoing(outer, inner)
-        # shorter ones no test run takes
+        # a test run refuses shorter ones
         for size in range(20 if inner == 4 else 40, len(good)):
             case = tx(f"{name} sent, cut to {size}", good, "tx_bad_inner",
                       "RFC 791 3.1, 8200 3", PEER[outer])
@@ -396,8 +395,8 @@ def malformed():
 
 @table
 def trailers():
-    """Bytes behind the inner packet are not counted as its own; whether the
-    outer length covers them makes no difference (RFC 4213 3.6)."""
+    """Bytes after the inner packet are not counted; whether the outer length
+    covers them does not matter (RFC 4213 3.6)."""
     for inner, outer in COMBOS:
         case = tx(f"{combo_name(inner, outer)} sent with a trailer",
                   outgoing(outer, inner), "tx_encap", "RFC 4213 3.6",

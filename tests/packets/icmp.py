@@ -65,7 +65,7 @@ def errors():
 
 @table
 def senders():
-    """Any router on the path may say so, and the peer itself."""
+    """Errors come from any router on the path, and from the peer itself."""
     for inner, outer in COMBOS:
         for who, peers in (("wide", PEER), ("nested", NESTED)):
             quote = quoted(inner, outer, peers)
@@ -82,8 +82,8 @@ def senders():
 
 @table
 def quotes():
-    """Eight bytes behind the quoted header are what a router must send
-    (RFC 792); less than its addresses says nothing."""
+    """A router must quote eight bytes after the header (RFC 792); a quote that
+    ends before the addresses is ignored."""
     for inner, outer in COMBOS:
         head = {4: 20, 6: 40}[outer]
         quote, name = quoted(inner, outer), combo_name(inner, outer)
@@ -127,8 +127,8 @@ def about_others():
 
 
 def with_checksum(packet, change, pseudo=None):
-    """The ICMP message behind a plain IP header with another checksum: some
-    bits changed, or 0 (which stands for nothing, RFC 792, 4443 2.3)."""
+    """The packet with another ICMP checksum: some bits changed, or 0 (which
+    has no special meaning, RFC 792, 4443 2.3)."""
     at = {4: 20, 6: 40}[wire.version(packet)] + 2
     value = int.from_bytes(packet[at:at + 2], "big") ^ change
     if pseudo is not None:
@@ -138,7 +138,7 @@ def with_checksum(packet, change, pseudo=None):
 
 @table
 def wrong_checksums():
-    """Nothing of it is believed, not even whom it is about."""
+    """Nothing in such an error is trusted, also not its peer."""
     for inner, outer in COMBOS:
         quote, rfc = quoted(inner, outer), {4: "RFC 792",
                                             6: "RFC 4443 2.3"}[outer]
@@ -172,7 +172,7 @@ SIZES = {4: (576, 575, 577, 601, 1280, 1520), 6: (1280, 1279, 1281, 576, 1540)}
 
 
 def sized(inner, outer, size):
-    """An error of that many bytes."""
+    """An ICMP error of that many bytes."""
     quote = to_peer(PEER[outer], wire.exactly(inner, US[inner],
                                               net(outer, inner), 1440))
     quote += bytes(range(200))  # or more: RFC 4884 extensions, anything
@@ -205,7 +205,7 @@ def sizes():
 
 @table
 def in_parts():
-    """Of a fragment the checksum cannot be verified (RFC 791 3.1, 8200
+    """The checksum of a fragment cannot be verified (RFC 791 3.1, 8200
     4.5)."""
     for inner in 4, 6:
         quote = quoted(inner, 4)

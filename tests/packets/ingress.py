@@ -80,7 +80,7 @@ def jumbo_frames():
 
 @table
 def outer_fields():
-    """What the outer header says otherwise does not matter."""
+    """Other fields of the outer header do not matter."""
     for inner, outer in COMBOS:
         packet = inner_packet(outer, inner)
         for name, fields in [
@@ -127,12 +127,12 @@ def outer_options6():
 
 
 def chained(kinds, proto, data):
-    """(first next header, bytes) of any headers that are skipped: 43 with no
-    segments left (RFC 8200 4.4), 44 of a packet that is whole (RFC 6946)."""
+    """(first next header, bytes) of a chain of skipped headers: 43 with no
+    segments left (RFC 8200 4.4), 44 of an unfragmented packet (RFC 6946)."""
     for kind in reversed(kinds):
         if kind == 43:
             head = bytes([proto, 2, 4, 0]) + bytes(20)
-        elif kind == 44:  # what is reserved means nothing
+        elif kind == 44:  # reserved fields are ignored
             head = bytes([proto, 0xff, 0, 6]) + b"\1\2\3\4"
         else:
             head = wire.opt_header(proto)
@@ -142,7 +142,7 @@ def chained(kinds, proto, data):
 
 @table
 def skipped_headers():
-    """Four in all, of whatever kinds."""
+    """Four in all, of any kind."""
     chains = [[43], [44], [HBH, 43], [43, 44], [HBH, DSTOPT, 43, 44],
               [44, 44, 44, 44], [43, 43, 43, 43], [44, DSTOPT],
               [HBH, DSTOPT, 43, 44, DSTOPT], [43] * 5, [44] * 5,
@@ -163,7 +163,7 @@ def skipped_headers():
 
 @table
 def encapsulation_limit():
-    """What Linux's ip6tnl sends unless told otherwise, and long options."""
+    """The default of Linux's ip6tnl, and long options."""
     for inner in (4, 6):
         packet = inner_packet(6, inner)
         for name, options in [("limit 4", wire.ENCAP_LIMIT),
@@ -204,10 +204,10 @@ TAGS = {
 
 
 def tagged():
-    """(name, tags, hook, tags that are in the frame afterwards). tc sees the
-    outermost tag beside the frame, and so at most one in it: one in the frame
-    of a test run stands for the second one. It ends up beside the frame
-    here, as there is no other to be there (test_attack.py has both)."""
+    """(name, tags, hook, tags that are in the frame afterwards). tc has the
+    outermost tag in the metadata, and so at most one in the frame: a tag in
+    the frame of a test run stands for the second one. It ends up in the
+    metadata here, as that is empty (test_attack.py has both)."""
     for name, tags in TAGS.items():
         yield name, tags, "xdp", tags
         if len(tags) == 1:
@@ -260,7 +260,7 @@ def too_many_vlans():
 
 @table
 def nested_tunnels():
-    """One header is taken off, never two."""
+    """Only one header is removed."""
     for inner, outer in COMBOS:
         core = inner_packet(outer, inner)
         for middle in (4, 6):

@@ -41,7 +41,7 @@ def inner_lengths():
                 PEER[outer])
         for size in (0, 1, 19, len(good) + 1, len(good) + 20, 65535):
             packet = udp(4, src, US[4], len=size)
-            for padding in (0, 100):  # of the frame: does not count
+            for padding in (0, 100):  # of the frame, which is not counted
                 yield rx(f"{name} inner total length {size}, pad {padding}",
                          eth(from_peer(PEER[outer], packet))
                          + bytes(padding), "rx_bad_inner", "RFC 4213 3.6",
@@ -69,7 +69,8 @@ MARTIANS = {
 
 @table
 def martians():
-    """Also where the peer has a default route (RFC 4213 3.6)."""
+    """Martians are refused also from a peer with a default route (RFC 4213
+    3.6)."""
     for inner, outer in COMBOS:
         world, default = DEFAULT[outer]
         for src in MARTIANS[inner]:
@@ -84,8 +85,8 @@ def martians():
 
 @table
 def neighbour_discovery():
-    """Only a hop limit of 255 makes the kernel believe it, wherever it stands
-    (RFC 4861 7.1, 11.2)."""
+    """The kernel accepts it only with a hop limit of 255, also after extension
+    headers (RFC 4861 7.1, 11.2)."""
     chain = opt_header(58) + bytes([135, 0]) + bytes(22)
     for outer in (4, 6):
         def case(what, proto, data, ttl=255, outer=outer, refused=True):
@@ -113,8 +114,8 @@ def neighbour_discovery():
 
 @table
 def link_scope_destinations():
-    """What is of this link only is not reached from another one, its
-    neighbours are (RFC 3927 2.7, 4291 2.5.6 and 2.7, 5771 4)."""
+    """Destinations of link scope are refused, their neighbours are not (RFC
+    3927 2.7, 4291 2.5.6 and 2.7, 5771 4)."""
     refused = {4: ["0.0.0.0", "0.255.255.255", "127.0.0.1",
                    "127.255.255.255", "169.254.0.0", "169.254.255.255",
                    "224.0.0.0", "224.0.0.1", "224.0.0.255", "240.0.0.0",
@@ -141,7 +142,8 @@ def link_scope_destinations():
 
 @table
 def subnet_broadcasts():
-    """Those of the host's networks (RFC 2644 4: no router sends one on)."""
+    """Broadcasts of the host's networks (RFC 2644 4: routers do not forward
+    them)."""
     world, peers = World(), {}
     for outer in (4, 6):
         peers[outer] = world.peer(PEER[outer].endpoint, PEER[outer].local,
@@ -187,8 +189,8 @@ def shared_world(outer):
 
 @table
 def shared_prefixes():
-    """Several peers may use the source, by the longest prefix that anybody
-    has (design 4, routes = no)."""
+    """Several peers may use the source, by the longest prefix of any peer
+    (design 4, routes = no)."""
     for inner, outer in COMBOS:
         world, a, b, c = shared_world(outer)
         where = {4: [("10.9.9.9", (a, b, c)), ("10.50.1.9", (a, b)),

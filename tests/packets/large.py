@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Frames over a page: XDP reads no more than the linear part of the buffer,
-the rest are fragments. Bodies there make no difference; for headers there see
-the fallback of ingress.h: nothing that the guard would drop passes."""
+"""Frames over a page: XDP can read only the linear part of the buffer, the
+rest are fragments. Payload in fragments makes no difference; for headers in
+fragments see the fallback of ingress.h: packets that the guard would drop do
+not pass."""
 
 from . import wire
 from .case import (LOCAL, PEER, STALE_ENDPOINT, STRANGER, SUSPENDED, US, net,
@@ -76,7 +77,7 @@ def refused():
 
 
 def behind(headers, proto, data, src, dst=LOCAL[6]):
-    """A frame with so many options headers of 2048 bytes: the second begins
+    """A frame with several options headers of 2048 bytes: the second begins
     within the first page, the third does not."""
     kinds = [HBH] + [DSTOPT] * (headers - 1)
     for following in reversed(kinds[1:] + [proto]):
@@ -86,8 +87,8 @@ def behind(headers, proto, data, src, dst=LOCAL[6]):
 
 @table
 def headers_behind_a_page():
-    """What of them cannot be read decides: whether it is a tunnel's packet,
-    then the kernel may have it; or what is in it, then it is dropped."""
+    """If the protocol cannot be read, the packet passes to the kernel; if only
+    the inner packet cannot be read, it is dropped."""
     rfc = "RFC 8200 4"
     for inner in (4, 6):
         packet = exactly(inner, net(6, inner), US[inner], 100)
@@ -110,7 +111,7 @@ def headers_behind_a_page():
 
 @table
 def guard_in_front_of_a_page():
-    """The source can be read, whatever cannot."""
+    """The guard can always read the source."""
     packet = exactly(4, net(6, 4), US[4], 100)
     for headers, proto in [(1, 17), (2, 17), (3, 17), (4, 17), (5, 17),
                            (2, 4), (3, 4), (4, 4), (4, 41), (2, FRAGMENT),

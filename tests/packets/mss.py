@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The MSS option of SYN and SYN-ACK segments: at most what the peer's MTU
-leaves (RFC 9293 3.7.1, RFC 6691), never raised, checksum in step."""
+"""The MSS option of SYN and SYN-ACK segments: at most what fits the peer's MTU
+(RFC 9293 3.7.1, RFC 6691), never raised, with the checksum updated."""
 
 from . import wire
 from .case import PEER, US, net, rx, table, tx
@@ -21,7 +21,7 @@ OPTIONS = {
 
 
 def most(inner, peer):
-    """The largest MSS: MTU less IP and TCP header without options."""
+    """The largest MSS: MTU minus IP and TCP header without options."""
     return peer.mtu - (40 if inner == 4 else 60)
 
 
@@ -67,7 +67,7 @@ def raw_options(outer, inner, options, flags="S"):
 
 @table
 def left_alone():
-    """No SYN, no MSS option, or none that can be read."""
+    """Not a SYN, no MSS option, or a malformed one."""
     for inner, outer in COMBOS:
         peer, name = PEER[outer], combo_name(inner, outer)
         end = bytes.fromhex("0204ffff")
@@ -110,7 +110,7 @@ def left_alone():
 
 @table
 def behind_another_length():
-    """An option of its kind, but not of its length, is passed over."""
+    """An MSS option of a wrong length is skipped."""
     for inner, outer in COMBOS:
         peer = PEER[outer]
         pair = [raw_options(outer, inner, [(2, bytes(8)), ("MSS", mss)])
@@ -121,7 +121,8 @@ def behind_another_length():
 
 @table
 def wrong_checksum():
-    """Stays wrong by as much (RFC 1624): the receiver shall see it."""
+    """A wrong checksum stays wrong by the same amount (RFC 1624), so that the
+    receiver notices."""
     for inner, outer in COMBOS:
         peer = PEER[outer]
         limit, at = most(inner, peer), (20 if inner == 4 else 40) + 16

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packets without our tunnel: left alone, unless they borrow a prefix."""
+"""Packets without a tunnel: left alone, unless their source is in a tunnelled
+prefix (borrowed)."""
 
 from . import wire
 from .case import (DEFAULT, EMPTY, LOCAL, NESTED, PEER, STRANGER, SUSPENDED,
@@ -14,7 +15,7 @@ ARP = bytes.fromhex("0001080006040001" "020000000002" "0a010009"
 
 
 def other_packets(version):
-    """(name, packet) of what is no tunnel packet, from a peer's endpoint."""
+    """(name, packet) of other packets from a peer's endpoint."""
     src, dst = PEER[version].endpoint, LOCAL[version]
     yield "udp", udp(version, src, dst)
     yield "tcp", tcp(version, src, dst, flags="S")
@@ -60,7 +61,7 @@ def left_alone():
 
 @table
 def not_ip():
-    """By EtherType; nothing in them is looked at."""
+    """Other EtherTypes; the frame is not read any further."""
     inner = udp(4, net(4, 4), US[4])
     tunnel = ip(4, PEER[4].endpoint, LOCAL[4], 4, inner)
     for name, ethertype, payload in [
@@ -95,7 +96,7 @@ def xdp_only_ethernet():
 
 
 def borrowers(version, src):
-    """(name, packet): all the shapes of a plain packet from src."""
+    """(name, packet) of all kinds of plain packets from src."""
     dst = US[version]
     yield "udp", udp(version, src, dst)
     yield "tcp", tcp(version, src, dst, flags="S")
@@ -136,7 +137,7 @@ def nested(outer, version):
 
 @table
 def not_borrowed():
-    """Sources no guard speaks for: exceptions, our own, unguarded ones,
+    """Sources that are not guarded: exceptions, our own, unguarded prefixes,
     neighbours of the prefix."""
     for version, sources in [
             (4, ["10.1.3.128", "10.1.3.255", "10.1.0.5", "10.7.0.1",
@@ -162,7 +163,8 @@ def not_borrowed():
 
 @table
 def guarded_default_route():
-    """Who asks for it gets it: nothing but the tunnel, exceptions apart."""
+    """With a guarded default route, only the tunnel's packets and exceptions
+    pass."""
     for outer in (4, 6):
         world, peer = make_default(PEER[outer].endpoint, outer, guard=1)
         world.prefix("203.0.113.0/24")
@@ -185,8 +187,8 @@ def guarded_default_route():
 
 @table
 def strangers_tunnels_guarded():
-    """The guard also looks at protocol 4/41 of strangers: see borrowers();
-    those from elsewhere stay the kernel's."""
+    """The guard also checks protocol 4/41 of unknown sources, see borrowers();
+    from unguarded sources these pass to the kernel."""
     for version in (4, 6):
         for inner in (4, 6):
             packet = ip(version, STRANGER[version], LOCAL[version],

@@ -23,8 +23,8 @@ def resummed(data, header=0):
 
 @table
 def truncated_frames():
-    """Cut at every length: too short to know the addresses is no tunnel
-    packet; from there on the outer length does not fit."""
+    """Cut at every length: a packet too short for its addresses is not a
+    tunnel packet; longer ones do not match the outer length."""
     for inner, outer in COMBOS:
         packet = from_peer(PEER[outer], inner_packet(outer, inner))
         known = 20 if outer == 4 else 40
@@ -42,7 +42,7 @@ def truncated_frames():
 
 @table
 def truncated_options():
-    """Cut in the options, or right behind them."""
+    """Cut in the options, or right after them."""
     for inner in (4, 6):
         packet = from_peer(PEER[4], inner_packet(4, inner), options=NOP4)
         for size in (20, 23, 24, 25, 40):
@@ -52,7 +52,7 @@ def truncated_options():
         nh, data = wire.opt_chain([DSTOPT], wire.PROTO[inner],
                                   inner_packet(6, inner))
         packet = from_peer(PEER[6], data, nh)
-        for size in (42, 44, 47):  # what follows them cannot be read
+        for size in (42, 44, 47):  # the next protocol cannot be read
             yield rx(f"{combo_name(inner, 6)} with options cut to {size}",
                      eth(packet)[:14 + size], "rx_plain", "RFC 8200 4")
         for size in (48, 49, 87):
@@ -131,7 +131,7 @@ def option_lengths():
                 data = eth(from_peer(PEER[6], head + packet, kind))
                 what = (f"{combo_name(inner, 6)} header {kind} past the end, "
                         f"then {proto}")
-                if proto == 17:  # no tunnel packet, whatever its length
+                if proto == 17:  # not a tunnel packet, whatever its length
                     yield rx(what, data, "rx_plain", "RFC 8200 4")
                 else:
                     yield rx(what, data, "rx_bad_outer", "RFC 8200 4",
@@ -144,7 +144,7 @@ def option_lengths():
 
 @table
 def options_behind_a_page():
-    """XDP can take off no more than the linear part of the buffer."""
+    """XDP can remove only bytes of the linear part of the buffer."""
     options = (b"\1\xfe" + bytes(254)) * 7 + b"\1\xfc" + bytes(252)
     for inner in (4, 6):
         data = inner_packet(6, inner)
@@ -181,7 +181,7 @@ def outer_checksum():
 
 @table
 def fragments():
-    """Of the outer packet: left to the kernel (RFC 4213 3.6)."""
+    """Outer fragments are left to the kernel (RFC 4213 3.6)."""
     for inner, outer in COMBOS:
         packet = inner_packet(outer, inner, size=64)
         name = combo_name(inner, outer)
@@ -207,7 +207,7 @@ def fragment_header(following, more, offset):
 
 
 def routing_header(following, segments_left, words=0):
-    """Of type 4; so many times eight bytes more."""
+    """A routing header of type 4, with `words` times eight bytes more."""
     return bytes([following, words, 4, segments_left]) + bytes(4 + 8 * words)
 
 
@@ -224,7 +224,7 @@ def fragment(peer, packet, more, offset, src=None):
 
 @table
 def strangers():
-    """(source, destination) of no peer: never decapsulated, left alone
+    """(source, destination) without a peer: never decapsulated, left alone
     (CVE-2020-10136, CVE-2024-7595, CVE-2025-23018)."""
     for inner, outer in COMBOS:
         peer, name = PEER[outer], combo_name(inner, outer)

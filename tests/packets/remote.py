@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A Runner in a virtual machine, for tests that run outside of it: where the
-processor is emulated, scapy and pytest would take minutes.
+"""A Runner in a virtual machine, for tests that run outside of it: scapy and
+pytest take minutes on an emulated processor.
 
 In the machine: python3 -m packets.remote DEVICE, at one end of a virtio port.
 Outside: TUNLOAD_RUNNER=SOCKET, the other end. A message is a pickle behind its
@@ -22,13 +22,13 @@ PATIENCE = 300  # seconds for one answer of a machine that may still boot
 
 
 def new_runner():
-    """The one that this run of the tests is to use."""
+    """The Runner or Remote for this test run."""
     return remote(SOCKET) if SOCKET else Runner()
 
 
 @functools.cache
 def remote(path):
-    """The Remote there; the machine serves one."""
+    """The Remote at path; a machine serves only one."""
     return Remote(path)
 
 
@@ -52,7 +52,7 @@ def received(read):
 
 
 class Remote:
-    """What tests use of a Runner."""
+    """The methods of a Runner that tests use."""
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -95,9 +95,9 @@ class Remote:
 
 
 def serve(runner, port):
-    """Does what it is asked to until the other end is closed."""
+    """Executes requests until the other end is closed."""
     def wait_and_read(size):
-        """Before the other end is opened there is nothing to read, either."""
+        """Also waits while the other end is not open yet."""
         while not (data := os.read(port, size)):
             time.sleep(0.1)
         return data
@@ -111,7 +111,7 @@ def serve(runner, port):
         read = functools.partial(os.read, port)
         try:
             answer = None, getattr(runner, name)(*args, **named)
-        except Exception as error:  # for who asked
+        except Exception as error:  # returned to the caller
             error.add_note(traceback.format_exc())
             answer = error, None
         data = packed(answer)

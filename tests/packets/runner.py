@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Loads the BPF object, runs one packet, says what it did.
+"""Loads the BPF object, runs one packet, returns the result.
 
 The object is loaded by bpftool into a bpffs of its own that is gone again
 before the first test: only file descriptors stay.
@@ -31,7 +31,7 @@ TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT = -1, 2, 7
 
 
 class Result:
-    """What one run did."""
+    """The result of one run."""
 
     def __init__(self, action, data, counted, peers):
         self.action, self.data = action, data
@@ -101,7 +101,7 @@ class Runner:
 
     @staticmethod
     def linux():
-        """The version of the kernel that runs the packets."""
+        """The version of the kernel that runs the programs."""
         return tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
 
     def enter(self, world, listen=False):
@@ -111,7 +111,7 @@ class Runner:
             self.world, self.listen = world, listen
 
     def events(self):
-        """What a monitor would have got since the last call."""
+        """The events for a monitor since the last call."""
         return [TlEvent.from_buffer_copy(data) for data in self.ring.read()]
 
     def _verdicts(self):
@@ -119,8 +119,8 @@ class Runner:
 
     def stats(self):
         """{peer id: numbers of struct tl_peer_stats}, of the peers that have
-        rows; the last_*_ns of the CPUs are summed too: good enough to see one
-        move."""
+        rows; the last_*_ns of the CPUs are summed too, which still shows a
+        change."""
         rows, values = self.maps["peer_stats"], {}
         for key in rows.keys():
             ident = int.from_bytes(key[:4], "little")
@@ -140,7 +140,7 @@ class Runner:
         return action, out, self.counted()
 
     def run(self, prog, data, gso_size=0, linear=None):
-        """One run with everything that it changed. linear: so many bytes of
+        """One run with everything that it changed. linear: how many bytes of
         an XDP frame are in front of the fragments."""
         ctx = None
         if linear is not None:
@@ -155,7 +155,7 @@ class Runner:
             then = before.get(ident, [0] * len(now))
             if now != then:
                 moved[ident] = changes(then[2:], now[2:])
-                # not "has moved": the clock may be a coarse one
+                # equal times are possible: the clock may be coarse
                 moved[ident]["last rx"] = (then[0], now[0])
                 moved[ident]["last tx"] = (then[1], now[1])
         return Result(action, out, counted, moved)

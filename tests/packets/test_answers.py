@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""ICMP errors to inner sources: how many go back (RFC 1812 4.3.2.8, RFC 4443
-2.4 f): so many in a window on each CPU, no more, and then again; and what the
-least MTU is that they announce; that they get in. What they look like is in
-packets/egress.py. Events are limited in the same way. What the programs send
-round through the kernel and know again by their secret."""
+"""ICMP errors to inner sources: their rate limit per window and CPU (RFC 1812
+4.3.2.8, RFC 4443 2.4 f), the least MTU that they announce, and that they pass
+ingress. Their content is tested in packets/egress.py. The same limit for
+events. Packets that the programs send through the kernel to themselves and
+recognise by their secret."""
 import struct
 import time
 
@@ -28,8 +28,9 @@ def _runner():
 
 
 def action(runner, kind, age, sent):
-    """What becomes of a packet that is too big when a window began `age` ns
-    ago in which `sent` have been sent; again while the machine dawdles."""
+    """The action for a packet that is too big, if the window began `age` ns
+    ago and `sent` errors have been sent in it; repeated if the machine is too
+    slow."""
     runner.enter(case.MAIN)
     packet = wire.eth(wire.exactly(6, case.US[6], case.net(4, 6), 1481),
                       to=case.PEER[4].mac)
@@ -59,8 +60,8 @@ def test_events_have_a_limit_of_their_own(runner):
 
 
 def events(runner, age, sent, until=2 ** 63):
-    """The same for events: how many there are of a packet that is dropped,
-    while a monitor listens until then."""
+    """The same for events: the number of events for a dropped packet, while a
+    monitor listens until `until`."""
     runner.enter(case.MAIN, listen=True)
     iface = TlInterface.from_buffer_copy(
         runner.maps["interface"].lookup(bytes(4))[0])
@@ -81,7 +82,7 @@ def events(runner, age, sent, until=2 ** 63):
 
 
 def test_events_are_limited(runner):
-    """Counted they all are."""
+    """All dropped packets are counted."""
     assert events(runner, WINDOW // 2, MOST - 2) == 2
     assert events(runner, WINDOW // 2, MOST - 1) == 1
     assert events(runner, WINDOW // 2, MOST) == 0
@@ -89,7 +90,7 @@ def test_events_are_limited(runner):
 
 
 def test_no_events_for_a_monitor_that_is_gone(runner):
-    """It has not said goodbye, but listened only for a while."""
+    """A monitor that was killed gets events only until its request expires."""
     assert events(runner, 0, 0, until=10 ** 12) == 2
     assert events(runner, 0, 0, until=-1) == 0
 
@@ -105,7 +106,8 @@ def answer(runner, packet, peer):
 
 @pytest.mark.parametrize("outer", [4, 6])
 def test_least_mtu_of_ipv6(runner, outer):
-    """RFC 8200 5: no path of IPv6 has less than 1280, nor has a tunnel."""
+    """RFC 8200 5: the MTU of an IPv6 path, also of a tunnel, is at least
+    1280."""
     peer, dst = egress.VARIANT_PEERS[outer, 64, 576]
     assert peer.mtu < 1280
     packet = wire.exactly(6, case.US[6], dst[6], 1281)
@@ -120,14 +122,14 @@ SECRET = 0x0123456789abcdef
 
 @pytest.fixture(name="knowing", scope="module")
 def _knowing():
-    """With a secret, like programs that the loader has loaded."""
+    """A Runner with a secret, as the loader sets it."""
     runner = Runner(own_secret=SECRET)
     yield runner
     runner.close()
 
 
 def marked(kind, secret=SECRET, data=0, peer=0, mark=0):
-    """An skb that one of the hooks has sent round (bpf/packet/marks.h)."""
+    """The context of an skb with one of our marks (bpf/packet/marks.h)."""
     return bpf.SkBuff(mark=mark, cb=(bpf.u32 * 5)(
         secret & 0xffffffff, secret >> 32, kind, data, peer))
 
@@ -139,8 +141,8 @@ STRANGERS = [marked(ANSWER, 0), marked(ANSWER, SECRET ^ 1),
 
 @pytest.mark.parametrize("inner", [4, 6])
 def test_guard_knows_our_answers(runner, knowing, inner):
-    """Their source is a tunnelled prefix; a secret tells them from
-    borrowers."""
+    """The source of our answers is in a tunnelled prefix; the secret tells
+    them from borrowed sources."""
     peer, dst = egress.VARIANT_PEERS[4, 64, 1280]
     packet = wire.exactly(inner, case.US[inner], dst[inner], 1500,
                           **{4: {"flags": "DF"}, 6: {}}[inner])
@@ -157,13 +159,14 @@ def test_guard_knows_our_answers(runner, knowing, inner):
 
 
 def outer_frame(peer):
-    """What comes by egress a second time: the kernel's MACs on it."""
+    """An outer packet on its second pass through egress, with the kernel's
+    MACs."""
     packet = wire.udp(4, case.US[4], case.net(4, 4))
     return wire.eth(packet, to=peer.mac), wire.eth(wire.to_peer(peer, packet))
 
 
 def learnt(runner, peer):
-    """The next hop that some CPU knows."""
+    """The next hop that any CPU knows."""
     rows = map(TlNextHop.from_buffer_copy, runner.maps["next_hops"].lookup(
         peer.id.to_bytes(4, "little")))
     return [(row.peer, bytes(row.macs), row.until_ns) for row in rows
@@ -172,8 +175,8 @@ def learnt(runner, peer):
 
 @pytest.mark.parametrize("outer", [4, 6])
 def test_next_hop_is_learnt(knowing, outer):
-    """From the second pass, which is not counted; and used from then on, for
-    a second."""
+    """The next hop is learned on the second pass, which is not counted, and
+    then used for a second."""
     peer = case.PEER[outer]
     knowing.enter(case.EMPTY)
     knowing.enter(case.MAIN)
@@ -190,7 +193,7 @@ def test_next_hop_is_learnt(knowing, outer):
     while time.monotonic_ns() < until and len(actions) < 1:
         result, out, counted = knowing.quick("tc_egress", inner)
         assert list(counted) == ["tx_encap"]
-        if result == TC_ACT_UNSPEC:  # on the CPU that has learnt it
+        if result == TC_ACT_UNSPEC:  # on the CPU that has learned it
             assert out[:14] == frame[:14]
             actions.add(result)
     assert actions
@@ -199,8 +202,9 @@ def test_next_hop_is_learnt(knowing, outer):
 
 
 def test_nothing_is_learnt_of_others(runner, knowing):
-    """Without the secret an outer packet is any frame, which the peer's
-    counters do not see; one that was tunnelled already teaches nothing."""
+    """Without the secret an outer packet is a plain frame, which is not
+    counted for the peer; from a packet that was tunnelled already nothing is
+    learned."""
     peer = case.PEER[4]
     frame = outer_frame(peer)[1]
     for one, ctxs in (knowing, [marked(SENT, SECRET ^ 1, peer=peer.id),
@@ -234,8 +238,7 @@ MARK = 0x51
 
 
 def context(runner, frame, ctx):
-    """(mark, what the control block says) of an skb that tc_egress has sent
-    round or let go."""
+    """(mark, control block) of an skb after tc_egress."""
     after = bpf.SkBuff()
     runner.quick("tc_egress", frame, ctx, after)
     low, high, *said = after.cb
@@ -243,9 +246,8 @@ def context(runner, frame, ctx):
 
 
 def test_mark_of_an_outer_packet(knowing):
-    """The kernel's rules for the inner packet's mark are not meant for the
-    outer one, which has the mark again when it leaves; the secret never
-    does."""
+    """The outer packet is routed without the inner packet's mark and leaves
+    with it again, and without the secret."""
     peer = case.PEER[4]
     knowing.enter(case.EMPTY)
     knowing.enter(case.MAIN)
@@ -260,8 +262,8 @@ def test_mark_of_an_outer_packet(knowing):
 @pytest.mark.parametrize("mode, said", [
     (2, [ANSWER, 0, 0]), (1, [0, 0])], ids=["tc", "native"])
 def test_marks_of_answers(knowing, mode, said):
-    """An answer is known where tc_ingress would see it, which takes the secret
-    off; else it must not carry one into the host. Nor a mark."""
+    """An answer has the secret only if tc_ingress is attached, which clears
+    it, so that no secret gets into the host. It has no mark."""
     peer, dst = egress.VARIANT_PEERS[4, 64, 1280]
     knowing.enter(egress.VARIANTS)
     iface = TlInterface.from_buffer_copy(
@@ -274,14 +276,14 @@ def test_marks_of_answers(knowing, mode, said):
                        0x0806, to=b"\xff" * 6)
     for frame in too_big, request:
         assert context(knowing, frame, bpf.SkBuff(mark=MARK)) == (0, said)
-    knowing.enter(case.EMPTY)  # writes the interface as it was
+    knowing.enter(case.EMPTY)  # restores the interface record
 
 
 @pytest.mark.parametrize("outer", [4, 6])
 @pytest.mark.parametrize("size", [100, 576, 1124, 1400, 3000])
 def test_fragments_of_a_packet(knowing, outer, size):
-    """Each copy cuts itself to its piece (RFC 791 3.1), which scapy would have
-    made the same, and goes into the tunnel."""
+    """Each copy is cut to its piece (RFC 791 3.1), equal to scapy's fragment,
+    and tunnelled."""
     peer, dst = egress.VARIANT_PEERS[outer, 64, 576]
     knowing.enter(egress.VARIANTS)
     packet = IP(wire.exactly(4, case.US[4], dst[4], size, id=77, ttl=9,
@@ -305,16 +307,17 @@ def test_fragments_of_a_packet(knowing, outer, size):
 
 @pytest.fixture(name="netns")
 def _netns():
-    """The copies of a packet that is cut go to its loopback interface."""
+    """A namespace whose loopback interface receives the copies of a fragmented
+    packet."""
     netns = Netns("cut")
     yield netns
     netns.close()
 
 
 def test_what_is_not_cut(knowing, runner, netns):
-    """Fragments need our own marks, and a checksum that is complete: one that
-    is left to the network card (the field holds the sum of the pseudo-header)
-    would be filled in of the first fragment. The source is told instead."""
+    """Fragments need the secret and a complete checksum: one that is left to
+    the network card (the field has the sum of the pseudo-header) would be
+    computed over the first fragment. The source gets an ICMP error instead."""
     peer, dst = egress.VARIANT_PEERS[4, 64, 576]
     packet = wire.exactly(4, case.US[4], dst[4], 1000)
     head = packet[12:20] + struct.pack("!HH", packet[9], len(packet) - 20)
@@ -330,7 +333,8 @@ def test_what_is_not_cut(knowing, runner, netns):
 
 
 def test_fragments_of_a_fragment(knowing):
-    """Its offset and its more-fragments bit go on (RFC 791 3.2)."""
+    """The fragments continue its offset and more-fragments bit (RFC 791
+    3.2)."""
     peer, dst = egress.VARIANT_PEERS[4, 64, 576]
     knowing.enter(egress.VARIANTS)
     for flags, last in (("MF", 0x2000), (0, 0)):

@@ -29,7 +29,7 @@ def _runner():
 
 
 def check(runner, one, prog, linear=None):
-    """One run and everything that must come of it."""
+    """Runs a case and compares its whole result."""
     runner.enter(one.world)
     result = runner.run(prog, one.data, one.gso, linear)
     compare_counters(one, result)
@@ -49,13 +49,13 @@ def test_case(runner, one, prog):
 
 @pytest.mark.parametrize("linear", [0, 14, 33, 54])
 def test_short_linear_part(runner, linear):
-    """A driver may leave as little of a frame as it likes in front of the
+    """A driver may put any part of a frame, however small, in front of the
     fragments. Linux 6.18 can pull more."""
     cases = [one for one in CASES if "xdp_ingress" in HOOKS[one.hook]
              and linear < len(one.data)
              and (headers_len(one) <= READABLE
                   or one.verdict == "rx_borrowed")
-             # Of these the checksum covers all.
+             # The ICMP checksum covers the whole packet.
              and not (one.verdict.startswith("rx_icmp_")
                       and len(one.data) > READABLE)]
     assert len(cases) >= 300
@@ -68,7 +68,7 @@ def test_short_linear_part(runner, linear):
             raise AssertionError(one.name) from e
 
 
-# What takes an interface: routes, addresses, the loader's secret.
+# Verdicts that need an interface: routes, addresses, the loader's secret.
 ELSEWHERE = {
     "tx_no_source": "tests/wire/test_closed.py::test_source_gone",
     "tx_not_routed": "tests/wire/test_closed.py::test_packet_socket",
@@ -89,7 +89,8 @@ def test_other_verdicts_have_a_test(verdict):
 
 
 def test_cases_are_well_formed():
-    """Names are unique, each says why, and knows its peer."""
+    """Names are unique; each case has a reason and, if it needs one, a
+    peer."""
     names = Counter(one.name for one in CASES)
     assert [name for name, n in names.items() if n > 1] == []
     for one in CASES:
@@ -105,8 +106,8 @@ def label_of(runner, packet):
 
 @pytest.mark.parametrize("inner", [4, 6])
 def test_flow_label_follows_the_flow(runner, inner):
-    """RFC 6438 3: one label for a flow, others for others. Of 64 flows two
-    may share one by chance (2^20 labels), not more."""
+    """RFC 6438 3: one label per flow, and different ones for other flows. Of
+    64 flows only two may share one by chance (of 2^20 labels)."""
     runner.enter(case.MAIN)
     src, dst = case.US[inner], case.net(6, inner)
     flows = [wire.udp(inner, src, dst, ports=(port, 53))
@@ -143,7 +144,7 @@ def test_fragmentable_ids_differ(runner):
 @pytest.mark.parametrize("name", [
     one.name for one in CASES if one.answer == 1280])
 def test_too_big_is_answered(runner, name):
-    """Not only allowed: it happens, once the rate limit lets it."""
+    """The ICMP error is sent once the rate limit allows it."""
     one, = (one for one in CASES if one.name == name)
     runner.enter(one.world)
     for _ in range(20):
@@ -155,7 +156,7 @@ def test_too_big_is_answered(runner, name):
 
 
 def one_of_each(wanted):
-    """The first case of each verdict that is wanted (some are behind tags)."""
+    """The first case of each wanted verdict (some have tags)."""
     found = {}
     for one in CASES:
         for prog in HOOKS[one.hook]:
@@ -168,7 +169,7 @@ def one_of_each(wanted):
 @pytest.mark.parametrize("one,prog", one_of_each(
     lambda one: one.fate == "DROP"))
 def test_drops_are_events(runner, one, prog):
-    """While a monitor listens, and only then."""
+    """Drops are events only while a monitor listens."""
     runner.enter(one.world)
     runner.run(prog, one.data, one.gso)
     assert runner.events() == []
@@ -187,7 +188,7 @@ def test_drops_are_events(runner, one, prog):
 @pytest.mark.parametrize("one,prog", one_of_each(lambda one: one.verdict in (
     "rx_decap", "rx_plain", "tx_encap", "tx_plain", "tx_tunnelled")))
 def test_the_usual_is_no_event(runner, one, prog):
-    """A monitor shows what is worth a look, not all traffic."""
+    """Normal traffic makes no events."""
     runner.enter(one.world, listen=True)
     runner.run(prog, one.data, one.gso)
     assert runner.events() == []

@@ -33,7 +33,7 @@ ACTIONS = {
                     "TUNNEL": [XDP_PASS]},
     "tc_ingress": {"DROP": [TC_ACT_SHOT], "PASS": [TC_ACT_UNSPEC],
                    "TUNNEL": [TC_ACT_UNSPEC]},
-    # an ICMP error may go back in place of a packet that is too big
+    # an ICMP error may replace a packet that is too big
     "tc_egress": {"DROP": [TC_ACT_SHOT, TC_ACT_REDIRECT],
                   "PASS": [TC_ACT_UNSPEC, TC_ACT_REDIRECT],
                   "TUNNEL": [TC_ACT_UNSPEC, TC_ACT_REDIRECT],
@@ -46,7 +46,7 @@ def _runner():
     runner = new_runner()
     begin = time.monotonic()
     yield runner
-    # Seen with pytest -s.
+    # Shown with pytest -s.
     print(f"\n{runner.runs} packets in {time.monotonic() - begin:.0f} s, "
           f"seed {SEED}")
     runner.close()
@@ -61,7 +61,7 @@ def end_of(outer, here):
 
 
 def batches():
-    """Random generators until the time is over; at least one."""
+    """Yields random generators until the time is over; at least one."""
     end = time.monotonic() + SECONDS
     rng = random.Random(SEED)
     while True:
@@ -76,7 +76,7 @@ def address(rng, prefix):
 
 
 def random_inner(rng, version, limit):
-    """A packet of any protocol, with any field that may be any."""
+    """A packet of any protocol, with random values in all free fields."""
     src, dst = (address(rng, prefix) for prefix in INNER[version])
     head, fields = 40, {"tos": rng.randrange(256), "ttl": rng.randrange(256)}
     if version == 6:
@@ -118,8 +118,8 @@ def test_decap_undoes_encap(runner, inner, outer, prog):
 
 
 def mutated(rng, data):
-    """The frame with some bytes, bits or its end changed; the Ethernet
-    header mostly stays, or little else would be reached."""
+    """The frame with some bytes, bits or its end changed; mostly not in the
+    Ethernet header, so that the rest is tested."""
     data = bytearray(data)
     for _ in range(rng.choice([0, 1, 1, 2, 4, 16])):
         at = rng.randrange(0 if rng.random() < 0.02 else 14, len(data))
@@ -145,7 +145,8 @@ def fix_checksum(data, at):
 
 
 def fix_icmp(data, at):
-    """Or an error about what is damaged would hardly ever be believed."""
+    """Corrects the checksums of an ICMP error, which would otherwise mostly be
+    ignored."""
     head = model.parse(bytes(data[at:]))
     if head and head.whole and head.proto == {4: 1, 6: 58}[head.family] \
             and at + head.size + 4 <= len(data):
@@ -156,14 +157,16 @@ def fix_icmp(data, at):
 
 
 def trailer(prog, frame):
-    """Bytes behind an inner packet at egress: they may be in the lengths."""
+    """The bytes after an inner packet at egress, which the lengths may
+    include."""
     if prog != "tc_egress" or not runnable(prog, frame):
         return False
     return wire.length(frame[14:]) < len(frame) - 14
 
 
 def compare_outer(frame, want, out):
-    """Encapsulated as the model says, flow label and random ID apart."""
+    """Compares an encapsulated packet with the model, without flow label and
+    random ID."""
     if trailer("tc_egress", frame):
         inner = 34 if want[12:14] == b"\x08\0" else 54
         assert out[inner:inner + 20] == want[inner:inner + 20]
@@ -179,8 +182,8 @@ def compare_outer(frame, want, out):
 
 
 def check_run(prog, world, frame, run):
-    """One verdict, one the model has too; the action that fits it; the
-    packet as the model has it."""
+    """Checks that there is one verdict, which the model allows, with its
+    action, and the packet of the model."""
     action, out, counted = run
     assert len(counted) == 1, f"counted as {counted}"
     (verdict, (packets, _)), = counted.items()
@@ -193,7 +196,7 @@ def check_run(prog, world, frame, run):
     fate = FATES[verdict]
     assert action in ACTIONS[prog][fate], (verdict, action)
     if prog == "tc_egress" and fate in ("PASS", "TUNNEL"):
-        # The kernel is to find the next hop, but where it is known.
+        # The kernel finds the next hop, unless it is known.
         assert (action == TC_ACT_REDIRECT) == (
             verdict == "tx_tunnelled" or verdict == "tx_encap"
             and out[:12] == frame[:12])
@@ -239,7 +242,7 @@ def test_mutated_packets(runner, prog):
              if one.hook == direction and len(one.data) < 1600]
     for rng in batches():
         rng.shuffle(seeds)
-        # by world, since writing one costs more than many runs
+        # by world, as writing one takes longer than many runs
         for one in sorted(seeds[:BATCH], key=lambda one: id(one.world)):
             runner.enter(one.world)
             checked(runner, prog, mutated(rng, one.data))
@@ -247,7 +250,7 @@ def test_mutated_packets(runner, prog):
 
 @pytest.mark.parametrize("prog", list(ACTIONS))
 def test_garbage(runner, prog):
-    """Noise behind an Ethernet header."""
+    """Random bytes after an Ethernet header."""
     runner.enter(end_of(4, 0))
     for rng in batches():
         for _ in range(BATCH):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every compiler's object loads here, far from the verifier's limits."""
+"""The object of every compiler loads here, far below the verifier's limits."""
 import os
 import re
 

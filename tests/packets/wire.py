@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packets by scapy: frames, inner and outer packets, what to expect."""
+"""Makes packets with scapy: frames, inner and outer packets, expected
+results."""
 
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, in6_chksum
@@ -60,7 +61,7 @@ def _packet(version, src, dst, layer, fields):
 
 
 def exactly(version, src, dst, length, **fields):
-    """A UDP packet of just that many bytes, header included."""
+    """A UDP packet of exactly that many bytes, IP header included."""
     head = 28 if version == 4 else 48
     return udp(version, src, dst, length - head, **fields)
 
@@ -70,7 +71,7 @@ def version(packet):
 
 
 def length(packet):
-    """What the packet's own header says."""
+    """The length in the packet's header."""
     if version(packet) == 4:
         return int.from_bytes(packet[2:4], "big")
     return 40 + int.from_bytes(packet[4:6], "big")
@@ -84,7 +85,7 @@ def tos(packet):
 
 
 def checksum(header):
-    """RFC 791 3.1, of a header whose checksum field is zero."""
+    """The checksum (RFC 791 3.1) of a header whose checksum field is zero."""
     total = sum(int.from_bytes(header[i:i + 2], "big")
                 for i in range(0, len(header), 2))
     while total > 0xffff:
@@ -106,13 +107,13 @@ def with_tos(packet, value):
 
 
 def from_peer(peer, inner, proto=None, **fields):
-    """What a peer sends: inner behind the outer header it would make."""
+    """A packet as a peer sends it: inner with the peer's outer header."""
     proto = PROTO[version(inner)] if proto is None else proto
     return ip(peer.family, peer.endpoint, peer.local, proto, inner, **fields)
 
 
 def to_peer(peer, inner, df=True):
-    """What egress should make of inner; the flow label is left zero."""
+    """The expected result of egress for inner; the flow label is zero."""
     outer_tos = tos(inner)
     if peer.dscp != 0xff:
         outer_tos = peer.dscp << 2 | outer_tos & 3
@@ -131,8 +132,8 @@ def without_label(frame):
 
 
 def check_too_big(answer, inner, mtu, mac):
-    """The frame is the ICMP error that RFC 1812 4.3.2 and RFC 4443 3.2 ask
-    for about the inner packet, which was sent to that MAC."""
+    """Checks that the frame is the ICMP error of RFC 1812 4.3.2 and RFC 4443
+    3.2 about the inner packet, which was sent to that MAC."""
     family, packet = version(inner), answer[14:]
     assert answer[:14] == ETH[6:] + mac + ETH_IP[family].to_bytes(
         2, "big"), "link layer header"
@@ -169,5 +170,5 @@ def opt_chain(kinds, proto, inner):
     return following, data
 
 
-# RFC 2473 4.1.1: what Linux's ip6tnl sends by default.
+# RFC 2473 4.1.1, as Linux's ip6tnl sends it by default.
 ENCAP_LIMIT = bytes.fromhex("040104010100")

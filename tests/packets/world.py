@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the maps hold in a test: the structs of bpf/layout.h, by hand.
+"""The contents of the maps in a test: the structs of bpf/layout.h, written by
+hand.
 
-A World is written into the maps by the runner. Nothing is derived the way
-the loader would do it: a test can also make maps no loader would write.
+A World is written into the maps by the runner. It does not use the loader's
+rules, so that a test can also make maps that the loader would not write.
 """
 
 import ctypes
@@ -16,17 +17,17 @@ u8, u32, u64 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64
 
 DSCP_COPY = 0xff
 GUARD, OWN, SHARED = 1, 2, 4  # TL_PREFIX_F_*
-NO_GUARD = 1 << 31  # no flag, but no_guard_until_ns in the future
+NO_GUARD = 1 << 31  # not a flag: sets no_guard_until_ns to the future
 READY = 0x01  # TL_IF_F_READY
 NO_PEER = 0
-IFINDEX = 77  # not that of test runs, which have no routes and no addresses
+IFINDEX = 77  # differs from test runs, which have no routes and no addresses
 SLOTS = 1024  # TL_NEXT_HOPS
 
 LAYOUT = int(re.search(
     r"#define TL_LAYOUT (\d+)",
     (BPF_DIR / "layout.h").read_text(encoding="ascii"))[1])
 
-# (name, fate) in the order of the counters, from the one list there is.
+# (name, fate) in the order of the counters, from their only list.
 VERDICTS = re.findall(r"VERDICT\((\w+),\s*(TUNNEL|PASS|DROP|ANSWER),",
                       (BPF_DIR / "verdicts.h").read_text(encoding="ascii"))
 NAMES = [name for name, _ in VERDICTS]
@@ -81,7 +82,7 @@ class TlInterface(ctypes.Structure):
 
 
 def addr16(text):
-    """sixteen bytes; those behind an IPv4 address are zero."""
+    """Sixteen bytes; those after an IPv4 address are zero."""
     return (u8 * 16)(*ipaddress.ip_address(text).packed)
 
 
@@ -91,7 +92,7 @@ def gateway_mac(ident):
 
 
 def gateway(version, ident):
-    """Its IP address, as text."""
+    """The gateway's IP address, as text."""
     if version == 4:
         return f"240.{ident >> 16}.{ident >> 8 & 255}.{ident & 255}"
     return f"fe80::74:6e:{ident >> 16:x}:{ident & 0xffff:x}"
@@ -134,7 +135,7 @@ class TlEvent(ctypes.Structure):
 
 class World:
     """Peers, endpoints, prefixes and flags of one interface; the host's
-    broadcast addresses; what is known of next hops."""
+    broadcast addresses; known next hops."""
 
     def __init__(self, flags=READY):
         self.peers = {}
@@ -202,7 +203,7 @@ class World:
 
 
     def write_next_hops(self, slots):
-        """The slots that another world has filled are emptied."""
+        """Writes the next hops and empties the slots of the former world."""
         rows = {slot: TlNextHop() for slot in slots.filled}
         for ident, (until, macs) in self.next_hops.items():
             rows[ident % SLOTS] = TlNextHop(until, ident, (u8 * 12)(*macs))
@@ -220,7 +221,7 @@ def shared_row(net, ident):
 
 
 def endpoint_of(world, src, dst):
-    """Peer id by outer addresses, or None."""
+    """The peer id by outer addresses, or None."""
     for key, ident in world.endpoints.items():
         if (key[0] == {4: 4, 16: 6}[len(src)]
                 and key[4:20] == src.ljust(16, b"\0")
@@ -230,7 +231,7 @@ def endpoint_of(world, src, dst):
 
 
 def longest(world, addr):
-    """The longest prefix that has that address, or None."""
+    """The longest prefix that contains that address, or None."""
     best = None
     number = int.from_bytes(addr, "big")
     for net in world.prefixes:
@@ -248,7 +249,7 @@ def match(world, addr):
 
 
 def may_use(world, addr, ident):
-    """Is the longest prefix that peer's, be it with others?"""
+    """True if that peer has the longest prefix, alone or shared."""
     net = longest(world, addr)
     return net is not None and ident in world.shared.get(
         net, {world.prefixes[net][0]})

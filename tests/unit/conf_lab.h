@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Configurations from text, and what is said about them. */
+/* Reads configurations from text, and checks the errors. */
 #ifndef TUNLOAD_CONF_LAB_H
 #define TUNLOAD_CONF_LAB_H
 
@@ -20,8 +20,8 @@
 /* A peer's section without its end, for tests of one more line. */
 #define PEER "[peer tokyo]\nendpoint = 192.0.2.1\nallowed-ips = 10.10.0.0/24\n"
 
-/* What was written to standard error by run(arg), without "tunload: ", in a
- * static buffer. */
+/* Returns the standard error of run(arg), without "tunload: ", in a static
+ * buffer. */
 static inline const char *said(int (*run)(void *arg), void *arg, int *ret)
 {
 	static char text[4096];
@@ -79,7 +79,7 @@ static inline int read_and_check(void *arg)
 	return ret ?: conf_check(c);
 }
 
-/* The configuration must be good. */
+/* Asserts that the configuration is valid. */
 static inline void read_good(struct conf *c, const char *text)
 {
 	const char *error;
@@ -91,7 +91,7 @@ static inline void read_good(struct conf *c, const char *text)
 	assert_int_equal(ret, OK);
 }
 
-/* It must be refused with that line. */
+/* Asserts that it is refused with that line. */
 static inline void read_bad(const char *text, const char *line)
 {
 	const char *error;

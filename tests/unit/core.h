@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the tests of the pure core share. */
+/* Shared by the tests of the pure core. */
 #ifndef TUNLOAD_TEST_CORE_H
 #define TUNLOAD_TEST_CORE_H
 

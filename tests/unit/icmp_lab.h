@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* ICMP errors about outer packets, made of what they say, and what becomes of
- * them. */
+/* Makes ICMP errors about outer packets from their fields, and gets the
+ * verdict. */
 #ifndef TUNLOAD_ICMP_LAB_H
 #define TUNLOAD_ICMP_LAB_H
 
@@ -12,7 +12,7 @@
 
 #define EXPIRY 600 /* s */
 
-/* An ICMP error: who says what about which packet. */
+/* An ICMP error: its sender, its content, and the quoted packet. */
 struct error {
 	uint8_t family, type, code;
 	uint32_t mtu;	       /* that it announces */
@@ -165,7 +165,7 @@ static inline enum tl_verdict arrive(const struct error *e)
 	return rx.outcome.verdict;
 }
 
-/* The MTU learnt from an error that is counted as one. */
+/* The MTU learned from an error that is counted as one. */
 static inline uint32_t learnt(const struct error *e)
 {
 	struct tl_peer *peer = &fake_peers[e->family == 4 ? FOUR : SIX];

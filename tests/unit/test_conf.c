@@ -47,7 +47,7 @@ static void expect_origin(struct origin from, const char *file,
 	assert_int_equal(from.line, line);
 }
 
-/* The file's name lives in the conf that came out of it. */
+/* A copy has its own copy of the file's name. */
 static void test_copy_keeps_the_origin(void **state)
 {
 	struct conf c, copy;
@@ -203,7 +203,8 @@ static void test_no_rule_against(void **state)
 	}
 }
 
-/* What a name came to is that peer's own trouble, and none of the file. */
+/* A bad address of a name concerns that peer only, and is not an error of the
+ * file. */
 static void test_names_are_left_to_resolve(void **state)
 {
 	struct conf c;

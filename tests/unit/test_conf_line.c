@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lines that are long, or no text.
- * Needs: loader/base/ loader/conf/
- */
+/* Lines that are too long, or not text. Needs: loader/base/ loader/conf/ */
 #include "conf_lab.h"
 
 /* A list may be longer than other values. */
@@ -54,10 +52,11 @@ static void test_long_lines(void **state)
 	read_bad(text, "c:1: line longer than 65536 characters: split the "
 		       "list over several lines");
 	sprintf(text, "[peer %05000d]", 0);
-	snprintf(error, sizeof(error),
-		 "c:1: peer name \"%0242d...\" is no name: give 1 to 31 of the "
-		 "characters A-Z a-z 0-9 . _ -",
-		 0);
+	snprintf(
+		error, sizeof(error),
+		"c:1: peer name \"%0242d...\" is not valid: give 1 to 31 of the "
+		"characters A-Z a-z 0-9 . _ -",
+		0);
 	read_bad(text, error);
 	sprintf(text, "[peer %05000d", 0);
 	snprintf(error, sizeof(error),

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The reader: what it takes, and what it says about the rest.
- * Needs: loader/base/ loader/conf/
- */
+/* The reader: what it accepts, and its errors about the rest. Needs:
+ * loader/base/ loader/conf/ */
 #include "conf_lab.h"
 
 static void expect_ip(const struct ip *ip, const char *text)
@@ -134,13 +133,13 @@ static const char *const bad[][2] = {
 	 "c:1: unknown section [interfacefacefaceface]: write [interface] or "
 	 "[peer NAME]"},
 	{"[peer]\n",
-	 "c:1: peer name \"\" is no name: give 1 to 31 of the characters A-Z "
+	 "c:1: peer name \"\" is not valid: give 1 to 31 of the characters A-Z "
 	 "a-z 0-9 . _ -"},
 	{"[peer a b]\n",
-	 "c:1: peer name \"a b\" is no name: give 1 to 31 of the "
+	 "c:1: peer name \"a b\" is not valid: give 1 to 31 of the "
 	 "characters A-Z a-z 0-9 . _ -"},
 	{"[peer 12345678901234567890123456789012]\n",
-	 "c:1: peer name \"12345678901234567890123456789012\" is no name: give "
+	 "c:1: peer name \"12345678901234567890123456789012\" is not valid: give "
 	 "1 to 31 "
 	 "of the characters A-Z a-z 0-9 . _ -"},
 	{"[interface]\n[interface]\n",

@@ -37,7 +37,7 @@ static size_t tcp_segment(uint8_t *at, uint8_t family, int peer, uint32_t len,
 	return n + 32;
 }
 
-/* What becomes of n readable bytes of a packet of len. */
+/* The verdict for a packet of len bytes, of which n are readable. */
 static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
 			     uint32_t gso_size, uint32_t peer, struct tx *tx)
 {
@@ -118,7 +118,7 @@ static void too_large_with_options(void **state)
 	assert_int_equal(leave(bytes, n, 1481, 0, SIX, &tx), TL_tx_too_big);
 }
 
-/* RFC 2473 7.1, RFC 4213 3.2.2: nobody may say "too big" of 1280 bytes. */
+/* RFC 2473 7.1, RFC 4213 3.2.2: "too big" must not be sent about 1280 bytes. */
 static void ipv6_of_its_least_mtu(void **state)
 {
 	struct tx tx;
@@ -132,7 +132,7 @@ static void ipv6_of_its_least_mtu(void **state)
 	assert_true(tx.inner.df);
 }
 
-/* What lies behind the inner packet is not part of it. */
+/* Bytes after the inner packet are not part of it. */
 static void trailers(void **state)
 {
 	uint8_t bytes[128];
@@ -158,7 +158,7 @@ static void learnt_mtu(void **state)
 	assert_int_equal(send_size(4, FOUR, 1401, true, &tx), TL_tx_too_big);
 	assert_int_equal(tx.mtu, 1400);
 	assert_int_equal(send_size(4, FOUR, 1400, true, &tx), PASSED);
-	fake_now = 1001; /* forgotten */
+	fake_now = 1001; /* expired */
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
 	fake_now = 5000;
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
@@ -212,7 +212,7 @@ static void super_packets_that_do_not(void **state)
 	assert_int_equal(send_super(4, FOUR, 6, 1429, &tx), TL_tx_too_big);
 }
 
-/* Over 64 KiB the header's length says nothing. */
+/* The header's length is ignored over 64 KiB. */
 static void super_packets_over_64k(void **state)
 {
 	uint8_t bytes[128];

@@ -2,7 +2,7 @@
 /* bpf/decide/icmp.h: which ICMP errors are about our packets, and whole. */
 #include "icmp_lab.h"
 
-/* What announces no MTU teaches none. */
+/* Nothing is learned from an error without an MTU. */
 static void other_errors(void **state)
 {
 	static const struct {
@@ -64,8 +64,8 @@ static void not_about_us(void **state)
 	assert_int_equal(fake_peers[SIX].learned_mtu, 0);
 }
 
-/* RFC 792, RFC 4443 2.3: nothing is believed of what may have been damaged on
- * its way, not even whom it is about. */
+/* RFC 792, RFC 4443 2.3: nothing in a damaged error is trusted, also not its
+ * peer. */
 static void wrong_checksums(void **state)
 {
 	(void)state;

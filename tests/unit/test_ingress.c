@@ -53,7 +53,7 @@ static enum tl_verdict arrive4in4(size_t n, uint32_t len, uint16_t outer_says,
 	return verdict;
 }
 
-/* Who can make more readable is asked to, where there is more. */
+/* NEED_MORE is returned if the packet has more bytes than are readable. */
 static void more_is_needed(void **state)
 {
 	struct rx rx;
@@ -103,8 +103,8 @@ static void super_packets(void **state)
 	assert_int_equal(arrive4in4(40, 0x10000, 0xffff, 0xffeb, &rx), PASSED);
 }
 
-/* A peer's counters on a CPU are made with its first packet there, and last;
- * what does not exist gets none. */
+/* A peer's counters on a CPU are made at its first packet there, and kept; an
+ * absent peer gets none. */
 static void rows_of_counters(void **state)
 {
 	struct tl_peer_stats *here, *there;

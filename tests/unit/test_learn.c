@@ -22,8 +22,8 @@ static void good_errors(void **state)
 	assert_int_equal(learnt(&e6), 1360);
 }
 
-/* RFC 791 3.1, RFC 8200 5: no path carries less; RFC 8201 4: who says so of an
- * IPv6 path is not believed. */
+/* RFC 791 3.1, RFC 8200 5: no path carries less; RFC 8201 4: a lower MTU of an
+ * IPv6 path is ignored. */
 static void floors(void **state)
 {
 	struct error e4 = good4(), e6 = good6();
@@ -56,7 +56,8 @@ static void announced(void **state)
 	assert_int_equal(learnt(&e6), 0);
 }
 
-/* The quoted packet was too big for what is announced, and not for us. */
+/* The quoted packet is larger than the announced MTU, and not larger than
+ * ours. */
 static void lengths(void **state)
 {
 	struct error good[] = {good4(), good6()};
@@ -87,7 +88,7 @@ static void never_upwards(void **state)
 	assert_int_equal(learnt(&e4), 0);
 }
 
-/* What was learnt last holds against a larger one until it is forgotten. */
+/* A learned MTU is not raised until it expires. */
 static void while_it_holds(void **state)
 {
 	struct tl_peer *peer = &fake_peers[FOUR];
@@ -123,7 +124,7 @@ static void inner_packet(void **state)
 	e6.inner_dst = "fd00:1::9";
 	assert_int_equal(learnt(&e4), 0);
 	assert_int_equal(learnt(&e6), 0);
-	e4.inner_dst = "8.8.8.8"; /* nobody's */
+	e4.inner_dst = "8.8.8.8"; /* of no peer */
 	e6.inner_dst = "2001:db8::8";
 	assert_int_equal(learnt(&e4), 0);
 	assert_int_equal(learnt(&e6), 0);

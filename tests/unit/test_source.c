@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/source.h: which inner sources nobody can have. */
+/* bpf/core/source.h: which inner sources are invalid. */
 #include "core.h"
 #include "../../bpf/core/source.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/too_big.h: the errors byte for byte, and who gets none. */
+/* bpf/core/too_big.h: the errors byte for byte, and the sources that get
+ * none. */
 #include "core.h"
 #include "../../bpf/core/too_big.h"
 

@@ -180,7 +180,8 @@ def shared_world(outer):
                              (None, "::/0", (a, b))):
         for prefix in filter(None, (four, six)):
             world.share(prefix, *peers)
-    for prefix in ("10.50.8.0/24", "fd00:50:8::/48"):
+    for prefix in ("10.50.8.0/24", "fd00:50:8::/48", "11.0.0.0/8",
+                   "fd11::/16"):
         world.prefix(prefix, c.id, GUARD)
     for prefix in ("10.50.9.0/24", "fd00:50:9::/48"):
         world.prefix(prefix)
@@ -195,10 +196,12 @@ def shared_prefixes():
         world, a, b, c = shared_world(outer)
         where = {4: [("10.9.9.9", (a, b, c)), ("10.50.1.9", (a, b)),
                      ("10.50.7.9", (a, c)), ("10.50.8.9", (c,)),
-                     ("10.50.9.9", ()), ("8.8.8.8", (a, c))],
+                     ("10.50.9.9", ()), ("11.9.9.9", (c,)),
+                     ("8.8.8.8", (a, c))],
                  6: [("fd00:9::9", (a, b, c)), ("fd00:50:1::9", (a, b)),
                      ("fd00:50:7::9", (a, c)), ("fd00:50:8::9", (c,)),
-                     ("fd00:50:9::9", ()), ("2001:db8::9", (a, b))]}[inner]
+                     ("fd00:50:9::9", ()), ("fd11::9", (c,)),
+                     ("2001:db8::9", (a, b))]}[inner]
         for src, may in where:
             packet = udp(inner, src, US[inner])
             for n, peer in enumerate((a, b, c)):

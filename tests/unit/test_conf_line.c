@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lines that are too long, or not text. Needs: loader/base/ loader/conf/ */
+/* Lines that are too long, or not text.
+ * Needs: loader/base/ loader/conf/
+ */
 #include "conf_lab.h"
 
 /* A list may be longer than other values. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The reader: what it accepts, and its errors about the rest. Needs:
- * loader/base/ loader/conf/ */
+/* The reader: what it accepts, and its errors about the rest.
+ * Needs: loader/base/ loader/conf/
+ */
 #include "conf_lab.h"
 
 static void expect_ip(const struct ip *ip, const char *text)

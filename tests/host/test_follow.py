@@ -59,7 +59,7 @@ def test_another_address(pair, command):
     pair.tl.attach(conf_a())
     pair.tl_b.ok("peer", "set", "eth0", "a", "endpoint", "192.0.2.77")
     renumber(pair, "192.0.2.1/24", "192.0.2.77/24")
-    assert "192.0.2.1 is no address" in hints(pair, "b")
+    assert "192.0.2.1 is not an address" in hints(pair, "b")
     time.sleep(1.1)  # what was learnt of the next hop holds a second
     capture = pair.lab.capture(pair.b, "eth0", tunnelled)
     assert not ping(pair.a, B, A, wait=0.5)
@@ -190,7 +190,7 @@ def test_a_source_that_is_gone(pair):
     pair.tl.attach(conf_a())
     pair.a.ip("addr", "del", f"{A}/32", "dev", "lo")
     pair.a.ip("addr", "flush", "to", A, "dev", "eth0")
-    assert f"source {A} is no address" in hints(pair)
+    assert f"source {A} is not an address" in hints(pair)
 
 
 def test_first_packets_to_what_is_new(pair):

@@ -10,11 +10,12 @@ CLANGS = ["clang-14", "clang-16", "clang-19"]
 
 SCRIPT = r"""
 uname -r
+tmp=$(mktemp -d) # the machine's /tmp is that of the host
 mount -t bpf none /sys/fs/bpf
 for clang in clang-*.o; do
     clang=${clang%.o}
-    bpftool prog loadall $clang.o /sys/fs/bpf/$clang >/tmp/log 2>&1 &&
-        echo "$clang loads" || { echo "$clang: $(tail -c 2000 /tmp/log)"; }
+    bpftool prog loadall $clang.o /sys/fs/bpf/$clang >$tmp/log 2>&1 &&
+        echo "$clang loads" || { echo "$clang: $(tail -c 2000 $tmp/log)"; }
 done
 ip netns add b
 b="nsenter --net=/run/netns/b"
@@ -24,8 +25,8 @@ ip addr add 2001:db8::1/64 dev eth0 nodad; ip addr add fd00:22::2/128 dev lo
 $b ip addr add 192.0.2.2/24 dev eth0; $b ip addr add 10.10.0.1/32 dev lo
 $b ip addr add 2001:db8::2/64 dev eth0 nodad; $b ip addr add fd00:10::1/128 dev lo
 for dev in eth0 lo; do ip link set $dev up; $b ip link set $dev up; done
-for n in {1..30}; do ping -c 1 -W 1 2001:db8::2 >/tmp/log 2>&1 && break; done
-mkdir /tmp/b; mount -t bpf none /tmp/b
+for n in {1..30}; do ping -c 1 -W 1 2001:db8::2 >$tmp/log 2>&1 && break; done
+mkdir $tmp/b; mount -t bpf none $tmp/b
 while { ip addr; $b ip addr; } | grep -q tentative; do sleep 0.2; done
 traces() {
     for enter in "" "$b"; do
@@ -33,7 +34,7 @@ traces() {
         $enter ip neigh show nud permanent; $enter tc qdisc show dev eth0
         for way in ingress egress; do $enter tc filter show dev eth0 $way; done
     done
-    bpftool prog; bpftool map; bpftool link; ls -RA /sys/fs/bpf /tmp/b
+    bpftool prog; bpftool map; bpftool link; ls -RA /sys/fs/bpf $tmp/b
 }
 before=$(traces)
 left() { # programs go a while after their last user
@@ -52,18 +53,18 @@ unit="setpriv --no-new-privs --bounding-set -all,+bpf,+net_admin,+perfmon,+net_r
 $unit $tunload attach eth0 && $unit $tunload detach eth0 && echo "unit attaches"
 left
 for outer in 192.0.2. 2001:db8::; do for mode in tc native; do
-    conf 172.22.2.2 fd00:22::2 ${outer}2 10.10.0.0/24 fd00:10::/64 >/tmp/1
-    conf 10.10.0.1 fd00:10::1 ${outer}1 172.22.2.0/24 fd00:22::/64 >/tmp/2
-    $tunload attach eth0 -c /tmp/1 --mode $mode --no-trigger
-    $b $tunload --bpffs /tmp/b attach eth0 -c /tmp/2 --mode $mode --no-trigger
+    conf 172.22.2.2 fd00:22::2 ${outer}2 10.10.0.0/24 fd00:10::/64 >$tmp/1
+    conf 10.10.0.1 fd00:10::1 ${outer}1 172.22.2.0/24 fd00:22::/64 >$tmp/2
+    $tunload attach eth0 -c $tmp/1 --mode $mode --no-trigger
+    $b $tunload --bpffs $tmp/b attach eth0 -c $tmp/2 --mode $mode --no-trigger
     for to in 10.10.0.1 fd00:10::1; do for size in 56 4000; do
-        ping -q -c 2 -i 0.2 -W 30 -s $size $to >/tmp/log &&
-            echo "$outer $mode $to $size passes" || cat /tmp/log
+        ping -q -c 2 -i 0.2 -W 30 -s $size $to >$tmp/log &&
+            echo "$outer $mode $to $size passes" || cat $tmp/log
     done; done
     $tunload status eth0
     tc qdisc show dev eth0
     $tunload detach eth0
-    $b $tunload --bpffs /tmp/b detach eth0
+    $b $tunload --bpffs $tmp/b detach eth0
     left
 done; done
 """

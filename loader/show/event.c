@@ -46,7 +46,13 @@ static bool is_inner(uint32_t verdict)
 		verdict_list[verdict].from == TL_FROM_BARE);
 }
 
-void event_addresses(const struct tl_event *e, struct event_addresses *out)
+/* The addresses of a packet; family 0 if there is no such header. */
+struct event_addresses {
+	struct ip outer_src, outer_dst, inner_src, inner_dst;
+};
+
+static void event_addresses(const struct tl_event *e,
+			    struct event_addresses *out)
 {
 	uint32_t len =
 		e->head_len < TL_EVENT_HEAD ? e->head_len : TL_EVENT_HEAD;

@@ -99,14 +99,6 @@ int json_print(json_t *root, size_t flags);
 
 /* Events of the data plane, as `tunload monitor` prints them. */
 
-/* The addresses of a packet; family 0 if there is no such header. */
-struct event_addresses {
-	struct ip outer_src, outer_dst, inner_src, inner_dst;
-};
-
-/* Reads the headers in the event. */
-void event_addresses(const struct tl_event *e, struct event_addresses *out);
-
 /* Prints a line: time (given in seconds since 1970), verdict, peer ("" for
  * none), addresses, length. */
 void event_text(FILE *out, const struct tl_event *e, double time,

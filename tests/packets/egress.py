@@ -34,8 +34,8 @@ def inner_kinds():
 @table
 def destinations():
     """A packet that is routed to a gateway goes into its peer's tunnel,
-    whatever the allowed prefixes are (design 3), also to prefixes of others
-    and our own addresses."""
+    whatever the allowed prefixes are (docs/architecture.md), also to prefixes
+    of others and our own addresses."""
     for inner, outer in COMBOS:
         k, other = (1, 2) if outer == 4 else (2, 1)
         anywhere = {4: [f"10.{k}.0.0", f"10.{k}.255.255", f"10.{k}.3.1",
@@ -83,7 +83,7 @@ BY_ID, BY_IDS = worlds_of_ids()
 
 @table
 def gateways():
-    """02:74:6e and the id, big endian (design 3)."""
+    """02:74:6e and the id, big endian (docs/architecture.md)."""
     for inner in (4, 6):
         packet = udp(inner, US[inner], net(4, inner))
         for ident, peer in BY_IDS.items():
@@ -121,7 +121,7 @@ def frame_to(name, ethertype, payload, verdict, peer, **more):
 @table
 def waiting():
     """Peers that wait for a name or for an address of ours: nothing is sent
-    (design 4)."""
+    (README)."""
     world = World()
     for outer in (4, 6):
         for waits in ("endpoint", "local"):

@@ -191,7 +191,7 @@ def shared_world(outer):
 @table
 def shared_prefixes():
     """Several peers may use the source, by the longest prefix of any peer
-    (design 4, routes = no)."""
+    (README, routes = no)."""
     for inner, outer in COMBOS:
         world, a, b, c = shared_world(outer)
         where = {4: [("10.9.9.9", (a, b, c)), ("10.50.1.9", (a, b)),

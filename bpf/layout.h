@@ -81,14 +81,27 @@ struct tl_peer {
 	__u32 mtu;	   /* largest inner packet, bytes */
 	__u8 endpoint[16]; /* outer destination */
 	__u8 local[16];	   /* outer source */
-	/* Learned from ICMP, written by the data plane (RFC 1191, 8201). */
-	__u64 learned_until_ns; /* CLOCK_MONOTONIC; expiry */
-	__u32 learned_mtu;	/* largest inner packet, bytes; 0 = none */
+	/* Zero. Former attachments have the learned MTU here. */
+	__u64 unused;
+	__u32 unused_too;
 	/* The data plane does not read the fields below. */
 	__u8 probe[16];	    /* inner address that answers a ping */
 	__u32 probe_family; /* 4, 6, or 0: no probe */
 	TL_PEER_KEYS(TL_KEY_FIELD)
 };
+
+/* learned: peer id -> the MTU of its path, learned from ICMP (RFC 1191, 8201).
+ * The data plane writes it; the loader deletes the rows of former paths. */
+struct tl_learned {
+	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
+	__u32 mtu;	/* largest inner packet, bytes */
+	__u32 zero;
+};
+
+/* learned_until: slot (peer id modulo TL_LEARNED_SLOTS) -> CLOCK_MONOTONIC
+ * until which a peer of that slot may have a row in `learned`. All other peers
+ * need no look-up there. */
+#define TL_LEARNED_SLOTS 1024
 
 #define TL_PEER_F_LOCAL_FIXED 0x01 /* `local` was configured */
 #define TL_PEER_F_PROBE_FIXED 0x02 /* `probe` was configured */

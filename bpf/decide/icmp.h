@@ -100,15 +100,29 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 	}
 }
 
-/* The peer's MTU: the one learned from ICMP until it expires. */
-static __always_inline __u32 peer_mtu(const struct tl_peer *peer)
+static __always_inline __u64 *learned_slot(__u32 peer)
 {
-	__u32 learned = peer->learned_mtu;
+	const __u32 slot = peer % TL_LEARNED_SLOTS;
 
-	if (learned && learned < peer->mtu &&
-	    bpf_ktime_get_coarse_ns() < peer->learned_until_ns)
-		return learned;
-	return peer->mtu;
+	return bpf_map_lookup_elem(&learned_until, &slot);
+}
+
+/* The MTU of the peer with that id: the one learned from ICMP until it
+ * expires. */
+static __always_inline __u32 peer_mtu(__u32 id, const struct tl_peer *peer)
+{
+	const __u64 *until = learned_slot(id);
+	const struct tl_learned *row;
+	__u64 now;
+
+	if (!until || !*until)
+		return peer->mtu;
+	now = bpf_ktime_get_coarse_ns();
+	if (now >= *until)
+		return peer->mtu;
+	row = bpf_map_lookup_elem(&learned, &id);
+	return row && row->mtu < peer->mtu && now < row->until_ns ? row->mtu
+								  : peer->mtu;
 }
 
 /*
@@ -145,12 +159,16 @@ static __always_inline void learn_mtu(__u32 peer, __u32 mtu)
 	const struct tl_interface *iface =
 		bpf_map_lookup_elem(&interface, &zero);
 	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
+	__u64 *until = learned_slot(peer);
+	struct tl_learned row = {.mtu = mtu};
 
-	if (!p || !iface || mtu >= peer_mtu(p))
+	if (!p || !iface || !until || mtu >= peer_mtu(peer, p))
 		return;
-	p->learned_until_ns =
+	row.until_ns =
 		bpf_ktime_get_coarse_ns() + iface->pmtu_expiry * 1000000000ULL;
-	p->learned_mtu = mtu;
+	bpf_map_update_elem(&learned, &peer, &row, BPF_ANY);
+	if (*until < row.until_ns)
+		*until = row.until_ns;
 }
 
 /* The next-hop MTU of an ICMP error that has one (RFC 1191 4, RFC 4443 3.2). */

@@ -16,6 +16,21 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TL_MAX_PEERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct tl_learned);
+} learned SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TL_LEARNED_SLOTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} learned_until SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * TL_MAX_PEERS); /* new rows are written before
 						  old ones are removed */
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -1,44 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Writes a struct conf to the maps, differences only. */
 #include <bpf/bpf.h>
-#include <errno.h>
 #include <string.h>
 
 #include "rows.h"
 
-/* Deletes the counters of a peer on every CPU. */
-static void drop_stats(const struct maps *m, uint32_t id)
+/* Deletes what the data plane knows of a peer's path: the counters on every CPU
+ * and the learned MTU. */
+static void forget_path(const struct maps *m, uint32_t id)
 {
 	struct tl_stats_key key = {.peer = id};
 
 	for (int cpus = stats_cpus(); (int)key.cpu < cpus; key.cpu++)
 		bpf_map_delete_elem(m->peer_stats, &key);
+	bpf_map_delete_elem(m->learned, &id);
 }
 
-/* Deletes the counters of ids that are not in want, also those left by a killed
- * command, and of peers whose endpoint or local has changed: the counters of
- * the former path say nothing about the new one. */
-static void old_stats(const struct maps *m, const struct table *now,
-		      const struct table *want)
+/* Deletes the rows of a map, whose keys start with a peer's id, that are of no
+ * peer in want. */
+static void drop_strangers(int map, const struct table *want)
 {
-	struct tl_stats_key key, next;
+	struct tl_stats_key key, next; /* the longest key */
 	void *from = NULL;
+	bool more;
 
-	while (!bpf_map_get_next_key(m->peer_stats, from, &next)) {
+	do {
+		more = !bpf_map_get_next_key(map, from, &next);
 		if (from && !table_find(want, &key.peer))
-			bpf_map_delete_elem(m->peer_stats, &key);
+			bpf_map_delete_elem(map, &key);
 		key = next;
 		from = &key;
-	}
-	if (from && !table_find(want, &key.peer))
-		bpf_map_delete_elem(m->peer_stats, &key);
+	} while (more);
+}
+
+/* Deletes what the data plane has recorded of ids that are not in want, also if
+ * a killed command left it, and of peers whose endpoint or local has changed:
+ * it says nothing about the new path. */
+static void forget_old_paths(const struct maps *m, const struct table *now,
+			     const struct table *want)
+{
+	drop_strangers(m->peer_stats, want);
+	drop_strangers(m->learned, want);
 	for (size_t i = 0; i < want->n; i++) {
 		const struct tl_peer *was = table_find(now, table_key(want, i));
 		uint32_t id;
 
 		memcpy(&id, table_key(want, i), sizeof(id));
 		if (was && !same_path(was, table_value(want, i)))
-			drop_stats(m, id);
+			forget_path(m, id);
 	}
 }
 
@@ -207,7 +216,7 @@ static int read_and_want(const struct maps *m, struct conf *c,
 		ret = take_prefixes(m, now);
 	if (!ret)
 		ret = state_ids(c, &now->t[STATE_PEERS]);
-	return ret ?: state_want(want, now, c, facts);
+	return ret ?: state_want(want, c, facts);
 }
 
 int state_apply(const struct maps *m, struct conf *c,
@@ -221,22 +230,12 @@ int state_apply(const struct maps *m, struct conf *c,
 		ret = change_maps(&now, &want);
 	}
 	if (!ret)
-		old_stats(m, &now.t[STATE_PEERS], &want.t[STATE_PEERS]);
+		forget_old_paths(m, &now.t[STATE_PEERS], &want.t[STATE_PEERS]);
 	if (!ret)
 		ret = write_settings(m, c);
 	state_tables_free(&now);
 	state_tables_free(&want);
 	return ret;
-}
-
-/* Reads the one peer's row from the map, which has the learned MTU. */
-static int read_row(const struct maps *m, struct table *peers)
-{
-	if (peers->n && bpf_map_lookup_elem(m->peers, table_key(peers, 0),
-					    table_value(peers, 0)))
-		return fail("cannot read the map \"peers\": %s",
-			    strerror(errno));
-	return OK;
 }
 
 static bool keeps_path(const struct table *was, const struct table *want)
@@ -256,15 +255,13 @@ int state_apply_peer(const struct maps *m, const struct conf *was,
 		m->rows->stale = true;
 	state_tables_init(&now, m);
 	state_tables_init(&to, m);
-	ret = state_want(&now, &now, was, &none);
+	ret = state_want(&now, was, &none);
 	if (!ret)
-		ret = read_row(m, peers);
-	if (!ret)
-		ret = state_want(&to, &now, want, &none);
+		ret = state_want(&to, want, &none);
 	if (!ret)
 		ret = change_maps(&now, &to);
 	if (!ret && peers->n && !keeps_path(peers, &to.t[STATE_PEERS]))
-		drop_stats(m, was->peers->id);
+		forget_path(m, was->peers->id);
 	state_tables_free(&now);
 	state_tables_free(&to);
 	return ret;

@@ -66,9 +66,6 @@ int layout2_read(const char *ifname, struct conf *out)
 
 	if (!ret)
 		ret = state_read(&m, ifname, out);
-	/* The new maps start without it; the data plane learns it again. */
-	for (size_t i = 0; !ret && i < out->n_peers; i++)
-		out->peers[i].learned_mtu = 0;
 	maps_close(&m);
 	return ret;
 }

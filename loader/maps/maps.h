@@ -92,6 +92,7 @@ int netns_cookie(uint64_t *cookie);
 struct maps {
 	int peers, endpoints, prefixes4, prefixes6, shared, broadcasts,
 		next_hops;
+	int learned, learned_until;
 	int peer_stats, verdicts, interface, hostnames, waiting, events;
 	struct state_tables *rows; /* kept by state_read_keep(), or NULL */
 };
@@ -100,6 +101,7 @@ struct maps {
 struct map_pin {
 	const char *name;
 	size_t offset;
+	bool added; /* attachments of this layout may lack it until `attach` */
 };
 #define MAP_COUNT (offsetof(struct maps, events) / sizeof(int) + 1)
 extern const struct map_pin map_pins[MAP_COUNT];

@@ -8,16 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIN(name)                                                              \
+#define PIN(name, added)                                                       \
 	{                                                                      \
-#name, offsetof(struct maps, name)                             \
+#name, offsetof(struct maps, name), added                      \
 	}
 
 const struct map_pin map_pins[MAP_COUNT] = {
-	PIN(peers),    PIN(endpoints),	PIN(prefixes4), PIN(prefixes6),
-	PIN(shared),   PIN(broadcasts), PIN(next_hops), PIN(peer_stats),
-	PIN(verdicts), PIN(interface),	PIN(hostnames), PIN(waiting),
-	PIN(events),
+	PIN(peers, false),	PIN(endpoints, false), PIN(prefixes4, false),
+	PIN(prefixes6, false),	PIN(shared, false),    PIN(broadcasts, false),
+	PIN(next_hops, false),	PIN(learned, true),    PIN(learned_until, true),
+	PIN(peer_stats, false), PIN(verdicts, false),  PIN(interface, false),
+	PIN(hostnames, false),	PIN(waiting, false),   PIN(events, false),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)
@@ -32,7 +33,7 @@ static int open_one(const char *ifname, const struct map_pin *pin, int *fd)
 	if (pins_path(path, ifname, pin->name))
 		return FAILED;
 	*fd = bpf_obj_get(path);
-	if (*fd >= 0)
+	if (*fd >= 0 || (errno == ENOENT && pin->added))
 		return OK;
 	if (errno == ENOENT)
 		return fail_not_attached(ifname);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reads the maps into a struct conf. Checks every value, as it may have been
  * edited by hand. */
+#include <bpf/bpf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,8 +136,6 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v,
 	p->probe = ip_of(v->probe_family, v->probe);
 	p->probe_fixed = v->flags & TL_PEER_F_PROBE_FIXED;
 	p->mtu = v->mtu;
-	p->learned_mtu = v->learned_mtu;
-	p->learned_until_ns = v->learned_until_ns;
 	p->guard = guard_of(v->flags);
 	keys_from_map(p, v, size);
 	mend_keys("peers", peer_keys, p);
@@ -362,6 +361,24 @@ static int read_tables(struct state_tables *s, bool prefixes)
 	return ret;
 }
 
+/* Reads the learned MTUs. Edited rows do no harm: one that is not smaller than
+ * the peer's MTU, or of no peer, counts for nothing. */
+static void read_learned(const struct maps *m, const struct conf *c)
+{
+	struct tl_learned v;
+	struct peer *p;
+	uint32_t id, *from = NULL;
+
+	while (!bpf_map_get_next_key(m->learned, from, &id)) {
+		from = &id;
+		p = peer_by_id(c, id);
+		if (!p || bpf_map_lookup_elem(m->learned, &id, &v))
+			continue;
+		p->learned_mtu = v.mtu;
+		p->learned_until_ns = v.until_ns;
+	}
+}
+
 /* Reads the rows into s, and from there into out. */
 static int read_state(const struct maps *m, const char *ifname, bool prefixes,
 		      struct state_tables *s, struct conf *out)
@@ -380,6 +397,7 @@ static int read_state(const struct maps *m, const char *ifname, bool prefixes,
 	if (!ret) {
 		read_settings(out, &iface);
 		ret = read_rows(out, s);
+		read_learned(m, out);
 	}
 	if (ret)
 		conf_free(out);

@@ -35,9 +35,9 @@ void state_tables_free(struct state_tables *s);
  * new one gets an id above every id in use or, if there is none, the lowest
  * free one. */
 int state_ids(struct conf *c, const struct table *peers);
-/* Fills want, sorted, with the rows for c; now has the rows of the maps. */
-int state_want(struct state_tables *want, const struct state_tables *now,
-	       const struct conf *c, const struct host_facts *facts);
+/* Fills want, sorted, with the rows for c. */
+int state_want(struct state_tables *want, const struct conf *c,
+	       const struct host_facts *facts);
 
 /* Copies the keys that are ADDED or PLAIN from the model (`from`) to a map's
  * value (`to`). */

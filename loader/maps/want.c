@@ -162,15 +162,6 @@ static void fill_peer(struct tl_peer *v, const struct peer *p)
 		   (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0);
 }
 
-/* Keeps the learned MTU while endpoint and local are the same. */
-static void keep_learned(struct tl_peer *v, const struct tl_peer *now)
-{
-	if (!now || !same_path(now, v))
-		return;
-	v->learned_mtu = now->learned_mtu;
-	v->learned_until_ns = now->learned_until_ns;
-}
-
 /* Adds a row if both addresses are known; packets are received from this peer
  * only then. */
 static int want_endpoint(struct state_tables *want, const struct peer *p)
@@ -185,8 +176,7 @@ static int want_endpoint(struct state_tables *want, const struct peer *p)
 	return table_add(&want->t[STATE_ENDPOINTS], &e, &id);
 }
 
-static int want_peer_rows(struct state_tables *want, const struct peer *p,
-			  const struct table *peers)
+static int want_peer_rows(struct state_tables *want, const struct peer *p)
 {
 	struct tl_peer value;
 	struct tl_waiting waiting = {0};
@@ -194,7 +184,6 @@ static int want_peer_rows(struct state_tables *want, const struct peer *p,
 	int ret;
 
 	fill_peer(&value, p);
-	keep_learned(&value, table_find(peers, &p->id));
 	ret = table_add(&want->t[STATE_PEERS], &p->id, &value);
 	if (!ret)
 		ret = want_endpoint(want, p);
@@ -299,13 +288,13 @@ static int want_facts(struct state_tables *want, const struct host_facts *f)
 	return ret;
 }
 
-int state_want(struct state_tables *want, const struct state_tables *now,
-	       const struct conf *c, const struct host_facts *facts)
+int state_want(struct state_tables *want, const struct conf *c,
+	       const struct host_facts *facts)
 {
 	int ret = OK;
 
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
-		ret = want_peer_rows(want, &c->peers[i], &now->t[STATE_PEERS]);
+		ret = want_peer_rows(want, &c->peers[i]);
 	if (!ret)
 		ret = want_allowed(want, c);
 	if (!ret)

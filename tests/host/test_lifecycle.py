@@ -61,6 +61,23 @@ def test_upgrade_loses_nothing_and_keeps_all(pair, mode, hook):
     assert tl.status()["mode"] == mode
 
 
+def test_pins_without_the_maps_of_learned_mtus(pair):
+    """An attachment from before these maps came works, and `attach` adds
+    them."""
+    tl = pair.tl
+    tl.attach(conf_a())
+    added = [os.path.join(tl.pins, name)
+             for name in ("learned", "learned_until")]
+    for path in added:
+        os.unlink(path)
+    assert tl.peer("b")["learned_mtu"] is None
+    assert "added c" in tl.reload(conf_a(peers=EXTRA_PEER)).stdout
+    tl.ok("peer", "del", "eth0", "c")
+    assert "upgraded in place" in tl.ok("attach", "eth0", "--no-trigger")
+    assert all(os.path.exists(path) for path in added)
+    tl.detach()
+
+
 def test_reload_adds_changes_and_removes_without_loss(pair):
     tl = pair.tl
     tl.attach(conf_a())

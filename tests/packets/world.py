@@ -38,7 +38,7 @@ class TlPeer(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char * 32), ("family", u8), ("ttl", u8),
                 ("dscp", u8), ("flags", u8), ("mtu", u32),
                 ("endpoint", u8 * 16), ("local", u8 * 16),
-                ("learned_until_ns", u64), ("learned_mtu", u32),
+                ("unused", u64), ("unused_too", u32),
                 ("probe", u8 * 16), ("probe_family", u32),
                 ("keepalive", u32), ("mtu_fixed", u32)]
 

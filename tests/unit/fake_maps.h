@@ -37,6 +37,8 @@ static uint64_t fake_now;
 static struct tl_peer fake_peers[FAKE_PEERS]; /* by id; family 0: none */
 static struct fake_prefix fake_prefixes[FAKE_PREFIXES]; /* family 0: none */
 static struct tl_interface fake_interface;
+static struct tl_learned fake_learned[FAKE_PEERS]; /* by id; mtu 0: none */
+static uint64_t fake_learned_until[FAKE_PEERS];
 static struct tl_limit fake_limits[TL_LIMITS];
 static struct fake_shared {
 	struct tl_shared key; /* prefixlen 0: none */
@@ -124,6 +126,12 @@ static inline void *fake_lookup(const void *map, const void *key)
 
 	if (map == &peers)
 		return fake_peer(*(const uint32_t *)key);
+	if (map == &learned)
+		return fake_learned[*(const uint32_t *)key].mtu
+			       ? &fake_learned[*(const uint32_t *)key]
+			       : NULL;
+	if (map == &learned_until)
+		return &fake_learned_until[*(const uint32_t *)key];
 	if (map == &peer_stats)
 		return fake_row(key)->made ? &fake_row(key)->value : NULL;
 	if (map == &shared)
@@ -144,8 +152,15 @@ static inline void *fake_lookup(const void *map, const void *key)
 static inline long fake_update(const void *map, const void *key,
 			       const void *value, uint64_t flags)
 {
-	struct fake_stats *row = fake_row(key);
+	struct fake_stats *row;
 
+	if (map == &learned) {
+		fake_learned[*(const uint32_t *)key] =
+			*(const struct tl_learned *)value;
+		assert_int_equal(flags, BPF_ANY);
+		return 0;
+	}
+	row = fake_row(key);
 	assert_ptr_equal(map, &peer_stats);
 	assert_int_equal(flags, BPF_NOEXIST);
 	if (row->made)
@@ -173,6 +188,8 @@ static inline struct tl_peer *fake_add(uint32_t id, const char *endpoint,
 				 .ttl = 64,
 				 .dscp = TL_DSCP_COPY,
 				 .mtu = mtu};
+	fake_learned[id] = (struct tl_learned){0};
+	fake_learned_until[id] = 0;
 	fake_address(peer->endpoint, endpoint);
 	fake_address(peer->local, local);
 	p[0] = (struct fake_prefix){4, {10, id}, 16, {id, TL_PREFIX_F_GUARD}};

@@ -168,11 +168,11 @@ static inline enum tl_verdict arrive(const struct error *e)
 /* The MTU learned from an error that is counted as one. */
 static inline uint32_t learnt(const struct error *e)
 {
-	struct tl_peer *peer = &fake_peers[e->family == 4 ? FOUR : SIX];
+	struct tl_learned *row = &fake_learned[e->family == 4 ? FOUR : SIX];
 
-	peer->learned_mtu = 0;
+	row->mtu = 0;
 	assert_int_equal(arrive(e), TL_rx_icmp_too_big);
-	return peer->learned_mtu;
+	return row->mtu;
 }
 
 #endif

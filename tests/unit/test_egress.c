@@ -149,21 +149,25 @@ static void trailers(void **state)
 
 static void learnt_mtu(void **state)
 {
-	struct tl_peer *peer = &fake_peers[FOUR];
+	struct tl_learned *row = &fake_learned[FOUR];
 	struct tx tx;
 
 	(void)state;
-	peer->learned_mtu = 1400;
-	peer->learned_until_ns = 1001;
+	row->mtu = 1400;
+	row->until_ns = 1001;
+	fake_learned_until[FOUR] = 1002; /* of another peer of the slot */
 	assert_int_equal(send_size(4, FOUR, 1401, true, &tx), TL_tx_too_big);
 	assert_int_equal(tx.mtu, 1400);
 	assert_int_equal(send_size(4, FOUR, 1400, true, &tx), PASSED);
 	fake_now = 1001; /* expired */
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
+	row->mtu = 0; /* of a former path: deleted */
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
+	row->mtu = 1400;
 	fake_now = 5000;
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
 	fake_now = 1000;
-	peer->learned_mtu = 1490; /* configured smaller since */
+	row->mtu = 1490; /* configured smaller since */
 	assert_int_equal(send_size(4, FOUR, 1481, true, &tx), TL_tx_too_big);
 	assert_int_equal(tx.mtu, 1480);
 }

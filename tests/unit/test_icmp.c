@@ -30,8 +30,8 @@ static void other_errors(void **state)
 		e.type = all[i].type;
 		e.code = all[i].code;
 		assert_int_equal(arrive(&e), all[i].verdict);
-		assert_int_equal(fake_peers[FOUR].learned_mtu, 0);
-		assert_int_equal(fake_peers[SIX].learned_mtu, 0);
+		assert_int_equal(fake_learned[FOUR].mtu, 0);
+		assert_int_equal(fake_learned[SIX].mtu, 0);
 	}
 }
 
@@ -60,8 +60,8 @@ static void not_about_us(void **state)
 	e = good6();
 	e.to = e.src = "2001:db8:1::11";
 	assert_int_equal(arrive(&e), TL_rx_plain);
-	assert_int_equal(fake_peers[FOUR].learned_mtu, 0);
-	assert_int_equal(fake_peers[SIX].learned_mtu, 0);
+	assert_int_equal(fake_learned[FOUR].mtu, 0);
+	assert_int_equal(fake_learned[SIX].mtu, 0);
 }
 
 /* RFC 792, RFC 4443 2.3: nothing in a damaged error is trusted, also not its
@@ -80,8 +80,8 @@ static void wrong_checksums(void **state)
 		assert_int_equal(arrive(&e4), TL_rx_plain);
 		assert_int_equal(arrive(&e6), TL_rx_plain);
 	}
-	assert_int_equal(fake_peers[FOUR].learned_mtu, 0);
-	assert_int_equal(fake_peers[SIX].learned_mtu, 0);
+	assert_int_equal(fake_learned[FOUR].mtu, 0);
+	assert_int_equal(fake_learned[SIX].mtu, 0);
 }
 
 /* RFC 1122 3.2.1.2: XDP comes before the kernel's own look at it. */
@@ -92,7 +92,7 @@ static void wrong_ip_checksum(void **state)
 	(void)state;
 	e.wrong_ip = true;
 	assert_int_equal(arrive(&e), TL_rx_plain);
-	assert_int_equal(fake_peers[FOUR].learned_mtu, 0);
+	assert_int_equal(fake_learned[FOUR].mtu, 0);
 }
 
 /* An ICMP message of that many bytes, for whatever padding. */
@@ -113,17 +113,17 @@ static void lengths_of_messages(void **state)
 			struct error e4 = message(good4(), n, padding);
 			struct error e6 = message(good6(), n, padding);
 
-			fake_peers[FOUR].learned_mtu = 0;
-			fake_peers[SIX].learned_mtu = 0;
+			fake_learned[FOUR].mtu = 0;
+			fake_learned[SIX].mtu = 0;
 			assert_int_equal(arrive(&e4),
 					 n <= 1500 ? TL_rx_icmp_too_big
 						   : TL_rx_plain);
 			assert_int_equal(arrive(&e6),
 					 n <= 1500 ? TL_rx_icmp_too_big
 						   : TL_rx_plain);
-			assert_int_equal(fake_peers[FOUR].learned_mtu,
+			assert_int_equal(fake_learned[FOUR].mtu,
 					 n <= 1500 ? 1380 : 0);
-			assert_int_equal(fake_peers[SIX].learned_mtu,
+			assert_int_equal(fake_learned[SIX].mtu,
 					 n <= 1500 ? 1360 : 0);
 		}
 	}
@@ -167,8 +167,8 @@ static void half_of_a_message(void **state)
 		assert_int_equal(arrive(&e4), TL_rx_plain);
 		assert_int_equal(arrive(&e6), TL_rx_plain);
 	}
-	assert_int_equal(fake_peers[FOUR].learned_mtu, 0);
-	assert_int_equal(fake_peers[SIX].learned_mtu, 0);
+	assert_int_equal(fake_learned[FOUR].mtu, 0);
+	assert_int_equal(fake_learned[SIX].mtu, 0);
 }
 
 int main(void)

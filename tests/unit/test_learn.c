@@ -9,9 +9,9 @@ static void good_errors(void **state)
 
 	(void)state;
 	assert_int_equal(learnt(&e4), 1380);
-	assert_true(fake_peers[FOUR].learned_until_ns == until);
+	assert_true(fake_learned[FOUR].until_ns == until);
 	assert_int_equal(learnt(&e6), 1360);
-	assert_true(fake_peers[SIX].learned_until_ns == until);
+	assert_true(fake_learned[SIX].until_ns == until);
 	e4.proto = 41;
 	e4.inner_dst = "fd00:1::9";
 	e4.quoted = 40;
@@ -91,7 +91,7 @@ static void never_upwards(void **state)
 /* A learned MTU is not raised until it expires. */
 static void while_it_holds(void **state)
 {
-	struct tl_peer *peer = &fake_peers[FOUR];
+	struct tl_learned *row = &fake_learned[FOUR];
 	struct error e4 = good4();
 
 	(void)state;
@@ -99,14 +99,37 @@ static void while_it_holds(void **state)
 	fake_now++;
 	e4.mtu = 1450;
 	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
-	assert_int_equal(peer->learned_mtu, 1380);
+	assert_int_equal(row->mtu, 1380);
 	e4.mtu = 1399;
 	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
-	assert_int_equal(peer->learned_mtu, 1379);
-	fake_now = peer->learned_until_ns;
+	assert_int_equal(row->mtu, 1379);
+	fake_now = row->until_ns;
 	e4.mtu = 1450;
 	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
-	assert_int_equal(peer->learned_mtu, 1430);
+	assert_int_equal(row->mtu, 1430);
+}
+
+/* A later, lower MTU holds for its own time. */
+static void the_time_of_the_last(void **state)
+{
+	struct tl_learned *row = &fake_learned[FOUR];
+	struct error e4 = good4();
+	uint64_t first;
+
+	(void)state;
+	assert_int_equal(learnt(&e4), 1380);
+	first = row->until_ns;
+	fake_now++;
+	e4.mtu = 1300;
+	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
+	assert_true(row->until_ns == first + 1);
+	assert_true(fake_learned_until[FOUR] == first + 1);
+	fake_interface.pmtu_expiry = 1;
+	e4.mtu = 1290;
+	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
+	assert_true(fake_learned_until[FOUR] == first + 1);
+	fake_now = first;
+	assert_int_equal(peer_mtu(FOUR, &fake_peers[FOUR]), 1480);
 }
 
 static void inner_packet(void **state)
@@ -184,6 +207,7 @@ int main(void)
 		cmocka_unit_test_setup(lengths, peers_up),
 		cmocka_unit_test_setup(never_upwards, peers_up),
 		cmocka_unit_test_setup(while_it_holds, peers_up),
+		cmocka_unit_test_setup(the_time_of_the_last, peers_up),
 		cmocka_unit_test_setup(inner_packet, peers_up),
 		cmocka_unit_test_setup(shared_destination, peers_up),
 		cmocka_unit_test_setup(quoted_ip4_header_is_ours, peers_up),

@@ -140,7 +140,16 @@ fuzz_objects = $(patsubst %.c,$(B)/fuzz/obj/%.o,\
 FLAGS_fuzz = $(FUZZ_CC) $(FUZZ_CFLAGS)
 
 .PHONY: fuzzers
-fuzzers: $(FUZZ_BIN)
+fuzzers: $(FUZZ_BIN) $(B)/fuzz/conf.dict
+
+# The keys, and the words of their values, come from bpf/keys.h.
+$(B)/fuzz/conf.dict: tests/fuzz/conf.dict $(B)/tables/interface-words \
+		$(B)/tables/peer-words
+	@mkdir -p $(@D)
+	awk 'FILENAME ~ /\.dict$$/ {print; next} {print "\"" $$1 " = \""; \
+		for (i = 2; i <= NF; i++) if (!seen[$$i]++) print "\"" $$i "\""}' \
+		$^ > $@.tmp
+	mv $@.tmp $@
 
 $(B)/fuzz/obj/%.o: %.c $(B)/fuzz.flags
 	@mkdir -p $(@D)

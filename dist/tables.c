@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Prints what man pages and completion have from the lists: verdicts and keys
- * as rows of a table (tbl(1)), or the words of `peer set`. Runs while building.
+ * as rows of a table (tbl(1)), or keys with the words of their values, one key
+ * a line. Runs while building.
  */
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,8 @@ int main(int argc, char **argv)
 		print_rows(interface_keys);
 	else if (!strcmp(what, "peer-keys"))
 		print_rows(peer_keys);
+	else if (!strcmp(what, "interface-words"))
+		print_words(interface_keys);
 	else if (!strcmp(what, "peer-words"))
 		print_words(peer_keys);
 	else

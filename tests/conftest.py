@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Fixtures of the wire tests, and which tests need root."""
+"""The lab fixture of all tests, and the skips of tests that need root."""
 import os
 
 import pytest
@@ -8,7 +8,7 @@ import lab as labs
 from netns import own_mounts
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# Of the other folders those tests that are marked: @pytest.mark.root.
+# Folders whose tests all need root; in others @pytest.mark.root marks such tests.
 ROOT_FOLDERS = {"packets", "wire", "host", "kernels"}
 NEEDS_ROOT = "needs root (network namespaces, BPF): run it as root"
 
@@ -16,7 +16,8 @@ pytest.register_assert_rewrite("packets.compare")
 
 
 def pytest_sessionstart(session):
-    """Root gets mounts of its own; clears what a killed run left behind."""
+    """Gives a run as root a mount namespace, and removes what a killed run has
+    left."""
     del session
     if os.geteuid() == 0:
         own_mounts()
@@ -24,13 +25,13 @@ def pytest_sessionstart(session):
 
 
 def needs_root(item):
-    """By its folder, or by its marker."""
+    """True if the test needs root, by its folder or by its marker."""
     folder = os.path.relpath(item.path, HERE).split(os.sep)[0]
     return folder in ROOT_FOLDERS or item.get_closest_marker("root")
 
 
 def pytest_collection_modifyitems(items):
-    """Skips what an ordinary user cannot run."""
+    """Skips the tests that an ordinary user cannot run."""
     if os.geteuid() == 0:
         return
     for item in items:

@@ -10,7 +10,8 @@
 
 #include "conf/conf.h"
 
-/* A file in memory, made anew; its name. */
+/* Writes the bytes to a file in memory, the same one each time; returns its
+ * name. */
 static const char *memory_file(const void *bytes, size_t n)
 {
 	static char name[32];
@@ -24,9 +25,9 @@ static const char *memory_file(const void *bytes, size_t n)
 	return name;
 }
 
-/* Calls what reads or checks c; what it says on standard error fits what it
- * returns: nothing when all is well, else one line of text. */
-static int heard(int (*run)(struct conf *c), struct conf *c)
+/* Calls a function that reads or checks c; checks that it prints nothing on
+ * standard error if it returns OK, else one line of text. */
+static int run_checked(int (*run)(struct conf *c), struct conf *c)
 {
 	FILE *saved = stderr;
 	char *said = NULL;
@@ -60,12 +61,12 @@ static int check_it(struct conf *c)
 	return conf_check(c);
 }
 
-/* Reads and checks; false if it is refused. */
+/* Reads and checks a configuration; returns false if it is refused. */
 static bool good(struct conf *c, const void *bytes, size_t n)
 {
 	conf_init(c, "eth0");
 	file = memory_file(bytes, n);
-	return !heard(read_it, c) && !heard(check_it, c);
+	return !run_checked(read_it, c) && !run_checked(check_it, c);
 }
 
 static char *written(const struct conf *c, size_t *n)
@@ -79,7 +80,7 @@ static char *written(const struct conf *c, size_t *n)
 	return text;
 }
 
-/* What is written of c can be read, and is written again as it was. */
+/* The text written of c can be read, and is the same when written again. */
 static void check_round_trip(const struct conf *c)
 {
 	struct conf again;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Fuzz target: the pure core of the data plane. The input is a packet, and the
- * material for everything else. */
+/* Fuzz target: the pure core of the data plane. The input is a packet for the
+ * parsers; its first bytes are also the arguments of the other checks. */
 #include "core_build.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Properties of what makes headers and changes them: checksums, ECN, outer
- * headers, ICMP errors. The functions take bytes to make their arguments of. */
+/* Properties of the code that makes and changes headers: checksums, ECN, outer
+ * headers, ICMP errors. The checks make their arguments from random bytes. */
 #ifndef TUNLOAD_FUZZ_CORE_BUILD_H
 #define TUNLOAD_FUZZ_CORE_BUILD_H
 
@@ -33,7 +33,7 @@ static inline void check_checksum(const uint8_t random[64])
 	uint16_t changed;
 	uint32_t sum;
 
-	ip->version = 4; /* a header that is all zero has two checksums */
+	ip->version = 4; /* an all-zero header has two valid checksums */
 	sum = csum_ip4(ip) + csum_ip4_options(ip, hlen, at + hlen);
 	CHECK(bpf_ntohs(csum_fold(sum)) == slow_sum(0, at, hlen));
 	ip->check = 0;
@@ -50,7 +50,7 @@ static inline void check_checksum(const uint8_t random[64])
 	free(at);
 }
 
-/* RFC 6040 figure 4, by rules instead of a table. */
+/* RFC 6040 figure 4, as rules instead of a table. */
 static inline uint8_t ecn_by_the_book(uint8_t inner, uint8_t outer)
 {
 	if (outer == ECN_CE && inner == ECN_NOT_ECT)
@@ -113,7 +113,7 @@ static inline struct inner random_inner(const uint8_t random[64])
 	return in;
 }
 
-/* What was built says what it was built of. */
+/* The built header parses back to the values that it was built from. */
 static inline void check_outer4(const uint8_t random[64])
 {
 	struct tl_peer peer = random_peer(random);
@@ -156,8 +156,8 @@ static inline void check_outer6(const uint8_t random[64])
 	free(at);
 }
 
-/* The errors go from the packet's destination to its source with checksums
- * that a receiver finds right; zeroes stand for the quoted bytes. */
+/* The errors go from the packet's destination to its source, with valid
+ * checksums. The quoted bytes count as zero. */
 static inline void check_too_big(const uint8_t random[64])
 {
 	uint32_t mtu = net16(random), sum;
@@ -178,8 +178,8 @@ static inline void check_too_big(const uint8_t random[64])
 	CHECK(!memcmp(&six.ip.saddr, random + 28, 16));
 }
 
-/* A gateway's MAC and addresses hold one id; what it says of itself is what RFC
- * 826 and RFC 4861 ask for. */
+/* A gateway's MAC and addresses have the same id; its ARP replies and neighbour
+ * advertisements follow RFC 826 and RFC 4861. */
 static inline void check_gateways(const uint8_t random[64])
 {
 	uint32_t id = random[0] << 16 | random[1] << 8 | random[2], found = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Properties of what reads packets: bpf/core/parse.h and bpf/core/mss.h.
- * Packets lie on the heap with nothing behind them. */
+/* Properties of the parsers: bpf/core/parse.h and bpf/core/mss.h. Each packet
+ * is on the heap with nothing behind it. */
 #ifndef TUNLOAD_FUZZ_CORE_PARSE_H
 #define TUNLOAD_FUZZ_CORE_PARSE_H
 
@@ -36,8 +36,7 @@ static inline void check_parse4(const uint8_t *at, size_t n)
 				    : PARSE_OK));
 }
 
-/* The walk over extension headers as RFC 8200 4 and RFC 6946 tell it, slowly.
- */
+/* A slow walk over extension headers, written from RFC 8200 4 and RFC 6946. */
 static inline enum parse_result walk(const uint8_t *at, size_t n,
 				     struct ip_info *want)
 {
@@ -87,7 +86,7 @@ static inline void check_parse6(const uint8_t *at, size_t n)
 	CHECK(header.hlen == 40 && header.proto == at[6] && !header.fragment);
 }
 
-/* len: what the outer header leaves. */
+/* len: bytes behind the outer header. */
 static inline void check_inner(const uint8_t *at, size_t n, uint32_t len)
 {
 	enum tl_verdict four = check_inner4(at, at + n, len);
@@ -108,7 +107,7 @@ static inline void check_inner(const uint8_t *at, size_t n, uint32_t len)
 		CHECK((six == PASSED) == (40u + net16(at + 4) <= len));
 }
 
-/* The place of the value of the first MSS option that is whole. */
+/* The offset of the value of the first complete MSS option, 0 for none. */
 static inline uint32_t slow_mss(const uint8_t *options, uint32_t len)
 {
 	uint32_t at = 0;

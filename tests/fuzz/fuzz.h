@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the fuzz targets share. */
+/* Helpers of all fuzz targets. */
 #ifndef TUNLOAD_FUZZ_H
 #define TUNLOAD_FUZZ_H
 
@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What must hold for every input; libFuzzer keeps one for which it does not. */
+/* A condition that must hold for every input; libFuzzer keeps an input for
+ * which it does not. */
 #define CHECK(condition)                                                       \
 	do {                                                                   \
 		if (!(condition)) {                                            \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__,       \
+			fprintf(stderr, "%s:%d: false: %s\n", __FILE__,        \
 				__LINE__, #condition);                         \
 			abort();                                               \
 		}                                                              \
@@ -20,8 +21,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-/* An exact copy on the heap with `more` zero bytes behind it: the sanitizer
- * sees a read past its end. free()d by the caller. */
+/* A copy on the heap with `more` zero bytes behind it, so that the sanitizer
+ * sees a read past its end. The caller frees it. */
 static inline void *exact(const uint8_t *data, size_t n, size_t more)
 {
 	uint8_t *copy = calloc(1, n + more ?: 1);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The fuzz targets of tests/fuzz, a fixed number of runs each from a fixed
-seed, starting with the corpus in the tree. A longer run by hand:
+"""Runs each fuzz target of tests/fuzz a fixed number of times from a fixed seed,
+starting with the corpus in the tree. A longer run by hand:
 
     make fuzzers
-    mkdir found && build/fuzz/conf -dict=tests/fuzz/conf.dict \\
+    mkdir found && build/fuzz/conf -dict=build/fuzz/conf.dict \\
         -max_total_time=600 found tests/fuzz/corpus/conf
 """
 import os
@@ -34,10 +34,10 @@ def test_every_target_is_run():
 @pytest.mark.parametrize("target", RUNS)
 def test_fuzz(programs, target, tmp_path):
     corpus, found = os.path.join(HERE, "corpus", target), tmp_path / "found"
-    found.mkdir()  # the first corpus is written to
+    found.mkdir()  # libFuzzer writes new inputs into the first corpus
     args = ["-seed=1", f"-runs={RUNS[target]}", "-timeout=60",
             "-max_len=2048", f"-artifact_prefix={tmp_path}/"]
-    words = os.path.join(HERE, f"{target}.dict")
+    words = os.path.join(programs, f"{target}.dict")
     if os.path.exists(words):
         args.append(f"-dict={words}")
     done = subprocess.run(

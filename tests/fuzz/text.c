@@ -35,7 +35,7 @@ static void check_ip(const char *s)
 		CHECK(ip_is_link_local(&ip) == IN6_IS_ADDR_LINKLOCAL(&six));
 }
 
-/* Whether all bits of the address behind the first len are zero. */
+/* Returns true if all bits of the address behind the first len are zero. */
 static bool no_host_bits(const struct ip *ip, unsigned int len)
 {
 	unsigned int bits = ip->family == 4 ? 32 : 128;
@@ -46,7 +46,7 @@ static bool no_host_bits(const struct ip *ip, unsigned int len)
 	return true;
 }
 
-/* ADDRESS or ADDRESS/LEN, taken apart with the C library. */
+/* Parses ADDRESS or ADDRESS/LEN with the C library. */
 static bool slow_prefix(char *s, struct prefix *out)
 {
 	char *slash = strchr(s, '/');

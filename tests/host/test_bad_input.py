@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Wrong command lines, configuration files and hosts: each with its exit
+"""Wrong command lines, configuration files and hosts: each case has its exit
 status and its one line on standard error, word for word. The tables are in
 tests/host/bad_input/."""
 import os
@@ -50,7 +50,7 @@ def table(name):
 
 
 class Host:
-    """A namespace with eth0 and eth1; run() runs tunload in it."""
+    """A namespace with eth0, eth1 and tun0; run() runs tunload in it."""
 
     def __init__(self, lab):
         self.ns, other = lab.netns("bad"), lab.netns("peer")
@@ -63,14 +63,14 @@ class Host:
         self.bpffs = self.tunload.bpffs
 
     def run(self, *args, **kwargs):
-        """tunload ARGS, with this lab's bpffs as the default, and in a mount
-        namespace: whatever it mounts in error is gone with it."""
+        """Runs tunload ARGS with this lab's bpffs as the default, in a mount
+        namespace, so that a mount made in error does not stay."""
         env = {**os.environ, "TUNLOAD_BPFFS": self.bpffs}
         return self.ns.run("unshare", "-m", TUNLOAD, *args, check=False,
                            env=env, **kwargs)
 
     def state(self):
-        """What a failed command must leave as it was."""
+        """All state of the host that a failed command must not change."""
         routes = self.ns.ip("-N", "route").stdout
         routes += self.ns.ip("-N", "-6", "route").stdout
         pins = sorted(os.path.join(d, n) for d, dirs, files in
@@ -81,14 +81,14 @@ class Host:
 
 @pytest.fixture(scope="module", name="fresh")
 def fresh_host():
-    """A host on which nothing is attached."""
+    """A host with nothing attached."""
     with Lab() as lab:
         yield Host(lab)
 
 
 @pytest.fixture(scope="module", name="running")
 def running_host():
-    """A host with eth0 attached, and a route of somebody else."""
+    """A host with eth0 attached, and a route that tunload did not make."""
     with Lab() as lab:
         host = Host(lab)
         host.tunload.attach(PEER + OTHERS, "--no-trigger")
@@ -98,7 +98,7 @@ def running_host():
 
 
 def check(done, status, error):
-    """The status, the line and nothing else."""
+    """Checks that a command printed the error line only and set the status."""
     assert (done.stderr, done.returncode) == (
         f"tunload: {error}\n", int(status))
     assert done.stdout == ""
@@ -118,7 +118,7 @@ def test_command(running, case):
           case.error.replace("BPFFS", running.bpffs))
 
 
-def test_none_of_them_left_anything(fresh, running):
+def test_bad_input_left_nothing(fresh, running):
     assert not os.path.exists(f"{fresh.bpffs}/tunload/eth0")
     assert "proto 94" not in fresh.ns.ip("-N", "route").stdout
     assert [(p["name"], p["endpoint"], p["allowed_ips"])
@@ -221,7 +221,7 @@ def test_pins_of_another_namespace_are_refused(running, fresh, args):
 
 
 def test_a_failed_attach_leaves_the_host_as_it_was(fresh):
-    """A late step fails: native mode where the driver has none."""
+    """attach fails late, as the driver has no native XDP."""
     fresh.ns.ip("link", "add", "br0", "type", "bridge")
     fresh.ns.ip("link", "set", "br0", "up")
     fresh.ns.addr("br0", "198.51.100.1/24")

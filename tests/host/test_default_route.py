@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Allowed prefixes that hold more than the peer's networks: default routes, and
-prefixes around the host's own subnet. Nobody locks himself out."""
+"""Allowed prefixes that cover more than the peer's networks: default routes,
+and prefixes around the host's own subnet. The host stays reachable."""
 import pytest
 
 from traffic import ping
@@ -14,15 +14,15 @@ ADDRESSES = {4: {"host": "192.0.2.1/24", "router": "192.0.2.254/24",
                  "endpoint": "2001:db8:2::1", "all": "::/0",
                  "around": "2001:db8:1::/48", "beyond": "2001:db8:1:99::1"}}
 
-# Another network, our address in it, that of the router.
+# Another network, our address in it, the router's address in it.
 OTHER = {"-4": ("203.0.113.0/26", "203.0.113.1/26", "203.0.113.2/26"),
          "-6": ("2001:db8:9::/66", "2001:db8:9::1/66", "2001:db8:9::2/66")}
 
 
 @pytest.fixture(name="hosts", params=[4, 6], ids=["ipv4", "ipv6"])
 def fixture_hosts(request, lab):
-    """(addresses, host, Tunload, router): the router is the way to
-    everything, and holds the endpoint and the far address itself."""
+    """(addresses, host, Tunload, router): the router is the host's default
+    gateway, and has the endpoint and the far address itself."""
     names = ADDRESSES[request.param]
     host, router = lab.netns("host"), lab.netns("router")
     lab.veth(host, "eth0", router, "eth0")
@@ -35,18 +35,18 @@ def fixture_hosts(request, lab):
 
 
 def conf(names, prefixes, more=""):
-    """A peer behind the router."""
+    """A configuration with one peer, behind the router."""
     return (f"[peer far]\nendpoint = {names['endpoint']}\n"
             f"allowed-ips = {prefixes}\n{more}")
 
 
 def table(host):
-    """All routes, without what the kernel counts down."""
+    """All routes of the host's family, as text."""
     return host.ip(host.family, "route", "show", "table", "all").stdout
 
 
 def plain_reaches(tl, host, address, source=None):
-    """A ping to address is answered and not tunnelled."""
+    """True if a ping to the address is answered and was not tunnelled."""
     sent = tl.verdict("tx_encap")
     return ping(host, address, source) and tl.verdict("tx_encap") == sent
 
@@ -58,15 +58,15 @@ def test_default_route(hosts, mode):
     tl.attach(conf(names, names["all"]), "--mode", mode, "--no-trigger")
     after = table(host)
     assert set(before.splitlines()) <= set(after.splitlines())
-    # The neighbour, and from the outer address everything, are reached as
-    # before; nothing that arrives plain is dropped.
+    # As before, the host reaches the neighbour, and with its outer address
+    # as source every other host; no plain packet that arrives is dropped.
     assert plain_reaches(tl, host, names["neighbour"])
     outer = names["host"].split("/")[0]
     for name in "endpoint", "far":
         assert plain_reaches(tl, host, names[name], outer)
     assert ping(router, outer, source=names["far"])
     assert tl.verdict("rx_borrowed") == 0
-    # Everything else is tunnelled; nobody answers at the other end.
+    # Everything else is tunnelled. The other end has no tunnel to answer.
     assert not ping(host, names["far"], wait=0.2)
     assert tl.verdict("tx_encap") == 1
     tl.detach()
@@ -100,7 +100,7 @@ def test_guard_for_a_default_route_only_when_asked_for(hosts):
     tl.attach(conf(names, names["all"], "guard = yes\n"), "--no-trigger")
     assert plain_reaches(tl, host, names["neighbour"])  # an exception
     assert tl.verdict("rx_borrowed") == 0
-    # Plain packets of everybody else are dropped now, as asked.
+    # guard = yes drops plain packets from every other source.
     router = hosts[3]
     assert not ping(router, names["host"].split("/")[0], wait=0.2,
                     source=names["far"])
@@ -124,9 +124,10 @@ def test_prefix_around_the_own_subnet(hosts):
 
 @pytest.mark.parametrize("mode", ["native", "tc"])
 def test_networks_behind_other_devices(hosts, mode):
-    """A longer route through another device wins, as in the kernel's table:
-    on top of the interface (macvlan), where its packets pass the programs, or
-    beside it, where nobody in the tunnel may use its sources."""
+    """The more specific route of another device wins over a tunnelled prefix.
+    Packets of a device on top of the interface (macvlan) pass the programs,
+    which must let them through. The peer may not use sources of that network:
+    prefixes4 and prefixes6 have it without a peer."""
     names, host, tl, router = hosts
     prefix, ours, theirs = OTHER[host.family]
     host.ip("link", "add", "link", "eth0", "name", "upper", "type", "macvlan",

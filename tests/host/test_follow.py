@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Changes of the host are followed, by the timer's command and by every other
-one; and the status says what is not right meanwhile."""
+"""The timer's command, and every other one, adapts an attachment to changes of
+the host; until then the status says what is wrong."""
 import json
 import os
 import signal
@@ -16,30 +16,30 @@ from traffic import is_tunnel, packet_of, ping
 
 @pytest.fixture(name="pair")
 def fixture_pair(lab):
-    """A Pair, nothing attached on its first host."""
+    """A Pair with nothing attached on its first host."""
     return Pair(lab)
 
 
 def due(pair):
-    """What `trigger --due` mended, None for nothing."""
+    """Runs `trigger --due`; returns the repairs it reports, None for none."""
     done = pair.tl.run("trigger", "eth0", "--due", "--json")
     assert (done.returncode, done.stderr) == (0, ""), done
     return json.loads(done.stdout)["mended"]
 
 
 def hints(pair, peer=None):
-    """All hints of the status in one text."""
+    """The hints about the peer, or about the interface, in one text."""
     told = pair.tl.peer(peer) if peer else pair.tl.status()
     return "\n".join(told["hints"])
 
 
 def tunnelled(frame):
-    """Is it a tunnel packet?"""
+    """True for a frame with a tunnel packet."""
     return is_tunnel(packet_of(frame.data))
 
 
 def renumber(pair, old, new):
-    """Another address of the first host, as by DHCP."""
+    """Replaces an address of the first host, as DHCP may do."""
     pair.a.ip("addr", "del", old, "dev", "eth0")
     pair.a.addr("eth0", new)
 
@@ -60,7 +60,7 @@ def test_another_address(pair, command):
     pair.tl_b.ok("peer", "set", "eth0", "a", "endpoint", "192.0.2.77")
     renumber(pair, "192.0.2.1/24", "192.0.2.77/24")
     assert "192.0.2.1 is not an address" in hints(pair, "b")
-    time.sleep(1.1)  # what was learnt of the next hop holds a second
+    time.sleep(1.1)  # the data plane keeps a learnt next hop for a second
     capture = pair.lab.capture(pair.b, "eth0", tunnelled)
     assert not ping(pair.a, B, A, wait=0.5)
     assert not [f for f in capture.frames()
@@ -97,7 +97,7 @@ def test_an_address_that_is_gone_for_good(pair):
     assert due(pair) is None
     pair.a.addr("eth0", "192.0.2.1/24")
     assert "peer b" in due(pair)
-    wait_until(lambda: ping(pair.a, B, A, wait=1), "works again")
+    wait_until(lambda: ping(pair.a, B, A, wait=1), "ping through the tunnel")
 
 
 def test_the_mtu_of_the_interface(pair):
@@ -135,7 +135,7 @@ def test_routes_and_gateways(pair, change):
 
 
 def take_off(pair, hook, name):
-    """Somebody takes our program off a hook."""
+    """Removes our program from a hook, as another tool might."""
     if hook == "clsact" and name != "xdp":
         way = name.removeprefix("tcx_")
         pair.a.run("tc", "filter", "del", "dev", "eth0", way, "pref", "94")
@@ -150,7 +150,7 @@ def take_off(pair, hook, name):
       for way in ("tcx_ingress", "tcx_egress")),
 ])
 @pytest.mark.parametrize("command", ["due", "reload", "attach"])
-def test_hooks_that_somebody_took_off(pair, mode, hook, name, told, command):
+def test_removed_hooks_are_put_back(pair, mode, hook, name, told, command):
     pair.tl.attach(conf_a(mode), env=hook_env(hook))
     take_off(pair, hook, name)
     missing = pair.tl.status()["hooks_missing"]
@@ -183,7 +183,7 @@ def test_a_link_that_is_down_is_waited_for(pair):
     pair.a.ip("link", "set", "eth0", "up")
     assert "routes or addresses" in due(pair)
     assert pair.a.ip("route").stdout == before
-    wait_until(lambda: ping(pair.a, B, A, wait=1), "works again")
+    wait_until(lambda: ping(pair.a, B, A, wait=1), "ping through the tunnel")
 
 
 def test_a_source_that_is_gone(pair):
@@ -199,14 +199,17 @@ def test_first_packets_to_what_is_new(pair):
     pair.tl.ok("peer", "add", "eth0", "c", "endpoint", "192.0.2.3",
                "allowed-ips", "10.30.0.0/24")
     pair.b.addr("eth0", "192.0.2.3/24", "192.0.2.4/24")
-    wait_until(lambda: pair.tl.peer("c")["tx"]["packets"], "add")
+    wait_until(lambda: pair.tl.peer("c")["tx"]["packets"],
+               "first packet after peer add")
     pair.tl.ok("peer", "set", "eth0", "c", "endpoint", "192.0.2.4")
     wait_until(lambda: [f for f in capture.frames()
-                        if packet_of(f.data).dst == "192.0.2.4"], "set")
+                        if packet_of(f.data).dst == "192.0.2.4"],
+               "first packet after peer set")
     assert pair.tl.peer("b")["tx"]["packets"] == 0
     pair.tl.reload(conf_a().replace("endpoint = 192.0.2.2",
                                     "endpoint = 192.0.2.3"))
-    wait_until(lambda: pair.tl.peer("b")["tx"]["packets"], "reload")
+    wait_until(lambda: pair.tl.peer("b")["tx"]["packets"],
+               "first packet after reload")
 
 
 def test_counters_begin_with_the_endpoint(pair):
@@ -262,7 +265,7 @@ def test_an_answer_counts_for_its_family(pair, answers):
         return done.returncode, told["answered"], \
             told["other_family"]["answered"]
 
-    # Again, as a second is no deadline for what answers.
+    # Repeated, as an answer can take longer than the second that it has here.
     wanted = (int(len(answers) < 2), "4" in answers, "6" in answers)
     wait_until(lambda: trigger() == wanted, f"answers of {answers}")
     text = pair.tl.run("trigger", "eth0", "--wait", "1").stdout
@@ -315,7 +318,7 @@ def test_output_to_a_full_disk(pair):
 
 
 def test_a_private_bpffs_is_refused(pair):
-    """`ip netns exec` makes a /sys of its own, in which the pins would go."""
+    """`ip netns exec` mounts a /sys of its own; pins in it would be lost."""
     pair.tl.write(conf_a())
     before = pair.traces()
     done = run("ip", "netns", "exec", pair.a.name, TUNLOAD, "attach", "eth0",
@@ -334,12 +337,12 @@ def test_status_from_the_wrong_bpffs(pair):
 
 
 def test_a_lock_on_the_mount_point(pair, tmp_path):
-    """Anybody can hold one; attach says who, and gives up."""
+    """Any process can hold one: attach names the holder and gives up."""
     directory = tmp_path / "bpffs"
     directory.mkdir()
     holder = pair.lab.keep(Process(["flock", directory, "sleep", "300"]))
     wait_until(lambda: run("flock", "-n", directory, "true",
-                           check=False).returncode, "locked")
+                           check=False).returncode, "flock holds its lock")
     done = pair.a.run(TUNLOAD, "--bpffs", directory, "attach", "eth0", "-c",
                       pair.tl.write(conf_a()), check=False)
     assert done.returncode == 1 and "flock)" in done.stderr
@@ -354,7 +357,7 @@ def test_a_peer_that_only_sends_what_is_dropped(pair):
 
 
 @pytest.mark.parametrize("number, more", [(4, ""), (6, ", fd00:10::/64")])
-def test_forwarding_is_off_where_packets_come_for_others(pair, number, more):
+def test_hint_if_packets_come_and_forwarding_is_off(pair, number, more):
     source, target = {4: (B, "172.22.2.99"),
                       6: ("fd00:10::1", "fd00:22::99")}[number]
     pair.b.addr("lo", "fd00:10::1/128")
@@ -379,9 +382,10 @@ def test_forwarding_is_off_where_packets_come_for_others(pair, number, more):
     (4, "192.0.2.1", "10.10.0.0/24", B),
     (6, "2001:db8::1", "fd00:10::/64", "fd00:10::1"),
     (6, "fe80::", "fd00:10::/64", "fd00:10::1")])
-def test_no_source_where_one_is_needed(pair, number, outer, prefix, probe):
-    """The other end drops what comes from an address that is not behind us, and
-    link-local ones do not leave their link."""
+def test_hint_if_a_source_is_needed(pair, number, outer, prefix, probe):
+    """Hints about inner packets whose source is an outer address: the other end
+    drops them, as its allowed-ips do not have it; and a link-local source
+    cannot leave its link."""
     if outer == "fe80::":
         pair.a.ip("addr", "del", "2001:db8::1/64", "dev", "eth0")
         outer = pair.a.link_local("eth0")
@@ -396,7 +400,8 @@ def test_no_source_where_one_is_needed(pair, number, outer, prefix, probe):
     told = hints(pair, "b")
     assert f"packets of this host to {probe} carry {outer} as inner" in told
 
-    # A route that gives a source, as who sets `routes = no` may have one.
+    # The hint goes away if a route sets a source, as administrators who set
+    # `routes = no` may do.
     gateway = pair.tl.peer("b")["gateway6"]
     inner = {4: f"{A}/32", 6: "fd00:22::1/128"}[number]
     if number == 6:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""XDP programs, filters and qdiscs of somebody else on the interface: left
-alone, and named where they are in the way."""
+"""tunload leaves XDP programs, filters and qdiscs of others on the interface
+alone, and names those that are in its way."""
 import os
 
 import pytest
@@ -22,13 +22,13 @@ char _license[] __attribute__((section("license"), used)) = "GPL";
 
 @pytest.fixture(name="pair")
 def fixture_pair(lab):
-    """A Pair, nothing attached on its first host."""
+    """A Pair with nothing attached on its first host."""
     return Pair(lab)
 
 
 @pytest.fixture(name="foreign")
 def fixture_foreign(tmp_path):
-    """The path of a BPF object with programs of somebody else."""
+    """The path of a BPF object with an XDP and a tc program of another tool."""
     source, path = tmp_path / "foreign.c", tmp_path / "foreign.o"
     source.write_text(FOREIGN)
     run(os.environ.get("CLANG", "clang"), "-O2", "-g", "-target", "bpf",
@@ -98,7 +98,7 @@ def test_driver_without_native_xdp(lab):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_status_names_the_tc_hook(pair, hook):
-    """And says so where somebody took it off."""
+    """It also says so if the hook was removed."""
     pair.tl.attach(conf_a(), env=hook_env(hook))
     assert pair.tl.status()["tc_hook"] == hook
     assert f"\n  tc hook      {hook}" in pair.tl.ok("status", "eth0")

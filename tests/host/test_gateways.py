@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What tunload has on the host: gateways, their routes, rules, neighbours and
-addresses; and that a detach leaves the host as it was."""
+"""attach installs gateways with their routes, rules, neighbours and addresses;
+detach leaves the host as it was."""
 import json
 import os
 
@@ -27,14 +27,15 @@ def fixture_host(lab):
 
 
 def conf(*peers, interface=""):
-    """A configuration of (endpoint, allowed-ips) peers p1, p2, ..."""
+    """A configuration with the peers p1, p2, ..., given as (endpoint,
+    allowed-ips)."""
     return f"[interface]\n{interface}\n" + "".join(
         f"[peer p{i}]\nendpoint = {endpoint}\nallowed-ips = {allowed}\n"
         for i, (endpoint, allowed) in enumerate(peers, 1))
 
 
 def state(ns):
-    """All of the host that tunload could change, as lines."""
+    """All state of the host that tunload could change, as lines."""
     commands = (["-4", "route", "show", "table", "all"],
                 ["-6", "route", "show", "table", "all"],
                 ["-4", "rule"], ["-6", "rule"],
@@ -46,8 +47,8 @@ def state(ns):
 
 
 def sysctls(ns):
-    """{path: text} of everything in the namespace's /proc/sys/net that can be
-    read, but for what counts connections."""
+    """{path: text} of the namespace's /proc/sys/net, without the counter of
+    connections; None for a file that cannot be read."""
     def read():
         found = {}
         for top, _, names in os.walk("/proc/sys/net"):
@@ -64,7 +65,7 @@ def sysctls(ns):
 
 
 def routes(ns, table="main"):
-    """{destination: route} of tunload in a table."""
+    """{destination: route} of tunload's routes in a table."""
     out = {}
     for family in "-4", "-6":
         done = ns.ip(family, "-json", "-details", "route", "show", "table",
@@ -81,19 +82,19 @@ def table(ns):
 
 
 def rules(ns, family):
-    """tunload's rules, in order, as text without the preference."""
+    """tunload's rules, in order, as text without the priority."""
     lines = ns.ip(family, "rule").stdout.splitlines()
     return [" ".join(line.split()[1:]) for line in lines
             if f"proto {PROTO}" in line and line.startswith("32765:")]
 
 
 def gateway(route):
-    """Its next hop, of whichever family."""
+    """The route's next hop, of either family."""
     return route.get("gateway") or route["via"]["host"]
 
 
 def neighbours(ns):
-    """{address: MAC} of permanent ones."""
+    """{address: MAC} of the permanent neighbours."""
     lines = ns.ip("neigh", "show", "nud", "permanent").stdout.splitlines()
     return {line.split()[0]: line.split()[4] for line in lines}
 
@@ -101,8 +102,8 @@ def neighbours(ns):
 @pytest.mark.parametrize("forwarding", [0, 1])
 @pytest.mark.parametrize("mode", ["native", "tc"])
 def test_sysctls_stay_as_they_are(host, mode, forwarding):
-    """All of them, whatever there is to route: a sysctl belongs to the host's
-    owner, and other daemons have set theirs."""
+    """tunload writes no sysctl: they belong to the administrator and to other
+    daemons."""
     ns, tl = host
     for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding",
                 "net.ipv4.conf.eth0.arp_ignore"):
@@ -150,7 +151,7 @@ def test_routes_and_neighbours(host, outer, source):
 
 
 def test_no_routes(host):
-    """Only what somebody routes to a gateway is tunnelled; both are there."""
+    """With `routes = no` a peer has both gateways, for the routes of others."""
     ns, tl = host
     before = state(ns)
     tl.attach(conf((ENDPOINTS[4][0], "0.0.0.0/0"),
@@ -207,7 +208,8 @@ def test_endpoint_inside_another_peers_prefix(host):
 
 
 def test_two_interfaces_share_the_rules(lab, host):
-    """The outer packets of one must not enter the other's default route."""
+    """The outer packets of one interface must not take the default route into
+    the other's tunnel."""
     ns, tl = host
     lab.veth(ns, "eth1", lab.netns("c"), "eth0")
     ns.addr("eth1", "203.0.113.1/24")
@@ -285,7 +287,7 @@ def test_address_is_put_on_the_host_and_taken_away(host):
     assert state(ns) == before
 
 
-def test_what_others_removed_comes_back(host):
+def test_state_that_others_removed_comes_back(host):
     ns, tl = host
     tl.attach(conf((ENDPOINTS[4][0], "0.0.0.0/0, 10.10.0.0/24"),
                    interface="source = 172.22.2.2"), "--no-trigger")
@@ -309,7 +311,7 @@ def test_what_others_removed_comes_back(host):
 @pytest.mark.parametrize("outer", [4, 6])
 @pytest.mark.parametrize("source", [True, False], ids=["source", "none"])
 def test_traffic(lab, outer, source):
-    """Both inner families, with and without inner sources."""
+    """Pings of both inner families pass, with and without `source`."""
     names = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
     nets = "172.22.2.0/24, fd00:22::/64", "10.10.0.0/24, fd00:10::/64"
     inner = ("172.22.2.2", "fd00:22::2"), ("10.10.0.1", "fd00:10::1")

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands that are killed half-way: whatever they leave, the next attach and
-the next detach clear away."""
+"""The next attach or detach removes all that a killed command leaves behind."""
 import itertools
 import os
 import time
@@ -15,23 +14,24 @@ from traffic import ping
 
 @pytest.fixture(name="pair")
 def fixture_pair(lab):
-    """A Pair, nothing attached on its first host."""
+    """A Pair with nothing attached on its first host."""
     return Pair(lab)
 
 
 def killed(pair, syscalls, n, env, *args):
-    """Runs tunload until its n-th such system call and kills it there; False
-    if it came to its end before."""
+    """Runs tunload and kills it at its n-th call of one of the syscalls; false
+    if it ended before."""
     done = pair.a.run(
         "strace", "-f", "-o", "/dev/null", "-e",
         f"inject={syscalls}:signal=KILL:when={n}", TUNLOAD, "--bpffs",
         pair.tl.bpffs, *args, check=False, env=env)
-    # strace ends as its child did.
+    # strace ends with the signal or status of its child.
     return done.returncode in (-9, 137)
 
 
 def guard_suspended_until(tl):
-    """CLOCK_MONOTONIC in seconds; 0: it is not."""
+    """The end of the guard's suspension as CLOCK_MONOTONIC in seconds; 0 if the
+    guard is not suspended."""
     return tl.map("interface")[0]["value"]["no_guard_until_ns"] / 1e9
 
 
@@ -41,7 +41,7 @@ def test_killed_switch_suspends_the_guard_for_a_moment(pair, hook):
     tl.attach(conf_a("tc"), env=env)
     with open(tl.conf, "w", encoding="utf-8") as f:
         f.write(conf_a("native"))
-    # The switch waits for the packets in flight before it ends.
+    # The kill hits while the switch waits for the packets in flight.
     assert killed(pair, "clock_nanosleep", 1, env, "reload", "eth0", "-c",
                   tl.conf)
     until = guard_suspended_until(tl)
@@ -55,8 +55,8 @@ def test_killed_switch_suspends_the_guard_for_a_moment(pair, hook):
 @pytest.mark.parametrize("then", ["attach", "detach"])
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_killed_upgrade_is_understood_by_the_unit(pair, hook, then, n):
-    """Also with the few capabilities of the systemd unit, which can open no
-    program by its id, a filter is known for ours."""
+    """The systemd unit cannot open programs by their ids, as it lacks the
+    capability; it recognises our filters all the same."""
     env, tl = hook_env(hook), pair.tl
     before = pair.traces()
     tl.attach(conf_a(), env=env)
@@ -79,7 +79,8 @@ def test_killed_upgrade_is_understood_by_the_unit(pair, hook, then, n):
     ("unlink,unlinkat,rename,rmdir,mkdir,flock", 2)])
 @pytest.mark.parametrize("command", ["attach", "upgrade", "reload", "detach"])
 def test_killed_anywhere(pair, command, syscalls, step, hook):
-    """Whatever a killed command leaves, attach and detach clear away."""
+    """Kills a command at every step-th system call; after every second kill an
+    attach follows, else a detach."""
     env, tl = hook_env(hook), pair.tl
     first, then = tl.write(conf_a("native")), tl.conf + ".then"
     with open(then, "w", encoding="utf-8") as f:

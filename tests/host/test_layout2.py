@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The upgrade from an attachment of the first form (TL_LAYOUT 2, until version
-0.3): `attach` takes its peers over. Its maps are made here by hand, as
-bpf/maps.h and bpf/layout.h had them then, and without BTF."""
+"""The upgrade from map layout 2 (TL_LAYOUT, until version 0.3): `attach` takes
+the peers over. The tests make the old maps by hand, as bpf/maps.h and
+bpf/layout.h declared them then, but without BTF."""
 import ipaddress
 import os
 import re
@@ -33,7 +33,7 @@ MAPS = {
 }
 READY = 0x01
 LOCAL_FIXED, PROBE_FIXED, GUARD_SET, GUARD = 0x01, 0x02, 0x04, 0x08
-FIB_NEXTHOP = 0x10  # is no more
+FIB_NEXTHOP = 0x10  # no longer exists
 PREFIX_GUARD, PREFIX_OWN = 1, 2
 SO_NETNS_COOKIE = 71
 HOSTS = "192.0.2.9 other.example\n"
@@ -64,12 +64,12 @@ dscp = 0
 
 
 def ip(text):
-    """An address as the maps have it: sixteen bytes."""
+    """An address as the maps store it: sixteen bytes."""
     return ipaddress.ip_address(text).packed.ljust(16, b"\0")
 
 
 def peer_row(name, endpoint, flags=0, ttl=64, dscp=0, mtu=1460, **more):
-    """struct tl_peer."""
+    """A struct tl_peer of layout 2."""
     return struct.pack(
         "=32s4BI16s16sQI16sIII", name.encode(), 4, ttl, dscp, flags, mtu,
         ip(endpoint), ip("192.0.2.1"), more.get("until", 0),
@@ -78,13 +78,13 @@ def peer_row(name, endpoint, flags=0, ttl=64, dscp=0, mtu=1460, **more):
 
 
 def prefix_key(text):
-    """struct tl_prefix4 or tl_prefix6."""
+    """A struct tl_prefix4 or tl_prefix6."""
     net = ipaddress.ip_network(text)
     return struct.pack("=I", net.prefixlen) + net.network_address.packed
 
 
 def interface_row(ns):
-    """struct tl_interface."""
+    """A struct tl_interface of layout 2."""
     with ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         cookie, = struct.unpack("=Q", sock.getsockopt(
             socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))
@@ -117,7 +117,7 @@ class Old:
                 ("10.11.0.0/16", 1, PREFIX_GUARD),
                 ("fd00:10::/64", 1, PREFIX_GUARD),
                 ("10.30.0.0/24", 2, 0),
-                ("10.11.9.0/24", 0, 0),  # an exception, as of a route
+                ("10.11.9.0/24", 0, 0),  # an exception, as for a host route
                 ("2001:db8::1/128", 0, PREFIX_OWN)):
             self.prefix(text, ident, flags)
         os.makedirs(pair.tl.pins, 0o700)
@@ -131,7 +131,7 @@ class Old:
             "onlink proto 94")
 
     def close(self):
-        """Closes its maps, which may still be pinned."""
+        """Closes the maps, which may still be pinned."""
         for one in self.maps.values():
             os.close(one.fd)
 
@@ -148,12 +148,12 @@ class Old:
 
 @pytest.fixture(name="pair")
 def fixture_pair(lab):
-    """A Pair; nothing is attached on its first host."""
+    """A Pair with nothing attached on its first host."""
     return Pair(lab)
 
 
 def sections(text):
-    """What is set in a configuration, without comments and what is auto."""
+    """The configuration without comments, empty lines and `auto` values."""
     text = re.sub(r" *#.*", "", text)
     return re.sub(r"^\S+ = auto\n|^\n", "", text, flags=re.M)
 
@@ -170,7 +170,7 @@ def test_attach_takes_the_peers_over(pair):
     assert [p["waiting"] for p in status["peers"]] == [None, None]
     assert status["changes_pending"] == 0 and status["hooks_missing"] == []
 
-    # What is routed goes via gateways, and what was routed otherwise is gone.
+    # Routes via gateways have replaced those via the endpoints.
     routes = pair.a.ip("route", "show", "proto", "94").stdout
     assert "10.10.0.0/24 via 240.0.0.1 dev eth0" in routes
     assert "10.30.0.0/24 via 240.0.0.2 dev eth0" in routes
@@ -210,7 +210,7 @@ def test_a_file_that_is_named_replaces_them(pair):
 @pytest.mark.parametrize("args", [
     ("attach", "eth0", "--dry-run"), ("attach", "eth0", "-c", "/none"),
     ("attach", "eth0", "--mode", "native", "-c", "BAD")])
-def test_what_fails_or_is_a_trial_changes_nothing(pair, args):
+def test_failed_attach_and_dry_run_change_nothing(pair, args):
     Old(pair)
     before = pair.traces(), sorted(os.listdir(pair.tl.pins))
     bad = pair.tl.write("[interface]\nlocal4 = 192.0.2.77\n")
@@ -250,9 +250,9 @@ def test_detach(pair):
     assert pair.traces() == before
 
 
-def test_an_upgrade_that_was_cut_off_is_none(pair):
-    """Without READY nothing says that the maps are whole: what is left is
-    cleared away, and attach begins anew."""
+def test_unfinished_upgrade_is_removed(pair):
+    """Maps without READY may be incomplete: attach removes them and starts from
+    nothing."""
     row = bytearray(interface_row(pair.a))
     row[32] = 0  # flags
     Old(pair).maps["interface"].update(bytes(4), bytes(row))

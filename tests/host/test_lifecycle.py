@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """attach, reload and detach over the life of an interface: upgrades under
-traffic, interfaces and namespaces that go, commands at the same time."""
+traffic, interfaces and namespaces that are removed, concurrent commands."""
 import fcntl
 import json
 import os
@@ -16,8 +16,8 @@ from lifecycle import (A, B, EXTRA_PEER, HOOKS, Pair, as_unit, conf_a,
 from netns import PATIENCE
 from traffic import ping
 
-# Time and memory of a command. Not from within the test: what a child counts
-# begins with the memory of the process that it was forked from.
+# Prints seconds and peak memory (KiB) of a command. A small process of its own
+# runs it, as ru_maxrss of a child starts at the size of its parent.
 MEASURE = """
 import json, os, sys, time
 start = time.monotonic()
@@ -32,7 +32,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 @pytest.fixture(name="pair")
 def fixture_pair(lab):
-    """A Pair, nothing attached on its first host."""
+    """A Pair with nothing attached on its first host."""
     return Pair(lab)
 
 
@@ -99,8 +99,8 @@ def test_reload_adds_changes_and_removes_without_loss(pair):
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_mode_switch_under_traffic_drops_nothing_to_the_guard(pair, hook):
-    """The driver may lose a few packets while XDP comes or goes; the guard
-    must drop none of those that the first hook has decapsulated."""
+    """The driver may lose a few packets while XDP is added or removed. The
+    guard must drop none that the other hook has decapsulated."""
     tl = pair.tl
     tl.attach(conf_a("tc"), env=hook_env(hook))
     one, two = pair.flows()
@@ -157,14 +157,14 @@ def test_dry_run_of_an_upgrade_is_about_what_runs(pair):
     assert pair.traces() == before
 
 
-# Interfaces and namespaces that come and go
+# Interfaces and namespaces that are added and removed
 
 @pytest.mark.parametrize("hook", HOOKS)
 @pytest.mark.parametrize("mode", ["native", "tc"])
 def test_interface_deleted_while_attached(lab, mode, hook):
     ns = lab.netns()
     tl = lab.tunload(ns, "w0")
-    for _ in range(2):  # the second time over what the first has left
+    for _ in range(2):  # the second attach meets what the first has left
         ns.ip("link", "add", "w0", "type", "veth", "peer", "name", "w1")
         ns.ip("link", "set", "w0", "up")
         ns.addr("w0", "192.0.2.1/24")
@@ -231,8 +231,8 @@ def test_pins_of_one_interface_in_two_bpffs(pair, mode, hook):
 
 
 def test_filters_whose_pins_are_lost(pair):
-    """The unit, too, tells tunload's filters from those of others; and the
-    pins stay as long as one does that they do not know."""
+    """detach, run as the systemd unit, keeps the pins while a filter is left at
+    tunload's place that they do not know."""
     tl, clsact = pair.tl, hook_env("clsact")
     tl.attach(conf_a(), env=clsact)
     os.rename(tl.pins + "/prog_tc_egress", tl.pins + "/lost")
@@ -262,7 +262,7 @@ def test_renamed_interface(pair):
 # The pin directories
 
 def modes(path):
-    """The permissions of the directories of the pins."""
+    """The permissions of the pin directory and of its parent."""
     return [stat.S_IMODE(os.stat(d).st_mode)
             for d in (os.path.dirname(path), path)]
 
@@ -292,7 +292,7 @@ def test_pins_in_a_directory_of_somebody_else(pair, parent):
 def test_first_attaches_at_once_mount_once(pair, tmp_path):
     conf = pair.tl.write(conf_a())
     own = pair.lab.tunload(pair.a, bpffs=str(tmp_path))
-    # Time enough for each to find nothing mounted before another has.
+    # The delay lets every attach find nothing mounted before one mounts.
     slow = ["strace", "-f", "-o", "/dev/null", "-e",
             "inject=mount:delay_enter=500000"]
     running = [pair.lab.start(pair.a, *slow, TUNLOAD, "--bpffs", tmp_path,
@@ -330,10 +330,9 @@ def test_many_commands_at_once(pair):
     assert pair.traces() == before
 
 
-# What it costs
+# Memory; tests/bench/attach measures the time
 
 def test_attach_is_small(pair):
-    # How long it takes is measured by tests/bench/attach.
     conf = pair.tl.write("".join(
         f"[peer p{i}]\nendpoint = 2001:db8::{i + 16:x}\n"
         f"allowed-ips = 10.{i + 100}.0.0/16\n" for i in range(10)))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Thousands of peers: every command does for all of them what it does for one.
-How long that takes is tests/bench/scale's business."""
+"""Commands on an interface with 2,000 peers. tests/bench/scale measures the
+time."""
 import json
 
 import pytest
@@ -19,14 +19,15 @@ def prefixes(i):
 
 
 def section(i, **more):
-    """Peer i in the configuration."""
+    """The section of peer i."""
     keys = {"endpoint": endpoint(i), "keepalive": 0,
             "allowed-ips": ", ".join(prefixes(i)), **more}
     return f"[peer p{i}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items())
 
 
 def conf(*extra, changed=None):
-    """All of them; changed: keys of p9."""
+    """A configuration of all peers and the extra sections; changed: other keys
+    for p9."""
     sections = [section(i, **(changed or {} if i == 9 else {}))
                 for i in range(PEERS)]
     return "\n".join(["[interface]\nmode = tc\nsource = 10.0.0.1\n",
@@ -39,20 +40,20 @@ def default_peer():
 
 
 def our_routes(ns):
-    """Destination -> gateway of our IPv4 routes, in whatever table."""
+    """{destination: gateway} of our IPv4 routes, in all tables."""
     out = ns.ip("-json", "route", "show", "table", "all", "proto", "94").stdout
     return {r["dst"]: r.get("gateway") for r in json.loads(out)}
 
 
 def everything(ns):
-    """What a host has that tunload could leave something in."""
+    """All state of the host in which tunload could leave something."""
     return [sorted(ns.ip(*what.split()).stdout.splitlines()) for what in (
         "-o addr", "-4 route show table all", "-6 route show table all",
         "-4 rule", "-6 rule", "neigh show nud permanent")]
 
 
 def state(ns, tl):
-    """That, and what the maps hold."""
+    """everything() and the rows of the maps."""
     return everything(ns) + [
         sorted(json.dumps(row, sort_keys=True) for row in tl.map(name))
         for name in ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
@@ -61,7 +62,7 @@ def state(ns, tl):
 
 @pytest.fixture(name="host")
 def fixture_host(lab):
-    """(namespace, Tunload), not attached."""
+    """(namespace, Tunload) with nothing attached."""
     a, b = lab.netns("a"), lab.netns("b")
     lab.veth(a, "eth0", b, "eth0")
     a.addr("eth0", "192.0.2.1/24")
@@ -147,7 +148,7 @@ def test_peer_set_refuses_what_it_refuses_of_few(attached, words, said):
     assert tl.map("peers") == peers
 
 
-def test_what_peer_set_does_not_look_at_the_timer_mends(attached):
+def test_peer_set_leaves_other_peers_to_the_timer(attached):
     ns, tl = attached
     ns.ip("route", "del", prefixes(5)[0])
     tl.ok("peer", "set", "eth0", "p9", "ttl", "9")
@@ -176,7 +177,7 @@ def test_peers_come_and_go_among_many(attached):
           "allowed-ips", "0.0.0.0/0")
     assert tl.peer("new")["endpoint"] == "198.19.0.1"
     assert "default" in our_routes(ns)
-    # Now every endpoint is in a tunnelled prefix.
+    # The default route makes every endpoint lie in a tunnelled prefix.
     tl.ok("peer", "set", "eth0", "p9", "endpoint", "198.19.0.2")
     assert tl.peer("p9")["endpoint"] == "198.19.0.2"
     tl.ok("peer", "set", "eth0", "p9", "mtu", "1400")
@@ -191,8 +192,8 @@ NEW = ["peer", "add", "eth0", "new", "endpoint", "198.19.0.1", "keepalive",
 P9 = ["peer", "set", "eth0", "p9"]
 LAST = f"p{PEERS - 1}"
 
-# What a change of one peer has to do with: nobody else (alone), or others and
-# the host, so that it has to be looked at everything.
+# Changes that concern one peer only, and changes for which the command has to
+# check all peers and the whole host.
 ALONE = {
     "a prefix more": [*P9, "allowed-ips", ",".join([*prefixes(9),
                                                     "12.0.0.0/24"])],
@@ -225,8 +226,8 @@ WITH_OTHERS = {
 
 
 def watched(ns, tl, words):
-    """Makes the change while a neighbour of p5 is missing; returns whether
-    that was found: everything was looked at."""
+    """Makes the change while p5's neighbour entry is missing; true if the
+    command restored it, which shows that it checked everything."""
     ns.ip("neigh", "del", "240.0.0.6", "dev", "eth0")
     tl.ok(*words)
     found = "240.0.0.6 " in ns.ip("neigh", "show", "nud", "permanent").stdout
@@ -236,8 +237,8 @@ def watched(ns, tl, words):
 
 
 def same_as_reloaded(ns, tl):
-    """The whole state is what a reload, which looks at everything, makes;
-    returns the configuration."""
+    """Checks that a reload of the running configuration, which looks at
+    everything, changes nothing; returns that configuration."""
     is_now = state(ns, tl)
     running = tl.ok("showconf", "eth0")
     assert tl.reload(running).stdout == "eth0: reloaded, nothing changed\n"
@@ -246,20 +247,20 @@ def same_as_reloaded(ns, tl):
 
 
 @pytest.mark.parametrize("words", ALONE.values(), ids=ALONE.keys())
-def test_one_peer_is_changed_alone_and_as_by_reload(attached, words):
+def test_change_of_one_peer_equals_a_reload(attached, words):
     ns, tl = attached
     assert not watched(ns, tl, words)
     running = same_as_reloaded(ns, tl)
     is_now = state(ns, tl)
     tl.detach()
     tl.attach(running, "--no-trigger")
-    # Without p9 all later ones get other ids.
+    # If a peer before the last is deleted, attach gives the later ones new ids.
     assert "del" in words and LAST not in words or state(ns, tl) == is_now
 
 
 @pytest.mark.parametrize("words", WITH_OTHERS.values(),
                          ids=WITH_OTHERS.keys())
-def test_one_peer_that_meets_others_is_not(attached, words):
+def test_change_that_concerns_others_checks_everything(attached, words):
     ns, tl = attached
     ns.ip("route", "add", "203.0.113.64/26", "via", "192.0.2.2")
     assert watched(ns, tl, words)
@@ -320,7 +321,7 @@ def test_mtu_does_not_take_a_route_from_somebody_else(attached):
     assert "via 192.0.2.2" in ns.ip("route", "show", prefixes(9)[0]).stdout
 
 
-def test_what_the_one_peer_lacks_is_put_right(attached):
+def test_peer_set_restores_a_route_of_its_peer(attached):
     ns, tl = attached
     ns.ip("route", "del", prefixes(9)[0])
     said = tl.ok(*P9, "mtu", "1400")

@@ -32,7 +32,7 @@ def routes(ns, *match):
 
 
 def ours(ns):
-    """Those of tunload."""
+    """{destination: route} of tunload's routes."""
     return routes(ns, "proto", PROTO)
 
 
@@ -49,8 +49,9 @@ def mtu(route):
 
 
 def mark(ns, watch, route):
-    """Adds a route until the watcher has seen it (it may be starting, and
-    an equal route replaced is no event)."""
+    """Adds a route, so that the watcher's output before and after it can be
+    told apart. Repeats it until it is seen, as the watcher may be starting;
+    deletes it first, as replacing an equal route is no event."""
     def seen():
         ns.ip("route", "del", *route.split(), check=False)
         ns.ip("route", "add", *route.split())
@@ -113,7 +114,7 @@ REFUSED = [
 def test_refused(host, text, error):
     ns, tl = host
     done = tl.attach(text, check=False)
-    # What the host does not have yet may come: the unit tries again.
+    # 1, which the unit retries, if the host may get the address later.
     assert done.returncode == (1 if "assign" in error else 2)
     assert not ours(ns)
     assert done.stderr == f"tunload: {tl.conf}{error}\n"
@@ -130,7 +131,7 @@ def test_a_name_that_does_not_resolve(host):
     ns, tl = host
     done = tl.attach(conf("nowhere.invalid", BOTH))
     assert 'endpoint "nowhere.invalid" does not resolve' in done.stderr
-    # Nothing leaves in clear meanwhile.
+    # The routes exist, so that no packet leaves without the tunnel meanwhile.
     assert set(ours(ns)) == set(BOTH.split(", "))
 
 

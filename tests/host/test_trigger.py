@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The trigger: what it sends, what it says, and its exit status."""
+"""The trigger's packets, output and exit status."""
 import json
 import os
 
@@ -26,15 +26,15 @@ keepalive = 0
 
 @pytest.fixture(name="hosts")
 def fixture_hosts(lab):
-    """(namespace, Tunload, other namespace): `site` answers, `mute` holds
-    its address but says nothing."""
+    """(namespace, Tunload, other namespace): the other namespace is both peers;
+    `site` answers, `mute` does not."""
     a, b = lab.netns("a"), lab.netns("b")
     lab.veth(a, "eth0", b, "eth0")
     a.addr("eth0", "192.0.2.1/24")
     b.addr("eth0", "192.0.2.2/24", "192.0.2.3/24")
     a.addr("lo", "172.22.2.2/32")
     b.addr("lo", "10.10.0.1/32")
-    # Unknown protocols get no answers that would say more than a silence.
+    # mute sends no ICMP errors either; they would change the hint about it.
     b.nft("table ip f { chain in { type filter hook input priority 0; "
           "ip daddr 192.0.2.3 drop; }; }")
     site = lab.tunload(b, bpffs=lab.new_bpffs())
@@ -44,7 +44,7 @@ def fixture_hosts(lab):
 
 
 def triggered(tl, *args):
-    """(exit status, {peer: object}) of trigger --json."""
+    """Runs trigger --json; returns (exit status, {peer: its object})."""
     done = tl.run("trigger", "eth0", "--json", *args)
     told = json.loads(done.stdout)
     assert told["interface"] == "eth0"
@@ -85,11 +85,12 @@ def test_without_wait_it_only_sends(hosts):
     for peer in told.values():
         assert peer["sent"] is True and peer["answered"] is None
     for name in "site", "mute":
-        wait_until(lambda n=name: tl.peer(n)["tx"]["packets"] == 1, name)
+        wait_until(lambda n=name: tl.peer(n)["tx"]["packets"] == 1,
+                   f"first packet to {name}")
 
 
 def test_the_packet_on_the_wire(lab, hosts):
-    a, tl, b = hosts
+    a, tl, b = hosts  # b, which is on the same link, is the next hop
     tl.attach(CONF.format(site="probe = 10.10.0.99\nttl = 33"),
               "--no-trigger")
     wire = lab.capture(a, "eth0", lambda f: is_tunnel(packet_of(f.data)))
@@ -100,7 +101,7 @@ def test_the_packet_on_the_wire(lab, hosts):
     inner = Packet(bytes(outer.payload))
     assert (inner.src, inner.dst) == ("172.22.2.2", "10.10.0.99")
     assert outer.payload.payload.type == 8  # echo request
-    assert Ether(frame).dst == b.mac("eth0") and a
+    assert Ether(frame).dst == b.mac("eth0")
 
 
 def test_other_traffic_is_an_answer(lab, hosts):
@@ -109,7 +110,7 @@ def test_other_traffic_is_an_answer(lab, hosts):
     out = lab.sender(b, "eth0")
     waiting = tl.start("trigger", "eth0", "mute", "--wait", TIMEOUT, "--json")
     lab.keep(waiting)
-    wait_until(lambda: tl.peer("mute")["tx"]["packets"], "sent")
+    wait_until(lambda: tl.peer("mute")["tx"]["packets"], "first packet")
     out.send(Ether(src=b.mac("eth0"), dst=a.mac("eth0")) /
              IP(src="192.0.2.3", dst="192.0.2.1") /
              IP(src="10.20.0.7", dst="172.22.2.2") / ICMP())
@@ -122,16 +123,17 @@ def test_due_is_for_the_silent_with_a_keepalive(hosts):
     _, tl, _ = hosts
     tl.attach(CONF.format(site="keepalive = 3600"), "--no-trigger")
     assert list(triggered(tl, "--due")[1]) == ["site"]
-    wait_until(lambda: tl.peer("site")["tx"]["packets"], "sent")
+    wait_until(lambda: tl.peer("site")["tx"]["packets"], "first packet")
     assert triggered(tl, "--due") == (0, {})
     assert tl.peer("mute")["tx"]["packets"] == 0
     tl.ok("peer", "set", "eth0", "site", "keepalive", "1")
-    wait_until(lambda: triggered(tl, "--due")[1], "due again", interval=0.2)
+    wait_until(lambda: triggered(tl, "--due")[1], "site is due again",
+               interval=0.2)
 
 
 def test_a_reply_without_the_tunnel_is_no_answer(hosts):
     a, tl, b = hosts
-    # An exception: the host reaches the probe by a route of its own.
+    # The host reaches the probe by a route of its own, past the tunnel.
     a.ip("route", "add", "10.20.0.5", "via", "192.0.2.2")
     b.addr("lo", "10.20.0.5/32")
     tl.attach(CONF.format(site="").replace("source = 172.22.2.2", "") +
@@ -145,7 +147,8 @@ def test_a_reply_without_the_tunnel_is_no_answer(hosts):
 
 @pytest.mark.parametrize("own,site,mute,want", [
     ([], "10.10.0.0/24", "10.20.0.0/24", ["10.10.0.1", "10.20.0.1"]),
-    # Longer at the other peer: the next prefix, then the second host.
+    # The first host of a prefix is inside a longer prefix of the other peer:
+    # the default is a host of the next prefix, else the second host.
     ([], "10.10.0.0/24, 10.11.0.0/24", "10.10.0.0/28",
      ["10.11.0.1", "10.10.0.1"]),
     ([], "10.10.0.0/24", "10.10.0.1/32", ["10.10.0.2", "10.10.0.1"]),
@@ -163,7 +166,7 @@ def test_default_probe(hosts, own, site, mute, want):
     assert [p["probe"] for p in peers] == want
 
 
-def test_due_leaves_out_who_has_no_probe(hosts):
+def test_due_leaves_out_peers_without_a_probe(hosts):
     _, tl, _ = hosts
     tl.attach(CONF.format(site="").replace("10.10.0.0/24", "0.0.0.0/0"),
               "--no-trigger")
@@ -204,7 +207,7 @@ def test_due_brings_routes_back(hosts):
     assert tl.status()["changes_pending"] == 0
 
 
-def test_routes_of_nobody_are_not_missing(hosts):
+def test_no_routes_are_missing_with_no_routes(hosts):
     _, tl, _ = hosts
     tl.attach(CONF.format(site=""), "--no-trigger", "--no-routes")
     assert tl.status()["changes_pending"] == 0
@@ -215,7 +218,8 @@ def test_attach_triggers_every_peer(hosts):
     _, tl, _ = hosts
     tl.attach(CONF.format(site=""))
     for name in "site", "mute":
-        wait_until(lambda n=name: tl.peer(n)["tx"]["packets"], name)
+        wait_until(lambda n=name: tl.peer(n)["tx"]["packets"],
+                   f"first packet to {name}")
 
 
 def test_a_dropped_answer_is_explained(hosts):

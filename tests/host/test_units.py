@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The systemd units: valid, hardened, and their very commands run with the
-capabilities, system calls, address families and file systems they are left
-with."""
+"""The systemd units are valid and hardened, and their commands work with the
+capabilities, system calls, address families and file systems that the units
+leave them."""
 import os
 import re
 
@@ -23,7 +23,7 @@ allowed-ips = 10.10.0.0/24
 
 
 class Installed:
-    """tunload installed below a directory, with the paths compiled in."""
+    """tunload installed below a directory, built with its paths."""
 
     def __init__(self, root):
         self.root = root
@@ -40,14 +40,14 @@ class Installed:
         return re.findall(rf"^{key}=(.*)$", text, re.M)
 
     def command(self, unit, key):
-        """A command of a unit, for eth0."""
+        """A command of a unit, for eth0, as a list of words."""
         line, = self.lines(unit, key)
         return line.replace("%i", "eth0").split()
 
 
 @pytest.fixture(scope="module", name="installed")
 def install_once(tmp_path_factory):
-    """An Installed for all tests here."""
+    """An Installed that all tests of this file share."""
     return Installed(tmp_path_factory.mktemp("units"))
 
 
@@ -69,13 +69,13 @@ def test_little_is_exposed(installed, unit):
 def test_it_tries_again(installed):
     assert installed.lines(SERVICE, "Restart") == ["on-failure"]
     assert installed.lines(SERVICE, "StartLimitIntervalSec") == ["0"]
-    # A wrong file does not get better by waiting.
+    # Status 2 is an error in the file, which waiting does not mend.
     assert installed.lines(SERVICE, "RestartPreventExitStatus") == ["2"]
 
 
 def test_a_boot_does_not_wait_for_it(installed):
-    """multi-user.target was not reached while a tunnel had no address and was
-    tried again and again."""
+    """A unit that is restarted again and again, as its tunnel has no address
+    yet, once kept the boot from reaching multi-user.target."""
     assert installed.lines(SERVICE, "DefaultDependencies") == ["no"]
     device = "sys-subsystem-net-devices-%i.device"
     assert installed.lines(SERVICE, "WantedBy") == [f"multi-user.target {device}"]
@@ -88,12 +88,13 @@ def test_the_path_is_kept_open(installed):
     keepalive = re.search(r'"keepalive",.*?\.initial = (\d+)',
                           read("bpf", "keys.h"), re.S).group(1)
     assert seconds == keepalive + "s"
-    # A peer is due at one run or at the next.
+    # A peer is triggered every other run at least, before security groups
+    # forget the path (600 s).
     assert 2 * int(seconds[:-1]) + int(accuracy[:-1]) < 600
 
 
 def allowed_calls(patterns):
-    """The system calls of a SystemCallFilter=, @groups opened."""
+    """The system calls of a SystemCallFilter=, with @groups expanded."""
     calls = set()
     for pattern in patterns:
         if not pattern.startswith("@"):
@@ -107,8 +108,8 @@ def allowed_calls(patterns):
 
 
 class Service:
-    """Runs commands of a unit as systemd would: its capabilities, nothing to
-    write to but the BPF file system; and sees what they ask of the kernel."""
+    """Runs commands of a unit with its capabilities and a read-only root file
+    system, as systemd would, and checks their system calls."""
 
     def __init__(self, installed, ns, bpffs, trace):
         self.installed, self.ns, self.bpffs = installed, ns, bpffs
@@ -131,7 +132,7 @@ class Service:
         return done.stdout
 
     def calls(self):
-        """(name, line) of every system call behind the last execve()."""
+        """(name, line) of every system call since tunload's execve()."""
         with open(self.trace, encoding="utf-8") as f:
             lines = f.read().splitlines()
         last = max(i for i, l in enumerate(lines)
@@ -142,7 +143,7 @@ class Service:
                 yield match.group(1), line
 
     def check_calls(self, unit):
-        """Nothing was asked for that the unit would refuse."""
+        """Checks that the unit allows all system calls of the last command."""
         calls, = self.installed.lines(unit, "SystemCallFilter")
         allowed = allowed_calls(calls.split())
         families, = self.installed.lines(unit, "RestrictAddressFamilies")
@@ -155,7 +156,7 @@ class Service:
 
 @pytest.fixture(name="service")
 def make_service(installed, lab, tmp_path):
-    """A Service on one of two hosts, with a configuration in its place."""
+    """A Service on one of two hosts, with a configuration installed."""
     ns, other = lab.netns("unit"), lab.netns("peer")
     lab.veth(ns, "eth0", other, "eth0")
     ns.addr("eth0", "192.0.2.1/24")

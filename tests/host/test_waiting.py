@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Peers that cannot work as the host is now: each waits, says why, and holds up
-no other; and what makes attach fail instead."""
+"""Peers that cannot work while the host is as it is: each waits, status says
+why, and the other peers work; and the cases in which attach fails instead."""
 import json
 import os
 
@@ -22,24 +22,24 @@ allowed-ips = 10.10.0.0/24
 
 @pytest.fixture(name="pair")
 def fixture_pair(lab):
-    """A Pair, nothing attached on its first host."""
+    """A Pair with nothing attached on its first host."""
     return Pair(lab)
 
 
 def peer(name, endpoint, allowed, *more):
-    """A section."""
+    """The section of a peer."""
     return "\n".join([f"[peer {name}]", f"endpoint = {endpoint}",
                       f"allowed-ips = {allowed}", *more, ""])
 
 
 def attach(pair, text, hosts="", *args):
-    """attach with that file."""
+    """Runs attach with the configuration, and with hosts as /etc/hosts."""
     return with_hosts(pair, hosts, "attach", "eth0", "-c", pair.tl.write(text),
                       *args)
 
 
 def waiting(pair):
-    """{peer: why it waits or None}, the same in status and peer list."""
+    """{peer: why it waits, or None}; status and peer list must agree."""
     told = {p["name"]: p["waiting"] for p in pair.tl.status()["peers"]}
     listed = json.loads(pair.tl.ok("peer", "list", "eth0", "--json"))
     assert told == {p["name"]: p["waiting"] for p in listed}
@@ -73,7 +73,7 @@ def test_a_name_of_one_peer_stops_no_other(pair, hosts, reason):
     shown = pair.tl.ok("showconf", "eth0")
     assert "# waits: " in shown and "endpoint = other.example" in shown
 
-    # The name comes later, and the timer finds it.
+    # Once the name resolves, the timer's command resumes the peer.
     done = with_hosts(pair, "192.0.2.9 other.example\n", "trigger", "eth0",
                       "--due")
     assert (done.returncode, done.stderr) == (0, "")
@@ -110,7 +110,7 @@ def test_reload_keeps_the_address_of_a_name(pair):
      "2001:db8::55/64"),
 ])
 def test_addresses_that_are_not_there_yet(pair, text, address):
-    """Status 1, so that the unit tries again, and nothing is left."""
+    """attach ends with 1, so that the unit tries again, and leaves nothing."""
     before = pair.traces()
     done = attach(pair, text)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
@@ -155,7 +155,7 @@ def test_somebody_elses_route_stops_only_its_peer(pair):
     assert done.returncode == 0 and "10.30.0.0/24" in done.stderr
     assert "10.30.0.0/24" in waiting(pair)["other"]
     assert ping(pair.a, B, A)
-    # Nothing can be done about it, so nothing is said.
+    # --due cannot remove the route, and reports nothing.
     done = pair.tl.run("trigger", "eth0", "--due")
     assert done.returncode == 0 and "mended" not in done.stdout
     pair.a.ip("route", "del", "10.30.0.0/24")
@@ -178,7 +178,7 @@ def test_peer_commands_add_one_that_waits(pair):
 
 
 def test_the_same_prefix_at_two_peers(pair):
-    """Where routes are somebody else's."""
+    """With `routes = no` two peers may have equal allowed prefixes."""
     conf = ("[interface]\nmode = tc\nroutes = no\nsource = 172.22.2.2\n" +
             peer("one", "192.0.2.2", "10.10.0.0/24, fd00:10::/64") +
             peer("two", "192.0.2.3", "10.10.0.0/24, fd00:10::/64"))
@@ -215,7 +215,8 @@ def test_address_comes_and_goes_with_the_tunnels(pair):
     assert "fd00:22::2" in pair.a.ip("-6", "addr").stdout
     pair.a.ip("addr", "flush", "to", "172.22.2.2", "dev", "eth0")
     pair.tl.ok("trigger", "eth0", "--due")
-    wait_until(lambda: ping(pair.a, B, A, wait=1), "the address is back")
+    wait_until(lambda: ping(pair.a, B, A, wait=1),
+               "ping from the address that was put back")
     pair.tl.detach()
     assert pair.traces() == before
 
@@ -227,7 +228,7 @@ def test_ids_are_not_used_again_at_once(pair):
                "allowed-ips", "10.40.0.0/24")
     ids = {row["value"]["name"]: row["key"] for row in pair.tl.map("peers")}
     assert ids == {"other": 2, "new": 3}
-    # The last id there can be is taken: the lowest free one comes next.
+    # Once the highest possible id is in use, the lowest free one is next.
     path = os.path.join(pair.tl.pins, "peers")
     value = json.loads(run("bpftool", "-j", "map", "lookup", "pinned", path,
                            "key", "hex", "3", "0", "0", "0").stdout)["value"]
@@ -247,7 +248,7 @@ def test_ids_are_not_used_again_at_once(pair):
 
 
 def test_warnings_about_many_peers(pair):
-    """The first few of a kind are said, and the others counted."""
+    """attach prints the first five warnings of a kind and counts the others."""
     conf = SITE + "".join(
         peer(f"n{i}", f"n{i}.example", f"10.30.{i}.0/24") for i in range(8))
     for i in range(8):

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The VM tier: what a test says in the table docs/compatibility.md.
+"""The VM tier, and how its tests fill the tables of docs/compatibility.md.
 
     @pytest.mark.feature("As the other end", "ipip")
     @pytest.mark.parametrize("kernel", vm.KERNELS)
     def test_ipip(kernel, image): ...
 
-is a cell: a row of the named section, the column of the kernel and of `arch`
-(a parameter too, x86_64 if there is none). Its result is the test's, the worst
-where several tests have the same cell. Skips are cells, too. What a test says
-by record_property("note", "...") stands behind its result, what it says by
-record_property("left out", "...") below the tables."""
+is a cell: a row of the named section, in the column of the kernel and of `arch`
+(another parameter, x86_64 if there is none). The cell has the result of the
+test, the worst one if several tests share it; a skip is a result, too. A text
+given with record_property("note", "...") is printed behind the result, one
+given with record_property("left out", "...") below the tables."""
 import json
 import shutil
 
@@ -22,16 +22,16 @@ ARCH = "x86_64"
 
 
 def pytest_addoption(parser):
-    """--kernel, for a part of the tier."""
+    """--kernel, which runs a part of the tier, and --cells."""
     parser.addoption("--kernel", action="append",
-                     help="only what is about this kernel, as 6.1 (repeatable)")
+                     help="only tests of this kernel, as 6.1 (repeatable)")
     parser.addoption("--cells", metavar="FILE",
-                     help="run nothing, but write which cells there are")
+                     help="run no test, but write the list of cells")
 
 
 def commit():
-    """The commit of the tree, and whether it was changed since; "unknown"
-    without git, and in a tree that has no history."""
+    """The commit of the tree, with -dirty if it was changed since; "unknown"
+    without git or without a history."""
     if not shutil.which("git"):
         return "unknown"
     done = run("git", "-C", REPO, "-c", f"safe.directory={REPO}", "describe",
@@ -45,7 +45,7 @@ def params(item):
 
 
 def cell(number, item):
-    """The cell of a test: its number, kernel, arch, section, row; or None."""
+    """The cell of a test (its number, kernel, arch, section, row), or None."""
     feature = item.get_closest_marker("feature")
     if not feature:
         return None
@@ -54,8 +54,8 @@ def cell(number, item):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Writes the cells of the tests into the JUnit report, where
-    scripts/compatibility reads them; obeys the options."""
+    """Writes the cells of the tests into the JUnit report, from which
+    scripts/compatibility reads them, and applies the options."""
     cells = {item: one for number, item in enumerate(items)
              if (one := cell(number, item))}
     tree = commit() if cells else None
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(name="image")
 def fixture_image(kernel, record_property):
-    """The unpacked image of the kernel that the test names."""
+    """The unpacked image of the kernel that the test has as a parameter."""
     try:
         image = vm.kernel(kernel)
     except vm.NoKernel as reason:

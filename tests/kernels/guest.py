@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests on the kernel of a virtual machine: pytest inside of it, on the tree
-that is tested outside; or, where that takes too long, only the packets."""
+"""Runs tests on the kernel of a virtual machine: pytest in the machine, on this
+tree; or pytest here with only its packets in the machine, which is faster."""
 import collections
 import os
 import sys
@@ -20,7 +20,7 @@ exec {python} -m pytest -q -p no:cacheprovider --tb=short \\
 
 
 class Results:
-    """What a run of pytest found, in all or in one file: .passed, names;
+    """The results of a pytest run, or of one file of it: .passed, names;
     .skipped and .failed, {name: reason}; .notes, {name: its property "note"}."""
 
     def __init__(self, cases):
@@ -32,11 +32,11 @@ class Results:
 
     @classmethod
     def read(cls, report):
-        """Those of a JUnit report."""
+        """The results in a JUnit report."""
         return cls(ElementTree.parse(report).iter("testcase"))
 
     def of(self, name):
-        """Those of test_NAME.py."""
+        """The results of test_NAME.py."""
         return Results(case for case in self.cases if
                        case.get("classname").split(".")[-1] == f"test_{name}")
 
@@ -54,13 +54,13 @@ class Results:
             self.passed.append(name)
 
     def check(self, name):
-        """That one test passed."""
+        """Asserts that the test passed."""
         assert name not in self.failed, f"{name}:\n{self.failed[name]}"
         assert name in self.passed, f"{name} did not run"
 
     def check_all(self, record_property):
-        """That all have passed, but for what this kernel cannot do; both go
-        into the table."""
+        """Asserts that all tests passed, except for expected skips; writes the
+        number of tests and the skips into the table."""
         assert not self.failed, "\n\n".join(
             f"{name}:\n{reason}" for name, reason in self.failed.items())
         assert self.passed
@@ -71,7 +71,8 @@ class Results:
                             f"{n} of them: {reason.removeprefix('expected: ')}")
 
 
-# A port of the machine, for packets/remote.py; SERVE is what it runs there.
+# packets/remote.py serves test runs of programs over a serial port of the
+# machine. SERVE is the command that runs it there.
 PORT_MODULES = ["virtio_console"]
 SERVE = f"""
 PYTHONPATH={REPO}/tests:{REPO}/tests/labs TUNLOAD_OBJECT={{}} \\
@@ -80,16 +81,17 @@ PYTHONPATH={REPO}/tests:{REPO}/tests/labs TUNLOAD_OBJECT={{}} \\
 
 
 def port(socket):
-    """QEMU's options for it."""
+    """QEMU's options for that port, with a Unix socket on this side."""
     return ["-device", "virtio-serial-pci", "-chardev",
             f"socket,id=runner,path={socket},server=on,wait=off",
             "-device", "virtserialport,chardev=runner"]
 
 
 def run_packets(machine, socket):
-    """Runs the packet table and the random ones here, their packets in the
-    machine: the Results."""
-    wait_until(lambda: os.path.exists(socket) or machine.ended(), "the port")
+    """Runs the packet cases and the random packets here, with the BPF programs
+    in the machine; returns the Results."""
+    wait_until(lambda: os.path.exists(socket) or machine.ended(),
+               "the machine's port")
     report = os.path.join(machine.share, "report.xml")
     done = run(sys.executable, "-m", "pytest", "-q", "--maxfail=20",
                "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}",
@@ -101,7 +103,7 @@ def run_packets(machine, socket):
 
 
 def packet_table(image):
-    """run_packets() on a kernel."""
+    """Boots a kernel for run_packets(); returns the Results."""
     with scratch("vm") as share:
         socket = os.path.join(share, "runner")
         machine = vm.Machine(
@@ -114,7 +116,8 @@ def packet_table(image):
 
 
 def run_tests(image, args, timeout=900, **options):
-    """Runs pytest with these arguments on a kernel: its Results."""
+    """Boots a kernel and runs pytest there with the arguments; returns the
+    Results."""
     script = SCRIPT.format(repo=REPO, python=sys.executable,
                            args=" ".join(args))
     with scratch("vm") as share:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The inner packets of the comparison: the same ones go from LAN to LAN with
+"""The inner packets of the comparison: the same packets go from LAN to LAN with
 the kernel and with tunload on b. Each carries its number in the IPv4 ID or the
-IPv6 flow label, so that it is known again whatever came of it."""
+IPv6 flow label, by which it is recognised later, in an ICMP error too."""
 import contextlib
 import itertools
 import socket
@@ -23,14 +23,15 @@ from traffic import Packet, payload
 ENCAP_LIMIT = 4  # option type, RFC 2473 4.1.1
 ENDPOINT = "from-the-endpoint"
 MARKED = [(d, e) for d in range(4) for e in range(4)]
-# What fits depends on kernel's and tunload's headers: 20, 40 and 48 bytes.
+# The outer headers of the kernel and of tunload have 20, 40 or 48 bytes; the
+# sizes are at, below and above the largest packets that fit.
 SIZES = [1280, 1399, 1400, 1440, 1451, 1452, 1453, 1459, 1460, 1461, 1479,
          1480, 1481, 1500]
-# What fits through the narrow link, and what does not.
+# Sizes that fit through the narrow link, and one that does not.
 NARROW_SIZES = [1280, 1352, 1400]
 TTLS = [1, 2, 3, 4, 5, 64, 255]
-# Addresses that no host has, or that are not for one host alone, or not beyond
-# a link (RFC 6890, RFC 4291 2.4).
+# Addresses that no host has, that are for several hosts, or that are valid on
+# one link only (RFC 6890, RFC 4291 2.4).
 SPECIAL = {4: {"unspecified": "0.0.0.0", "loopback": "127.0.0.1",
                "link-local": "169.254.9.9", "all-hosts": "224.0.0.1",
                "multicast": "239.9.9.9", "reserved": "240.9.9.9",
@@ -44,12 +45,12 @@ TCP_FIELDS = {"sport": 7, "dport": 80, "seq": 0x12345678, "window": 4096}
 
 
 def syn(options, **fields):
-    """A SYN."""
+    """A SYN with these options."""
     return TCP(**TCP_FIELDS, flags="S", options=options, **fields)
 
 
-# Transport layers that go with either inner version: name -> scapy layer or
-# (protocol number, bytes).
+# Transport layers for both inner versions: name -> scapy layer or (protocol
+# number, bytes).
 TRANSPORT = {
     "udp-empty": UDP(sport=7, dport=9),
     "udp": UDP(sport=7, dport=9) / Raw(payload(100)),
@@ -88,14 +89,14 @@ def add_payload(ip, layer):
 
 
 def of_size(ip, size):
-    """A UDP packet of so many bytes altogether."""
+    """A UDP packet of `size` bytes with its headers."""
     header = len(bytes(ip / UDP()))
     return ip / UDP(sport=7, dport=9) / Raw(payload(size - header))
 
 
 def cases4(new, local):
-    """(name, packet) with inner IPv4. new(**fields) makes a header; `local`
-    are addresses of hosts, by name."""
+    """Yields (name, packet) with inner IPv4. new(**fields) makes a header;
+    `local` has the source addresses of more cases, by name."""
     for name, layer in TRANSPORT.items():
         yield name, add_payload(new(), layer.copy() if hasattr(layer, "copy")
                                 else layer)
@@ -134,7 +135,7 @@ def cases4(new, local):
 
 
 def cases6(new, local):
-    """The same for inner IPv6."""
+    """Like cases4(), for inner IPv6."""
     for name, layer in TRANSPORT.items():
         yield name, add_payload(new(), layer.copy() if hasattr(layer, "copy")
                                 else layer)
@@ -175,7 +176,7 @@ def cases6(new, local):
 
 
 def addresses(side, n, kind, version):
-    """Inner sources that are not of the tunnel's prefix."""
+    """{name: inner source outside of the tunnel's prefix}"""
     there = OTHER[side]
     local = {"source-elsewhere": "172.31.9.9" if version == 4
              else "fd0e::9",
@@ -188,9 +189,10 @@ def addresses(side, n, kind, version):
 
 
 def special(side, n, version, new):
-    """Special inner sources, and destinations that no route of ours to a tunnel
-    has: (name, packet). What arrives at b itself says whose it is. Only towards
-    b: tunload lets nothing into a tunnel that its host has not routed."""
+    """Yields (name, packet) with special inner sources, and with destinations
+    that are not routed into a tunnel. Packets to b itself name their case in
+    the payload. Side a only: tunload refuses packets that its host has not
+    routed into a tunnel."""
     if side != "a":
         return
     for name, address in SPECIAL[version].items():
@@ -201,14 +203,14 @@ def special(side, n, version, new):
     for name, address in {**SPECIAL[version], **more}.items():
         ip = new(dst=address)
         if address == LINK_LOCAL:
-            ip.hlim = 3  # the kernel sends it back, and a again
+            ip.hlim = 3  # the kernel on b sends it back, and a does so again
         yield f"direct-destination-{name}", ip / UDP(
             sport=7, dport=LISTEN) / Raw(
                 f"{side} {n} {version} {number_of(bytes(ip))}".encode())
 
 
 def new_header(side, n, version, number):
-    """A function that makes a scapy header with that number in it."""
+    """A function that makes scapy headers, with the next number in each."""
     src, dst = (inner(s, n, version, host)
                 for s, host in ((side, 98), (OTHER[side], 99)))
 
@@ -243,10 +245,10 @@ def number_of(raw):
 
 
 def to_send():
-    """{stage: {side: [packets of a tunnel...]}}, the last of each tunnel one by
-    whose arrival it is known that all others did. Stages: "wide"; "direct" for
-    what is to enter the tunnel behind the stack, which would not forward it;
-    and "narrow" for when both ends know of a narrow link."""
+    """{stage: {side: [packets of a tunnel...]}}. When the last packet of a tunnel
+    arrives, the others have arrived before it. Stages: "wide"; "direct" for
+    packets that enter the tunnel past the stack, which would not forward them;
+    "narrow" for packets sent once both ends know of a narrow link."""
     out = {stage: {side: [] for side in SIDES} for stage in STAGES}
     for stage, side, tunnel in itertools.product(out, SIDES, TUNNELS):
         n, _, version = tunnel
@@ -277,8 +279,8 @@ def quoted(packet):
 
 
 def identify(raw):
-    """(side it was sent from, tunnel, version, number) of a packet that was
-    delivered, or of the one that an ICMP error is about; and which it is."""
+    """((sending side, tunnel, version, number), kind) of a delivered packet, kind
+    "packet"; or of the packet that an ICMP error is about, kind "error"."""
     what, packet = "packet", Packet(raw)
     about = quoted(packet)
     if about and not is_case_itself(packet):
@@ -287,8 +289,8 @@ def identify(raw):
 
 
 def sender(packet):
-    """Side and tunnel that a packet was sent from: one of its addresses is
-    ours."""
+    """The side and the tunnel that a packet was sent from, by whichever of its
+    addresses is an inner one."""
     with contextlib.suppress(ValueError):
         side, n = where(packet.dst)
         return OTHER[side], n
@@ -296,14 +298,14 @@ def sender(packet):
 
 
 def is_case_itself(packet):
-    """Is it an ICMP error that we sent, not one of the hosts?"""
+    """True for an ICMP error that is a case, not an answer of a host."""
     return packet.src.endswith(("98", ":62")) and not \
         Packet(bytes(quoted(packet))).dst.endswith(("99", ":63"))
 
 
 def where(address):
-    """Side and tunnel number of an inner address of interop_tunnels;
-    ValueError if it is none."""
+    """The side and tunnel number of an inner address of interop_tunnels;
+    raises ValueError for another address."""
     if ":" in address:
         first, net, n = struct.unpack(
             "!3H10x", socket.inet_pton(socket.AF_INET6, address))

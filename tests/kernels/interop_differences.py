@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where an inner packet fares differently with tunload on b than with the
-kernel's driver there: all of it, with reasons. test_interop.py fails for a
-difference that is not in this list, and for one in it that is none; the list
-is also what docs/compatibility.md prints."""
+"""All differences between tunload on b and the kernel's driver there in what
+becomes of an inner packet, with reasons. test_interop.py fails for a difference
+that is not in the list, and for one in the list that does not occur;
+docs/compatibility.md prints the list."""
 from collections import namedtuple
 
 from scapy.layers.inet import IP, TCP
@@ -14,23 +14,25 @@ from traffic import Packet
 
 Difference = namedtuple("Difference",
                         "name side cases applies check reason source")
-Difference.__doc__ = """A documented difference. side: where the packets come
-from, "a" for decapsulation, "b" for encapsulation by tunload; cases: a
-regular expression for their names; applies(kind, version, case): to which;
-check(case, kernel's outcome, tunload's): is it this difference?"""
+Difference.__doc__ = """A documented difference. side: the sender, "a" if tunload
+decapsulates the packets, "b" if it encapsulates them; cases: a regular
+expression for the names of cases; applies(kind, version, case): true for the
+tunnels and cases that differ; check(case, kernel's outcome, tunload's): true if
+the outcomes differ in this way."""
 
-# Cases that are flows, see interop_traffic.narrow_datagrams() and pmtu().
+# Cases that are flows: interop_traffic.narrow_datagrams() and pmtu().
 NARROW, NARROW_TCP = "narrow-datagram", "narrow-tcp"
 TIME_EXCEEDED = {4: b"\x0b\0", 6: b"\x03\0"}  # ICMP type and code, in transit
 
 
 def every(_kind, _version, _case):
-    """Applies to all tunnels."""
+    """All tunnels."""
     return True
 
 
 def hop_counts(kind, version, case):
-    """IPv6 inside, too big for either, and nothing else is different."""
+    """Inner IPv6 packets that are too big with both, without any other
+    difference."""
     size = int(case.split("-")[1])
     return version == 6 and not encap_limit(kind) and \
         size > 1500 - HEADER[kind.outer]
@@ -42,7 +44,7 @@ def fragmented(kind, version, case):
 
 
 def stubborn(kind, version, _case):
-    """IPv4 in IPv4 with path MTU discovery."""
+    """Kernel tunnels of IPv4 in IPv4 with path MTU discovery."""
     return kind.outer == version == 4 and not outer_fragments(kind)
 
 
@@ -52,21 +54,23 @@ def dropped(_case, kernel, tunload):
 
 
 def looped(case, kernel, tunload):
-    """The kernel says that its hop limit is used up, tunload drops it."""
+    """The kernel forwards it until its hop limit is exceeded; tunload drops
+    it."""
     (what, raw), = kernel
     return not tunload and what == "error" and \
         Packet(raw).payload[:2] == TIME_EXCEEDED[case[1]]
 
 
 def delivered(case, kernel, tunload):
-    """tunload delivers it, changed by two hops only; the kernel does not."""
+    """tunload delivers it, with nothing but two hops of TTL less; the kernel
+    does not."""
     return [what for what, _ in kernel] != ["packet"] and \
         tunload == [("packet", hop(case[3], 2))]
 
 
 def farther(case, kernel, tunload):
-    """What is lost on the way with the kernel's outer TTL reaches a: it is
-    delivered, or its TTL ends there."""
+    """The kernel's outer TTL ends on the way. With tunload the packet reaches a,
+    which delivers it, or where its inner TTL ends."""
     if case[2] == "ttl-3":
         return delivered(case, kernel, tunload)
     (what, raw), = tunload
@@ -75,7 +79,7 @@ def farther(case, kernel, tunload):
 
 
 def hop(raw, times=1):
-    """A packet as routers forward it."""
+    """The packet after `times` routers have forwarded it."""
     packet = (IP if raw[0] >> 4 == 4 else IPv6)(raw)
     if raw[0] >> 4 == 4:
         packet.ttl -= times
@@ -86,17 +90,17 @@ def hop(raw, times=1):
 
 
 def arrives(_case, kernel, tunload):
-    """tunload gets a datagram through that the kernel does not."""
+    """The datagram arrives with tunload, and not with the kernel."""
     return bool(tunload) and not kernel
 
 
 def refused(_case, kernel, tunload):
-    """tunload says "too big" of what the kernel delivers."""
+    """The kernel delivers it; tunload answers "too big"."""
     return kernel[0][0] == "packet" and mtu(tunload) == 1380
 
 
 def answered(case, kernel, tunload):
-    """Both say "too big", from other addresses, and quote more or less."""
+    """Both answer "too big", with other sources and lengths of the quotation."""
     (_, ours), (_, theirs) = tunload[0], kernel[0]
     ours, theirs = Packet(ours), Packet(theirs)
     quoted = min(len(ours.payload), len(theirs.payload))
@@ -108,7 +112,8 @@ def answered(case, kernel, tunload):
 
 
 def clamped(case, kernel, tunload):
-    """The same SYN but for its MSS, which is what the peer's MTU leaves."""
+    """The same SYN, but tunload has lowered its MSS to what fits the peer's
+    MTU."""
     kind, version = case[:2]
     mss = 1500 - HEADER[kind.outer] - HEADER[version] - 20
     (_, before), = kernel
@@ -120,8 +125,8 @@ def clamped(case, kernel, tunload):
 
 
 def by_eight_bytes(case, kernel, tunload):
-    """The same content in fragments of other sizes, or an error that names
-    8 bytes more; or whole instead of either."""
+    """With tunload 8 bytes more fit: fragments of other sizes with the same
+    content, an error that names 8 bytes more, or a whole packet instead."""
     if kernel[0][0] == "packet" == tunload[0][0]:
         return whole(kernel) == whole(tunload)
     if tunload[0][0] == "packet":
@@ -131,13 +136,13 @@ def by_eight_bytes(case, kernel, tunload):
 
 
 def hop_counted(_case, kernel, tunload):
-    """The same error about the same packet, one hop later."""
+    """The same error, but tunload's quotes the packet one hop later."""
     return mtu(kernel) == mtu(tunload) and about(kernel) == about(tunload, 1)
 
 
 def about(outcome, hops=0):
-    """Addresses and kind of an ICMP error, and what it quotes, in IPv6 as it
-    was so many hops before."""
+    """The addresses, the kind and the quoted packet of an ICMP error; a quoted
+    IPv6 packet as it was `hops` hops before."""
     (_, raw), = outcome
     packet = Packet(raw)
     quoted = bytearray(packet.payload[8:])
@@ -147,7 +152,7 @@ def about(outcome, hops=0):
 
 
 def whole(outcome):
-    """What IPv4 fragments make together: addresses, ID, payload."""
+    """The source, ID and payload of the packet that the IPv4 fragments make."""
     packets = [Packet(raw) for _, raw in outcome]
     assert len({(p.src, p.dst, p.id, p.proto) for p in packets}) == 1
     packets.sort(key=lambda p: int.from_bytes(p.data[6:8], "big") & 0x1FFF)
@@ -156,7 +161,7 @@ def whole(outcome):
 
 
 def mtu(outcome):
-    """What an ICMP error says."""
+    """The MTU in an ICMP error."""
     (what, raw), = outcome
     assert what == "error"
     packet = Packet(raw)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What test_interop.py runs in a virtual machine: the lab of
-interop_tunnels.py, and traffic through it, three times: with the kernel at
-both ends, then with tunload on b in either mode. r1 and r2 mark, lose, reorder
-and narrow. The packets of cases.json are sent from both sides.
+"""The program that test_interop.py runs in a virtual machine. It sends traffic
+through the lab of interop_tunnels.py three times: with the kernel at both ends,
+then with tunload on b in each mode. r1 and r2 mark, lose and reorder packets,
+and the link between them can be narrow. Both sides send the packets of
+cases.json.
 
     interop_lab.py DIRECTORY      writes results.json and *.pcap there
 """
@@ -32,7 +33,7 @@ PHASES = ["kernel", "tc", "native"]
 
 
 class Path:
-    """One tunnel, one inner version: namespaces and addresses by side."""
+    """A tunnel with one inner version: its namespaces and addresses by side."""
 
     def __init__(self, interop, n, kind, version):
         self.interop, self.n = interop, n
@@ -46,8 +47,8 @@ class Path:
         return inner(side, self.n, self.version, host)
 
     def ends(self, side, lan):
-        """(namespace, address) here and at the other side: of the hosts
-        themselves or of the LANs."""
+        """The namespace and address at this side, then those at the other: of
+        the LANs, or of the hosts themselves."""
         names, host = (self.lan, 2) if lan else (self.host, 1)
         there = OTHER[side]
         return (names[side], self.address(side, host), names[there],
@@ -55,7 +56,7 @@ class Path:
 
 
 class Interop(Network):
-    """The lab. Results are collected in .results."""
+    """The lab; it collects results in .results."""
 
     def __init__(self, lab, share):
         super().__init__(lab)
@@ -71,7 +72,7 @@ class Interop(Network):
     # The tunnels.
 
     def enter(self, phase):
-        """Makes the tunnels anew, with nothing learnt of any path."""
+        """Makes new tunnels, with no path MTU known."""
         self.phase = phase
         self.forget("lan_a", "a", "b", "lan_b")
         self.batch("a", self.devices("a"))
@@ -87,7 +88,7 @@ class Interop(Network):
         return SIDES if self.phase == "kernel" else ["a"]
 
     def leave(self):
-        """Takes the tunnels away."""
+        """Removes the tunnels."""
         for side in self.kernel_ends():
             self.batch(side, [f"link del t{n}" for n in self.numbers()])
         if self.phase != "kernel":
@@ -96,7 +97,7 @@ class Interop(Network):
 
     @staticmethod
     def numbers():
-        """1, 2... of the kinds."""
+        """The numbers of the kinds, from 1."""
         return range(1, len(KINDS) + 1)
 
     @staticmethod
@@ -108,7 +109,7 @@ class Interop(Network):
             lines += [f"link add t{n} type {kind.driver} local {ends[0]} "
                       f"remote {ends[1]} {kind.options}",
                       f"link set t{n} up"]
-            # tunload has one address for all peers: b has, too.
+            # tunload has one inner source for all peers; so has the kernel on b.
             lines += [f"route add {prefix(OTHER[side], n, v)} dev t{n} src "
                       f"{inner(side, 0 if side == 'b' else n, v, 1)}"
                       for v in kind.inner]
@@ -116,7 +117,7 @@ class Interop(Network):
 
     @staticmethod
     def conf():
-        """tunload's configuration: as many peers as kinds."""
+        """tunload's configuration, with a peer for each kind."""
         text = (f"[interface]\nsource = {inner('b', 0, 4, 1)}, "
                 f"{inner('b', 0, 6, 1)}\n")
         for n, kind in enumerate(KINDS, 1):
@@ -131,10 +132,10 @@ class Interop(Network):
                 text += f"dscp = {FIXED_DSCP}\n"
         return text
 
-    # What is done with them.
+    # The scenarios.
 
     def run(self, phase):
-        """Everything with one kind of b."""
+        """Runs all scenarios in one phase."""
         self.enter(phase)
         self.scenario("ping", flows.pings)
         self.scenario("tcp", flows.tcp)
@@ -150,7 +151,8 @@ class Interop(Network):
             self.scenario("netem", flows.small_tcp, parallel=True)
         with self.narrow():
             for side in SIDES:
-                # What one direction learnt would lower the other one's MSS.
+                # Else the MTU learnt in one direction would lower the MSS of
+                # the other one.
                 self.forget("lan_a", "lan_b")
                 self.scenario(f"pmtu-{side}",
                               functools.partial(flows.pmtu, side=side),
@@ -163,7 +165,7 @@ class Interop(Network):
         self.leave()
 
     def scenario(self, name, function, parallel=False):
-        """Calls the function with every path; an error is its result."""
+        """Calls the function with every path; records its value or error."""
         def one(path):
             try:
                 value, error = function(path), None
@@ -182,17 +184,17 @@ class Interop(Network):
               sep="\n    ", flush=True)
 
     def watch(self, name, dev, keep=None):
-        """A Capture, only while it is needed: they are slow here."""
+        """A Capture as a context, as short as possible: it slows the lab."""
         return contextlib.closing(Capture(self.ns[name], dev, keep))
 
     def watch_lan(self, side):
-        """What comes out of the tunnels at a LAN."""
+        """A Capture of the packets that arrive from the tunnels at a LAN."""
         return self.watch(f"lan_{side}", TOWARDS[side], flows.arrived)
 
     @contextlib.contextmanager
     def pcap(self, name):
-        """Writes what a and b send each other to a file, as it is on the link
-        in the middle, where a super-packet of either would pass as one."""
+        """Writes the frames between a and b to a file, from the link in the
+        middle, where super-packets of a and b would be seen."""
         with self.watch("r1", RIGHT) as wire:
             yield
             frames = wire.packets()
@@ -201,9 +203,9 @@ class Interop(Network):
             assert not wire.lost()
 
     def packets(self, stage, send):
-        """Sends the cases of each tunnel from both sides. Keeps what came: by
-        side, what arrived at its LAN; what was on the wire; and what b itself
-        took for its own."""
+        """Sends the cases of each tunnel from both sides. Records the packets
+        that arrived at each LAN, those on the wire, and the datagrams that b
+        itself received."""
         with self.watch_lan("a") as at_a, self.watch_lan("b") as at_b, \
                 self.watch("r1", LEFT) as wire, self._listening() as at_host:
             for side, there in ("a", at_b), ("b", at_a):
@@ -213,7 +215,7 @@ class Interop(Network):
                         continue
                     send(side, n, packets)
                     self._wait_for(there, packets[-1][-LAST:])
-            time.sleep(0.5)  # for what is not to come
+            time.sleep(0.5)  # for late packets that must not come
             found = self.results["packets"].setdefault(
                 self.phase, {"a": [], "b": [], "wire": [], "host": []})
             found["a"] += hexadecimal(at_a.packets(False))
@@ -223,7 +225,7 @@ class Interop(Network):
 
     @contextlib.contextmanager
     def _listening(self):
-        """Sockets for what is sent to b, by whatever address."""
+        """Sockets for datagrams to any address of b."""
         with contextlib.ExitStack() as stack:
             yield [stack.enter_context(udp_socket(self.ns["b"], any_, LISTEN))
                    for any_ in ("0.0.0.0", "::")]
@@ -241,8 +243,8 @@ class Interop(Network):
             self._send(side, TOWARDS[side], packets, EDGES[side])
 
     def _send(self, name, dev, packets, to=None):
-        """Sends packets out of a tunnel's device, or to an interface at the
-        other end of an Ethernet."""
+        """Sends packets into a tunnel's device; or, to a neighbour's interface
+        (host, device), as Ethernet frames."""
         if to:
             macs = self._mac(*to) + self._mac(name, dev)
             types = {4: b"\x08\x00", 6: b"\x86\xdd"}
@@ -256,7 +258,7 @@ class Interop(Network):
 
     @staticmethod
     def _wait_for(capture, end):
-        """Waits for a packet that ends like this."""
+        """Waits for a packet that ends with these bytes."""
         seen = len(capture.seen)
         wait_until(lambda: any(f.data.endswith(end)
                                for f in capture.frames()[seen:]),
@@ -264,7 +266,7 @@ class Interop(Network):
 
 
 def datagrams(sockets):
-    """What was received so far."""
+    """The datagrams that the sockets have received so far."""
     out = []
     for sock in sockets:
         sock.setblocking(False)
@@ -275,13 +277,13 @@ def datagrams(sockets):
 
 
 def hexadecimal(frames):
-    """IP packets for JSON."""
+    """The frames' IP packets as hexadecimal text, for JSON."""
     return [frame[14:].hex() for frame in frames]
 
 
 def main(share):
     """Runs the lab."""
-    # So that bursts find room.
+    # Bursts must fit into the queue.
     with open("/proc/sys/net/core/netdev_max_backlog", "w",
               encoding="ascii") as f:
         f.write("20000")

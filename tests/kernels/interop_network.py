@@ -3,8 +3,8 @@
 
     lan_a --- a --- r1 --- r2 --- b --- lan_b
 
-without tunnels, see interop_tunnels.py for the addresses. What is between the
-routers can be made worse."""
+without tunnels; interop_tunnels.py has the addresses. The link between the
+routers can be slow, narrow or lossy."""
 import contextlib
 import itertools
 import json
@@ -13,22 +13,22 @@ from interop_tunnels import (KINDS, OTHER, SIDES, TUNNELS, inner, outer,
                              prefix)
 
 NAMES = ["lan_a", "a", "r1", "r2", "b", "lan_b"]
-LEFT, RIGHT = "west", "east"  # the interfaces of each host in that row
-TOWARDS = {"a": RIGHT, "b": LEFT}  # from each side to the other one
+LEFT, RIGHT = "west", "east"  # the two interfaces of a host in that row
+TOWARDS = {"a": RIGHT, "b": LEFT}  # each side's interface towards the other
 BETWEEN = [("r1", RIGHT), ("r2", LEFT)]  # the ends of the link in the middle
-EDGES = {"a": ("r1", LEFT), "b": ("r2", RIGHT)}  # those towards each side
+EDGES = {"a": ("r1", LEFT), "b": ("r2", RIGHT)}  # the routers' ends towards a, b
 LINK_MTU, NARROW = 1500, 1400
 ETHERNET = 14
 OFFLOADS = ["tx", "gso", "gro", "tso"]
-# A link-local address of b's interface, and a port on which b listens to what
-# is sent to itself.
+# A link-local address of b's interface, and a port on which b listens for
+# packets to itself.
 LINK_LOCAL, LISTEN = "fe80::b", 7778
-# Where b would send what has a strange destination: to its LAN, where it is
-# seen.
+# b routes these destinations, which no host has, to its LAN, where packets to
+# them are captured.
 STRANGE = ["169.254.0.0/16", "240.0.0.0/4", "::/96", "::ffff:0:0/96"]
 
-# A queue with ECN, so slow that the first segments of a connection wait long
-# enough to be marked, and a bad path.
+# A queue with ECN, slow enough that it marks the first segments of a connection,
+# and a path with delay, reordering and loss.
 QUEUE = """\
 qdisc add dev {dev} root handle 1: tbf rate 10mbit burst 2k latency 400ms
 qdisc add dev {dev} parent 1: fq_codel ce_threshold 5ms
@@ -36,8 +36,8 @@ qdisc add dev {dev} parent 1: fq_codel ce_threshold 5ms
 BAD_PATH = "qdisc add dev {dev} root netem delay 3ms 1ms reorder 20% loss 2%"
 NO_QDISC = "qdisc del dev {dev} root"
 
-# The outer ECN field of packets with an outer DSCP from 1 to 4 is rewritten,
-# so that each one comes together with each inner one.
+# Rewrites the outer ECN field of packets with an outer DSCP from 1 to 4, so that
+# each outer codepoint meets each inner one.
 MARK = """
 table inet codepoints {
 	chain forward {
@@ -46,9 +46,9 @@ RULES
 	}
 }
 """
-# Routers that say nothing about packets with too low an inherited TTL, and ends
-# that say nothing about what has no tunnel: an ICMP error puts the kernel's
-# tunnels into an error state in which they complain about other packets.
+# Keeps routers from answering packets with too low an inherited TTL, and ends
+# from answering packets without a tunnel: ICMP errors put the kernel's tunnels
+# into an error state in which they send errors about other packets.
 SILENT = """
 table inet silent {
 	chain output {
@@ -67,16 +67,16 @@ table inet silent {
 
 
 def address_line(address, dev, alone=False):
-    """A line for `ip -batch`."""
+    """A line for `ip -batch` that adds an address; alone: a host address."""
     if ":" in address:
         return f"addr add {address}/{128 if alone else 64} dev {dev} nodad"
     return f"addr add {address}/{32 if alone else 24} dev {dev}"
 
 
 def marks():
-    """The rules of MARK. For IPv6 version, traffic class and the first bits of
-    the flow label at once: Linux 7 does not write the one byte that nft makes
-    of `ip6 ecn set`."""
+    """The rules of MARK. For IPv6 they set version, traffic class and the first
+    bits of the flow label at once, as Linux 7 does not write the single byte of
+    nft's `ip6 ecn set`."""
     for ecn in range(4):
         dscp = ecn + 1
         yield f"\t\tip dscp {dscp} ip ecn set {ecn}"
@@ -98,8 +98,8 @@ class Network:
             self._side(side, router)
         for (router, dev), own in zip(BETWEEN, (1, 2)):
             self._between(router, dev, own, 3 - own)
-        # As a network card, a router does not send super-packets: without this
-        # veth leaves the receiver nothing to merge (GRO).
+        # The routers split super-packets, as a network card does; else veth
+        # would leave the receiver nothing to merge (GRO).
         for router, dev in EDGES.values():
             self._offload(router, dev, "off", ["gso", "tso"])
         self.batch("b", [f"addr add {LINK_LOCAL}/64 dev {LEFT} nodad"] + [
@@ -119,7 +119,7 @@ class Network:
             ns.forward()
 
     def _side(self, side, router):
-        """Addresses of a host, its LAN and its router."""
+        """Sets the addresses of a host, its LAN and its router."""
         there = TOWARDS[side]
         back = LEFT if there == RIGHT else RIGHT
         lines = [address_line(outer(side, n, v), there)
@@ -143,12 +143,12 @@ class Network:
                          f"route add default via {net}{other}")])
 
     def batch(self, name, lines, program="ip"):
-        """Many lines of ip or tc at once."""
+        """Runs lines of ip or tc on a host, all at once."""
         self.ns[name].batch(*lines, program=program)
 
     def forget(self, *names):
-        """New default routes, to which no path MTU is known, on these hosts
-        and LANs."""
+        """Makes hosts and LANs forget path MTUs: replaces their default routes
+        and flushes what was learnt."""
         for name in names:
             side = name[-1]
             vias = [inner(side, 0, v, 1) if name.startswith("lan")
@@ -158,8 +158,8 @@ class Network:
 
     @contextlib.contextmanager
     def qdiscs(self, lines):
-        """Queues between the routers, in both directions. Yields a list, which
-        has in the end what the first one of each counted."""
+        """Adds qdiscs between the routers, in both directions. Yields a list that
+        has the statistics of the root qdiscs at the end."""
         counted = []
         for name, dev in BETWEEN:
             self.batch(name, [lines.format(dev=dev)], "tc")
@@ -171,7 +171,7 @@ class Network:
 
     @contextlib.contextmanager
     def narrow(self):
-        """A link between the routers that carries less than the others."""
+        """Makes the link between the routers narrower than the others."""
         for mtu in NARROW, LINK_MTU:
             for name, dev in BETWEEN:
                 self.ns[name].ip("link", "set", dev, "mtu", mtu)
@@ -183,9 +183,9 @@ class Network:
             word for o in offloads for word in (o, state)))
 
     def offloads(self, state, ends):
-        """Super-packets are made and merged by hosts, LANs and the tunnel
-        devices of the sides `ends`, and checksums left to the receiver ("on");
-        or not ("off"). GRO of veth is off by default."""
+        """Switches offloads "on" or "off": super-packets and unfinished
+        checksums of hosts and LANs, and GRO of the tunnel devices of the sides
+        `ends`. GRO of veth is off by default."""
         for side in SIDES:
             for name in side, f"lan_{side}":
                 self._offload(name, TOWARDS[side], state, OFFLOADS)
@@ -194,16 +194,16 @@ class Network:
 
     @contextlib.contextmanager
     def offloads_off(self, ends):
-        """No super-packets, and checksums are computed."""
+        """Switches all offloads off as a context."""
         self.offloads("off", ends)
         yield
         self.offloads("on", ends)
 
     @contextlib.contextmanager
     def frame_sizes(self, side):
-        """Yields a list, which has in the end the average sizes of what a
-        side's host sent (GSO), and of what the other side's LAN received
-        (GRO)."""
+        """Yields a list that has two average frame sizes at the end: of frames
+        that a side's host sent (GSO), and of those that the other side's LAN
+        received (GRO)."""
         router, edge = EDGES[side]
         there = OTHER[side]
         devices = (router, edge), (f"lan_{there}", TOWARDS[there])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs interop_lab.py in a virtual machine, and reads what it found."""
+"""Runs interop_lab.py in a virtual machine, and reads its results."""
 import collections
 import functools
 import json
@@ -20,8 +20,8 @@ python3 {REPO}/tests/kernels/interop_lab.py /run/share
 """
 TIMEOUT = 600
 DSTOPTS = 60
-# Scenarios that say of each tunnel and side whether something arrived: a case
-# of the comparison, too.
+# Scenarios that record for each tunnel and side whether something arrived: these
+# are cases of the comparison, too.
 FLOWS = {"narrow-datagrams": NARROW, "pmtu-a": NARROW_TCP,
          "pmtu-b": NARROW_TCP}
 FLOW_CASES = {(side, tunnel_name(kind, v), case): (kind, v, case, b"")
@@ -31,7 +31,7 @@ ALL_CASES = {**CASES, **FLOW_CASES}
 
 
 class Ran:
-    """What became of the lab on a kernel."""
+    """The lab's results on a kernel."""
 
     def __init__(self, image, share):
         self.share = str(share)
@@ -43,21 +43,22 @@ class Ran:
             self.results = json.load(f)
 
     def errors(self, phase, scenario):
-        """Errors by tunnel; all tunnels are there."""
+        """{tunnel: error} of a scenario; asserts that it ran over all tunnels."""
         found = {r["tunnel"]: r["error"] for r in self.results["scenarios"]
                  if (r["phase"], r["scenario"]) == (phase, scenario)}
         assert len(found) == len(TUNNELS)
         return {tunnel: error for tunnel, error in found.items() if error}
 
     def values(self, phase, scenario):
-        """What it found, by tunnel."""
+        """{tunnel: value} of a scenario, without those that failed."""
         return {r["tunnel"]: r["value"] for r in self.results["scenarios"]
                 if (r["phase"], r["scenario"]) == (phase, scenario)
                 and not r["error"]}
 
     @functools.lru_cache
     def outcomes(self, phase):
-        """{case: [(what, bytes)...]} of all that came out at a LAN."""
+        """{case: [(kind, bytes)...]} of all packets that arrived, with kind
+        "packet", "error", "to the host" or "flow"."""
         out = collections.defaultdict(list)
         for side in SIDES:
             for raw in map(bytes.fromhex,
@@ -77,8 +78,8 @@ class Ran:
         return out
 
     def wire(self, phase):
-        """[(side it came from, outer Packet, inner Packet)] between a and
-        b: what the comparison's packets became."""
+        """[(sending side, outer Packet, inner Packet)] of the comparison's
+        packets between a and b."""
         out = []
         for raw in map(bytes.fromhex, self.results["packets"][phase]["wire"]):
             outer = Packet(raw)
@@ -91,7 +92,7 @@ class Ran:
 
 
 def sound(raw):
-    """Are the checksums of an ICMP message right?"""
+    """True if the checksums of an ICMP message are right."""
     icmp = Packet(raw).payload
     if raw[0] >> 4 == 6:
         return in6_chksum(58, IPv6(raw), icmp) in (0, 0xFFFF)
@@ -100,15 +101,15 @@ def sound(raw):
 
 
 def without_id(raw):
-    """A packet of a host's own, without what it makes up: an IPv4 ID."""
+    """A packet without its IPv4 ID and checksum: a host chooses the ID."""
     if raw[0] >> 4 == 6:
         return raw
     return raw[:4] + bytes(2) + raw[6:10] + bytes(2) + raw[12:]
 
 
 def inner_packet(outer):
-    """The Packet inside, perhaps behind a Destination Options header; None
-    in a fragment."""
+    """The inner Packet, also one behind a Destination Options header; None for
+    a fragment."""
     if outer.fragment:
         return None
     if outer.proto in (4, 41):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The flows of interop_lab.py. Each takes a Path and fails if it should."""
+"""The flows of interop_lab.py. Each takes a Path, and fails if packets do not
+arrive as they must."""
 import contextlib
 import socket
 import struct
@@ -20,7 +21,8 @@ IPV6_MTU = 24
 
 
 def arrived(frame):
-    """Not the link's own affairs: for a Capture."""
+    """A filter for captures: all packets but multicast and neighbour discovery
+    of the link."""
     packet = packet_of(frame.data)
     return packet is not None and not (
         packet.version == 6 and (
@@ -29,7 +31,7 @@ def arrived(frame):
 
 
 def echo(ns, source, address, size):
-    """One echo request; fails unless the answer is the same."""
+    """Sends an echo request; asserts that the reply has the same data."""
     kind = family(address)
     proto, request, reply = ECHO[kind]
     data = payload(size)
@@ -42,7 +44,7 @@ def echo(ns, source, address, size):
 
 
 def pings(path):
-    """Echo of several sizes between hosts and between LANs."""
+    """Sends echo requests of several sizes between hosts and between LANs."""
     learn(path)
     for side in SIDES:
         for lan in False, True:
@@ -52,20 +54,21 @@ def pings(path):
 
 
 def learn(path):
-    """Makes the LAN hosts learn what the tunnel carries: IPv6 hosts have to
-    lose a packet for it, and fragment only then (RFC 8201)."""
+    """Makes the LAN hosts learn the tunnel's MTU: IPv6 hosts lose a packet for
+    it, and fragment only afterwards (RFC 8201)."""
     for side in SIDES if path.version == 6 else ():
         ns, source, _, address = path.ends(side, True)
         with udp_socket(ns, source) as sock:
             sock.connect((address, 9))
             sock.send(payload(LINK_MTU - 48))
             wait_until(lambda s=sock: s.getsockopt(
-                socket.IPPROTO_IPV6, IPV6_MTU) < LINK_MTU, "path MTU")
+                socket.IPPROTO_IPV6, IPV6_MTU) < LINK_MTU,
+                "the LAN host learns the path MTU")
 
 
 def tcp(path, size=MIB):
-    """TCP both ways, between hosts and between LANs. Returns the average
-    sizes of frames on the latter way, see Network.frame_sizes(), by side."""
+    """Sends TCP in both directions, between hosts and between LANs. Returns
+    {side: average frame sizes between LANs}, see Network.frame_sizes()."""
     sizes = {}
     for side in SIDES:
         tcp_transfer(*path.ends(side, False), size)
@@ -75,13 +78,13 @@ def tcp(path, size=MIB):
 
 
 def small_tcp(path):
-    """TCP between LANs, for a path on which it is slow."""
+    """Sends a little TCP between LANs, for a path on which it is slow."""
     for side in SIDES:
         tcp_transfer(*path.ends(side, True), MIB // 5)
 
 
 def udp_fragments(path):
-    """Datagrams that are fragmented before they enter the tunnel."""
+    """Sends datagrams that are fragmented before they enter the tunnel."""
     learn(path)
     for side in SIDES:
         for lan in False, True:
@@ -89,31 +92,33 @@ def udp_fragments(path):
 
 
 def marked_tcp(path):
-    """A queue marks TCP in the tunnel; the receiver sees it, and the sender
-    hears of it (RFC 3168 6.1)."""
+    """Sends TCP through a queue that marks outer packets; asserts that the
+    receiver gets the mark and the sender reacts to it (RFC 3168 6.1)."""
     for side in SIDES:
         ends = path.ends(side, True)
         with path.interop.watch_lan(OTHER[side]) as there:
             tcp_transfer(*ends, MIB // 8)
             data = [p for p in map(packet_of, there.packets(False))
                     if p.proto == 6 and p.src == ends[1]]
-        assert any(p.tos & 3 == CE for p in data), "nothing marked"
-        # A SYN has the flag, too: it asks for ECN (RFC 3168 6.1.1).
-        assert any(p.payload[13] & (SYN | CWR) == CWR for p in data), "no CWR"
+        assert any(p.tos & 3 == CE for p in data), "no packet has CE"
+        # A SYN has CWR as a request for ECN (RFC 3168 6.1.1).
+        assert any(p.payload[13] & (SYN | CWR) == CWR for p in data), \
+            "no segment has CWR"
 
 
 def everything(path):
-    """A little of all, small enough for a capture; what tcp() returns."""
+    """Sends a little of all, few enough packets for a capture; returns what
+    tcp() returns."""
     pings(path)
     udp_fragments(path)
     return tcp(path, MIB // 10)
 
 
 def pmtu(path, side):
-    """TCP over a link that is narrower than both ends know; {side: True}. Where
-    the outer DF is not set the link's router fragments the outer packets.
-    tunload does not take those: {side: False}, for the list of differences.
-    (ipip copies an inner DF, which TCP sets.)"""
+    """Sends TCP over a link that is narrower than both ends know; returns {side:
+    True}. If the outer DF is not set, the router fragments outer packets, which
+    tunload refuses: {side: False}, for the list of differences. (ipip copies
+    the inner DF, which TCP sets.)"""
     if side == "a" and path.interop.phase != "kernel" and \
             may_fragment(path.kind) and path.version == 6:
         return {side: little_tcp(path, side)}
@@ -123,15 +128,15 @@ def pmtu(path, side):
 
 
 def little_tcp(path, side):
-    """Do some segments from LAN to LAN arrive? Only for where they are not
-    expected to: it does not wait for long."""
+    """True if some segments from LAN to LAN arrive. It does not wait long, as
+    it is used where they are not expected to arrive."""
     ns, source, there, address = path.ends(side, True)
     data, got = payload(20000), b""
     with listen(there, address) as server, \
             ns.socket(family(address), socket.SOCK_STREAM) as client:
         client.bind((source, 0))
         client.connect((address, PORT))
-        # Its end is a reset, not segments that are sent again for minutes.
+        # close() sends a reset, instead of repeating segments for minutes.
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                           struct.pack("=ii", 1, 0))
         conn, _ = server.accept()
@@ -144,14 +149,14 @@ def little_tcp(path, side):
 
 
 def narrow_datagrams(path):
-    """Does a datagram without inner DF arrive that fits into the tunnel, but
-    not into that link? {side: bool}, for the list of differences."""
+    """{side: True if datagrams without DF arrive that fit the tunnel's MTU, but
+    not the narrow link}, for the list of differences."""
     return {side: datagrams(path, side) for side in SIDES}
 
 
 def datagrams(path, side):
-    """Sends some from LAN to LAN, True once one arrives. (The first ones may
-    be what the path's MTU is learnt from.)"""
+    """Sends datagrams from LAN to LAN; true as soon as one arrives. (The first
+    ones may be lost, until the path's MTU is learnt.)"""
     ns, source, there, address = path.ends(side, True)
     sent = []
     with udp_socket(there, address, 7777) as server, \
@@ -167,7 +172,7 @@ def datagrams(path, side):
 
 
 def write_pcap(path, frames):
-    """A capture file of Ethernet frames."""
+    """Writes a capture file of Ethernet frames."""
     with open(path, "wb") as f:
         f.write(struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 18, 1))
         for n, frame in enumerate(frames):

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What tshark says of the packets on the wire, for test_interop.py."""
+"""Runs tshark on captures of the wire, for test_interop.py."""
 from lab import run
 
-# Outer header, with the encapsulation limit or without, inner header, and what
-# is in it. Or the routers' own affairs, or a fragment that they made.
+# The headers of a frame as tshark lists them: an outer header, perhaps with the
+# encapsulation limit, an inner header and its payload. Or a frame of the routers
+# themselves, or an outer fragment.
 ORDER = ("eth:ethertype:(?:arp|ipv6:icmpv6|ip:data|((?:ip|ipv6(?::ipv6.dstopts)?):"
          "(?:ip|ipv6(?::ipv6.fraghdr)?):(?:tcp|udp|icmp|icmpv6|data)).*)")
-# Status of a checksum. Only what an ICMP error quotes cannot be verified.
+# The status of a checksum. Only that of a packet in an ICMP error is UNVERIFIED.
 BAD, GOOD, UNVERIFIED = "0", "1", "2"
 CHECKSUMS = ["ip", "tcp", "udp", "icmp", "icmpv6"]
-# Expert information: none, or of the group "Sequence" (a SYN, a FIN).
+# Expert information: none, or the group "Sequence" (for a SYN, a FIN).
 TCP_ANALYSIS = {"", str(0x02000000)}
-BAD_CHECKSUM = str(0x01000000)  # such a group, too
-# Linux writes 0xffff where a TCP checksum comes to 0, as UDP has to; in ones'
-# complement arithmetic it is the same (RFC 1624 3).
+BAD_CHECKSUM = str(0x01000000)  # the group "Checksum"
+# Linux writes 0xffff instead of a TCP checksum of 0, as UDP requires; both are
+# equal in one's complement arithmetic (RFC 1624 3).
 SAME_AS_ZERO = "0xffff", "0x0000"
 FIELDS = ["frame.protocols", "_ws.malformed", "_ws.expert.group",
           "tcp.checksum", "tcp.checksum_calculated",
@@ -21,8 +22,8 @@ FIELDS = ["frame.protocols", "_ws.malformed", "_ws.expert.group",
 
 
 def judged(row):
-    """(set of expert groups, [(protocol, status of its checksum)]) of what
-    tshark says, in which a TCP checksum that is SAME_AS_ZERO is good."""
+    """(set of expert groups, [(protocol, status of its checksum)]) of a packet,
+    with a TCP checksum that is SAME_AS_ZERO taken as good."""
     groups = set(row["_ws.expert.group"].split(","))
     checksums = [(proto, status) for proto in CHECKSUMS
                  for status in row[f"{proto}.checksum.status"].split(",")
@@ -38,7 +39,7 @@ def tshark(path):
     """{field: values} of every packet of a capture file."""
     options = [word for proto in ("ip", "tcp", "udp")
                for word in ("-o", f"{proto}.check_checksum:TRUE")]
-    # Whatever the ports are, what is behind them means nothing.
+    # Payloads are plain data, whatever the ports are.
     options += [word for proto in ("tcp", "udp")
                 for word in ("-d", f"{proto}.port==1-65535,data")]
     out = run("tshark", "-r", path, *options,

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The tunnels of the interoperability lab, and who has which address.
+"""The tunnels of the interoperability lab, and the addresses in it.
 
     lan_a --- a --- r1 --- r2 --- b --- lan_b
 
-Between a and b there is one tunnel of each kind, and all are up at a time. On a
-it is a device of the kernel; on b the same, or tunload. Tunnel number n has
-outer addresses and inner prefixes of its own."""
+Between a and b there is one tunnel of each kind, and all are up at once. On a
+each is a device of the kernel; on b too, or tunload is there. Each tunnel
+number n has outer addresses and inner prefixes of its own."""
 from collections import namedtuple
 
 Kind = namedtuple("Kind", "name outer inner driver options")
-Kind.__doc__ = """A kernel tunnel: outer version, inner versions; what `ip link
-add` is told about its kind and about how it fills in the outer header."""
+Kind.__doc__ = """A kernel tunnel: outer version, inner versions; and its type and
+options for `ip link add`, which say how it fills in the outer header."""
 
 INHERIT4 = "ttl inherit tos inherit"
 INHERIT6 = "hoplimit 0 tclass inherit"
@@ -35,26 +35,26 @@ KINDS = [Kind(*row) for row in (
      f"hoplimit {FIXED_TTL} tclass {FIXED_DSCP << 2:#x}"),
 )]
 
-# (number, kind, inner version) of everything that carries packets.
+# (number, kind, inner version) of each tunnel and inner version.
 TUNNELS = [(n, kind, v) for n, kind in enumerate(KINDS, 1)
            for v in kind.inner]
 
 SIDES = ("a", "b")
 OTHER = {"a": "b", "b": "a"}
-LAST = 16  # bytes at the end of the last packet of a tunnel, all different
+LAST = 16  # bytes at the end of a tunnel's last packet, different for each
 INNER_LENGTH = {4: 24, 6: 64}
 
 
 def outer(side, n, version):
-    """Outer address of host a or b for tunnel n; n=254 is its router."""
+    """The outer address of host a or b for tunnel n; n=254: of its router."""
     if version == 4:
         return f"{'192.0.2' if side == 'a' else '198.51.100'}.{n}"
     return f"2001:db8:{side}::{n:x}"
 
 
 def inner(side, n, version, host):
-    """Inner address of tunnel n at a side: host 1 is a or b, 2 lan_a or
-    lan_b, and others belong to nobody; n=0 is the link between the two."""
+    """An inner address of tunnel n at a side: host 1 is a or b, 2 is lan_a or
+    lan_b, others are unused; n=0 is the link between the two hosts."""
     net = SIDES.index(side) + 1
     if version == 4:
         return f"10.{net}.{n}.{host}"
@@ -62,18 +62,18 @@ def inner(side, n, version, host):
 
 
 def prefix(side, n, version):
-    """Inner prefix of tunnel n at a side."""
+    """The inner prefix of tunnel n at a side."""
     return f"{inner(side, n, version, 0)}/{INNER_LENGTH[version]}" \
         if version == 4 else f"fd00:{SIDES.index(side) + 1}:{n:x}::/64"
 
 
 def fixed(kind):
-    """Does its outer TTL not depend on the inner one?"""
+    """True if the outer TTL does not depend on the inner one."""
     return str(FIXED_TTL) in kind.options
 
 
 def fixed_dscp(kind):
-    """Does its outer DSCP not depend on the inner one?"""
+    """True if the outer DSCP does not depend on the inner one."""
     return f"{FIXED_DSCP << 2:#x}" in kind.options
 
 
@@ -83,10 +83,10 @@ def tunnel_name(kind, version):
 
 
 def encap_limit(kind):
-    """Does it send, and obey, the option of RFC 2473 4.1.1?"""
+    """True if the tunnel sends and obeys the option of RFC 2473 4.1.1."""
     return kind.outer == 6 and "encaplimit none" not in kind.options
 
 
 def outer_fragments(kind):
-    """May what it sends be fragmented on its way (outer DF not set)?"""
+    """True if routers may fragment its outer packets (outer DF not set)."""
     return "nopmtudisc" in kind.options

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The stage of test_story.py: the cloud lab, and what goes by in it, in words.
-Runs in the machine."""
+"""The stage of test_story.py: the cloud lab, with its packets described in
+words. It runs in the virtual machine."""
 import contextlib
 import json
 
@@ -8,7 +8,7 @@ from cloud import INSTANCE, SITE_INNER, Cloud
 from lab import wait_until
 from traffic import Packet, packet_of, ping
 
-ANSWERED, SILENT = 30, 2  # seconds to wait for an answer, or for none
+ANSWERED, SILENT = 30, 2  # seconds to wait if an answer is expected, or none
 TIMEOUT = 60
 FORGET = 600  # seconds, as on EC2
 
@@ -20,7 +20,8 @@ DROPPED = {"options": "Destination Options",
 
 
 def in_words(packet):
-    """An IP packet from its outside in: text, and the innermost packet."""
+    """(text that describes an IP packet from the outer header inwards, innermost
+    packet)"""
     text = f"{packet.src} > {packet.dst}"
     number, rest = packet.proto, packet.payload
     if packet.version == 4 and number == 1:
@@ -37,21 +38,21 @@ def in_words(packet):
 
 
 def of_interest(packet):
-    """Tunnels, and ICMP: no neighbour discovery."""
+    """True for tunnel packets and for ICMP without neighbour discovery."""
     return packet and (packet.proto in (1, 4, 41, 60) or
                        packet.proto == 58 and packet.payload[0] < 128)
 
 
 def plain_of(frame):
-    """The packet in a frame, if it is not a tunnel's."""
+    """The packet in a frame if it is ICMP without a tunnel, else None."""
     packet = packet_of(frame)
     return packet if packet and packet.proto == 1 else None
 
 
 class Stage:
-    """A Cloud, and for each scene that is played in it a dictionary of what
-    was done and `said`, the `trail` of packets, which ones the VPC `dropped`,
-    and what the scene notes itself."""
+    """A Cloud and the scenes that run in it, each a dictionary: `said`, the
+    story as lines; `trail`, the packets; `altered`, the packets that changed;
+    `dropped`, the drops of the VPC; and results of its own."""
 
     def __init__(self, lab, scenes):
         self.lab, self.scenes, self.now = lab, scenes, None
@@ -75,7 +76,7 @@ class Stage:
 
     @contextlib.contextmanager
     def scene(self, name):
-        """What is done in here is a scene."""
+        """A context: all that happens within is a scene."""
         for capture, _, _ in self.places.values():
             capture.clear()
         before = {why: self.cloud.dropped(why) for why in DROPPED}
@@ -101,7 +102,7 @@ class Stage:
             self.hosts[host].run(*command.split())
 
     def tunnel(self, host, command, prefix):
-        """Makes the kernel's own tunnel, `tun`, with a route into it."""
+        """Makes the kernel's own tunnel `tun`, with a route into it."""
         source = {"site": SITE_INNER, "instance": INSTANCE}[host][4]
         self.run(host, command, "ip link set tun up",
                  f"ip route add {prefix} dev tun src {source}")
@@ -109,7 +110,7 @@ class Stage:
                     f"{host} decapsulates", f"{host} encapsulates", Packet)
 
     def no_tunnel(self, host):
-        """Takes it away."""
+        """Removes the kernel's own tunnel."""
         del self.places[f"{host} tun"]
         self.hosts[host].ip("link", "del", "tun")
 
@@ -119,11 +120,11 @@ class Stage:
         self.tunload.attach(conf, *options)
 
     def detach(self):
-        """Detaches it."""
+        """Detaches tunload."""
         self.tunload.detach()
 
     def ping(self, host, wait=ANSWERED):
-        """One echo request to the other end, and whether it is answered."""
+        """Sends an echo request to the other end; notes if it is answered."""
         source, to = SITE_INNER[4], INSTANCE[4]
         if host == "instance":
             source, to = to, source
@@ -144,13 +145,14 @@ class Stage:
         return mtu
 
     def allow_in(self, site):
-        """An inbound rule of the security group: IPv4 in IPv6 from the site."""
+        """Adds an inbound rule to the security group: IPv4 in IPv6 from the
+        site."""
         self.say(f"security group: next header 4 from {site} may come in")
         self.cloud.vpc.nft(f"insert rule inet vpc group ip6 saddr {site} "
                            "ip6 nexthdr 4 accept")
 
     def tracked(self):
-        """The tunnels that the security group knows."""
+        """The tunnels that the security group tracks."""
         known = []
         for line in self.cloud.tracked():
             words = dict(w.split("=") for w in reversed(line.split())
@@ -161,22 +163,22 @@ class Stage:
         return known
 
     def forget(self):
-        """Nobody says anything for so long that it forgets them."""
+        """Waits until the security group has forgotten all tunnels."""
         self.cloud.forget_after(1)
         self.cloud.site_ping(wait=ANSWERED)  # its entry takes the new time
-        wait_until(lambda: not self.cloud.tracked(), "conntrack entry gone",
-                   TIMEOUT)
+        wait_until(lambda: not self.cloud.tracked(),
+                   "the conntrack entry expires", TIMEOUT)
         self.cloud.forget_after(FORGET)
 
     def wait_for(self, verb):
-        """Waits until the trail has a line that begins so; if it never does,
-        the trail will tell."""
+        """Waits until the trail has a line that begins with the verb. If none
+        comes, the test's comparison of the trail fails."""
         with contextlib.suppress(AssertionError):
             wait_until(lambda: [t for t in self.trail() if t.startswith(verb)],
                        verb, TIMEOUT)
 
     def _seen(self):
-        """Time, text and innermost packet of all that went by."""
+        """Yields time, text and innermost packet of all captured packets."""
         for capture, dissect, verbs in self.places.values():
             for frame in capture.frames():
                 packet = dissect(frame.data)
@@ -186,13 +188,14 @@ class Stage:
                            innermost)
 
     def trail(self):
-        """What went by in this scene, in order. A packet that the kernel has
-        decapsulated has kept its time: it comes behind, as sort is stable."""
+        """The packets of this scene as text, in order. A packet that the kernel
+        decapsulates keeps its time stamp; it follows its outer packet, as the
+        sort is stable."""
         return [text for _, text, _ in sorted(self._seen(),
                                               key=lambda seen: seen[0])]
 
     def _altered(self):
-        """The inner packets that were not the same bytes all along."""
+        """The inner packets whose bytes were not the same at all places."""
         bytes_of = {}
         for _, _, innermost in self._seen():
             bytes_of.setdefault(in_words(innermost)[0],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""aarch64: the tree cross-compiled against a Debian root file system; its unit
-tests under qemu-user; the object, the packet table and the tunnels on Debian's
-arm64 kernels. One machine a kernel, of which all its tests tell."""
+"""aarch64: the tree is cross-compiled against a Debian root file system. The
+unit tests run under qemu-user; the object, the packet cases and the tunnels on
+Debian's arm64 kernels, in one machine for all tests of a kernel."""
 import collections
 import fcntl
 import glob
@@ -28,14 +28,15 @@ cp /sys/kernel/btf/vmlinux btf
 tunload={REPO}/{BUILD}/tunload
 """
 
-# What Linux 6.1 does not have yet, and vmlinux.h does.
+# Flags in vmlinux.h that Linux 6.1 does not have yet.
 NEW_FLAGS = ["BPF_F_ADJ_ROOM_DECAP_L3_IPV4", "BPF_F_ADJ_ROOM_DECAP_L3_IPV6"]
 
 Told = collections.namedtuple("Told", "release packets console btf")
 
 
 def on_kernels(*cell):
-    """Runs a test on each kernel. cell: section and row of the table."""
+    """A decorator that runs a test on each kernel. cell: section and row of the
+    table."""
     def marks(line):
         yield pytest.mark.xdist_group(f"arm64-{line}")
         if cell:
@@ -53,18 +54,18 @@ def on_kernels(*cell):
 
 @pytest.fixture(name="kernel", scope="module")
 def fixture_kernel(request):
-    """A fixture, or else pytest would not keep the tests of one together."""
+    """The kernel; as a fixture, it lets pytest group the tests by kernel."""
     return request.param
 
 
 @pytest.fixture(name="arch", scope="module")
 def fixture_arch(request):
-    """The same."""
+    """The architecture, a fixture for the same reason."""
     return request.param
 
 
 def build(root, *targets):
-    """Cross-compiles, in one process at a time."""
+    """Cross-compiles the targets, in one process at a time."""
     libs = os.path.join(root, "usr/lib", TRIPLET)
     os.makedirs(os.path.join(REPO, BUILD), exist_ok=True)
     with open(os.path.join(REPO, BUILD, "lock"), "w", encoding="ascii") as f:
@@ -77,7 +78,7 @@ def build(root, *targets):
 
 @pytest.fixture(name="root", scope="module")
 def fixture_root():
-    """The root file system."""
+    """The root file system of Debian's arm64."""
     try:
         return rootfs("arm64")
     except vm.NoKernel as reason:
@@ -86,7 +87,7 @@ def fixture_root():
 
 @pytest.fixture(name="told", scope="module")
 def fixture_told(kernel, arch, root, tmp_path_factory):
-    """What a machine with that kernel told."""
+    """The Told of a machine with the kernel: its packet results and console."""
     try:
         image = vm.kernel(kernel, DEBIAN[arch])
     except vm.NoKernel as reason:
@@ -112,9 +113,9 @@ def fixture_told(kernel, arch, root, tmp_path_factory):
 @pytest.mark.parametrize("kernel, arch", [("any kernel", "aarch64")])
 @pytest.mark.parametrize("source", SOURCES, ids=os.path.basename)
 def test_unit(root, source, kernel, arch):
-    """With the sanitizers of addresses and of undefined behaviour. That of
-    leaks stops other threads by ptrace(2), which qemu-user does not have."""
-    del kernel, arch  # of the table
+    """The unit tests pass with the address and undefined behaviour sanitizers.
+    The leak sanitizer needs ptrace(2), which qemu-user does not have."""
+    del kernel, arch  # only for the table
     program = f"{BUILD}/tests/{os.path.basename(source)[:-2]}"
     build(root, program)
     with open(source, encoding="utf-8") as f:
@@ -153,7 +154,7 @@ def test_object_loads(told, clang):
 
 
 def check_tunnels(told, mode):
-    """Pings through all four kinds of tunnels."""
+    """Asserts that pings passed through all four kinds of tunnels."""
     for outer in "192.0.2.", "2001:db8::":
         for to in "10.10.0.1", "fd00:10::1":
             for size in 56, 4000:
@@ -169,7 +170,7 @@ def test_tunnels_by_native_xdp(told):
 
 @on_kernels("Attaching", "pings through all four tunnels, tc on veth")
 def test_tunnels_by_tc(told, record_property):
-    """TCX came with Linux 6.6."""
+    """The hook is TCX, which came with Linux 6.6, else clsact."""
     check_tunnels(told, "tc")
     version = tuple(int(n) for n in told.release.split(".")[:2])
     hook = "tcx" if version >= (6, 6) else "clsact"

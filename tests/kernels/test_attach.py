@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every hook, two drivers, and what users turn off, on every kernel: the tests
-inside/attach.py and inside/settings.py, a row of the table each."""
+"""Every hook, two drivers and restrictive settings, on every kernel: runs
+inside/attach.py and inside/settings.py, with a row of the table for each
+test."""
 import contextlib
 
 import pytest
@@ -11,7 +12,7 @@ from lab import TUNLOAD, Lab
 
 ATTACH = "tests/kernels/inside/attach.py"
 SETTINGS = "tests/kernels/inside/settings.py"
-# A network card on a tap, with all the offloads that it can have.
+# A network card on a tap, with all its offloads.
 NIC = ["-netdev", "tap,id=n{0},ifname=tap{0},script=no,downscript=no",
        "-device", "virtio-net-pci,netdev=n{0},mac=02:00:00:00:00:0{0}"]
 
@@ -52,8 +53,8 @@ def rows():
 
 @contextlib.contextmanager
 def wire():
-    """A namespace with the taps of two network cards on one wire, and nothing
-    else on it: the options that a machine needs to have them."""
+    """Makes a namespace that connects the taps of two network cards; yields the
+    options that give the cards to a machine."""
     with Lab() as lab:
         ns = lab.netns("wire")
         ns.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
@@ -67,7 +68,7 @@ def wire():
 
 @vm.once
 def machine(image):
-    """The Results of all of them on a kernel."""
+    """The Results of all these tests on a kernel."""
     with wire() as options:
         return run_tests(image, [ATTACH, SETTINGS], **options)
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Debian 12 boots with systemd, on its own kernel: the installed units bring a
-tunnel up, and keep it through what happens to a host. What happens is in
-boot/first and boot/second, for one boot each; what the second finds in /etc is
-what the first left there. At the other end of eth0, and of eth1, which comes
-late, are a DHCP server and the kernel's ipip (boot/other).
+tunnel up and keep it up while the host changes. boot/first and boot/second have
+the steps of one boot each; the second boot has the /etc of the first. At the
+other end of eth0, and of eth1, which is added later, are a DHCP server and the
+kernel's ipip (boot/other).
 
-No rows of the table: they are about Debian 12, and its kernel alone."""
+These tests are no rows of the table, as they run on Debian 12's kernel alone."""
 import os
 import re
 import shutil
@@ -31,7 +31,8 @@ LINE = re.compile(r"^(ok|NOT) (.*?)(?: \((\d+) s\))?$", re.M)
 
 
 def prepare(share, network):
-    """What boot/init puts into the root file system; and the scripts."""
+    """Puts into the share the scripts, and the files that boot/init copies into
+    the root file system."""
     run("make", "-s", "-C", REPO, "install", f"DESTDIR={share}/install",
         timeout=300)
     for name, to in ("root", "root"), (network, "network"):
@@ -41,13 +42,13 @@ def prepare(share, network):
 
 
 def text(name):
-    """A file of BOOT."""
+    """The text of a file in BOOT."""
     with open(os.path.join(BOOT, name), encoding="utf-8") as f:
         return f.read()
 
 
 def boot(image, root, share, name):
-    """Boots for one of the scripts, to its end; every step must be ok."""
+    """Boots with a script; asserts that it ends and that every step is ok."""
     machine = vm.Machine(image, text(name), share, root=root,
                          init=text("init"), append=APPEND)
     output = machine.wait(300)[1]

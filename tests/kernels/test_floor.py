@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The oldest kernel we promise, for real: Debian's Linux 6.1 in a VM. It has no
-TCX and none of the flags that newer kernels have for decapsulation."""
+"""The oldest supported kernel, Debian's Linux 6.1 in a VM. It has no TCX and none
+of the flags that newer kernels have for decapsulation."""
 import pytest
 
 import vm
@@ -10,7 +10,7 @@ CLANGS = ["clang-14", "clang-16", "clang-19"]
 
 SCRIPT = r"""
 uname -r
-tmp=$(mktemp -d) # the machine's /tmp is that of the host
+tmp=$(mktemp -d) # the machine shares the host's /tmp
 mount -t bpf none /sys/fs/bpf
 for clang in clang-*.o; do
     clang=${clang%.o}
@@ -37,7 +37,7 @@ traces() {
     bpftool prog; bpftool map; bpftool link; ls -RA /sys/fs/bpf $tmp/b
 }
 before=$(traces)
-left() { # programs go a while after their last user
+left() { # the kernel frees programs a while after their last use
     for n in {1..60}; do
         after=$(traces)
         [[ $after == "$before" ]] && echo "nothing left" && return
@@ -71,7 +71,7 @@ done; done
 
 
 def build_objects(work):
-    """CLANG.o of each compiler in a directory."""
+    """Builds the BPF object with each compiler, as CLANG.o in a directory."""
     for clang in CLANGS:
         build = work / clang
         run("make", "-s", "-C", REPO, f"B={build}", f"CLANG={clang}",
@@ -81,7 +81,7 @@ def build_objects(work):
 
 @pytest.fixture(name="console", scope="module")
 def fixture_console(tmp_path_factory):
-    """What the machine printed."""
+    """The output of the machine."""
     try:
         image = vm.kernel(vm.KERNELS[0])
     except vm.NoKernel as reason:
@@ -110,7 +110,8 @@ def test_tunnels(console, outer, mode):
 
 
 def test_with_the_capabilities_of_the_unit(console):
-    """Without CAP_SYS_ADMIN; the kernel lacks a kfunc that we would use."""
+    """attach works without CAP_SYS_ADMIN, and without a kfunc that newer
+    kernels have."""
     assert "unit attaches" in console, console
 
 

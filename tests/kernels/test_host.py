@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Hosts that not every kernel can be made to be: an interface in a VRF, no IPv6
-at all. inside/vrf.py and inside/no_ipv6.py; on the floor only, and no rows of
-the table."""
+"""Hosts that not every kernel can provide: an interface in a VRF, or no IPv6 at
+all. Runs inside/vrf.py and inside/no_ipv6.py on the oldest kernel only; they are
+no rows of the table."""
 import pytest
 
 import vm

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """tunload against the tunnel drivers of real kernels, in both directions and
-both modes, and the kernel against itself for comparison: the lab runs inside a
-virtual machine (interop_lab.py), here is what is asked of its results."""
+modes, and the kernel against itself for comparison. The lab runs in a virtual
+machine (interop_lab.py); the tests here check its results."""
 import collections
 import os
 import re
@@ -34,8 +34,8 @@ SCENARIOS = {
     "pmtu-a": "TCP from the kernel's side that has to find the path's MTU",
     "pmtu-b": "TCP to the kernel's side that has to find the path's MTU",
 }
-# RFC 6040 4.2, figure 4: the inner ECN field that is delivered, by (outer,
-# inner) as they arrive; None: dropped. 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE.
+# RFC 6040 4.2, figure 4: {(arriving outer, arriving inner): delivered inner ECN
+# field, None if dropped}. 0 is Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE.
 RFC6040 = {(o, i): i for o in range(4) for i in range(4)}
 RFC6040 |= {(3, 0): None, (3, 1): 3, (3, 2): 3, (1, 2): 1}
 RAN = {}
@@ -43,17 +43,17 @@ RAN = {}
 
 @pytest.fixture(name="ran")
 def fixture_ran(kernel, image, tmp_path_factory):
-    """The lab's results on a kernel, where it runs once."""
+    """The lab's results on a kernel; it runs once on each."""
     if kernel not in RAN:
         RAN[kernel] = None
         RAN[kernel] = Ran(image, tmp_path_factory.mktemp("interop"))
-    assert RAN[kernel], "the lab did not run to its end"
+    assert RAN[kernel], "the lab failed in an earlier test"
     return RAN[kernel]
 
 
 def on_kernels(rows):
-    """Parameters kernel and, behind it, what `rows` has: (name in the table,
-    values...)."""
+    """Parameters for each kernel and row; rows: (name in the table, values of
+    the parameters behind `kernel`...)."""
     rows = list(rows)
     return [pytest.param(kernel, *values, marks=[
         pytest.mark.feature("Kernel at the other end", row),
@@ -67,7 +67,7 @@ def by_phase(what):
 
 
 def end(phase):
-    """What is on b."""
+    """The end on b, in words."""
     return "kernel on both ends" if phase == "kernel" else phase
 
 
@@ -75,8 +75,8 @@ def end(phase):
     (f"{text}, {end(phase)}", phase, scenario)
     for scenario, text in SCENARIOS.items() for phase in PHASES))
 def test_scenario(ran, phase, scenario, record_property):
-    """Everything arrives, over every tunnel; what does not is among the cases
-    of test_no_difference, and is said in the table."""
+    """The scenario passes over every tunnel. Flows that do not arrive are noted
+    in the table, and test_no_difference compares them."""
     errors = ran.errors(phase, scenario)
     assert not errors, "\n".join(f"{k}: {e}" for k, e in errors.items())
     if scenario in FLOWS:
@@ -91,8 +91,8 @@ def test_scenario(ran, phase, scenario, record_property):
 @pytest.mark.parametrize("kernel, phase", on_kernels(by_phase(
     "super-packets (GSO and GRO) with offloads on, none with offloads off")))
 def test_super_packets(ran, phase):
-    """With offloads on, what goes into a tunnel and what comes out of it is
-    larger than any packet may be on the average; with offloads off none is."""
+    """With offloads on, frames before and behind a tunnel are larger on average
+    than the link's MTU; with offloads off none is."""
     on, off = (ran.values(phase, name) for name in ("tcp", "no-offloads"))
     assert len(on) == len(off) == len(TUNNELS)
     for tunnel, sizes in on.items():
@@ -106,8 +106,8 @@ def test_super_packets(ran, phase):
 @pytest.mark.parametrize("kernel, phase", on_kernels(
     (f"{SCENARIOS['netem']}, {end(phase)}", phase) for phase in PHASES))
 def test_bad_path(ran, phase):
-    """The bad path was one, both ways: netem counts what it sends before
-    others as requeued."""
+    """netem lost and reordered packets in both directions; it counts reordered
+    ones as requeues."""
     counted = ran.results["bad path"][phase]
     assert len(counted) == 2
     for qdisc in counted:
@@ -120,9 +120,8 @@ def test_bad_path(ran, phase):
      f"{mode}", mode, tunnel_name(kind, v))
     for _, kind, v in TUNNELS for mode in MODES))
 def test_no_difference(ran, mode, tunnel):
-    """What is delivered with tunload on b is what the kernel would deliver,
-    byte for byte, except for what DIFFERENCES lists; and that is different
-    wherever the list says so."""
+    """tunload on b delivers what the kernel delivers, byte for byte, except for
+    the cases in DIFFERENCES, all of which differ."""
     kernel, tunload = ran.outcomes("kernel"), ran.outcomes(mode)
     of_tunnel = {key: case for key, case in ALL_CASES.items()
                  if tunnel_name(*case[:2]) == tunnel}
@@ -136,14 +135,15 @@ def test_no_difference(ran, mode, tunnel):
 
 
 def compare(side, case, kernel, tunload):
-    """What is wrong with a case's outcomes, or None."""
+    """The error in a case's outcomes as text, or None."""
     kind, version, name, _ = case
     listed = [d for d in DIFFERENCES if d.side == side and
               re.fullmatch(d.cases, name) and d.applies(kind, version, name)]
     if len(listed) > 1:
         return f"listed twice: {[d.name for d in listed]}"
     if kernel == tunload:
-        return f"{listed[0].name}: no difference any more" if listed else None
+        return f"{listed[0].name}: listed, but no difference" if listed \
+            else None
     if not listed:
         return f"not listed: {show(kernel)} became {show(tunload)}"
     if not listed[0].check(case, kernel, tunload):
@@ -153,13 +153,13 @@ def compare(side, case, kernel, tunload):
 
 
 def show(outcome):
-    """An outcome for people."""
+    """An outcome as text."""
     return " and ".join(f"{what} {raw[:64].hex()}({len(raw)})"
                         for what, raw in outcome) or "nothing"
 
 
 def test_every_difference_is_met():
-    """Each line of the list is about some case."""
+    """Each line of the list applies to a case."""
     for d in DIFFERENCES:
         assert any(key[0] == d.side and re.fullmatch(d.cases, case[2]) and
                    d.applies(*case[:3])
@@ -169,8 +169,8 @@ def test_every_difference_is_met():
 @pytest.mark.parametrize("kernel, phase", on_kernels(by_phase(
     "ECN by RFC 6040, each mark on each")))
 def test_ecn(ran, phase):
-    """RFC 6040 at either end: a router put each codepoint on the outer
-    packets of each inner one."""
+    """Both ends follow RFC 6040: a router has set each outer codepoint on
+    packets with each inner one."""
     outcomes = ran.outcomes(phase)
     seen = 0
     for key, (kind, version, name, _) in CASES.items():
@@ -191,15 +191,15 @@ def test_ecn(ran, phase):
 @pytest.mark.parametrize("kernel, phase", on_kernels(by_phase(
     "outer TTL, DSCP and next header")))
 def test_outer_headers(ran, phase):
-    """TTL and DSCP of the outer packets: inherited or fixed, as configured;
-    tunload's next header is always the inner packet itself."""
+    """The outer TTL and DSCP are inherited or fixed, as configured; tunload's
+    next header is always that of the inner packet."""
     kinds = {(n, v): kind for n, kind, v in TUNNELS}
     seen = collections.Counter()
     for side, outer, inner in ran.wire(phase):
         number = int(re.split("[.:]", outer.src)[-1],
                      10 if outer.version == 4 else 16)
         kind = kinds[number, inner.version]
-        if inner.proto == DSTOPTS:  # may ask for a limit, RFC 2473 4.1.1
+        if inner.proto == DSTOPTS:  # may set the outer limit, RFC 2473 4.1.1
             continue
         tunload = phase != "kernel" and side == "b"
         expected = header(kind, inner, tunload, hops=2 if side == "b" else 0)
@@ -210,7 +210,7 @@ def test_outer_headers(ran, phase):
 
 
 def header(kind, inner, tunload, hops):
-    """(TTL, DSCP, next header) of an outer packet after so many hops."""
+    """(TTL, DSCP, next header) of an outer packet after `hops` hops."""
     proto = {4: 4, 6: 41}[inner.version]
     inherited = 64 if tunload else ttl(inner)
     return ((FIXED_TTL if fixed(kind) else inherited) - hops,
@@ -219,15 +219,15 @@ def header(kind, inner, tunload, hops):
 
 
 def ttl(packet):
-    """TTL or hop limit."""
+    """The TTL or hop limit of a packet."""
     return packet.data[8 if packet.version == 4 else 7]
 
 
 @pytest.mark.parametrize("kernel, phase", on_kernels(by_phase(
     "tshark finds nothing wrong on the wire")))
 def test_tshark(ran, phase):
-    """The wire as Wireshark's dissectors see it: nothing malformed, every
-    checksum verified and good, the headers in the expected order."""
+    """tshark finds no malformed packet on the wire, verifies every checksum as
+    good, and sees the headers in the expected order."""
     orders, verified = set(), set()
     for row in [row for path in ("wide", "narrow") for row in tshark(
             os.path.join(ran.share, f"{phase}-{path}.pcap"))]:
@@ -252,8 +252,7 @@ def test_tshark(ran, phase):
 @pytest.mark.parametrize("kernel, mode", on_kernels(
     (f"counters, {mode}", mode) for mode in MODES))
 def test_counted(ran, mode):
-    """tunload's own account: what it did not deliver has a reason that is
-    expected of this lab."""
+    """tunload has counted exactly the verdicts that this lab must cause."""
     status, expected = ran.results["status"][mode], set()
     for peer in status["peers"]:
         kind = next(k for _, k, _ in TUNNELS if k.name == peer["name"])
@@ -266,7 +265,7 @@ def test_counted(ran, mode):
 
 
 def expected_verdicts(kind):
-    """On the packets of the lab that belong to a tunnel."""
+    """Yields the verdicts that the packets of a tunnel must cause."""
     yield from ("tx_encap", "tx_too_big", "rx_decap", "rx_icmp_too_big",
                 "rx_not_allowed", "rx_martian", "rx_neighbour")
     if not fixed_dscp(kind):

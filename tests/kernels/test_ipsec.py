@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""IPsec on a host with tunnels: inside/ipsec.py, on a kernel that has it."""
+"""Runs inside/ipsec.py, about IPsec on a host with tunnels, on the oldest
+kernel."""
 import pytest
 
 import vm

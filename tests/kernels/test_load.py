@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The object of every compiler loads on every kernel, and how many
-instructions the verifier went through for that (its limit is a million)."""
+"""The object of every compiler loads on every kernel. The table has the number
+of instructions that the verifier processed (its limit is a million)."""
 import re
 
 import pytest
@@ -32,7 +32,7 @@ cd {REPO} && /usr/bin/python3 -c '{INSIDE}'
 
 @pytest.fixture(name="objects", scope="module")
 def fixture_objects(tmp_path_factory):
-    """A directory with an object of each compiler, to be shared."""
+    """A directory with the object of each compiler, as a machine's share."""
     work = tmp_path_factory.mktemp("objects")
     build_objects(work)
     return work
@@ -40,7 +40,8 @@ def fixture_objects(tmp_path_factory):
 
 @pytest.fixture(name="told", scope="module")
 def fixture_told(objects):
-    """What a kernel says to all of them; each is asked once."""
+    """A function that loads all objects on a kernel, once, and returns the
+    output."""
     said = {}
 
     def ask(image):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The story that tunload was made for, with a real kernel's own tunnels.
+"""tunload's main use, compared with a real kernel's own tunnels.
 
     instance ---- VPC ---- internet ---- site
 
-The cloud lab (cloud.py) in a machine with that kernel. At the site is a Linux
+The cloud lab (cloud.py) runs in a machine with that kernel. The site is a Linux
 router with the kernel's own ip6tnl or ipip, which stays as it is. The instance
-first has the kernel's, too, then tunload. For each scene a test compares all
-that went by: every packet, at every place, in order and in words. `pytest -s`
-tells it as it went, and so does a failure."""
+first has the kernel's tunnel, too, then tunload. For each scene a test compares
+all packets at all places, in order and in words. `pytest -s`, and a failure,
+print the scenes."""
 import functools
 import json
 import os
@@ -39,8 +39,8 @@ endpoint = %s
 allowed-ips = {SITE_NET}
 """
 
-# What a request and its answer are on their ways. Over IPv4 the site knows the
-# instance by its Elastic IP.
+# The outer packets of a request and its reply along their way. Over IPv4 the
+# site knows the instance by its Elastic IP.
 TO_INSTANCE = {
     4: [f"site sends: {SITE[4]} > {ELASTIC}, protocol 4, ",
         f"instance receives: {SITE[4]} > {INSTANCE[4]}, protocol 4, "],
@@ -62,7 +62,7 @@ def to_instance(outer, kind):
 
 
 def to_site(outer, kind):
-    """The trail of one from the instance."""
+    """The trail of an echo request or reply from the instance."""
     inner = f"{INSTANCE[4]} > {SITE_INNER[4]} echo {kind}"
     return [f"instance encapsulates: {inner}",
             *(way + inner for way in TO_SITE[outer]),
@@ -73,7 +73,7 @@ def to_site(outer, kind):
 
 
 def over_ipv6(stage):
-    """The cloud, the site and its tunnel are the same ones all the time."""
+    """The scenes over IPv6; the cloud, the site and its tunnel stay the same."""
     with stage.scene("ip6tnl as it comes") as scene:
         stage.allow_in(SITE[6])
         stage.tunnel("site", "ip -6 tunnel add tun mode ipip6 encaplimit none "
@@ -99,8 +99,8 @@ def over_ipv6(stage):
 
 @SHOWS("ip6tnl as it comes fails: its options are dropped")
 def test_ip6tnl_as_it_comes_is_not_heard(story):
-    """With its defaults, and an inbound rule in the security group: what the
-    site sends arrives and is decapsulated. But every answer carries the
+    """With ip6tnl's defaults, and an inbound rule in the security group, packets
+    from the site arrive and are decapsulated. But every reply carries the
     Destination Options header, and the network drops it."""
     scene = story("ip6tnl as it comes")
     assert scene["mtu"] == 8953 == JUMBO - HEADER[6] - 8
@@ -115,7 +115,7 @@ def test_ip6tnl_as_it_comes_is_not_heard(story):
 
 @SHOWS("ip6tnl with `encaplimit none` works")
 def test_ip6tnl_is_heard_without_the_option(story):
-    """So it was that header, and nothing else in this lab."""
+    """Without that header the reply arrives: nothing else was wrong."""
     scene = story("ip6tnl with encaplimit none")
     assert scene["trail"] == to_instance(6, "request") + to_site(6, "reply")
     assert scene["dropped"] == {} and scene["answered"]
@@ -124,8 +124,8 @@ def test_ip6tnl_is_heard_without_the_option(story):
 @SHOWS("tunload in place of ip6tnl works")
 @EACH_MODE
 def test_tunload_in_its_place_is_heard(story, mode):
-    """tunload instead of ip6tnl: next header 4 and nothing between. Its route
-    has the MTU of the internet, not that of the VPC."""
+    """With tunload instead of ip6tnl the next header is 4, without options. Its
+    route has the MTU of the internet, not that of the VPC."""
     scene = story(f"tunload over IPv6, {mode}")
     assert scene["mtu"] == PATH_MTU - HEADER[6]
     assert scene["trail"] == to_instance(6, "request") + to_site(6, "reply")
@@ -136,8 +136,8 @@ def test_tunload_in_its_place_is_heard(story, mode):
 
 
 def over_ipv4(stage):
-    """The same cloud. It has no inbound rule for IPv4 outside, and has seen
-    nothing of that yet."""
+    """The scenes over IPv4, in the same cloud. It has no inbound rule for outer
+    IPv4, and has seen no such packet yet."""
     with stage.scene("ipip") as scene:
         stage.tunnel("site", "ip tunnel add tun mode ipip "
                      f"local {SITE[4]} remote {ELASTIC}", INSTANCE_NET)
@@ -166,8 +166,8 @@ def over_ipv4(stage):
 
 @SHOWS("ipip fails until the instance has sent")
 def test_ipip_hears_nothing_from_the_site(story):
-    """No inbound rule, and no packet from inside: the security group is closed,
-    and nothing reaches the instance."""
+    """Without an inbound rule, and before a packet from inside, the security
+    group is closed: nothing reaches the instance."""
     scene = story("ipip")
     assert scene["tracked"] == []
     assert scene["trail"] == to_instance(4, "request")[:2]
@@ -177,7 +177,7 @@ def test_ipip_hears_nothing_from_the_site(story):
 
 @SHOWS("ipip works once the instance has sent")
 def test_ipip_hears_the_site_after_it_has_sent(story):
-    """All that was missing is a first packet from inside."""
+    """After a first packet from inside the site's packets arrive."""
     scene = story("ipip, the instance says something")
     assert scene["trail"] == to_site(4, "request") + to_instance(4, "reply")
     assert scene["answered"]
@@ -189,9 +189,9 @@ def test_ipip_hears_the_site_after_it_has_sent(story):
 @SHOWS("tunload in place of ipip opens the path")
 @EACH_MODE
 def test_tunload_opens_the_path(story, mode):
-    """The security group has forgotten the tunnel. `tunload attach` sends the
-    first packet, from the instance's private address, and the path is open
-    before the site has said anything but the answer."""
+    """The security group has forgotten the tunnel. `tunload attach` sends a first
+    packet, from the instance's private address, which opens the path: the site
+    has sent nothing but the reply."""
     scene = story(f"tunload over IPv4, {mode}")
     assert scene["before"] == []
     assert scene["trail"] == to_site(4, "request") + to_instance(4, "reply")
@@ -202,13 +202,13 @@ def test_tunload_opens_the_path(story, mode):
 @SHOWS("tunload in place of ipip opens the path")
 @EACH_MODE
 def test_then_the_site_is_heard(story, mode):
-    """And now it says something of its own."""
+    """An echo request of the site arrives after that."""
     scene = story(f"tunload over IPv4, {mode}, the site")
     assert scene["trail"] == to_instance(4, "request") + to_site(4, "reply")
     assert scene["dropped"] == {} and scene["answered"]
 
 
-# How it is told.
+# How the scenes are run and printed.
 
 
 @pytest.fixture(name="story")
@@ -217,7 +217,7 @@ def fixture_story(image):
     scenes, status, output = play(image)
 
     def scene(name):
-        assert "dropped" in scenes.get(name, {}), f"not played: {output}"
+        assert "dropped" in scenes.get(name, {}), f"no such scene: {output}"
         print(f"\n\nLinux {vm.release(image)}: {name}\n",
               *(f"    {line}" for line in scenes[name]["said"]), sep="\n")
         assert not scenes[name]["altered"]
@@ -228,8 +228,7 @@ def fixture_story(image):
 
 @vm.once
 def play(image):
-    """The scenes as they went in a machine, its exit status and what it
-    printed."""
+    """(scenes that ran in a machine, its exit status, its output)"""
     script = (f"export PYTHONPATH={REPO}/tests/labs\n"
               f"/usr/bin/python3 {os.path.abspath(__file__)} scenes")
     with scratch("vm") as share:
@@ -242,7 +241,7 @@ def play(image):
 
 
 def main(path):
-    """In the machine: the whole story."""
+    """Runs all scenes; in the machine."""
     scenes = {}
     try:
         with Lab() as lab:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests of the default tier on every kernel: all single packets, and of the
-labs what a machine without KVM does in some minutes."""
+"""Tests of the default tier on every kernel: all packet cases, and as much of the
+labs as a machine without KVM runs in some minutes."""
 import pytest
 
 import vm
 from guest import packet_table, run_tests
 
-# Section, row, file, functions (none: all), and which of them by pytest's -k.
+# Section, row, file, functions (none: all), and pytest's -k for their cases.
 RUNS = [
     ("Packets", "answers to senders", "packets/answers", [], ""),
     ("Packets", "super-packets", "wire/gso", [], "native and not 8000"),
@@ -32,7 +32,8 @@ NAMES = {file.partition("/")[2]: only for _, _, file, _, only in RUNS}
 
 
 def arguments():
-    """All of RUNS, for one pytest. A function that is no more is an error."""
+    """The arguments of one pytest for all of RUNS. Functions are named by path,
+    so that a missing one is an error."""
     for _, _, file, functions, _ in RUNS:
         folder, name = file.split("/")
         path = f"tests/{folder}/test_{name}.py"
@@ -46,7 +47,7 @@ def arguments():
 
 @vm.once
 def results(image):
-    """The Results of all on a kernel."""
+    """The Results of all RUNS on a kernel."""
     return run_tests(image, arguments())
 
 

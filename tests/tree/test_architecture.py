@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Documents speak of files that are there: docs/architecture.md has every file,
-and the paths in backticks in all documents exist."""
+"""Documents agree with the tree: docs/architecture.md has every file, and the
+paths and names of files in all documents exist."""
 import glob
 import os
 import re
@@ -11,7 +11,7 @@ import pytest
 from lab import REPO, read
 
 ARCHITECTURE = "docs/architecture.md"
-# Folders whose files, and tests/, whose folders the tree has one by one.
+# Folders of which the document has every file; of tests/ it has the folders.
 WHOLE = ("bpf", "loader", "scripts", "dist")
 DOCUMENTS = [os.path.relpath(path, REPO) for path in sorted(
     glob.glob(f"{REPO}/*.md") + glob.glob(f"{REPO}/docs/*.md"))] + [
@@ -21,8 +21,8 @@ TOPS = r"bpf|loader|tests|scripts|docs|dist|\.ci"
 
 
 def tree_of(text):
-    """The paths of the tree in the document, in the order of its lines; a
-    folder ends with a slash."""
+    """The paths in the document's tree, in the order of its lines; a folder ends
+    with a slash."""
     block, = re.findall(r"^```\n(bpf/.*?)^```$", text, re.M | re.S)
     folders, paths = [], []
     for indent, name in re.findall(r"^((?:  ){0,3})(\S+)(?:  |$)", block, re.M):
@@ -34,7 +34,7 @@ def tree_of(text):
 
 
 def commands(tree):
-    """The files that `NAME.c` of loader/cmd/ stands for."""
+    """The files of loader/cmd/ that the document's `NAME.c` stands for."""
     with open(f"{tree}/loader/cmd/cmd.h", encoding="utf-8") as f:
         words = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
     assert words
@@ -42,7 +42,7 @@ def commands(tree):
 
 
 def files_of(tree):
-    """What the document must have."""
+    """Yields the paths that the document must have."""
     for top in WHOLE:
         for folder, folders, files in os.walk(f"{tree}/{top}"):
             folders[:] = [f for f in folders if f != "__pycache__"]
@@ -55,7 +55,7 @@ def files_of(tree):
 
 
 def wrong(tree, text):
-    """(missing, not there)."""
+    """(paths that the document lacks, paths in it that do not exist)"""
     named, there = tree_of(text), set(files_of(tree))
     assert len(named) == len(set(named))
     if "loader/cmd/NAME.c" in named:
@@ -103,8 +103,8 @@ def test_a_file_too_many_is_found(tmp_path):
 
 
 def paths_in(text):
-    """Words that look like paths of the tree; they may have a *, and not what
-    stands for a name."""
+    """Words that look like paths of the tree, perhaps with a *, but without a
+    placeholder such as NAME."""
     found = {path for path in re.findall(
         rf"(?<![\w./@-])(?:{TOPS})/[\w./@*-]*", text)
         if not re.search(PLACEHOLDER, path)}
@@ -112,7 +112,7 @@ def paths_in(text):
 
 
 def names_in(text):
-    """Words in backticks that are names of files by their ending."""
+    """Words in backticks that end like names of files."""
     return {name for name in re.findall(r"`([\w@./-]+\.(?:c|h|py|md))`", text)
             if not re.search(PLACEHOLDER, name)}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What tests/bench/checks takes out of bpf/ is still there to be taken out."""
+"""The checks that tests/bench/checks removes from bpf/ are still in the source."""
 import importlib.machinery
 import importlib.util
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The build: what an edit rebuilds, both compilers, what comes from one list,
-and the script that compares vmlinux.h with the kernel."""
+"""The build: edits rebuild the right objects, both compilers work, pages follow
+the lists; and the scripts that check includes, names and vmlinux.h."""
 import glob
 import json
 import os
@@ -23,7 +23,7 @@ def built_tree(tmp_path_factory):
 
 
 def would_run(tree, *args):
-    """What `make` would run now."""
+    """The commands that `make` would run now."""
     return run("make", "-n", "-C", tree, *args).stdout
 
 
@@ -33,7 +33,7 @@ def stale(tree, *args):
 
 
 def users(tree, header):
-    """The objects whose sources name the header, by our own search."""
+    """The objects whose sources include the header, by a search of our own."""
     folder, name = header.split("/")
     found = set()
     for path in glob.glob(f"{tree}/loader/*/*.c"):
@@ -80,7 +80,7 @@ def test_another_compiler_or_flag_rebuilds(tree):
     assert any(o.startswith("loader/") for o in changed)
     assert "tunload.bpf.o" not in changed
     assert "tunload.bpf.o" in stale(tree, "CLANG=clang-14")
-    # Even make -n notes the commands down; back to the usual ones.
+    # Even make -n writes the commands to *.flags; restore the usual ones.
     run("make", "-s", "-j2", "-C", tree, timeout=300)
 
 
@@ -99,7 +99,7 @@ def test_a_warning_stops_the_build(tree):
 
 
 def test_compile_commands(tree):
-    """One for each file that is compiled, and they work as they are."""
+    """The file has a command for each compiled file, and the commands work."""
     run("make", "-s", "-C", tree, "compile_commands.json")
     with open(f"{tree}/compile_commands.json", encoding="utf-8") as f:
         commands = {c["file"]: c for c in json.load(f)}
@@ -160,7 +160,7 @@ def verdict_list():
 
 
 def test_columns_of_the_verdicts_fit_their_names():
-    """A peer that sends only packets that are dropped is not silent."""
+    """The columns fit each verdict's name, and every drop is reported."""
     rows = re.findall(r"\tVERDICT\((\w+), (\w+), (\w+), (\w+),",
                       read("bpf", "verdicts.h"))
     assert len(rows) == len(verdict_list())
@@ -223,7 +223,8 @@ def test_includes_go_one_way():
     ("bpf/packet/clamp.h", "#define MARK(skb) skb->mark",
      "skb->mark: only in bpf/packet/marks.h"),
 ])
-def test_what_breaks_the_order_of_folders_is_found(tmp_path, file, line, said):
+def test_line_against_the_order_of_folders_is_found(tmp_path, file, line,
+                                                    said):
     for name in "loader", "bpf":
         shutil.copytree(os.path.join(REPO, name), f"{tmp_path}/{name}")
     with open(f"{tmp_path}/{file}", "a", encoding="utf-8") as f:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""docs/compatibility.md: what scripts/compatibility makes of tests, from the
-marker to the table."""
+"""docs/compatibility.md is up to date, and scripts/compatibility makes the right
+tables from marked tests."""
 import collections
 import json
 import os
@@ -42,7 +42,7 @@ def test_without_a_cell(kernel):
 
 
 def rows(tmp_path):
-    """{first column: the others} of all tables."""
+    """{first column: other columns} of the tables that TESTS make."""
     shutil.copy(os.path.join(KERNELS, "conftest.py"), tmp_path)
     (tmp_path / "test_it.py").write_text(TESTS)
     report = tmp_path / "report.xml"
@@ -82,7 +82,7 @@ def committed():
 
 
 def passed(text):
-    """{(section, row): columns in which it says yes} of a document."""
+    """{(section, row): columns with "yes"} of a document."""
     out = {}
     for section in text.split("\n## ")[1:]:
         (_, *columns), _, *rows_ = lines(section)
@@ -93,8 +93,8 @@ def passed(text):
     return out
 
 
-def test_what_is_committed_has_every_cell(tmp_path):
-    """And no other, and each of them passed."""
+def test_committed_tables_have_every_cell(tmp_path):
+    """They have no other cells, and each cell passed."""
     run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
         KERNELS, "--cells", tmp_path / "cells", check=False)
     defined = collections.defaultdict(set)
@@ -103,7 +103,7 @@ def test_what_is_committed_has_every_cell(tmp_path):
     assert passed(committed().partition("\n## Where tunload")[0]) == defined
 
 
-def test_what_is_committed_has_every_difference(monkeypatch):
+def test_committed_list_has_every_difference(monkeypatch):
     monkeypatch.syspath_prepend(KERNELS)
     from interop_differences import table
     assert "\n".join(["", "", *table(), ""]) in committed()

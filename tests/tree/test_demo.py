@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""scripts/demo runs to its end, shows what it promises, and cleans up."""
+"""scripts/demo runs to its end, prints all its parts, and cleans up."""
 import os
 
 import pytest
@@ -8,7 +8,7 @@ from lab import REPO, run
 
 
 def traces():
-    """What a demo could leave behind."""
+    """The namespaces and mounts that a demo could leave behind."""
     with open("/proc/self/mountinfo", encoding="utf-8") as f:
         mounts = {line.split()[4] for line in f if " bpf " in line}
     names = set(os.listdir("/run/netns"))

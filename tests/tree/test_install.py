@@ -25,13 +25,13 @@ WANTED = {
 
 
 def make(goal, root, build):
-    """make GOAL into root, from a build directory of this test's own."""
+    """Runs make GOAL with DESTDIR=root and a build directory of its own."""
     return run("make", "-s", "-j2", "-C", REPO, goal, f"B={build}",
                f"DESTDIR={root}", "PREFIX=/usr", timeout=300)
 
 
 def files(root):
-    """Every file below root: relative path -> mode."""
+    """{relative path: mode} of every file below root."""
     return {os.path.relpath(os.path.join(d, f), root):
             os.stat(os.path.join(d, f)).st_mode & 0o777
             for d, _, names in os.walk(root) for f in names}
@@ -52,7 +52,7 @@ def test_install_puts_every_file(installed):
     assert (root / "etc/tunload").is_dir()
 
 
-def test_what_is_installed_runs_and_knows_its_place(installed):
+def test_installed_program_runs_and_unit_has_its_path(installed):
     root, _ = installed
     with open(os.path.join(REPO, "VERSION"), encoding="utf-8") as f:
         version = f.read().strip()

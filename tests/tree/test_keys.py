@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A key is a row of bpf/keys.h: one row more for each kind of section, in a
-copy of the tree, and the keys are there, everywhere."""
+"""A row of bpf/keys.h is enough for a new key: with more rows for both kinds of
+section, a copy of the tree has the new keys everywhere."""
 import json
 import os
 import re
@@ -47,7 +47,7 @@ def with_rows(text):
 
 
 @pytest.fixture(scope="module", name="tree")
-def tree_with_two_more_keys(tmp_path_factory):
+def tree_with_more_keys(tmp_path_factory):
     """A copy of the tree with the rows, built."""
     tree = str(tmp_path_factory.mktemp("copy") / "tunload")
     shutil.copytree(REPO, tree, ignore=shutil.ignore_patterns(
@@ -77,7 +77,7 @@ def built_tunload(tree):
 
 @pytest.fixture(name="running")
 def attached(tl):
-    """The same, attached with the keys set in the file."""
+    """The same Tunload, attached with the new keys in the file."""
     tl.detach(check=False)
     tl.attach(SET, "--no-trigger")
     return tl
@@ -165,8 +165,8 @@ def test_peer_add_and_set(running):
         "or even\n")
 
 
-def test_what_somebody_wrote_into_the_maps(running):
-    """No file can say it, so showconf must not."""
+def test_invalid_value_in_a_map(running):
+    """showconf leaves out a value that no configuration can have."""
     entry, = (e for e in json.loads(run(
         "bpftool", "-j", "map", "dump", "pinned",
         f"{running.pins}/peers").stdout)
@@ -212,8 +212,17 @@ def test_man_pages(tree, page, row):
     assert row in re.sub(r"[ \t]+", " ", text)
 
 
+def test_dictionary_of_the_fuzzer(tree):
+    run("make", "-s", "-C", tree, "build/fuzz/conf.dict")
+    with open(f"{tree}/build/fuzz/conf.dict", encoding="utf-8") as f:
+        words = f.read().splitlines()
+    assert {'"weight = "', '"even"', '"collector = "', '"bird-song = "',
+            '"robin"', '"owl"', '"[interface]"'} <= set(words)
+    assert len(words) == len(set(words))
+
+
 def without_prose(tree):
-    """The keys that tunload.conf(5) has in its tables, but says no more of."""
+    """The keys without a paragraph of their own in tunload.conf(5)."""
     with open(f"{tree}/dist/tunload.conf.5.in", encoding="utf-8") as f:
         entries = re.findall(r"^\.TP\n\.BR? (.*)$", f.read(), re.M)
     told = {word for entry in entries
@@ -224,6 +233,6 @@ def without_prose(tree):
     return set(names) - told
 
 
-def test_every_key_is_told_of_at_length(tree):
+def test_every_key_has_a_paragraph(tree):
     assert without_prose(REPO) == set()
     assert without_prose(tree) == {"weight", "collector", "bird-song"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A sample of the mutation check; `make check-mutants` is all of it."""
+"""A sample of the mutation check; `make check-mutants` runs all of it."""
 import os
 
 import pytest
@@ -18,5 +18,5 @@ def test_sample_of_mutants():
 
 
 def test_every_mutant_still_applies():
-    """Whoever changes the line of a mutant is told at once."""
+    """A change to the source line of a mutant fails this test at once."""
     run(os.path.join(REPO, "tests", "mutants"), "--list")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What scripts/check ends with, on small test files of its own."""
+"""The last lines of scripts/check, checked with small test files."""
 import os
 import sys
 
@@ -11,7 +11,7 @@ SUMMARY = os.path.join(REPO, "tests", "summary.py")
 
 
 def check(tmp_path, code, ci=False):
-    """Runs pytest and the summary as scripts/check does: the summary's
+    """Runs pytest and the summary as scripts/check does; returns the summary's
     (exit status, lines)."""
     (tmp_path / "test_it.py").write_text("import pytest\n" + code)
     report = tmp_path / "report.xml"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Reads configurations from text, and checks the errors. */
+/* Helpers that read configurations from text and check the errors. */
 #ifndef TUNLOAD_CONF_LAB_H
 #define TUNLOAD_CONF_LAB_H
 
@@ -17,7 +17,7 @@
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))
 
-/* A peer's section without its end, for tests of one more line. */
+/* A valid section of a peer, for tests that append a line to it. */
 #define PEER "[peer tokyo]\nendpoint = 192.0.2.1\nallowed-ips = 10.10.0.0/24\n"
 
 /* Returns the standard error of run(arg), without "tunload: ", in a static
@@ -44,8 +44,8 @@ static inline const char *said(int (*run)(void *arg), void *arg, int *ret)
 	return strncmp(text, "tunload: ", 9) ? text : text + 9;
 }
 
-/* A file of n bytes in a directory of its own; chdir there, so that errors name
- * it "c". */
+/* Writes n bytes to the file "c" in the working directory, which is one of the
+ * test's own: errors name the file "c". */
 static inline void write_file(const void *bytes, size_t n)
 {
 	FILE *f = fopen("c", "w");
@@ -91,7 +91,7 @@ static inline void read_good(struct conf *c, const char *text)
 	assert_int_equal(ret, OK);
 }
 
-/* Asserts that it is refused with that line. */
+/* Asserts that the configuration is refused with this error. */
 static inline void read_bad(const char *text, const char *line)
 {
 	const char *error;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared by the tests of the pure core. */
+/* Helpers of the tests of the pure core. */
 #ifndef TUNLOAD_TEST_CORE_H
 #define TUNLOAD_TEST_CORE_H
 
@@ -11,8 +11,8 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-/* An exact copy on the heap, so that the sanitizer sees a read behind its end;
- * free()d by the caller. */
+/* A copy on the heap, so that the sanitizer sees a read behind its end; the
+ * caller frees it. */
 static inline void *exact(const void *bytes, size_t n)
 {
 	void *copy = malloc(n ? n : 1);

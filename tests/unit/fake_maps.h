@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps and the clock of the data plane in user space, so that ingress.h and
- * egress.h run under the sanitizers, and with what no test run can make:
- * super-packets, and a clock that is set. Include before those. */
+/* The maps and the clock of the data plane in user space. With them ingress.h
+ * and egress.h run under the sanitizers, and on super-packets and at times that
+ * no test run of the BPF program can have. Include it before those two. */
 #ifndef TUNLOAD_FAKE_MAPS_H
 #define TUNLOAD_FAKE_MAPS_H
 
@@ -81,7 +81,7 @@ static inline bool same_bits(const uint8_t *a, const uint8_t *b, uint32_t n)
 	return true;
 }
 
-/* The longest match of no more than most bits. */
+/* The longest match of at most `most` bits. */
 static inline struct tl_prefix *fake_prefix(uint8_t family, const uint8_t *addr,
 					    uint32_t most)
 {
@@ -177,7 +177,7 @@ static inline void fake_address(uint8_t to[16], const char *text)
 		inet_pton(strchr(text, ':') ? AF_INET6 : AF_INET, text, to), 1);
 }
 
-/* Peer id with two prefixes, one a family: 10.ID.0.0/16 and fd00:ID::/32. */
+/* Adds peer id with a prefix of each family: 10.ID.0.0/16 and fd00:ID::/32. */
 static inline struct tl_peer *fake_add(uint32_t id, const char *endpoint,
 				       const char *local, uint32_t mtu)
 {
@@ -198,8 +198,8 @@ static inline struct tl_peer *fake_add(uint32_t id, const char *endpoint,
 	return peer;
 }
 
-/* Packets: an IP header with addresses from text, and what follows is the
- * caller's. Return the bytes of header. */
+/* Write an IP header with addresses from text, and return its length. The
+ * caller writes what follows. */
 static inline size_t put_ip4(uint8_t *at, uint8_t proto, const char *src,
 			     const char *dst, uint16_t tot_len)
 {

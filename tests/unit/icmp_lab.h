@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Makes ICMP errors about outer packets from their fields, and gets the
- * verdict. */
+/* Makes ICMP errors about outer packets from their fields, and runs ingress()
+ * on them. */
 #ifndef TUNLOAD_ICMP_LAB_H
 #define TUNLOAD_ICMP_LAB_H
 
@@ -12,24 +12,24 @@
 
 #define EXPIRY 600 /* s */
 
-/* An ICMP error: its sender, its content, and the quoted packet. */
+/* An ICMP error and the packets that it quotes. */
 struct error {
 	uint8_t family, type, code;
-	uint32_t mtu;	       /* that it announces */
-	const char *to;	       /* its destination */
-	const char *src, *dst; /* of the quoted outer packet */
-	uint16_t len;	       /* of that */
-	uint8_t proto;	       /* of that, and what follows: 4 or 41 */
-	const char *inner_dst; /* of the inner packet */
-	int16_t inner_len;     /* what it says beyond what fits */
+	uint32_t mtu;	       /* the announced MTU */
+	const char *to;	       /* destination of the error */
+	const char *src, *dst; /* addresses of the quoted outer packet */
+	uint16_t len;	       /* its total length */
+	uint8_t proto;	       /* its protocol: 4 or 41 */
+	const char *inner_dst; /* destination of the inner packet */
+	int16_t inner_len;     /* added to the inner packet's length field */
 	size_t quoted;	       /* bytes of the inner packet in the quotation */
-	bool no_df;	       /* the quoted outer IPv4 header is without DF */
-	uint16_t id;	       /* of that */
-	uint16_t wrong;	       /* bits of the ICMP checksum */
-	bool wrong_ip;	       /* that of the IPv4 header */
-	int16_t more;	       /* what the IP header says beyond the message */
+	bool no_df;	       /* the quoted outer IPv4 header has no DF */
+	uint16_t id;	       /* its ID */
+	uint16_t wrong;	       /* flipped bits of the ICMP checksum */
+	bool wrong_ip;	       /* the checksum of the IPv4 header is wrong */
+	int16_t more;	       /* added to the length field of the IP header */
 	size_t padding;	       /* bytes behind the message */
-	size_t unreadable;     /* of all bytes, at the end */
+	size_t unreadable;     /* bytes at the end that cannot be read */
 };
 
 static inline int peers_up(void **state)
@@ -78,7 +78,7 @@ static inline size_t put_header(uint8_t *at, uint8_t family, uint8_t proto,
 			   : put_ip6(at, proto, src, dst, len);
 }
 
-/* RFC 1071, a byte at a time, into two bytes at `to`. */
+/* Writes the checksum of RFC 1071 to `to`, computed a byte at a time. */
 static inline void put_checksum(uint8_t *to, const uint8_t *at, size_t n,
 				uint32_t sum)
 {
@@ -91,7 +91,8 @@ static inline void put_checksum(uint8_t *to, const uint8_t *at, size_t n,
 	to[1] = ~sum;
 }
 
-/* Of the message of n bytes behind the IP header (RFC 792, RFC 4443 2.3). */
+/* Writes the checksums of the IPv4 header, and of the message of n bytes behind
+ * the IP header (RFC 792, RFC 4443 2.3). */
 static inline void put_checksums(uint8_t *at, const struct error *e, size_t n)
 {
 	uint8_t *icmp = at + ip_hlen(e->family);
@@ -108,7 +109,7 @@ static inline void put_checksums(uint8_t *at, const struct error *e, size_t n)
 	}
 }
 
-/* Returns the bytes without the padding. */
+/* Writes the error; returns its length without the padding. */
 static inline size_t put_error(uint8_t *at, const struct error *e)
 {
 	uint8_t inner = e->proto == 4 ? 4 : 6;
@@ -165,7 +166,7 @@ static inline enum tl_verdict arrive(const struct error *e)
 	return rx.outcome.verdict;
 }
 
-/* The MTU learned from an error that is counted as one. */
+/* The MTU learned from an error, which must be counted as "too big". */
 static inline uint32_t learnt(const struct error *e)
 {
 	struct tl_learned *row = &fake_learned[e->family == 4 ? FOUR : SIX];

@@ -23,7 +23,7 @@ static struct tl_peer peer6(void)
 
 static void ip4_by_hand(void **state)
 {
-	/* 84 bytes inside, TOS 0xb9, no DF wanted of us: see the next. */
+	/* an inner packet of 84 bytes with TOS 0xb9 and DF */
 	static const uint8_t want[20] = {
 		0x45, 0xb9, 0x00, 0x68, 0x00, 0x00, 0x40, 0x00, 0x40, 0x04,
 		0x4d, 0x9d, 198,  51,	100,  7,    192,  0,	2,    1};
@@ -41,7 +41,7 @@ static void ip4_by_hand(void **state)
 	assert_int_equal(csum_fold(csum_ip4(&ip)), 0xffff);
 }
 
-/* RFC 6864 4: without DF the ID counts, with it there is none. */
+/* RFC 6864 4: a packet without DF needs an ID. */
 static void ip4_that_may_be_fragmented(void **state)
 {
 	struct inner in = {.family = 4, .df = false, .len = 2000};
@@ -74,7 +74,8 @@ static void ip6_by_hand(void **state)
 	assert_int_equal(ip.nexthdr, 41);
 }
 
-static void super_packets_say_0(void **state)
+/* The length field of a packet that is too long for it is 0. */
+static void super_packets_have_length_0(void **state)
 {
 	struct inner in = {.family = 4, .df = true, .len = 65535};
 	struct tl_peer p4 = peer4(), p6 = peer6();
@@ -109,7 +110,7 @@ static void flow_labels_differ(void **state)
 		same += seen[label >> 3] >> (label & 7) & 1;
 		seen[label >> 3] |= 1 << (label & 7);
 	}
-	/* 4096 balls in 2^20 bins: 8 collisions are to be expected. */
+	/* 4096 random labels of 2^20: about 8 collisions are expected */
 	assert_in_range(same, 0, 32);
 }
 
@@ -142,7 +143,7 @@ int main(void)
 		cmocka_unit_test(ip4_by_hand),
 		cmocka_unit_test(ip4_that_may_be_fragmented),
 		cmocka_unit_test(ip6_by_hand),
-		cmocka_unit_test(super_packets_say_0),
+		cmocka_unit_test(super_packets_have_length_0),
 		cmocka_unit_test(flow_labels_differ),
 		cmocka_unit_test(every_part_of_the_flow_counts),
 	};

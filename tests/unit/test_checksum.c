@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/checksum.h against RFC 1071's definition, done bit by bit another
- * way. */
+/* bpf/core/checksum.h against a slow sum written from RFC 1071. */
 #include "core.h"
 #include "../../bpf/core/checksum.h"
 
@@ -35,8 +34,7 @@ static void fold_keeps_the_sum(void **state)
 	assert_int_equal(csum_fold(0xffffffff), 0xffff);
 }
 
-/* The header of RFC 1071's kind of example: 4500 0073 0000 4000 4011 b861 ...
- */
+/* An IPv4 header with a known checksum, 0xb861. */
 static void known_header(void **state)
 {
 	static const uint8_t header[20] = {
@@ -69,7 +67,7 @@ static void random_headers_with_options(void **state)
 	}
 }
 
-/* Options that are said to go on behind the readable end are not read. */
+/* Options behind the readable end are not read, whatever the header length. */
 static void options_end_with_the_packet(void **state)
 {
 	struct iphdr *ip;
@@ -83,9 +81,8 @@ static void options_end_with_the_packet(void **state)
 	free(ip);
 }
 
-/* RFC 1071 1: an odd last byte is the first of a word; what lies behind the
- * message is none of it. The sum of what is covered besides is an arbitrary
- * one. */
+/* RFC 1071 1: an odd last byte is the first of a word. Bytes behind the message
+ * do not count. `besides` is an arbitrary sum of other covered bytes. */
 static void messages_of_all_lengths(void **state)
 {
 	const uint32_t besides = 0x2fffd;
@@ -97,7 +94,7 @@ static void messages_of_all_lengths(void **state)
 		bool right = n <= 1500;
 
 		fill(bytes, sizeof(bytes), n);
-		if (!right) /* what is too much sums up to nothing */
+		if (!right) /* a sum of the first 1500 bytes would be right */
 			memset(bytes + 1500, 0, n - 1500);
 		at = exact(bytes, n);
 		memset(at + 2, 0, 2);
@@ -118,7 +115,8 @@ static void messages_of_all_lengths(void **state)
 	}
 }
 
-/* RFC 8200 8.1: both addresses, a length of 32 bits, a protocol. */
+/* RFC 8200 8.1: the pseudo-header has both addresses, a length of 32 bits and a
+ * protocol. */
 static void pseudo_header(void **state)
 {
 	uint8_t bytes[40];
@@ -137,7 +135,7 @@ static void pseudo_header(void **state)
 	}
 }
 
-/* RFC 1624 4: the case that a naive update gets wrong. */
+/* RFC 1624 4: the example that RFC 1141's method gets wrong. */
 static void update_of_rfc_1624(void **state)
 {
 	(void)state;

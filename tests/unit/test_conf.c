@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model and the rules between peers.
+/* The model of a configuration, and the rules between peers.
  * Needs: loader/base/ loader/conf/
  */
 #include <time.h>
@@ -47,7 +47,7 @@ static void expect_origin(struct origin from, const char *file,
 	assert_int_equal(from.line, line);
 }
 
-/* A copy has its own copy of the file's name. */
+/* A copy of a configuration has its own copy of the file's name. */
 static void test_copy_keeps_the_origin(void **state)
 {
 	struct conf c, copy;
@@ -99,8 +99,7 @@ static int set_ttl(void *arg)
 	return peer_set(arg, &command_line, "ttl", "x\ny\033[2J");
 }
 
-/* From the command line there is no file to name; control characters do not
- * reach the terminal. */
+/* An error about an argument names no file, and has no control characters. */
 static void test_error_of_an_argument(void **state)
 {
 	struct conf c;
@@ -167,27 +166,27 @@ static void test_rules(void **state)
 }
 
 static const char *const within_the_rules[] = {
-	/* a default route may hold its endpoint */
+	/* a default route may contain the peer's endpoint */
 	"[peer a]\nendpoint = 192.0.2.1\nallowed-ips = 0.0.0.0/0\n",
 	"[peer a]\nendpoint = 2001:db8::1\nallowed-ips = ::/0\n",
-	/* so may another peer's prefix */
+	/* another peer's prefix may contain an endpoint */
 	"[peer a]\nendpoint = 192.0.2.1\nallowed-ips = 10.0.0.0/8\n"
 	"[peer b]\nendpoint = 10.0.0.1\nallowed-ips = 172.16.0.0/12\n",
-	/* a prefix inside another peer's */
+	/* a prefix may be inside another peer's */
 	"[peer a]\nendpoint = 192.0.2.1\nallowed-ips = 10.0.0.0/8\n"
 	"[peer b]\nendpoint = 192.0.2.2\nallowed-ips = 10.1.0.0/16\n",
-	/* one endpoint, two of our addresses */
+	/* two peers may have one endpoint, with different local addresses */
 	"[peer a]\nendpoint = 192.0.2.1\nallowed-ips = 10.0.0.0/8\n"
 	"local = 192.0.2.8\n"
 	"[peer b]\nendpoint = 192.0.2.1\nallowed-ips = 10.1.0.0/16\n"
 	"local = 192.0.2.9\n",
-	/* only IPv4 endpoints on a narrow path */
+	/* IPv4 endpoints may have a path-mtu below 1280 */
 	"[interface]\npath-mtu = 576\n" PEER,
-	/* where no routes are made, a prefix may be of several peers */
+	/* with routes = no several peers may have a prefix */
 	"[interface]\nroutes = no\n" PEER
 	"[peer osaka]\nendpoint = 192.0.2.2\nallowed-ips = 10.10.0.0/24\n"
 	"probe = 10.10.0.1\n",
-	/* two names may come to different addresses */
+	/* two peers may have one name, which may have several addresses */
 	"[peer a]\nendpoint = x.example\nallowed-ips = 10.0.0.0/8\n"
 	"[peer b]\nendpoint = x.example\nallowed-ips = 10.1.0.0/16\n",
 };
@@ -203,8 +202,8 @@ static void test_no_rule_against(void **state)
 	}
 }
 
-/* A bad address of a name concerns that peer only, and is not an error of the
- * file. */
+/* A bad address of a DNS name is not an error of the file: it concerns that
+ * peer only. */
 static void test_names_are_left_to_resolve(void **state)
 {
 	struct conf c;
@@ -241,7 +240,8 @@ static int check(void *arg)
 	return conf_check(arg);
 }
 
-/* 100,000 prefixes at 1,000 peers: the last one repeats the first. */
+/* The check of 100,000 prefixes at 1,000 peers is fast, and finds the last one,
+ * which repeats the first. */
 static void test_many(void **state)
 {
 	struct conf c;
@@ -294,7 +294,8 @@ static struct ip other_probe(const char *allowed, const char *probe)
 	return other;
 }
 
-/* Nothing is sent to 0.0.0.1 or ::1. */
+/* A default route gives no probe of the other family: it would be 0.0.0.1 or
+ * ::1. */
 static void test_other_probe(void **state)
 {
 	struct ip ip, want;

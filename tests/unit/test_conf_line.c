@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Lines that are too long, or not text.
+/* Long lines, lines that are too long, and lines that are not text.
  * Needs: loader/base/ loader/conf/
  */
 #include "conf_lab.h"
 
-/* A list may be longer than other values. */
+/* A list may have thousands of characters, unlike other values. */
 static void test_long_list(void **state)
 {
 	char text[65536] = "[peer a]\nendpoint = 192.0.2.1\nallowed-ips = ";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The reader: what it accepts, and its errors about the rest.
+/* The configuration reader: the forms that it accepts, and its errors.
  * Needs: loader/base/ loader/conf/
  */
 #include "conf_lab.h"
@@ -91,7 +91,8 @@ static void test_defaults_of_a_peer(void **state)
 	conf_free(&c);
 }
 
-/* Byte order mark, CRLF, no newline at the end, odd blanks, '#' in a word. */
+/* The reader accepts a byte order mark, CRLF, unusual blanks and commas, and a
+ * last line without a newline. */
 static void test_forms_of_text(void **state)
 {
 	struct conf c;

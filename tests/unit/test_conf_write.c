@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The writer: what it writes is read back the same.
+/* The configuration writer: its text is read back as the same configuration.
  * Needs: loader/base/ loader/conf/
  */
 #include "conf_lab.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/ecn.h against the tables of RFC 6040, written out by hand. */
+/* bpf/core/ecn.h against figure 4 of RFC 6040, copied by hand. */
 #include "core.h"
 #include "../../bpf/core/ecn.h"
 

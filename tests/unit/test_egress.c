@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/decide/egress.h: sizes, super-packets, learnt MTUs, the MSS's place. */
+/* bpf/decide/egress.h: sizes, super-packets, learnt MTUs, the offset of a SYN,
+ * flows, loops, and peers that cannot send. */
 #include <stdio.h>
 
 #include "fake_maps.h"
@@ -20,7 +21,8 @@ static int peers_up(void **state)
 	return 0;
 }
 
-/* The first bytes of a TCP segment to that peer: 32 bytes of TCP header. */
+/* Writes the headers of a TCP segment to a peer, with 32 bytes of TCP header;
+ * returns their length. */
 static size_t tcp_segment(uint8_t *at, uint8_t family, int peer, uint32_t len,
 			  uint8_t flags)
 {
@@ -81,7 +83,7 @@ static void sizes_around_the_mtu(void **state)
 	assert_int_equal(send_size(6, SIX, 1461, false, &tx), TL_tx_too_big);
 }
 
-/* RFC 2003 5.1: cut before it is encapsulated. */
+/* RFC 2003 5.1: the packet is fragmented before it is encapsulated. */
 static void too_large_without_df(void **state)
 {
 	struct tx tx;
@@ -95,7 +97,7 @@ static void too_large_without_df(void **state)
 	assert_int_equal(tx.payload, 1461);
 	assert_int_equal(send_size(4, SIX, 1460, false, &tx), PASSED);
 	assert_int_equal(send_size(4, SIX, 1461, false, &tx), TL_tx_fragmented);
-	/* no fragment has less than eight bytes */
+	/* a fragment has at least eight bytes of payload */
 	fake_peers[FOUR].mtu = 28;
 	assert_int_equal(send_size(4, FOUR, 1481, false, &tx),
 			 TL_tx_fragmented);
@@ -104,7 +106,8 @@ static void too_large_without_df(void **state)
 	assert_false(tx.inner.df);
 }
 
-/* With IP options routers do it, outside, and only in IPv4. */
+/* A packet with IP options is left to routers, which fragment the outer packet;
+ * IPv6 routers do not. */
 static void too_large_with_options(void **state)
 {
 	uint8_t bytes[128];
@@ -132,7 +135,7 @@ static void ipv6_of_its_least_mtu(void **state)
 	assert_true(tx.inner.df);
 }
 
-/* Bytes after the inner packet are not part of it. */
+/* Bytes behind the inner packet are not part of it. */
 static void trailers(void **state)
 {
 	uint8_t bytes[128];
@@ -197,7 +200,7 @@ static void super_packets_that_fit(void **state)
 	assert_int_equal(send_super(4, FOUR, 17, 1452, &tx), PASSED);
 }
 
-static void super_packets_that_do_not(void **state)
+static void super_packets_that_do_not_fit(void **state)
 {
 	struct tx tx;
 
@@ -206,9 +209,9 @@ static void super_packets_that_do_not(void **state)
 	assert_int_equal(tx.excess, 1);
 	assert_int_equal(send_super(6, SIX, 6, 8928, &tx), PASSED);
 	assert_int_equal(tx.excess, 7540);
-	/* datagrams cannot be cut in another way */
+	/* the size of UDP datagrams cannot be decreased */
 	assert_int_equal(send_super(4, FOUR, 17, 1453, &tx), TL_tx_too_big);
-	/* and no segment has less than a byte */
+	/* a TCP segment has at least a byte of data */
 	fake_peers[FOUR].mtu = 53;
 	assert_int_equal(send_super(4, FOUR, 6, 1429, &tx), PASSED);
 	assert_int_equal(tx.excess, 1428);
@@ -216,7 +219,7 @@ static void super_packets_that_do_not(void **state)
 	assert_int_equal(send_super(4, FOUR, 6, 1429, &tx), TL_tx_too_big);
 }
 
-/* The header's length is ignored over 64 KiB. */
+/* The length in the header is ignored if the packet is over 64 KiB. */
 static void super_packets_over_64k(void **state)
 {
 	uint8_t bytes[128];
@@ -298,7 +301,7 @@ static void loops(void **state)
 	assert_int_equal(send_from_to(17, "198.51.100.1", "10.1.0.9"),
 			 TL_tx_loop);
 	assert_int_equal(send_from_to(17, "198.51.100.2", "10.1.0.9"), PASSED);
-	/* whatever the allowed prefixes are */
+	/* allowed prefixes do not matter: the kernel has routed the packet */
 	assert_int_equal(send_from_to(17, "10.0.0.1", "8.8.8.8"), PASSED);
 	assert_int_equal(send_from_to(17, "10.0.0.1", "10.2.0.9"), PASSED);
 }
@@ -316,8 +319,8 @@ static void link_scope(void **state)
 	assert_int_equal(send_from_to(17, "10.0.0.1", "224.0.1.0"), PASSED);
 }
 
-/* Its peer comes and goes, or waits for an address. */
-static void peers_that_cannot(void **state)
+/* The packet's peer waits for an address, or no longer exists. */
+static void peers_that_cannot_send(void **state)
 {
 	struct tl_peer *peer = &fake_peers[FOUR];
 	struct tx tx;
@@ -331,14 +334,14 @@ static void peers_that_cannot(void **state)
 		peer->local[at] = 0;
 	}
 	peer->local[0] = 192;
-	peer->family = 5; /* 0 would be no peer at all here */
+	peer->family = 5; /* fake_peer() takes 0 for an absent peer */
 	assert_int_equal(send_size(4, FOUR, 100, true, &tx), TL_tx_waiting);
 	peer->family = 0;
 	assert_int_equal(send_size(4, FOUR, 100, true, &tx), TL_tx_stale_peer);
 	assert_int_equal(tx.outcome.bytes, 100);
 }
 
-/* The bytes of an IPv6 address may begin like those of an IPv4 endpoint. */
+/* An IPv6 source that begins with the bytes of an IPv4 endpoint is no loop. */
 static void families_are_compared(void **state)
 {
 	uint8_t bytes[40];
@@ -361,13 +364,13 @@ int main(void)
 		cmocka_unit_test_setup(trailers, peers_up),
 		cmocka_unit_test_setup(learnt_mtu, peers_up),
 		cmocka_unit_test_setup(super_packets_that_fit, peers_up),
-		cmocka_unit_test_setup(super_packets_that_do_not, peers_up),
+		cmocka_unit_test_setup(super_packets_that_do_not_fit, peers_up),
 		cmocka_unit_test_setup(super_packets_over_64k, peers_up),
 		cmocka_unit_test_setup(places_of_syn, peers_up),
 		cmocka_unit_test_setup(fragments_are_one_flow, peers_up),
 		cmocka_unit_test_setup(loops, peers_up),
 		cmocka_unit_test_setup(link_scope, peers_up),
-		cmocka_unit_test_setup(peers_that_cannot, peers_up),
+		cmocka_unit_test_setup(peers_that_cannot_send, peers_up),
 		cmocka_unit_test_setup(families_are_compared, peers_up),
 	};
 

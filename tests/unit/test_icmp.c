@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/decide/icmp.h: which ICMP errors are about our packets, and whole. */
+/* bpf/decide/icmp.h: ICMP errors are recognised if they are about our packets
+ * and complete. */
 #include "icmp_lab.h"
 
 /* Nothing is learned from an error without an MTU. */
@@ -35,7 +36,7 @@ static void other_errors(void **state)
 	}
 }
 
-/* Errors about what we cannot have sent are plain packets. */
+/* Errors about packets that we cannot have sent are plain packets. */
 static void not_about_us(void **state)
 {
 	struct error e;
@@ -49,7 +50,7 @@ static void not_about_us(void **state)
 	assert_int_equal(arrive(&e), TL_rx_plain);
 	e = good4();
 	e.src = "198.51.100.1";
-	e.dst = e.to = "192.0.2.10"; /* what the peer has sent */
+	e.dst = e.to = "192.0.2.10"; /* a packet that the peer has sent */
 	assert_int_equal(arrive(&e), TL_rx_plain);
 	e = good4();
 	e.dst = "198.51.100.2";
@@ -64,8 +65,8 @@ static void not_about_us(void **state)
 	assert_int_equal(fake_learned[SIX].mtu, 0);
 }
 
-/* RFC 792, RFC 4443 2.3: nothing in a damaged error is trusted, also not its
- * peer. */
+/* RFC 792, RFC 4443 2.3: nothing in a damaged error is trusted, so that it is
+ * not counted for a peer. */
 static void wrong_checksums(void **state)
 {
 	(void)state;
@@ -84,7 +85,7 @@ static void wrong_checksums(void **state)
 	assert_int_equal(fake_learned[SIX].mtu, 0);
 }
 
-/* RFC 1122 3.2.1.2: XDP comes before the kernel's own look at it. */
+/* RFC 1122 3.2.1.2: XDP runs before the kernel checks the IPv4 header. */
 static void wrong_ip_checksum(void **state)
 {
 	struct error e = good4();
@@ -95,7 +96,7 @@ static void wrong_ip_checksum(void **state)
 	assert_int_equal(fake_learned[FOUR].mtu, 0);
 }
 
-/* An ICMP message of that many bytes, for whatever padding. */
+/* The error as an ICMP message of n bytes, with padding behind it. */
 static struct error message(struct error e, size_t n, size_t padding)
 {
 	e.quoted = n - 8 - ip_hlen(e.family);
@@ -103,8 +104,8 @@ static struct error message(struct error e, size_t n, size_t padding)
 	return e;
 }
 
-/* Even and odd, with and without something behind it, up to the longest that is
- * looked at; the head of this file's errors alone is 48 or 88 bytes. */
+/* Messages of even and odd lengths up to the longest that is verified, 1500
+ * bytes, with and without padding. */
 static void lengths_of_messages(void **state)
 {
 	(void)state;
@@ -129,7 +130,7 @@ static void lengths_of_messages(void **state)
 	}
 }
 
-/* The IP header says less or more than there is of the message. */
+/* The length in the IP header is more or less than the message. */
 static void ip_lengths(void **state)
 {
 	struct error e4 = good4(), e6 = good6();
@@ -138,24 +139,24 @@ static void ip_lengths(void **state)
 	e4.more = e6.more = 1;
 	assert_int_equal(arrive(&e4), TL_rx_plain);
 	assert_int_equal(arrive(&e6), TL_rx_plain);
-	e4.more = -28 - 20; /* nothing behind its own header */
+	e4.more = -28 - 20; /* nothing behind the IP header */
 	assert_int_equal(arrive(&e4), TL_rx_plain);
 	e4.more = -20 - 1; /* less than the quoted outer header */
 	e6.more = -40 - 1;
 	assert_int_equal(arrive(&e4), TL_rx_plain);
 	assert_int_equal(arrive(&e6), TL_rx_plain);
-	e4.more = -20; /* just that: padding says nothing (RFC 1122 3.2.1) */
+	e4.more = -20; /* no inner packet but padding (RFC 1122 3.2.1) */
 	e6.more = -40;
 	assert_int_equal(learnt(&e4), 0);
 	assert_int_equal(learnt(&e6), 0);
-	e4.more = -1; /* so the destination is padding */
+	e4.more = -1; /* the end of the inner destination is padding */
 	e6.more = -1;
 	e4.inner_dst = "8.8.8.8";
 	assert_int_equal(learnt(&e4), 1380);
 	assert_int_equal(learnt(&e6), 0);
 }
 
-/* As it is in XDP if a message goes on in another buffer. */
+/* The end of the message cannot be read: in XDP it may be in another buffer. */
 static void half_of_a_message(void **state)
 {
 	struct error e4 = message(good4(), 548, 0);

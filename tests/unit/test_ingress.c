@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/decide/ingress.h: packets of which not all can be read, and those over 64
- * KiB; bpf/record/limit.h. The packet tests look at all the rest. */
+/* bpf/decide/ingress.h: packets that are readable in part only, and packets
+ * over 64 KiB; bpf/record/limit.h and bpf/record/count.h. tests/packets/ has
+ * the other cases. */
 #include "fake_maps.h"
 #include "../../bpf/decide/ingress.h"
 #include "../../bpf/record/limit.h"
@@ -13,7 +14,7 @@ static int peers_up(void **state)
 	return 0;
 }
 
-/* So many in a tenth of a second, and then again. */
+/* TL_LIMIT_A_WINDOW are allowed in each window of a tenth of a second. */
 static void limit_of_a_window(void **state)
 {
 	uint64_t now = 5 * TL_LIMIT_WINDOW_NS;
@@ -30,7 +31,8 @@ static void limit_of_a_window(void **state)
 	assert_true(within_limit(TL_LIMIT_EVENTS, now));
 }
 
-/* A 4in4 packet of len bytes of which n can be read; says: total lengths. */
+/* The verdict for a 4in4 packet of len bytes, of which n can be read. *_says:
+ * the total lengths in its headers. */
 static enum tl_verdict arrive4in4(size_t n, uint32_t len, uint16_t outer_says,
 				  uint16_t inner_says, struct rx *rx)
 {
@@ -73,7 +75,8 @@ static void more_is_needed(void **state)
 		assert_int_equal(arrive4in4(n, n, n, 20, &rx), TL_rx_plain);
 }
 
-/* IPv4 options that cannot be read: dropped rather than passed unseen. */
+/* A packet with IPv4 options that cannot be read is dropped, as it cannot be
+ * checked. */
 static void options_out_of_reach(void **state)
 {
 	uint8_t bytes[20], *at;
@@ -90,7 +93,7 @@ static void options_out_of_reach(void **state)
 	free(at);
 }
 
-/* The outer header of a super-packet over 64 KiB says 0, of others not. */
+/* Length 0 in the outer header is valid for a packet over 64 KiB only. */
 static void super_packets(void **state)
 {
 	struct rx rx;

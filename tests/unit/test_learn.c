@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/decide/icmp.h: what is learnt from ICMP errors, and from which. */
+/* bpf/decide/icmp.h: MTUs that are learnt from valid ICMP errors. */
 #include "icmp_lab.h"
 
 static void good_errors(void **state)
@@ -22,8 +22,8 @@ static void good_errors(void **state)
 	assert_int_equal(learnt(&e6), 1360);
 }
 
-/* RFC 791 3.1, RFC 8200 5: no path carries less; RFC 8201 4: a lower MTU of an
- * IPv6 path is ignored. */
+/* Every path carries 576 or 1280 bytes (RFC 791 3.1, RFC 8200 5); a lower MTU
+ * of an IPv6 path is ignored (RFC 8201 4). */
 static void floors(void **state)
 {
 	struct error e4 = good4(), e6 = good6();
@@ -41,7 +41,7 @@ static void floors(void **state)
 		assert_int_equal(learnt(&e6), 0);
 }
 
-/* An MTU of 0 is that of a router older than RFC 1191; IPv4's has 16 bits. */
+/* Routers older than RFC 1191 send an MTU of 0; IPv4's field has 16 bits. */
 static void announced(void **state)
 {
 	struct error e4 = good4(), e6 = good6();
@@ -56,8 +56,8 @@ static void announced(void **state)
 	assert_int_equal(learnt(&e6), 0);
 }
 
-/* The quoted packet is larger than the announced MTU, and not larger than
- * ours. */
+/* The quoted packet must be larger than the announced MTU, and at most as large
+ * as we send. */
 static void lengths(void **state)
 {
 	struct error good[] = {good4(), good6()};
@@ -151,19 +151,19 @@ static void inner_packet(void **state)
 	e6.inner_dst = "2001:db8::8";
 	assert_int_equal(learnt(&e4), 0);
 	assert_int_equal(learnt(&e6), 0);
-	e4.quoted = 19; /* cannot be seen: RFC 792 allows that, RFC 4443 not */
+	e4.quoted = 19; /* not quoted: RFC 792 allows that, RFC 4443 does not */
 	e6.quoted = 39;
 	assert_int_equal(learnt(&e4), 1380);
 	assert_int_equal(learnt(&e6), 0);
 	e4.quoted = e6.quoted = 8;
 	assert_int_equal(learnt(&e4), 1380);
 	assert_int_equal(learnt(&e6), 0);
-	e4.quoted = e6.quoted = 7; /* less than RFC 792 asks for */
+	e4.quoted = e6.quoted = 7; /* less than RFC 792 requires */
 	assert_int_equal(learnt(&e4), 0);
 	assert_int_equal(learnt(&e6), 0);
 }
 
-/* A shared prefix is in the others' tunnels, too. */
+/* The destination is in a prefix of several peers, in `shared`. */
 static void shared_destination(void **state)
 {
 	struct tl_prefix *prefix = &fake_prefixes[2 * FOUR].value;
@@ -181,7 +181,8 @@ static void shared_destination(void **state)
 	fake_shared[0].key.prefixlen = 0;
 }
 
-/* We send with DF, and IDs that count segments from 0 (RFC 6864 4.1). */
+/* Our outer packets have DF, and an ID of 0 or the number of a segment (RFC
+ * 6864 4.1). */
 static void quoted_ip4_header_is_ours(void **state)
 {
 	struct error e = good4();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/mss.h. */
+/* bpf/core/mss.h: the place of the MSS option, and the MSS of an MTU. */
 #include "core.h"
 #include "../../bpf/core/mss.h"
 
@@ -24,7 +24,8 @@ static void found(void **state)
 	assert_int_equal(find("\1\2\4\5\xb4", 5), 3);
 	assert_int_equal(find("\1\1\4\2\2\4\5\xb4", 8), 6);
 	assert_int_equal(find("\3\3\7\2\4\5\xb4\1", 8), 5);
-	assert_int_equal(find("\2\3\1\2\4\5\xb4\1", 8), 5); /* a short one */
+	/* an MSS option of the wrong length is skipped */
+	assert_int_equal(find("\2\3\1\2\4\5\xb4\1", 8), 5);
 }
 
 static void found_at_every_offset(void **state)
@@ -54,8 +55,8 @@ static void not_found(void **state)
 	assert_int_equal(find("\2\2\5\xb4\1\1\1\1", 8), 0);
 }
 
-/* A length that points behind the options ends them: 32 + 255 = 287, of which
- * eight bits would be 31, where a 2 and a 4 wait. */
+/* A length that points behind the options ends the search. Here an offset of
+ * eight bits would wrap around to 31, which has the bytes of an MSS option. */
 static void lengths_do_not_wrap(void **state)
 {
 	uint8_t options[40];
@@ -67,7 +68,7 @@ static void lengths_do_not_wrap(void **state)
 	assert_int_equal(find(options, 40), 0);
 }
 
-static void of_mtu(void **state)
+static void mss_of_an_mtu(void **state)
 {
 	(void)state;
 	assert_int_equal(mss_of_mtu(1480, 4), 1440);
@@ -83,7 +84,7 @@ int main(void)
 		cmocka_unit_test(found_at_every_offset),
 		cmocka_unit_test(not_found),
 		cmocka_unit_test(lengths_do_not_wrap),
-		cmocka_unit_test(of_mtu),
+		cmocka_unit_test(mss_of_an_mtu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/parse.h. Every packet lies on the heap with nothing behind it, so
- * that a read past the end is an error of the sanitizer. */
+/* bpf/core/parse.h. Every packet is on the heap with nothing behind it, so that
+ * the sanitizer sees a read past its end. */
 #include "core.h"
 #include "../../bpf/core/parse.h"
 
@@ -63,7 +63,7 @@ static void ip4_fragments(void **state)
 		assert_int_equal(parse(bytes, 24, &ip), PARSE_OK);
 		assert_true(ip.fragment);
 	}
-	bytes[6] = 0x80; /* the evil bit is none of ours */
+	bytes[6] = 0x80; /* the reserved bit makes no fragment */
 	bytes[7] = 0;
 	assert_int_equal(parse(bytes, 24, &ip), PARSE_OK);
 	assert_false(ip.fragment);
@@ -85,8 +85,9 @@ static void ip4_malformed(void **state)
 	assert_int_equal(parse_ip6(bytes, bytes + 24, &ip), PARSE_SHORT);
 }
 
-/* An IPv6 header, then `n` options headers of the given lengths (in units of
- * eight bytes, without the first), then 4. Returns its length. */
+/* Writes an IPv6 header and n options headers of the given lengths (in units of
+ * eight bytes, without the first); the last next header is `last`. Returns the
+ * length. */
 static size_t ip6(uint8_t *out, const uint8_t *lengths, int n, uint8_t last)
 {
 	size_t len = 40;
@@ -147,8 +148,8 @@ static void ip6_cut_at_every_byte(void **state)
 	for (size_t n = 1; n < len; n++) {
 		enum parse_result result = parse(bytes, n, &ip);
 
-		/* No more of a header need be there than its first eight
-		 * bytes: whoever reads on checks again. */
+		/* The first eight bytes of a header are enough: the next
+		 * reader checks the bounds again. */
 		assert_int_equal(result, n < 56 ? PARSE_SHORT : PARSE_OK);
 	}
 }
@@ -164,7 +165,7 @@ static void ip6_fragment(void **state)
 	for (int n = 0; n < 2; n++) {
 		len = ip6(bytes, lengths, n, IPPROTO_FRAGMENT);
 		bytes[len] = 41;
-		bytes[len + 3] = 1; /* more of them follow */
+		bytes[len + 3] = 1; /* more fragments follow */
 		assert_int_equal(parse(bytes, len + 7, &ip), PARSE_SHORT);
 		assert_int_equal(parse(bytes, len + 8, &ip), PARSE_OK);
 		assert_true(ip.fragment);
@@ -172,32 +173,33 @@ static void ip6_fragment(void **state)
 	}
 }
 
-/* A header of that kind, whose bytes 2 and 3 are these, in front of 41: what
- * the walk says, and how far it comes. */
-static enum parse_result behind(uint8_t kind, uint8_t two, uint8_t three,
-				struct ip_info *ip)
+/* Parses a packet with an extension header of the kind, with the given bytes 2
+ * and 3, in front of protocol 41. */
+static enum parse_result with_header(uint8_t kind, uint8_t two, uint8_t three,
+				     struct ip_info *ip)
 {
 	static uint8_t bytes[40 + 2048 * 2];
 	size_t len = ip6(bytes, NULL, 0, kind);
 
 	bytes[len] = 41;
-	bytes[len + 1] = 1; /* 16 bytes; in a fragment header reserved */
+	bytes[len + 1] = 1; /* 16 bytes; reserved in a fragment header */
 	bytes[len + 2] = two;
 	bytes[len + 3] = three;
 	return parse(bytes, len + 16, ip);
 }
 
-/* RFC 8200 4.4, RFC 6946 4. */
-static void ip6_headers_that_say_nothing(void **state)
+/* Routing headers with no segments left, and atomic fragments, are skipped: RFC
+ * 8200 4.4, RFC 6946 4. */
+static void ip6_headers_that_are_skipped(void **state)
 {
 	struct ip_info ip;
 
 	(void)state;
-	assert_int_equal(behind(43, 4, 0, &ip), PARSE_OK);
+	assert_int_equal(with_header(43, 4, 0, &ip), PARSE_OK);
 	assert_int_equal(ip.proto, 41);
 	assert_int_equal(ip.hlen, 56);
 	for (int left = 1; left < 256; left++) {
-		assert_int_equal(behind(43, 0, left, &ip), PARSE_OK);
+		assert_int_equal(with_header(43, 0, left, &ip), PARSE_OK);
 		assert_int_equal(ip.proto, 43);
 		assert_int_equal(ip.hlen, 40);
 		assert_false(ip.fragment);
@@ -205,7 +207,7 @@ static void ip6_headers_that_say_nothing(void **state)
 	for (int bit = 0; bit < 16; bit++) {
 		bool whole = bit == 1 || bit == 2; /* reserved */
 
-		assert_int_equal(behind(44, 1 << bit >> 8, 1 << bit, &ip),
+		assert_int_equal(with_header(44, 1 << bit >> 8, 1 << bit, &ip),
 				 PARSE_OK);
 		assert_int_equal(ip.proto, 41);
 		assert_int_equal(ip.hlen, whole ? 48 : 40);
@@ -213,7 +215,7 @@ static void ip6_headers_that_say_nothing(void **state)
 	}
 }
 
-/* Only version 6, whatever the EtherType said. */
+/* Every version but 6 is malformed. */
 static void ip6_malformed(void **state)
 {
 	static uint8_t bytes[40 + 2048];
@@ -298,7 +300,7 @@ int main(void)
 		cmocka_unit_test(ip6_too_many_options),
 		cmocka_unit_test(ip6_cut_at_every_byte),
 		cmocka_unit_test(ip6_fragment),
-		cmocka_unit_test(ip6_headers_that_say_nothing),
+		cmocka_unit_test(ip6_headers_that_are_skipped),
 		cmocka_unit_test(ip6_malformed),
 		cmocka_unit_test(inner4_lengths),
 		cmocka_unit_test(inner6_lengths),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/source.h: which inner sources are invalid. */
+/* bpf/core/source.h: invalid inner sources, and addresses of link scope. */
 #include "core.h"
 #include "../../bpf/core/source.h"
 
@@ -38,7 +38,7 @@ static void martians(void **state)
 			fail_msg("%s should be a martian", all[i]);
 }
 
-static void neighbours_of_martians(void **state)
+static void addresses_next_to_martians(void **state)
 {
 	static const char *const all[] = {
 		"1.0.0.0",	     "126.255.255.255",
@@ -53,7 +53,7 @@ static void neighbours_of_martians(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		if (martian(all[i]))
-			fail_msg("%s should be no martian", all[i]);
+			fail_msg("%s should not be a martian", all[i]);
 }
 
 static bool link_scoped(const char *text)
@@ -86,17 +86,17 @@ static void link_scope(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
 		if (!link_scoped(yes[i]))
-			fail_msg("%s is of link scope", yes[i]);
+			fail_msg("%s should be of link scope", yes[i]);
 	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
 		if (link_scoped(no[i]))
-			fail_msg("%s is not of link scope", no[i]);
+			fail_msg("%s should not be of link scope", no[i]);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(martians),
-		cmocka_unit_test(neighbours_of_martians),
+		cmocka_unit_test(addresses_next_to_martians),
 		cmocka_unit_test(link_scope),
 	};
 

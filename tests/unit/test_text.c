@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Addresses, prefixes, numbers, names.
+/* Addresses, prefixes, numbers and names from text.
  * Needs: loader/base/text.c
  */
 #include "base/base.h"
@@ -95,7 +95,7 @@ static void test_kinds(void **state)
 	}
 }
 
-static void test_none_is_nothing(void **state)
+static void test_no_address(void **state)
 {
 	struct ip none = {0};
 
@@ -107,7 +107,9 @@ static void test_none_is_nothing(void **state)
 static void test_prefix(void **state)
 {
 	static const struct {
-		const char *in, *out, *why; /* out with a why: the right one */
+		/* why: the error, NULL for none; out with an error: the
+		 * prefix that is suggested */
+		const char *in, *out, *why;
 	} cases[] = {
 		{"10.0.0.0/8", "10.0.0.0/8", NULL},
 		{"0.0.0.0/0", "0.0.0.0/0", NULL},
@@ -308,7 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ip),
 		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_none_is_nothing),
+		cmocka_unit_test(test_no_address),
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_contains),
 		cmocka_unit_test(test_within),

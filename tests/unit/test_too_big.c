@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/core/too_big.h: the errors byte for byte, and the sources that get
- * none. */
+/* bpf/core/too_big.h: the errors byte for byte, and the packets that must not
+ * be answered. */
 #include "core.h"
 #include "../../bpf/core/too_big.h"
 
@@ -27,7 +27,7 @@ static struct ipv6hdr about6(const char *src)
 	return ip;
 }
 
-/* The quoted bytes of the test: words 1, 2, 3 ... as the packet has them. */
+/* Writes n bytes to quote, the words 1, 2, 3...; returns their sum. */
 static uint32_t quote(uint16_t *words, uint32_t n)
 {
 	uint32_t sum = 0;
@@ -39,7 +39,7 @@ static uint32_t quote(uint16_t *words, uint32_t n)
 	return sum;
 }
 
-/* The Internet checksum of big-endian words, an end-around carry at a time. */
+/* The one's complement sum of big-endian words (RFC 1071). */
 static uint16_t sum_of(uint32_t sum, const void *bytes, size_t n)
 {
 	const uint8_t *at = bytes;
@@ -93,7 +93,7 @@ static void error6(void **state)
 	assert_memory_equal(&out, want, sizeof(want));
 }
 
-static void who_gets_one(void **state)
+static void packets_that_are_answered(void **state)
 {
 	struct ipv6hdr six = about6("fd00:1::2");
 	struct iphdr ip;
@@ -106,7 +106,7 @@ static void who_gets_one(void **state)
 	assert_true(may_be_answered6(&six));
 }
 
-static void who_gets_none(void **state)
+static void packets_that_are_not_answered(void **state)
 {
 	struct ipv6hdr six = about6("ff02::1");
 	struct iphdr ip;
@@ -123,8 +123,8 @@ static void who_gets_none(void **state)
 	assert_false(may_be_answered6(&six));
 }
 
-/* RFC 792 and 4443 2.1: which types are errors. */
-static void which_types_are_errors(void **state)
+/* RFC 792, RFC 4443 2.1. */
+static void types_of_errors(void **state)
 {
 	static const uint8_t errors4[] = {3, 4, 5, 11, 12};
 
@@ -141,9 +141,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(error4),
 		cmocka_unit_test(error6),
-		cmocka_unit_test(who_gets_one),
-		cmocka_unit_test(who_gets_none),
-		cmocka_unit_test(which_types_are_errors),
+		cmocka_unit_test(packets_that_are_answered),
+		cmocka_unit_test(packets_that_are_not_answered),
+		cmocka_unit_test(types_of_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

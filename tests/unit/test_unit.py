@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Each cmocka test of tests/unit as a test of its own. The programs are built
-with the address and undefined behaviour sanitizers by `make unit-tests`."""
+"""Runs each cmocka test of tests/unit as a test of its own. `make unit-tests`
+builds the programs with the address and undefined behaviour sanitizers."""
 import functools
 import glob
 import os
@@ -32,7 +32,7 @@ def results(program):
 
 
 def cases():
-    """(program, test) of all."""
+    """A parameter (program, test) for each cmocka test."""
     for source in SOURCES:
         program = os.path.basename(source)[:-2]
         for test in declared(source):

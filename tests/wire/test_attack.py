@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What strangers, and peers gone bad, can send to a host with a tunnel: for
-each frame the one verdict that counts it, what the stack gets, and what
-leaves the host. It is a router, so that it could be made to reflect."""
+"""Frames that strangers and malicious peers can send to a host with a tunnel:
+each is counted with one verdict; the tests also check what the stack gets and
+what leaves the host. The host is a router, so that it could be made to
+reflect."""
 import contextlib
 import json
 import random
@@ -22,12 +23,12 @@ from lab import Lab, wait_until
 from packets.world import FATES
 from traffic import Packet, is_tunnel
 
-# Verdicts that know no peer.
+# Verdicts that are not counted for a peer.
 PEERLESS = "rx_no_peer", "rx_too_many_options"
 
 QINQ = Dot1AD(vlan=7) / Dot1Q(vlan=5)
 
-# name: what is behind the Ethernet addresses, and what the stack gets.
+# name: (packet behind the Ethernet addresses, packet that the stack gets)
 DECAPSULATED = {
     "4in4": (by4(udp(LAN)), udp(LAN)),
     "6in4": (by4(udp(LAN6)), udp(LAN6)),
@@ -55,14 +56,14 @@ DECAPSULATED = {
     "ECT(0) on ECT(1)": (by4(udp(LAN, tos=1), tos=2), udp(LAN, tos=1)),
     "Not-ECT on CE": (by4(udp(LAN, tos=3)), udp(LAN, tos=3)),
     "other DSCP": (by4(udp(LAN, tos=0x20), tos=0xb8), udp(LAN, tos=0x20)),
-    # One header is taken off, never two.
+    # One outer header is removed, never two.
     "nested": (by4(by4(udp(LAN), LAN, INNER)), by4(udp(LAN), LAN, INNER)),
     "nested, IPv6": (by6(by6(udp(FAR6), FAR6, INNER6)),
                      by6(udp(FAR6), FAR6, INNER6)),
 }
 
-# name: (what is behind the Ethernet addresses, verdict); the stack gets
-# nothing of it at the inner address.
+# name: (packet behind the Ethernet addresses, verdict); the stack gets nothing
+# for the inner address.
 REFUSED = {
     # Open decapsulators: CVE-2020-10136 (4in4), CVE-2025-23018 (4in6, 6in6),
     # CVE-2025-23019 (6in4); for others see OTHER_TUNNELS.
@@ -73,7 +74,7 @@ REFUSED = {
     "to our other address": (by4(udp(LAN), dst="192.0.2.3"), "rx_no_peer"),
     "from ourselves": (by4(udp(LAN), src=US), "rx_no_peer"),
     "from ourselves, IPv6": (by6(udp(FAR6), src=US6), "rx_no_peer"),
-    # Reflection through us, to somebody else, to the peer, to ourselves.
+    # Packets that would make us send to a victim: a third party or a peer.
     "reflection": (by4(udp(STRANGER, THIRD)), "rx_not_allowed"),
     "reflection, IPv6": (by6(udp(STRANGER6, THIRD6)), "rx_not_allowed"),
     "reflection by a stranger": (by4(udp(LAN, THIRD), src=STRANGER),
@@ -81,7 +82,7 @@ REFUSED = {
     "reflection to the victim": (by4(udp(THIRD, THIRD)), "rx_not_allowed"),
     "reflection to the other peer": (by4(udp(STRANGER, FAR)),
                                      "rx_not_allowed"),
-    # Tunnel packets in tunnel packets, to be sent to and fro.
+    # Tunnel packets in tunnel packets, for an endless loop between two ends.
     "ping-pong": (by4(by4(udp(LAN))), "rx_not_allowed"),
     "ping-pong, IPv6": (by6(by6(udp(FAR6))), "rx_not_allowed"),
     "ping-pong, answer": (by4(by4(udp(LAN), US, PEER)), "rx_not_allowed"),
@@ -127,7 +128,7 @@ REFUSED = {
     "first fragment": (by4(udp(LAN), flags="MF"), "rx_fragment"),
     "last fragment": (by4(udp(LAN), frag=3), "rx_fragment"),
 }
-# CVE-2024-7595 (GRE), CVE-2024-7596 (GUE), and their like: none of ours.
+# CVE-2024-7595 (GRE), CVE-2024-7596 (GUE) and others: none is decapsulated.
 OTHER_TUNNELS = {
     "GRE": IP(src=PEER, dst=US) / GRE() / udp(LAN),
     "GRE, IPv6 inside": IP(src=PEER, dst=US) / GRE() / udp(LAN6),
@@ -142,14 +143,14 @@ OTHER_TUNNELS = {
 }
 @pytest.fixture(scope="module", params=["native", "tc"])
 def host(request):
-    """One host for all cases."""
+    """A Host that all cases of a mode share."""
     with Lab() as lab:
         yield Host(lab, request.param)
 
 
 @pytest.mark.parametrize("name", DECAPSULATED)
 def test_decapsulated(host, name):
-    """So that the refusals below mean something: this host does listen."""
+    """The host decapsulates valid packets, so the refusals below are real."""
     packet, inner = DECAPSULATED[name]
     counted, got = host.send(packet)
     assert [c["rx_decap"] for c in counted] == [1, 1]
@@ -158,8 +159,8 @@ def test_decapsulated(host, name):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused(host, name):
-    """Counted once, under the right name; not delivered, not reflected, not
-    answered, but by the stack where it is the stack's."""
+    """The packet is counted once with the right verdict, not delivered and not
+    reflected. Only the stack may answer, and only one that passes to it."""
     packet, verdict = REFUSED[name]
     counted, got = host.send(packet)
     assert counted == [{verdict: 1}, {} if verdict in PEERLESS else
@@ -173,7 +174,7 @@ def test_refused(host, name):
 
 @pytest.mark.parametrize("name", OTHER_TUNNELS)
 def test_other_tunnels(host, name):
-    """Not ours: plain packets, which nobody decapsulates."""
+    """They are plain packets for tunload, and nothing decapsulates them."""
     packet = OTHER_TUNNELS[name]
     assert host.send(packet) == ([{}, {}], [])
     assert host.heard == []
@@ -183,14 +184,14 @@ def test_other_tunnels(host, name):
 
 @pytest.mark.parametrize("src", ["10.30.0.1", "fd00:30::1"])
 def test_without_a_guard(host, src):
-    """Who says so gets what borrows his prefix."""
+    """Plain packets from the prefix of a peer with `guard = no` pass."""
     assert host.send(udp(src)) == ([{}, {}], [bytes(host.ether / udp(src))])
 
 
 @pytest.mark.parametrize("where", ["inside", "behind"])
 def test_padding(host, where):
-    """Behind the inner packet, inside the outer one or behind that (as
-    Ethernet pads short frames): harmless, RFC 4213 3.6."""
+    """Padding behind the inner packet is ignored, inside the outer packet or
+    behind it, where Ethernet pads short frames (RFC 4213 3.6)."""
     inner = bytes(udp(LAN))
     if where == "inside":
         packet = by4(Raw(inner + b"padding"), proto=4)
@@ -203,20 +204,21 @@ def test_padding(host, where):
 
 
 def test_the_endpoint_itself_is_not_tunnelled(host):
-    """Plain traffic of a peer's endpoint goes on as before."""
+    """Plain traffic with a peer's endpoint works as without tunload."""
     assert host.other.run("ping", "-c1", "-W2", US).returncode == 0
     assert host.other.run("ping", "-c1", "-W2", US6).returncode == 0
 
 
 def test_neighbours_are_those_of_the_wire(host):
-    """Nobody far away tells us who is near, hop limit or no (RFC 4861)."""
+    """Neighbour discovery out of a tunnel changes no neighbour, although its
+    hop limit is 255 (RFC 4861 11.2)."""
     host.other.run("ping", "-c1", "-W2", US6)
     for hidden in advertisement(), IPv6(
             src=FAR6, dst=INNER6, hlim=255) / IPv6ExtHdrDestOpt() / \
             advertisement().payload:
         host.send(by6(hidden))
         assert FORGED_MAC not in host.ns.ip("-6", "neigh", "show").stdout
-    # By the wire it can be done, which is the wire's affair.
+    # The same advertisement from the wire is accepted, as without tunload.
     packet = advertisement()
     packet.src = PEER6
     host.send(packet)
@@ -226,13 +228,13 @@ def test_neighbours_are_those_of_the_wire(host):
 
 @pytest.mark.parametrize("src,dst", [(LAN, THIRD), (FAR6, THIRD6)])
 def test_forwarded(host, src, dst):
-    """An allowed source may go on, as from any router; with its last hop it
-    may not. This is where a reflection would be seen."""
+    """A packet from an allowed source is forwarded with one hop less, and not
+    with its last hop. A reflection would be seen here."""
     hops = "hlim" if ":" in src else "ttl"
     by = by6 if ":" in src else by4
     for n, on in (2, True), (1, False):
         host.send(by(udp(src, dst, **{hops: n})))
-        wait_until(host.left, "forwarded, or answered")
+        wait_until(host.left, "the packet is forwarded, or answered")
         packet = host.left()[0]
         assert (packet.dst == dst) == on and is_tunnel(packet) != on
         if on:
@@ -242,13 +244,13 @@ def test_forwarded(host, src, dst):
 @pytest.mark.parametrize("src,dst,by,at", [
     (LAN, "10.10.0.9", by4, 8), (FAR6, "fd00:20::9", by6, 7)])
 def test_loop_ends(host, src, dst, by, at):
-    """From a peer to itself, and it sends it back each time: each time round
-    costs a hop."""
+    """A packet that a peer sends to itself through us, again and again, loses
+    a hop each time and ends."""
     packet = udp(src, dst, **{"hlim" if by is by6 else "ttl": 5})
     hops = []
     while packet is not None:
         host.send(by(packet))
-        wait_until(host.left, "sent back, or answered")
+        wait_until(host.left, "the packet is sent back, or answered")
         inner, = (p.payload for p in host.left()
                   if p.proto not in (1, 58))
         hops.append(inner[at])
@@ -257,7 +259,8 @@ def test_loop_ends(host, src, dst, by, at):
 
 
 def random_sources(number):
-    """(frame's bytes behind the Ethernet addresses, verdict), many."""
+    """Yields (frame without its Ethernet addresses, verdict), `number` for each
+    template, with random source addresses."""
     rng = random.Random(1)
     templates = [(by4(udp(LAN), src=STRANGER), 12, 4, "rx_no_peer"),
                  (by6(udp(FAR6), src=STRANGER6), 8, 16, "rx_no_peer"),
@@ -275,13 +278,13 @@ def random_sources(number):
 
 
 def test_random_sources(host):
-    """However many there are: counted, each once, and nothing remembered."""
+    """Each packet is counted once, and no map grows with the sources."""
     entries, (before, _) = host.entries(), host.counters()
     want = {}
     for n, (data, verdict) in enumerate(random_sources(500)):
         want[verdict] = want.get(verdict, 0) + 1
         host.sender.send(host.ether.build()[:12] + data)
-        if n % 50 == 0:  # no more than the queue of a veth takes
+        if n % 50 == 0:  # the queue of a veth is short
             host.mark()
     host.mark()
     after, _ = host.counters()
@@ -293,7 +296,7 @@ def test_random_sources(host):
 
 
 def event_of(name):
-    """What a monitor says of that packet."""
+    """The fields that a monitor must print about a packet of REFUSED."""
     packet, verdict = REFUSED[name]
     pairs = []
     while packet is not None and not isinstance(packet, Raw):
@@ -312,14 +315,14 @@ def event_of(name):
 
 
 def test_monitor_tells_of_each(host):
-    """Time, verdict, peer, addresses, of all that is refused."""
+    """monitor prints time, verdict, peer and addresses of refused packets."""
     start = time.time()
     monitor = host.tunload.start("monitor", "eth0", "--json")
 
     def heard(name):
         host.sender.send(host.ether / REFUSED[name][0])
         host.mark()
-        # The last line may be half written yet.
+        # The last line may be incomplete.
         lines = monitor.output().split("\n")[:-1]
         return [e for e in map(json.loads, lines)
                 if event_of(name).items() <= e.items()]

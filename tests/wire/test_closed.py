@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What has a place on the interface but is not this host's routing does not
-get into a tunnel, nor does it teach anything: guests on a bridge or macvlan,
+"""Only this host's routing sends packets into a tunnel. Others on the interface
+cannot, and cannot make tunload learn a next hop: guests on a bridge or macvlan,
 packet sockets, containers that set every mark they can, neighbours on the wire
 that claim to be gateways."""
 import contextlib
@@ -29,7 +29,7 @@ def wire(lab):
 
 
 def fire(sender, *frames):
-    """Sends frames, of which the kernel may say that they were dropped."""
+    """Sends frames; ignores the error if the kernel reports one as dropped."""
     for frame in frames:
         with contextlib.suppress(OSError):
             sender.send(frame)
@@ -40,7 +40,8 @@ def inner(src=INNER_US, dst=INNER_SITE):
 
 
 def test_packet_socket(wire):
-    """Not even root's: what this host's routing has not sent stays out."""
+    """Frames of a packet socket are refused, as the host's routing has not sent
+    them."""
     frame = Ether(src=wire.host.mac("eth0"), dst=GATEWAY) / inner()
     sender = wire.lab.sender(wire.host, "eth0")
     wire.refused("tx_not_routed", 3, lambda: fire(sender, frame, frame, frame))
@@ -56,7 +57,7 @@ def macvlan(wire):
 
 
 def test_macvlan_packet_socket(wire):
-    """With the host's own MAC as source."""
+    """The guest's frames have the host's own MAC as source."""
     guest = macvlan(wire)
     sender = wire.lab.sender(guest, "mv0")
     frame = Ether(src=wire.host.mac("eth0"), dst=GATEWAY) / inner()
@@ -64,7 +65,7 @@ def test_macvlan_packet_socket(wire):
 
 
 def test_macvlan_stack(wire):
-    """A guest's own routing to a gateway that it entered as a neighbour."""
+    """The guest routes to a gateway's MAC, which it has set as a neighbour."""
     guest = macvlan(wire)
     guest.ip("neigh", "add", "10.1.9.1", "lladdr", GATEWAY, "dev", "mv0",
              "nud", "permanent")
@@ -78,10 +79,10 @@ def test_macvlan_stack(wire):
 
 
 def test_bridged_guest(wire):
-    """A frame that a bridge forwards out of the interface. The address moves
-    to the bridge for that, as it does on real hosts."""
+    """The interface is a port of a bridge, which forwards a guest's frames out
+    of it."""
     guest = wire.lab.netns("guest")
-    wire.lab.watch = False  # the guest's own wire sees what it tries
+    wire.lab.watch = False  # the guest's own wire has frames to a gateway
     wire.lab.veth(guest, "eth0", wire.host, "g0")
     wire.host.ip("link", "add", "br0", "type", "bridge")
     for port in "eth0", "g0":
@@ -96,8 +97,7 @@ def test_bridged_guest(wire):
     wire.refused("tx_not_routed", 1, lambda: fire(sender, frames[0]))
     ask = Ether(src=guest.mac("eth0"), dst="ff:ff:ff:ff:ff:ff") / ARP(
         op=1, hwsrc=guest.mac("eth0"), psrc="10.1.9.2", pdst=GATEWAY4)
-    # A broadcast keeps its type on a bridge; the answer is the truth, and
-    # frames to it are refused. It is not on the wire either way.
+    # The guest may ask for the gateway's MAC; frames to it are still refused.
     sender.send(ask)
     wire.refused("tx_not_routed", 1, lambda: fire(sender, frames[0]))
 
@@ -107,8 +107,8 @@ def bridge_ports(ns):
 
 
 def test_forged_outer_packets_teach_nothing(wire):
-    """Frames with our outer addresses to a MAC of the guest's choice, while
-    the next hop is asked for all the time."""
+    """A guest sends frames with our outer addresses to a MAC of its own choice,
+    while pings make tunload learn next hops: it never uses that MAC."""
     guest = macvlan(wire)
     sender = wire.lab.sender(guest, "mv0")
     forged = Ether(src=wire.host.mac("eth0"), dst=EVIL) / IP(
@@ -143,7 +143,8 @@ char LICENSE[] __attribute__((section("license"), used)) = "GPL";
 
 @pytest.mark.parametrize("value", ["0", "1", "0xffffffff"])
 def test_marks_of_a_container(wire, value):
-    """A container sets all that a program may set on its own side."""
+    """A container's tc program sets all fields of its packets that it may, with
+    our values too; its packets are tunnelled like others."""
     container = wire.lab.netns("container")
     wire.lab.veth(container, "eth0", wire.host, "c0")
     container.addr("eth0", "10.1.9.2/24")
@@ -173,8 +174,8 @@ def test_marks_of_a_container(wire, value):
 
 @MODES
 def test_gateways_claimed_from_the_wire(lab, mode):
-    """ARP and neighbour discovery of somebody on the wire who says that he
-    is a gateway."""
+    """ARP and neighbour discovery from the wire cannot take over a gateway's
+    address."""
     lab.watch = False  # the claims are sent on purpose
     wire = Wire(lab, mode)
     us = wire.host.mac("eth0")
@@ -193,10 +194,10 @@ def test_gateways_claimed_from_the_wire(lab, mode):
             tgt=GATEWAY6, R=0, S=1, O=1) / ICMPv6NDOptDstLLAddr(lladdr=EVIL),
         eth / IPv6(src=GATEWAY6, dst=link, hlim=255) / ICMPv6ND_NS(
             tgt=link) / ICMPv6NDOptSrcLLAddr(lladdr=EVIL)]
-    # Entries that the kernel has learnt, which anybody may change.
+    # Without permanent entries the kernel learns them, and could be deceived.
     wire.host.ip("neigh", "flush", "dev", "eth0", "nud", "all", check=False)
     assert wire.works()
-    # The other end's own tunload would not let them out.
+    # tunload at the other end would drop the claims as they leave.
     wire.far.detach()
     wire.refused("rx_gateway", len(claims), lambda: sender.send(*claims))
     wire.join()
@@ -207,8 +208,8 @@ def test_gateways_claimed_from_the_wire(lab, mode):
 
 
 def test_source_gone(wire):
-    """An outer source that is no longer on the interface is not used, from a
-    second later on, and works again as soon as it is back."""
+    """An outer source that was removed from the interface is no longer used
+    after a second at most, and is used again once it is back."""
     wire.host.sysctl("net.ipv4.conf.all.promote_secondaries", 1)
     wire.host.addr("eth0", "192.0.2.77/24")
     wire.host.ip("addr", "del", f"{US}/24", "dev", "eth0")
@@ -216,7 +217,7 @@ def test_source_gone(wire):
     def dropped():
         ping(wire.host, INNER_SITE, wait=1)
         return wire.tl.verdict("tx_no_source")
-    wait_until(dropped, "tx_no_source")
+    wait_until(dropped, "a packet counted as tx_no_source")
     wait_until(lambda: not wire.next_hops(), "no CPU knows a next hop")
     capture = wire.lab.capture(wire.site, "eth0", lambda f: not f.outgoing and
                                f.data[12:14] == b"\x08\0" and
@@ -225,25 +226,27 @@ def test_source_gone(wire):
         ping(wire.host, INNER_SITE, wait=1)
     assert not capture.packets()
     wire.host.addr("eth0", f"{US}/24")
-    wait_until(lambda: ping(wire.host, INNER_SITE, wait=1), "works again")
+    wait_until(lambda: ping(wire.host, INNER_SITE, wait=1),
+               "ping through the tunnel")
 
 
-def test_asked_once_more_by_the_second(wire):
-    """The next hop is never older than a second: the site's MAC changes."""
+def test_learnt_next_hop_expires(wire):
+    """A learnt next hop is used for a second at most, so that the site's new
+    MAC is noticed."""
     wire.site.ip("link", "set", "eth0", "address", "02:74:6c:00:00:99")
     wire.host.ip("neigh", "flush", "dev", "eth0", check=False)
     wait_until(lambda: ping(wire.host, INNER_SITE, wait=1),
                "the new MAC is used")
     wait_until(lambda: ping(wire.host, INNER_SITE, wait=1) and
                wire.next_hops() == {"02:74:6c:00:00:99"},
-               "no CPU uses the old one")
+               "no CPU uses the old MAC")
 
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_redirects_to_a_gateway(wire, version):
-    """A router on a stick: what it forwards into a tunnel came by the same
-    interface. The kernel tells the sender of a better first hop, which is the
-    gateway; the sender must not hear of it."""
+    """The host forwards a packet into a tunnel of the interface on which it
+    came. The kernel sends a redirect to the gateway, which must not reach the
+    packet's sender."""
     wire.host.forward()
     sender = wire.lab.sender(wire.site, "eth0")
     src, dst = {4: ("192.0.2.9", "10.2.0.77"),
@@ -261,6 +264,6 @@ def test_redirects_to_a_gateway(wire, version):
     def refused():
         sender.send(frame)
         return wire.tl.verdict("tx_redirect", "site")
-    wait_until(refused, "a redirect", interval=0.2)
+    wait_until(refused, "a redirect counted as tx_redirect", interval=0.2)
     assert wire.tunnelled()
     assert not told.packets()

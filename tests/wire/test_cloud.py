@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""tunload on an instance in the cloud, talking to a site: the story that it
-is made for. What the cloud does to others is shown in test_cloud_lab.py."""
+"""tunload on an instance in the cloud with a peer at a site, its main use.
+test_cloud_lab.py shows without tunload what this cloud drops."""
 import json
 
 import pytest
@@ -19,7 +19,7 @@ INNERS = pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 
 @pytest.fixture
 def cloud(lab):
-    """A cloud that drops Destination Options both ways."""
+    """A Cloud that drops Destination Options in both directions."""
     return Cloud(lab)
 
 
@@ -27,8 +27,8 @@ def cloud(lab):
 @MODES
 @INNERS
 def test_attach_opens_the_path(cloud, outer, inner, mode):
-    """Nothing comes in from the site; after `attach`, which sends the first
-    packet, it does."""
+    """Packets from the site get in only after `attach`, which sends the first
+    packet."""
     cloud.site_end(outer)
     assert not cloud.site_ping(inner, wait=0.2)
     tunload = cloud.tunload()
@@ -41,8 +41,8 @@ def test_attach_opens_the_path(cloud, outer, inner, mode):
 
 @BOTH
 def test_attach_opens_both_protocols(cloud, outer):
-    """A security group tells 4 from 41: a peer with IPv4 and IPv6 prefixes
-    has two paths to open."""
+    """A security group tracks protocols 4 and 41 apart: attach opens a path for
+    each, for a peer with IPv4 and IPv6 prefixes."""
     cloud.site_end(outer)
     cloud.tunload().attach(cloud.conf(outer))
     assert cloud.site_ping(4)
@@ -51,7 +51,7 @@ def test_attach_opens_both_protocols(cloud, outer):
 
 @BOTH
 def test_without_a_trigger(cloud, outer):
-    """--no-trigger: still closed, until something is sent."""
+    """With --no-trigger the path is closed until `trigger` sends a packet."""
     cloud.site_end(outer)
     tunload = cloud.tunload()
     tunload.attach(cloud.conf(outer), "--no-trigger")
@@ -62,7 +62,7 @@ def test_without_a_trigger(cloud, outer):
 
 @BOTH
 def test_status_tells_the_story(cloud, outer):
-    """The counters and addresses after one echo request and its answer."""
+    """status --json before any packet, and after one echo request and reply."""
     cloud.site_end(outer)
     tunload = cloud.tunload()
     tunload.attach(cloud.conf(outer), "--no-trigger")
@@ -88,7 +88,7 @@ def test_status_tells_the_story(cloud, outer):
 
 @MODES
 def test_kernel_site(cloud, mode):
-    """The site's end is the kernel's seg6: 4in6, both directions."""
+    """The site's end is the kernel's seg6 (4in6): both directions work."""
     cloud.site_kernel()
     assert not cloud.site_ping(wait=0.2)
     tunload = cloud.tunload()
@@ -105,7 +105,7 @@ def test_kernel_site(cloud, mode):
 
 @MODES
 def test_encapsulation_limit_is_understood(lab, mode):
-    """The site sends RFC 2473's option, we do not."""
+    """The site sends the encapsulation limit of RFC 2473, tunload does not."""
     cloud = Cloud(lab, options_in=True)
     cloud.site_end(6, "--encap-limit")
     tunload = cloud.tunload()
@@ -123,7 +123,8 @@ def test_encapsulation_limit_is_understood(lab, mode):
 
 
 def has_options(capture):
-    """Did they go by in a Destination Options header (next header 60)?"""
+    """True if a captured tunnel packet has a Destination Options header (next
+    header 60)."""
     tunnelled = [p for p in map(packet_of, capture.packets())
                  if p and (is_tunnel(p) or p.proto == 60)]
     assert tunnelled
@@ -134,8 +135,8 @@ def has_options(capture):
 @MODES
 @INNERS
 def test_big_transfers(cloud, outer, inner, mode):
-    """9001 inside, 1500 outside, and nobody says "too big": the routes' MTU
-    has to keep 20 MB each way from hanging."""
+    """20 MB pass in each direction although the interface has MTU 9001, the
+    path carries 1500, and no router sends ICMP: the routes' MTU sees to it."""
     cloud.site_end(outer)
     cloud.tunload().attach(cloud.conf(outer), "--mode", mode)
     for ends in both_ways(cloud, inner):
@@ -144,7 +145,7 @@ def test_big_transfers(cloud, outer, inner, mode):
 
 
 def both_ways(cloud, inner):
-    """Arguments for traffic from the instance, then to it."""
+    """Arguments of transfers from the instance and to it."""
     there = (cloud.instance, INNER[inner]), (cloud.site, SITE_INNER[inner])
     return [*there[0], *there[1]], [*there[1], *there[0]]
 
@@ -158,8 +159,9 @@ BORROWED = [
 
 @pytest.mark.parametrize("outer, key, address", BORROWED)
 def test_borrowed_source_is_refused(cloud, outer, key, address):
-    """The Elastic IP, or a neighbour's address: one line that says where,
-    what and why, and the host is left as it was."""
+    """attach refuses the Elastic IP, or a neighbour's address, as outer source
+    in one line that names the place, the value and the right address; the host
+    stays as it was."""
     part = "peer" if key == "local" else "interface"
     text = cloud.conf(outer, **{part: f"{key} = {address}"})
     before = host_state(cloud.instance)
@@ -168,7 +170,7 @@ def test_borrowed_source_is_refused(cloud, outer, key, address):
     assert done.returncode in (1, 2)
     assert done.stdout == "" and done.stderr.count("\n") == 1
     assert f'"{address}"' in done.stderr or f"'{address}'" in done.stderr
-    assert INSTANCE[outer] in done.stderr  # what to use instead
+    assert INSTANCE[outer] in done.stderr  # the right address
     if part == "peer":
         assert f"{tunload.conf}:" in done.stderr and "site" in done.stderr
     assert host_state(cloud.instance) == before
@@ -176,27 +178,28 @@ def test_borrowed_source_is_refused(cloud, outer, key, address):
 
 
 def host_state(ns):
-    """Routes and programs of a host."""
+    """The routes and the attached BPF programs of a host."""
     return [ns.ip("route").stdout, ns.ip("-6", "route").stdout,
             ns.run("bpftool", "-j", "net", "show").stdout]
 
 
 @BOTH
 def test_idle_path_is_opened_again(cloud, outer):
-    """The security group forgets; `tunload trigger` reminds it."""
+    """`tunload trigger` opens a path that the security group has forgotten."""
     cloud.forget_after(2)
     cloud.site_end(outer)
     tunload = cloud.tunload()
     tunload.attach(cloud.conf(outer))
     assert cloud.site_ping()
-    wait_until(lambda: not cloud.tracked(), "conntrack entry gone")
+    wait_until(lambda: not cloud.tracked(), "the conntrack entry expires")
     assert not cloud.site_ping(wait=0.2)
     tunload.ok("trigger", "eth0", "site", "--wait", TIMEOUT)
     assert cloud.site_ping()
 
 
 def test_trigger_without_a_site(cloud):
-    """Nobody answers: status 1, and a hint; JSON is JSON all the same."""
+    """A trigger without an answer ends with 1 and names the peer, in text and
+    in JSON."""
     tunload = cloud.tunload()
     tunload.attach(cloud.conf(4), "--no-trigger")
     done = tunload.run("trigger", "eth0", "--wait", 0.2)
@@ -209,7 +212,7 @@ def test_trigger_without_a_site(cloud):
 
 @BOTH
 def test_same_traffic_without_a_tunnel(cloud, outer):
-    """What is not for the site's networks is left alone."""
+    """Traffic outside of the site's networks is not tunnelled."""
     cloud.site_end(outer)
     tunload = cloud.tunload()
     tunload.attach(cloud.conf(outer))
@@ -222,8 +225,8 @@ def test_same_traffic_without_a_tunnel(cloud, outer):
 
 
 def test_6in4_is_counted_once(cloud):
-    """Its packets pass tc egress twice, the second time for the next hop that
-    the kernel found: one verdict each all the same."""
+    """Packets pass tc egress twice, the second time with the next hop that the
+    kernel found, but are counted once."""
     tunload = cloud.tunload()
     tunload.attach(cloud.conf(4), "--no-trigger")
     plain = tunload.verdict("tx_plain")
@@ -231,6 +234,7 @@ def test_6in4_is_counted_once(cloud):
     for _ in range(50):
         sock.sendto(b"inner", (SITE_INNER[6], 9))
     sock.close()
-    wait_until(lambda: tunload.verdict("tx_encap") == 50, "50 sent")
-    # Neighbour discovery is plain, and is not much.
+    wait_until(lambda: tunload.verdict("tx_encap") == 50,
+               "50 packets counted as tx_encap")
+    # A few packets of neighbour discovery are counted as plain.
     assert tunload.verdict("tx_plain") < plain + 50

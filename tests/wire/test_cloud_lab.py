@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The cloud lab is as hostile as it says: what is shown here without tunload
-is what the tests in test_cloud.py rest on."""
+"""The cloud lab drops what EC2 drops, shown here without tunload: the tests in
+test_cloud.py rest on it."""
 import pytest
 
 from cloud import (ELASTIC, INNER, INSTANCE, JUMBO, SITE, SITE_INNER, WORLD,
@@ -13,13 +13,13 @@ BOTH = pytest.mark.parametrize("outer", [4, 6], ids=["outer4", "outer6"])
 
 @pytest.fixture
 def cloud(lab):
-    """A cloud that drops Destination Options both ways."""
+    """A Cloud that drops Destination Options in both directions."""
     return Cloud(lab)
 
 
 @BOTH
 def test_plain_traffic(cloud, outer):
-    """Outbound works, by the public address; inbound does not."""
+    """A ping out is answered; a ping to the public address is dropped."""
     assert ping(cloud.instance, SITE[outer])
     assert not ping(cloud.site, WORLD[outer], wait=0.2)
     assert cloud.dropped("unasked") == 1
@@ -28,7 +28,8 @@ def test_plain_traffic(cloud, outer):
 @BOTH
 @pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 def test_closed_until_the_instance_sends(cloud, outer, inner):
-    """The story's first half, and that both ends of the lab work."""
+    """Tunnel packets from the site are dropped until the instance sends one;
+    then both ends of the lab work."""
     cloud.instance_end(outer)
     cloud.site_end(outer)
     assert not cloud.site_ping(inner, wait=0.2)
@@ -42,7 +43,7 @@ def test_closed_until_the_instance_sends(cloud, outer, inner):
 
 
 def test_kernel_end(cloud):
-    """seg6 at the site is a 4in6 tunnel."""
+    """seg6 at the site sends 4in6 packets."""
     cloud.site_kernel()
     frames = cloud.lab.capture(cloud.net, "site", lambda f: not f.outgoing)
     assert not cloud.site_ping(wait=0.2)
@@ -51,7 +52,7 @@ def test_kernel_end(cloud):
 
 
 def test_nat_hides_the_instance(cloud):
-    """The site sees the Elastic IP, the instance its own address."""
+    """The site sees the Elastic IP, the instance its private address."""
     cloud.instance_end(4)
     cloud.site_end(4)
     at_site, at_instance = (
@@ -66,7 +67,8 @@ def test_nat_hides_the_instance(cloud):
 
 @pytest.mark.parametrize("source", [ELASTIC, "172.22.2.3", "2001:db8:1::11"])
 def test_borrowed_sources_are_dropped(cloud, source):
-    """Even one that is the Elastic IP itself, or in the same /64."""
+    """The cloud drops the Elastic IP as a source, and addresses of the same
+    subnet that the interface was not assigned."""
     cloud.instance.addr("lo", source + ("/128" if ":" in source else "/32"))
     outer = 6 if ":" in source else 4
     cloud.instance_end(outer, local=source)
@@ -76,7 +78,8 @@ def test_borrowed_sources_are_dropped(cloud, source):
 
 
 def test_options_are_dropped(cloud):
-    """RFC 7872: the encapsulation limit of Linux's ip6tnl goes nowhere."""
+    """The cloud drops packets with the encapsulation limit of Linux's ip6tnl,
+    as networks do (RFC 7872)."""
     cloud.instance_end(6, "--encap-limit")
     cloud.site_end(6)
     frames = cloud.lab.capture(cloud.vpc, "inst", lambda f: not f.outgoing)
@@ -88,7 +91,7 @@ def test_options_are_dropped(cloud):
 
 @pytest.mark.parametrize("options_in", [False, True], ids=["drop", "pass"])
 def test_options_inbound(lab, options_in):
-    """From the site they arrive only where the cloud was told so."""
+    """Packets with options from the site arrive only with options_in."""
     cloud = Cloud(lab, options_in=options_in)
     cloud.instance_end(6)
     cloud.site_end(6, "--encap-limit")
@@ -98,10 +101,11 @@ def test_options_inbound(lab, options_in):
 
 
 def test_multicast_and_neighbours(cloud):
-    """Nobody answers a multicast ping, the router is found all the same."""
+    """The cloud drops multicast and broadcast pings, but the instance finds its
+    router."""
     ns = cloud.instance
     for group in "ff02::1%eth0", "ff02::2%eth0", "172.22.2.255":
-        # -L: the instance itself does not hear it.
+        # -L keeps the instance from answering itself.
         done = ns.run("ping", "-bLn", "-c1", "-W0.2", group, check=False)
         assert "1 packets transmitted, 0 received" in done.stdout
     assert cloud.dropped("multicast") == 3
@@ -112,7 +116,8 @@ def test_multicast_and_neighbours(cloud):
 
 @BOTH
 def test_jumbo_inside_only(cloud, outer):
-    """1500 bytes pass, 1501 vanish without a word, 9001 reach the VPC."""
+    """The path carries 1500 bytes and drops 1501 without ICMP; the VPC carries
+    9001."""
     header = {4: 28, 6: 48}[outer]
     assert ping(cloud.instance, SITE[outer], size=1500 - header)
     done = cloud.instance.run(
@@ -125,12 +130,12 @@ def test_jumbo_inside_only(cloud, outer):
 
 @BOTH
 def test_idle_tunnels_are_forgotten(cloud, outer):
-    """After the timeout the site is locked out again."""
+    """After the timeout packets from the site are dropped again."""
     cloud.forget_after(2)
     cloud.instance_end(outer)
     cloud.site_end(outer)
     assert cloud.instance_ping()
-    wait_until(lambda: not cloud.tracked(), "conntrack entry gone")
+    wait_until(lambda: not cloud.tracked(), "the conntrack entry expires")
     assert not cloud.site_ping(wait=0.2)
     assert cloud.instance_ping()
     assert cloud.site_ping()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""tunload on a router: hosts behind it talk through the tunnel. They do not
-know its MTU and have to be told."""
+"""tunload on a router: hosts behind it send through the tunnel and learn its
+MTU by ICMP and TCP's MSS."""
 import pytest
 
 from addresses import INNER, OUTER
@@ -14,9 +14,9 @@ HEADER = {4: 28, 6: 48}
 
 
 class Router:
-    """lan - router - far: tunload on the router's eth0, an independent end
-    at far. far's tunnel device takes 1500 bytes, as if it did not know
-    better: what it sends is limited by what it is told in TCP's MSS."""
+    """lan - router - far: tunload on the router's eth0, an independent tunnel
+    end at far. far's tunnel device has MTU 1500, too much for the path: only
+    the MSS limits the TCP segments that it sends."""
 
     def __init__(self, lab, outer, mode):
         self.lan, self.router, self.far = (
@@ -54,14 +54,14 @@ def outer(request):
 
 @pytest.fixture(params=["native", "tc"])
 def router(request, lab, outer):
-    """The router, tunnel up."""
+    """The Router with the tunnel up."""
     return Router(lab, outer, request.param)
 
 
 @pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 def test_forwarded(router, outer, inner):
-    """Outer packets as those of local ones; the inner TTL is one less, by
-    the kernel's forwarding alone (RFC 2003 3.1)."""
+    """The outer header is that of a local packet; only the kernel's forwarding
+    decrements the inner TTL (RFC 2003 3.1)."""
     assert ping(router.lan, FAR[inner], size=1000)
     macs = router.router.mac("eth0"), router.far.mac("eth0")
     frame, = router.wire.wait(1)
@@ -75,8 +75,8 @@ def test_forwarded(router, outer, inner):
 
 @pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 def test_too_big(router, outer, inner):
-    """1500 bytes with DF do not fit: the sender is told what does (RFC 2003
-    5.1, RFC 2473 7), and exactly that gets through."""
+    """The sender of 1500 bytes with DF is told the tunnel's MTU (RFC 2003 5.1,
+    RFC 2473 7), and a packet of that size gets through."""
     done = router.lan.run("ping", "-n", "-M", "do", "-c", 1, "-W", 2, "-s",
                           1500 - HEADER[inner], FAR[inner], check=False)
     assert done.returncode == 1
@@ -86,15 +86,15 @@ def test_too_big(router, outer, inner):
 
 @pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 def test_forwarded_tcp(router, inner):
-    """Both ends believe in 1500: bulk transfers must not hang."""
+    """Bulk transfers do not hang, although both ends have MTU 1500."""
     ends = (router.lan, LAN[inner]), (router.far, FAR[inner])
     tcp_transfer(*ends[0], *ends[1], 1 << 20)
     tcp_transfer(*ends[1], *ends[0], 1 << 20)
 
 
 def test_without_dont_fragment(router, outer):
-    """An IPv4 packet without DF that is too big still gets through: as two
-    fragments that fit. (The answer, as large, is the far end's affair.)"""
+    """An IPv4 packet without DF that is too big gets through as two fragments
+    that fit. The reply, just as large, is not looked at."""
     done = router.lan.run("ping", "-n", "-M", "dont", "-c", 1, "-W", 0.5,
                           "-s", 1472, FAR[4], check=False)
     assert "mtu" not in done.stdout

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Two tunload ends over a path that is narrower than `path-mtu`: inner packets
-that may be fragmented get through, as inner fragments (RFC 2003 5.1), since the
-other end cannot decapsulate outer ones."""
+without DF get through as inner fragments (RFC 2003 5.1), since the other end
+cannot decapsulate outer fragments."""
 import pytest
 
 from lab import wait_until
@@ -55,7 +55,7 @@ class Path:
 
 
 def exchange(path, src, src_address, sizes):
-    """UDP datagrams without DF: sent again until they arrive, whole."""
+    """Sends UDP datagrams without DF, each until it has arrived whole."""
     with udp_socket(src, src_address) as out, \
             udp_socket(path.b, SITE, 5201) as into:
         into.settimeout(0.3 * PATIENCE)
@@ -74,8 +74,9 @@ def exchange(path, src, src_address, sizes):
 @FAMILIES
 @pytest.mark.parametrize("offload", [False, True], ids=["plain", "offload"])
 def test_forwarded(lab, outer, offload):
-    """From a host behind us, which knows nothing of the path. With offloads
-    its checksums are left to the hardware: it is told to send less."""
+    """Packets of a host behind us, which does not know the path. With offloads
+    their checksums are not computed yet, so that they cannot be cut: the host
+    is told to send less."""
     path = Path(lab, outer, offload)
     exchange(path, path.lan, LAN, [1432])
     assert path.learnt()
@@ -90,7 +91,7 @@ def test_forwarded(lab, outer, offload):
 
 @FAMILIES
 def test_local(lab, outer):
-    """The host's own packets, echo requests too."""
+    """UDP datagrams and echo requests of the host itself."""
     path = Path(lab, outer, True)
     exchange(path, path.a, "10.1.0.1", [1432])
     assert path.learnt()

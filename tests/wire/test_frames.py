@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The packet cases over a wire in tc mode, as skbs of which nothing but the
-Ethernet header is linear: what some drivers make of received frames, and
-sendfile(), containers and virtual machines of sent ones."""
+"""The packet cases over a wire in tc mode, as skbs with only the Ethernet
+header in their linear part. Some drivers receive such frames; sendfile(),
+containers and virtual machines send them."""
 import os
 from copy import copy
 from dataclasses import replace
@@ -26,11 +26,10 @@ TAGS = (b"\x81\0", b"\x88\xa8")
 
 
 class Host(Runner):
-    """A host on whose eth0 tunload is attached, without any address: nothing
-    passes but what a test sends. The maps are the test's to write: to the
-    programs this is not the interface that they are attached to, or they would
-    take nothing from a packet socket, and they know all next hops, since the
-    kernel has none."""
+    """A host with tunload attached to eth0, and no address, so that only the
+    frames of a test pass. The test writes the maps: they name another interface
+    than the one attached to, or the programs would refuse frames of a packet
+    socket; and they have all next hops, since the kernel has none."""
 
     def __init__(self, lab):
         far, near = lab.netns("far"), lab.netns("near")
@@ -57,7 +56,7 @@ class Host(Runner):
         self.last = self._verdicts()
 
     def enter(self, world, listen=False):
-        """All next hops are known."""
+        """As in Runner; all next hops are known unless the case sets them."""
         if not world.next_hops:
             world = copy(world)
             world.next_hops = dict.fromkeys(world.peers, (2 ** 62, wire.ETH))
@@ -65,13 +64,12 @@ class Host(Runner):
         self.world, self.listen = world, listen
 
     def quick(self, prog, data, ctx=None):
-        """As in Runner; the packet is None if none came out by the time it
-        was counted."""
+        """As in Runner; the packet is empty if its verdict drops it."""
         self.outcomes[prog].clear()
         self.senders[prog].send(data)
         counted = {}
         wait_until(lambda: counted.update(self.counted()) or counted,
-                   "counted")
+                   "the frame is counted")
         self.runs += 1
         if case.FATES[next(iter(counted))] == "DROP":
             return None, b"", counted
@@ -84,21 +82,21 @@ class Host(Runner):
 @pytest.fixture(name="host", scope="module")
 def fixture_host():
     with Lab() as lab:
-        lab.watch = False  # the cases themselves claim gateways
+        lab.watch = False  # some cases have a gateway's addresses
         yield Host(lab)
 
 
 def hooks(one):
-    """The tc programs that a wire can bring it to, its outcome being one that
-    comes out there, and its headers no longer than what is made readable or
-    of no importance. Those over a page are too long for a test run in tc, not
-    for a wire, and a tag in the frame is on a wire what it is for XDP."""
+    """The tc programs that a case can run in over a wire: its result is seen
+    there, and its headers are not too long to be made readable, or do not
+    matter. XDP's cases over a page, which are too long for a test run in tc,
+    run in tc here; so do XDP's cases of tagged frames."""
     if one.gso or one.answer or len(one.data) > MTU or (
             headers_len(one) > READABLE and one.verdict != "rx_borrowed"):
         return []
     if one.verdict in ("tx_tunnelled", "tx_answered") or (
             one.redirect and one.world.next_hops):
-        return []  # the kernel's from there on
+        return []  # the kernel decides where these frames go
     if one.data[12:14] in TAGS:
         return ["tc_ingress"] * (one.hook == "xdp" and len(one.data) > 18)
     if one.hook == "xdp" and len(one.data) > PAGE:
@@ -120,9 +118,10 @@ def test_case(host, one, prog):
         one.check(result.data)
 
 
-def test_what_the_device_takes(host):
-    """What routers may fragment (with its IP options) has to leave here in one
-    piece, since nobody fragments behind tc: RFC 2003 5.1."""
+def test_largest_packet_of_the_device(host):
+    """An outer packet that routers may fragment, as the inner one has IP
+    options (RFC 2003 5.1), must fit the device, since the kernel does not
+    fragment behind tc."""
     host.enter(egress.VARIANTS)
     peer, dst = egress.VARIANT_PEERS[4, 64, 1280]
     fitting, longer = (wire.eth(wire.udp(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Super-packets of a forwarded TCP flow: encapsulated once, cut into segments
-by the kernel behind us; segments that the path would not carry are made
-shorter, and nothing of them is lost."""
+"""Super-packets of a forwarded TCP flow are encapsulated once and cut into
+segments by the kernel behind us. Too large a segment size is decreased, and no
+byte is lost."""
 import socket
 import struct
 
@@ -25,8 +25,8 @@ NEEDS_CSUM, GSO_TCPV4, GSO_TCPV6 = 1, 1, 4  # of struct virtio_net_hdr
 
 
 def super_packet(path, inner, gso_size):
-    """A frame from the LAN with SIZE bytes of data and its virtio_net_hdr:
-    as virtual machines send them."""
+    """A virtio_net_hdr and a frame from the LAN with SIZE bytes of data, as
+    virtual machines send them."""
     head = HEADER[inner]
     ether = bytes(Ether(src=path.mac["lan-host"], dst=path.mac["lan"],
                         type=0x800 if inner == 4 else 0x86DD))
@@ -43,7 +43,7 @@ def super_packet(path, inner, gso_size):
             socket.inet_pton(socket.AF_INET6, LAN[6]) +
             socket.inet_pton(socket.AF_INET6, SITE[6]) +
             struct.pack("!II", length, 6))
-    tcp.chksum = ~pseudo & 0xFFFF  # the rest is left to the hardware
+    tcp.chksum = ~pseudo & 0xFFFF  # the hardware adds the rest
     virtio = struct.pack("=BBHHHH", NEEDS_CSUM,
                          GSO_TCPV4 if inner == 4 else GSO_TCPV6,
                          14 + head + TCP_HEADER, gso_size, 14 + head, 16)
@@ -51,7 +51,7 @@ def super_packet(path, inner, gso_size):
 
 
 def send(path, frame):
-    """From the LAN to the host."""
+    """Sends a frame with its virtio_net_hdr from the LAN to the host."""
     with path.lan.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
         sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
         sock.bind(("eth0", 0))
@@ -59,7 +59,7 @@ def send(path, frame):
 
 
 def check_segment(segment):
-    """Its lengths and checksums are right."""
+    """Asserts that the segment's lengths and checksums are right."""
     parsed = (IP if segment[0] >> 4 == 4 else IPv6)(segment)
     again = parsed.copy()
     for layer, fields in (IP, ("len", "chksum")), (IPv6, ("plen",)), \
@@ -73,8 +73,8 @@ def check_segment(segment):
 @INNERS
 @pytest.mark.parametrize("gso_size", [1000, 2000, 8000])
 def test_segments(path, inner, gso_size):
-    """1000 bytes fit; of 2000 and 8000 as much is left as fits."""
-    # Segments are made and their checksums computed before they are seen.
+    """Segments of 1000 bytes stay; 2000 and 8000 are decreased to what fits."""
+    # Without this the capture would see super-packets and no checksums.
     path.host.run("ethtool", "-K", "eth0", "tx", "off")
     path.attach()
     path.learn(MTU)
@@ -95,5 +95,5 @@ def test_segments(path, inner, gso_size):
     assert b"".join(data) == payload(SIZE)
     assert [len(piece) for piece in data[:-1]] == [size] * (number - 1)
     wait_until(lambda: path.count("tx_encap") == before + 1,
-               "encapsulated once")
+               "one packet counted as tx_encap")
     assert path.count("tx_too_big") == 0

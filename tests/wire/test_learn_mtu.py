@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""ICMP errors about outer packets that are too big, one by one: what a tunnel
-believes, and what it does not."""
+"""ICMP errors about outer packets that are too big, one by one: which of them
+a tunnel learns from, and which it ignores."""
 import pytest
 from scapy.layers.inet import ICMP
 from scapy.layers.inet6 import ICMPv6PacketTooBig
@@ -11,7 +11,7 @@ from lab import wait_until
 from pmtu import HEADER, HOST, LAN, SITE, fixture_path, udp_packet
 
 MTU = 1400
-LEAST = {4: 576, 6: 1280}  # what every path carries
+LEAST = {4: 576, 6: 1280}  # bytes that every path carries
 STRANGER = {4: "192.0.2.66", 6: "2001:db8:1::66"}
 BIG = 5000
 
@@ -22,7 +22,7 @@ def outer_field(path, name4, name6):
 
 
 def quoting(fields=None, **addresses):
-    """ICMP about a packet with other outer fields or addresses. fields:
+    """Makes ICMP about a packet with other outer fields or addresses. fields:
     {scapy's name for IPv4: (its name for IPv6, value)}."""
     def make(path):
         changed = {outer_field(path, name, name6): value
@@ -33,7 +33,7 @@ def quoting(fields=None, **addresses):
 
 
 def about(length, mtu=MTU):
-    """ICMP about an outer packet of that many bytes."""
+    """Makes ICMP about an outer packet of `length` bytes."""
     def make(path):
         inner = udp_packet(LAN[4], SITE[4], length - HEADER[path.outer])
         return path.icmp(path.quoted(inner), mtu)
@@ -41,12 +41,12 @@ def about(length, mtu=MTU):
 
 
 def inside(src, dst):
-    """ICMP about an inner packet between these."""
+    """Makes ICMP about an inner packet from src to dst."""
     return lambda path: path.icmp(path.quoted(udp_packet(src, dst, BIG)), MTU)
 
 
 def cut(length):
-    """ICMP that quotes that many bytes of the inner packet."""
+    """Makes ICMP that quotes `length` bytes of the inner packet."""
     def make(path):
         quoted = bytes(path.quoted())[:HEADER[path.outer] + length]
         return path.icmp(quoted, MTU)
@@ -54,7 +54,7 @@ def cut(length):
 
 
 def unreachable(path):
-    """Another error about a packet of ours, with an MTU all the same."""
+    """ICMP "unreachable" about a packet of ours, with an MTU in its header."""
     packet = path.icmp(path.quoted(), MTU)
     if path.outer == 4:
         packet[ICMP].code = 1
@@ -64,13 +64,13 @@ def unreachable(path):
 
 
 def damaged(path):
-    """The last byte is not the one that the checksum is of."""
+    """ICMP whose last byte has changed, so that its checksum is wrong."""
     packet = path.icmp(path.quoted(), MTU)
     data = bytes(packet)
     return type(packet)(data[:-1] + bytes([data[-1] ^ 1]))
 
 
-# name: (packet, what it is counted as)
+# name: (function that makes the packet, its verdict)
 FORGED = {
     "about a packet to a stranger": (quoting(dst=STRANGER), "rx_plain"),
     "about a packet from a stranger": (quoting(src=STRANGER), "rx_plain"),
@@ -108,7 +108,7 @@ def count_one(path, packet, verdict):
 
 @pytest.mark.parametrize("name", FORGED)
 def test_forged(path, name):
-    """Counted, and not believed."""
+    """The packet is counted, but nothing is learnt from it."""
     make, verdict = FORGED[name]
     path.untouched()
     count_one(path, make(path), verdict)
@@ -119,7 +119,7 @@ def test_forged(path, name):
     about(BIG), about(MTU + 1), about(9001), cut(200),
     inside(HOST[6], SITE[6]), about(BIG, LEAST[6])])
 def test_believed(path, make):
-    """So that the refusals above mean something."""
+    """Valid errors are learnt from, so the refusals above are real."""
     path.attach()
     packet = make(path)
     count_one(path, packet, "rx_icmp_too_big")
@@ -133,20 +133,22 @@ def test_believed(path, make):
 @pytest.mark.parametrize("make,learnt", [(about(BIG), True),
                                          (damaged, False)])
 def test_in_pages(path, make, learnt):
-    """Where the driver leaves little of a frame in the linear part of the
-    skb, tc has to fetch all that the checksum is of."""
+    """If the driver leaves little of a frame in the linear part of the skb, tc
+    makes all of the message readable to verify its checksum."""
     path.attach()
     ring = path.lab.keep(RingSender(path.r1, "host"))
     before = path.tunload.verdict("rx_plain")
     ring.send(Ether(src=path.mac["r1"], dst=path.mac["eth0"]) / make(path))
     wait_until(lambda: path.count("rx_icmp_too_big") if learnt else
-               path.tunload.verdict("rx_plain") > before, "counted")
+               path.tunload.verdict("rx_plain") > before,
+               "the message is counted")
     assert path.learned() == (path.inner_mtu(MTU) if learnt else None)
 
 
 def test_eight_bytes_inside(path):
-    """All that some routers quote over IPv4 (RFC 792); over IPv6 they quote
-    what fits (RFC 4443 2.4 c), and less is not believed."""
+    """Some IPv4 routers quote eight bytes of the inner packet only (RFC 792),
+    which is enough. IPv6 routers quote all that fits (RFC 4443 2.4 c), so that
+    eight bytes are ignored."""
     path.attach()
     packet = cut(8)(path)
     count_one(path, packet, "rx_icmp_too_big")
@@ -155,8 +157,8 @@ def test_eight_bytes_inside(path):
 
 
 def test_floor(path):
-    """No path carries less than its family's minimum. IPv4: that much is
-    learnt; IPv6: such a message is discarded (RFC 8201 4)."""
+    """An MTU below the family's minimum: IPv4 learns the minimum, IPv6 discards
+    the message (RFC 8201 4)."""
     path.attach()
     count_one(path, about(BIG, LEAST[path.outer] - 1)(path),
               "rx_icmp_too_big")
@@ -165,8 +167,8 @@ def test_floor(path):
 
 
 def test_never_upwards(path):
-    """An error that comes late, about a packet sent before: RFC 8201 4, "must
-    not increase its estimate in response"."""
+    """A late error with a larger MTU does not raise what was learnt: RFC 8201
+    4, "must not increase its estimate in response"."""
     path.attach()
     path.learn(MTU)
     count_one(path, about(BIG, 1454)(path), "rx_icmp_too_big")

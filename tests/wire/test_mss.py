@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The MSS of forwarded SYN and SYN-ACK: lowered to what the tunnel carries,
-wherever it is among the options, with a right checksum; nothing else is
-touched."""
+"""The MSS of forwarded SYN and SYN-ACK is lowered to what the tunnel carries,
+at any place among the options, with the checksum updated. Nothing else
+changes."""
 import pytest
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
@@ -15,7 +15,7 @@ MTU = 1400
 
 
 def mss(value):
-    """The option in bytes."""
+    """An MSS option as bytes."""
     return b"\x02\x04" + value.to_bytes(2, "big")
 
 
@@ -31,7 +31,7 @@ CLAMPED = {
     "last of all": (b"\x01" * 36, b""),
     "padded": (b"\x01\x01\x01\x01", b"\0" * 12),
 }
-# Not there, or not well-formed: as it is.
+# name: options without an MSS, with a small one, or malformed; they stay.
 LEFT_ALONE = {
     "none": b"",
     "500": mss(500),
@@ -48,7 +48,7 @@ LEFT_ALONE = {
 
 
 def segment(inner, options, flags):
-    """A TCP segment; the options are bytes, as scapy would pad and mend."""
+    """A TCP segment; the options are bytes, since scapy would correct them."""
     layer = IPv6 if inner == 6 else IP
     return layer(src=LAN[inner], dst=SITE[inner]) / TCP(
         sport=1024, dport=9, flags=flags, seq=0x12345678,
@@ -56,8 +56,8 @@ def segment(inner, options, flags):
 
 
 def forwarded(path, inner, options, flags="S"):
-    """The options of a SYN from the LAN as they come out at the other end,
-    everything else being right, the checksum too."""
+    """Sends a SYN from the LAN; returns the options that come out of the
+    tunnel, after a check that all else, with the checksum, is right."""
     wire = path.to_site()
     path.send_from_lan(segment(inner, options, flags))
     got = packet_of(wire.wait(1)[0].data).payload
@@ -67,7 +67,7 @@ def forwarded(path, inner, options, flags="S"):
 
 
 def limited(path, inner):
-    """Attached to a path of MTU bytes; the largest MSS."""
+    """Attaches with a path of MTU bytes; returns the largest MSS for it."""
     path.untouched(f"path-mtu = {MTU}")
     return path.inner_mtu(MTU) - HEADER[inner] - 20
 
@@ -76,7 +76,7 @@ def limited(path, inner):
 @pytest.mark.parametrize("flags", ["S", "SA"])
 @pytest.mark.parametrize("name", CLAMPED)
 def test_mss_is_lowered(path, inner, name, flags):
-    """RFC 9293 3.7.1, in SYN and SYN-ACK, wherever the option is."""
+    """The MSS of RFC 9293 3.7.1, in SYN and SYN-ACK, at any place."""
     before, behind = CLAMPED[name]
     most = limited(path, inner)
     assert forwarded(path, inner, before + JUMBO_MSS + behind, flags) == \
@@ -86,14 +86,14 @@ def test_mss_is_lowered(path, inner, name, flags):
 @INNERS
 @pytest.mark.parametrize("name", LEFT_ALONE)
 def test_mss_is_left_alone(path, inner, name):
-    """Never raised, never guessed."""
+    """The options stay as they are: an MSS is never raised or added."""
     limited(path, inner)
     assert forwarded(path, inner, LEFT_ALONE[name]) == LEFT_ALONE[name]
 
 
 @INNERS
 def test_mss_at_the_limit(path, inner):
-    """One more is too many; and only SYN has an MSS."""
+    """The largest MSS stays, one more is lowered; without SYN it stays."""
     most = limited(path, inner)
     assert forwarded(path, inner, mss(most)) == mss(most)
     assert forwarded(path, inner, mss(most + 1)) == mss(most)
@@ -102,7 +102,7 @@ def test_mss_at_the_limit(path, inner):
 
 @INNERS
 def test_mss_follows_what_was_learnt(path, inner):
-    """A SYN sent after the path has become narrower."""
+    """The MSS of a SYN fits the learnt MTU of a path."""
     path.attach()
     path.learn(MTU)
     assert forwarded(path, inner, JUMBO_MSS) == mss(

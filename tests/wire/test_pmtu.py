@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Path MTU discovery of the outer path (RFC 1191, RFC 8201, RFC 2003 5.1, RFC
-2473 7, RFC 4213 3.2, RFC 4459): what a tunnel learns, from whom, and that
+2473 7, RFC 4213 3.2, RFC 4459): the tunnel learns the MTU of the path, and
 traffic gets through."""
 import contextlib
 import socket
@@ -21,7 +21,7 @@ SHRUNK = 1340  # 6in6 must carry 1280 (RFC 2473 7.1)
 
 
 def ends(path, where, inner):
-    """The first arguments of the transfers."""
+    """The ends of a transfer to the site from the host, or from its LAN."""
     ns, addresses = path.sender(where)
     return ns, addresses[inner], path.site, SITE[inner]
 
@@ -39,7 +39,7 @@ def datagrams(path, where, inner, **kwargs):
 @FLOWS
 @INNERS
 def test_tcp(path, where, inner):
-    """Both directions; the narrowest link is found hop by hop."""
+    """TCP passes in both directions; the MTU is learnt hop by hop."""
     path.attach()
     src = ends(path, where, inner)
     tcp_transfer(*src, BULK)
@@ -51,8 +51,8 @@ def test_tcp(path, where, inner):
 @FLOWS
 @INNERS
 def test_udp_discovers_the_path(path, where, inner):
-    """A sender with DF that believes what it is told (EMSGSIZE, IP_MTU)
-    ends up with exactly what the narrowest link carries."""
+    """A sender with DF that follows EMSGSIZE and IP_MTU arrives at the exact
+    size that the narrowest link carries."""
     path.attach()
     headers = HEADER[inner] + UDP_HEADER
     size = JUMBO
@@ -72,23 +72,23 @@ def test_udp_discovers_the_path(path, where, inner):
 @FLOWS
 @INNERS
 def test_udp_without_df(path, where, inner):
-    """Large datagrams get through after a few losses at most, whoever cuts
-    them into pieces."""
+    """Large datagrams without DF get through, after a few losses at first."""
     path.attach()
     data = payload(5000)
     with datagrams(path, where, inner) as (server, client):
-        wait_until(lambda: arrives(server, client, data, 0.1), "the first")
+        wait_until(lambda: arrives(server, client, data, 0.1),
+                   "the first datagram")
         assert arrives(server, client, data)
 
 
 class Stream:
-    """A TCP connection from src to dst that stands still when `pause` bytes
-    have arrived, until go_on()."""
+    """A TCP connection from src to dst whose receiver stops reading after
+    `pause` bytes, until go_on()."""
 
     def __init__(self, src, src_address, dst, dst_address, pause, size):
         self.data, self.pause = payload(size), pause
         self.server = listen(dst, dst_address)
-        # Little room, so that most has still to be sent at the pause.
+        # Small buffers, so that most bytes are still unsent at the pause.
         self.server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
         self.client = src.socket(self.server.family, socket.SOCK_STREAM)
         self.client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)
@@ -112,12 +112,12 @@ class Stream:
         return got
 
     def go_on(self):
-        """The rest; fails unless it arrives, and is what was sent."""
+        """Receives the rest; asserts that all bytes arrived as sent."""
         self.got += self._receive(len(self.data))
         assert self.got == self.data
 
     def close(self):
-        """Ends it."""
+        """Closes the connection."""
         for sock in self.client, self.conn, self.server:
             sock.close()
         self.sent.join()
@@ -126,7 +126,7 @@ class Stream:
 @FLOWS
 @INNERS
 def test_path_shrinks_under_a_running_stream(path, where, inner):
-    """In the middle of the path and of a TCP transfer."""
+    """A link of the path becomes narrower during a TCP transfer."""
     path.attach()
     with contextlib.closing(Stream(*ends(path, where, inner), 1 << 19,
                                    BULK)) as stream:
@@ -139,35 +139,35 @@ def test_path_shrinks_under_a_running_stream(path, where, inner):
 @FLOWS
 @INNERS
 def test_path_shrinks_under_datagrams(path, where, inner):
-    """The sender is told, and what it makes of it arrives."""
+    """The sender learns the new MTU, and datagrams of that size arrive."""
     path.attach()
     path.learn(NARROWEST)
     headers = HEADER[inner] + UDP_HEADER
     before = path.inner_mtu(NARROWEST)
     after = path.inner_mtu(SHRUNK)
     with datagrams(path, where, inner, df=True) as (server, client):
-        # A forwarding host's neighbours do not know its routes.
+        # The first one may be lost, as a host on the LAN has to learn the MTU.
         wait_until(lambda: arrives(server, client, payload(before - headers),
-                                   0.1), "as large as the path")
+                                   0.1), "a datagram as large as the path")
         path.widths(r2=SHRUNK)
         wait_until(lambda: arrives(server, client, payload(before - headers),
-                                   0.05) is None, "the kernel knows")
+                                   0.05) is None, "the sender gets EMSGSIZE")
         assert kernel_mtu(client) == after == path.learned()
-        # An error that is still pending makes one more EMSGSIZE.
+        # An error that is still pending causes one more EMSGSIZE.
         wait_until(lambda: arrives(server, client, payload(after - headers),
-                                   0.1), "as large as the path is now")
+                                   0.1), "a datagram as large as the new path")
 
 
 @FLOWS
 @INNERS
 def test_path_grows_back(path, where, inner):
-    """What was learnt is forgotten after pmtu-expiry, and a wider path is
-    used to the full. (The inner sender has not been told meanwhile: how long
-    its own kernel remembers is not our affair.)"""
+    """The learnt MTU expires after pmtu-expiry, and a wider path is used to the
+    full. (No datagram is sent before that: the sender's kernel would remember
+    the small MTU for longer.)"""
     path.attach("path-mtu = 9001\npmtu-expiry = 2")
     path.learn(NARROWEST)
     path.widths(r1=JUMBO, r2=JUMBO, r3=JUMBO)
-    wait_until(lambda: path.learned() is None, "forgotten")
+    wait_until(lambda: path.learned() is None, "the learnt MTU expires")
     most = path.inner_mtu(JUMBO)
     assert path.tunload.peer("site")["mtu"] == most
     wire = path.to_site()
@@ -183,23 +183,23 @@ def test_path_grows_back(path, where, inner):
 
 
 def sizes(wire):
-    """Of the inner packets."""
+    """The lengths of the captured inner packets."""
     return [len(packet_of(frame.data).payload) for frame in wire.frames()]
 
 
 @FLOWS
 @INNERS
 def test_black_hole(path, where, inner):
-    """No router says a word: with path-mtu as it is, everything works."""
+    """If no router sends ICMP, a path-mtu that is right keeps traffic going."""
     path.attach(f"path-mtu = {NARROWEST}")
     path.blackhole()
     tcp_transfer(*ends(path, where, inner), BULK)
     headers = HEADER[inner] + UDP_HEADER
     with datagrams(path, where, inner) as (server, client):
         assert arrives(server, client, payload(path.inner_mtu() - headers))
-        # The kernel's route makes the pieces, or says so to the LAN's host.
+        # The MTU of the kernel's route fragments them.
         wait_until(lambda: arrives(server, client, payload(5000), 0.1),
-                   "pieces")
+                   "a datagram in fragments")
     with datagrams(path, where, inner, df=True) as (server, client):
         too_big = payload(path.inner_mtu() - headers + 1)
         assert not arrives(server, client, too_big, 0.1)
@@ -209,7 +209,7 @@ def test_black_hole(path, where, inner):
 
 
 def test_black_hole_with_a_wrong_path_mtu(path):
-    """The lab's black hole is one: nothing large gets through."""
+    """The black hole of the lab works: no large packet gets through."""
     path.attach()
     path.blackhole()
     with datagrams(path, "local", 4, df=True) as (server, client):
@@ -221,8 +221,8 @@ def test_black_hole_with_a_wrong_path_mtu(path):
 @FLOWS
 @INNERS
 def test_route_of_the_users_own(path, where, inner):
-    """routes = no, and a route that knows nothing of the tunnel: the data
-    plane finds out and says so."""
+    """With `routes = no` and a route of the user with too large an MTU, the
+    data plane tells the sender the right one."""
     path.attach("path-mtu = 1400\nroutes = no")
     gateway = path.tunload.status()["peers"][0][f"gateway{inner}"]
     path.host.ip("route", "add", SITE_PREFIXES[inner], "via", gateway, "dev",
@@ -234,7 +234,7 @@ def test_route_of_the_users_own(path, where, inner):
             size = path.inner_mtu() - headers
             wait_until(lambda: kernel_mtu(client) == path.inner_mtu() or
                        arrives(server, client, payload(size + 1), 0.05),
-                       "the kernel knows")
+                       "the sender learns the MTU")
             assert arrives(server, client, payload(size + 1)) is None
             assert arrives(server, client, payload(size))
     finally:

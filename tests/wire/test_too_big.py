@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packets that are too big, one by one, and the ICMP errors about them that a
-tunnel sends itself. Those that it believes are in test_learn_mtu.py."""
+"""Packets that are too big, one by one, and the ICMP errors that tunload sends
+about them. test_learn_mtu.py has the ICMP errors that it receives."""
 import os
 import socket
 import time
@@ -19,13 +19,13 @@ from traffic import packet_of, udp_socket
 
 INNERS = pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 MTU = 1400
-QUOTE = {4: 536, 6: 1232}  # bytes of the packet in an answer
+QUOTE = {4: 536, 6: 1232}  # bytes of the packet that an answer quotes
 BIG = 5000
 
 
 def answer(sent, mtu, hops=0):
-    """What scapy makes of the answer to a packet, as it is when it has been
-    forwarded hops times: RFC 1191 4, RFC 1812 4.3.2, RFC 4443 3.2."""
+    """The answer to a packet, built by scapy, after it was forwarded `hops`
+    times: RFC 1191 4, RFC 1812 4.3.2, RFC 4443 3.2."""
     if IPv6 in sent:
         about_it = Raw(bytes(sent)[:QUOTE[6]])
         return bytes(IPv6(src=sent.dst, dst=sent.src, hlim=64 - hops) /
@@ -37,14 +37,15 @@ def answer(sent, mtu, hops=0):
 
 
 def too_big_to(addresses):
-    """A filter for captures: ICMP "too big" to one of these."""
+    """A filter for captures: ICMP "too big" to one of the addresses."""
     return lambda frame: is_too_big(packet_of(frame.data)) and packet_of(
         frame.data).dst in addresses.values()
 
 
 @INNERS
 def test_answer_to_the_lan(path, inner):
-    """Whole frame; the source of the error is where the packet was going."""
+    """The whole frame is right; the error comes from the packet's
+    destination."""
     path.attach()
     path.learn(MTU)
     packet = udp_packet(LAN[inner], SITE[inner], BIG, **{
@@ -61,7 +62,7 @@ def test_answer_to_the_lan(path, inner):
 
 @INNERS
 def test_answer_to_the_host(path, inner):
-    """The same for a packet of the host's own; its kernel understands."""
+    """A packet of the host itself is answered, and its kernel takes the MTU."""
     path.attach()
     path.learn(MTU)
     tap = path.lab.tap(path.host, "eth0", too_big_to(HOST))
@@ -77,13 +78,14 @@ def test_answer_to_the_host(path, inner):
         assert got[:6] == Ether(dst=path.mac["eth0"]).build()[:6]
         sock.connect((SITE[inner], 9))
         wait_until(lambda: kernel_mtu(sock) == path.inner_mtu(MTU),
-                   "the kernel knows")
+                   "the kernel takes the MTU")
     tap.close()
 
 
 @INNERS
 def test_answer_has_no_mark(path, inner):
-    """Policy routing and filters see what any router's error looks like."""
+    """The error has no mark, so that policy routing and filters treat it like
+    one of any router."""
     path.attach()
     path.learn(MTU)
     path.nft(path.host, """table inet marks {
@@ -102,8 +104,8 @@ def test_answer_has_no_mark(path, inner):
 @INNERS
 def test_unfinished_checksum(path, inner):
     """The LAN's kernel leaves the UDP checksum to the hardware, as those of
-    containers and virtual machines do; whoever fills it in later, inside the
-    quotation, must not make the error's own checksum wrong."""
+    containers and virtual machines do. If it is filled in later, in the quoted
+    packet, the checksum of the error must still be right."""
     path.attach()
     path.learn(MTU)
     answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
@@ -119,7 +121,8 @@ def test_unfinished_checksum(path, inner):
 
 
 def errors(inner):
-    """An ICMP error, and a fragment that is not the first."""
+    """Large packets that must not be answered: an ICMP error and, for IPv4, a
+    fragment that is not the first."""
     if inner == 6:
         return [IPv6(src=LAN[6], dst=SITE[6]) / ICMPv6PacketTooBig(
             mtu=1280) / Raw(bytes(BIG))]
@@ -130,8 +133,8 @@ def errors(inner):
 
 @INNERS
 def test_no_answer(path, inner):
-    """About errors, and about later fragments: RFC 1812 4.3.2.7, RFC 4443 2.4
-    e. The last packet is to be answered, so that nothing is waited for."""
+    """ICMP errors and later fragments are not answered: RFC 1812 4.3.2.7, RFC
+    4443 2.4 e. The last packet is answered, which ends the waiting."""
     path.attach()
     path.learn(MTU)
     answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
@@ -139,35 +142,37 @@ def test_no_answer(path, inner):
     quiet = errors(inner)
     path.send_from_lan(*quiet, last)
     wait_until(lambda: path.count("tx_too_big") == len(quiet) + 1,
-               "all counted")
+               "all packets counted as tx_too_big")
     got = [f.data[14:] for f in answers.wait(1)]
     assert got == [answer(hop(last), path.inner_mtu(MTU), hops=1)]
 
 
 @INNERS
 def test_rate_limit(path, inner):
-    """100 in a tenth of a second and CPU, RFC 1812 4.3.2.8, RFC 4443 2.4 f;
-    how many tenths there are is the machine's affair. Then it goes on."""
+    """Each CPU sends 100 answers in a tenth of a second at most (RFC 1812
+    4.3.2.8, RFC 4443 2.4 f), and then goes on. The bound depends on the time
+    that the test takes."""
     path.attach()
     path.learn(MTU)
     answers = path.lab.capture(path.lan, "eth0", too_big_to(LAN))
     packet = udp_packet(LAN[inner], SITE[inner], BIG)
     start = time.monotonic()
     path.send_from_lan(packet, times=1000)
-    wait_until(lambda: path.count("tx_too_big") == 1000, "counted")
+    wait_until(lambda: path.count("tx_too_big") == 1000,
+               "1000 packets counted as tx_too_big")
     windows = (time.monotonic() - start) * 10 + 2
     got = len(answers.frames())
     assert 0 < got <= 100 * windows * os.cpu_count()
 
-    # In the next tenth of a second, on every CPU.
+    # The next tenth of a second begins on every CPU.
     time.sleep(0.11)
     path.send_from_lan(packet)
     answers.wait(got + 1)
 
 
 def test_without_df(path):
-    """RFC 791 3.2, RFC 2003 5.1: the inner packet is fragmented, whatever is
-    outside, and every outer packet is whole."""
+    """A packet without DF is fragmented inside, over both outer families, and
+    no outer packet is a fragment: RFC 791 3.2, RFC 2003 5.1."""
     path.attach()
     path.learn(MTU)
     packet = udp_packet(LAN[4], SITE[4], BIG, df=False, id=77)
@@ -191,9 +196,10 @@ def test_without_df(path):
 
 
 def test_with_options_and_without_df(path):
-    """IP options would have to be sorted into the fragments (RFC 791 3.1):
-    over IPv4 the outer packet may be fragmented by routers, as far as the
-    interface takes it (RFC 2003 3.1); else the sender is told."""
+    """A packet with IP options is not fragmented inside, as fragments take over
+    only some of them (RFC 791 3.1). Over IPv4 routers may fragment the outer
+    packet, if the interface takes it (RFC 2003 3.1); else the sender is
+    told."""
     path.attach(f"path-mtu = {JUMBO}\nroutes = no")
     gateway = path.tunload.status()["peers"][0]["gateway4"]
     path.host.ip("route", "add", "10.10.0.0/24", "via", gateway, "dev",
@@ -220,11 +226,10 @@ def test_with_options_and_without_df(path):
 
 
 def test_smallest_ipv6_over_a_smaller_path(path):
-    """Nobody may tell an IPv6 host to send less than 1280: over IPv4 such
-    packets are fragmented outside, RFC 4213 3.2.2."""
+    """An IPv6 host need not send less than 1280 bytes: over IPv4 routers may
+    fragment the outer packets of that size (RFC 4213 3.2.2)."""
     if path.outer == 6:
-        pytest.skip("expected: an IPv6 path carries fragments of its "
-                    "source's own only")
+        pytest.skip("expected: IPv6 routers do not fragment")
     path.attach()
     path.widths(r2=1280)
     path.learn(1280)

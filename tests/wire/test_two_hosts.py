@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Two hosts on one wire: every combination of outer and inner family, either
-mode, both directions, against tunload and against an independent end. Every
-outer packet is compared with what scapy makes of the inner one, and what the
-other stack gets with what was sent."""
+"""Two hosts on one wire: every combination of outer and inner family, both
+modes and directions, against tunload and against an independent tunnel end.
+The tests compare every outer packet with the one that scapy builds, and the
+inner packets that a stack gets with those that were sent."""
 import errno
 
 import pytest
@@ -20,7 +20,7 @@ TCP_BYTES = (2 << 20) // PATIENCE
 
 
 class Host:
-    """One of the two: tunload on eth0, or site_tun.py behind it."""
+    """One of the two hosts, with tunload on eth0, or with site_tun.py."""
 
     def __init__(self, lab, index, outer, independent):
         self.lab, self.index, self.independent = lab, index, independent
@@ -31,14 +31,15 @@ class Host:
         self.tunload = None
 
     def configure(self, mode, more=""):
-        """Outer and inner addresses, and the tunnel; more: lines for the
-        peer's section."""
+        """Sets the outer and inner addresses and starts the tunnel; more: lines
+        for the peer's section."""
         for pair in OUTER.values():
             length = 64 if ":" in pair[0] else 24
             self.ns.addr("eth0", f"{pair[self.index]}/{length}")
         self.ns.addr("lo", *(f"{a}/{128 if v == 6 else 32}"
                              for v, a in self.inner.items()))
-        # The wire: what this host sends. The inside: what its stack gets.
+        # wire has the tunnel packets that this host sends; tap, or tun, the
+        # inner packets between its stack and the tunnel.
         self.wire = self.lab.capture(self.ns, "eth0", self._wire_packet)
         if self.independent:
             self._site_tun()
@@ -73,8 +74,8 @@ allowed-ips = {PREFIXES[1 - self.index]}
             [a for pair in INNER.values() for a in pair])
 
     def _tun_packets(self, outgoing):
-        # A TUN device has no link layer header; what the program wrote into
-        # it comes in.
+        # A TUN device has no link layer header; packets that the program
+        # writes into it are not outgoing.
         inner = [p for pair in INNER.values() for p in pair]
         return [p for p in self.tun.packets(outgoing)
                 if Packet(p).dst in inner]
@@ -92,7 +93,7 @@ allowed-ips = {PREFIXES[1 - self.index]}
         return [f[14:] for f in self.tap.received().packets()]
 
     def on_wire(self):
-        """The outer frames that it sent."""
+        """The outer frames that the host sent."""
         return self.wire.packets()
 
 
@@ -102,13 +103,12 @@ def inner_of(frame):
 
 
 def no_tcp(packets):
-    """TCP is cut into segments and put together in between."""
+    """The packets without TCP, whose segments the kernel splits and merges."""
     return [p for p in packets if Packet(p).proto != 6]
 
 
 def check_wire(sender, receiver):
-    """Every outer packet of a tunload sender, whole, and the order of all;
-    then what the receiver's stack got."""
+    """Checks every outer packet of a tunload sender, whole, and their order."""
     frames, sent = sender.on_wire(), sender.sent()
     macs = sender.ns.mac("eth0"), receiver.ns.mac("eth0")
     for frame in frames:
@@ -119,7 +119,8 @@ def check_wire(sender, receiver):
 
 
 def check_flow_labels(frames):
-    """One inner flow, one label (RFC 6438 3); several flows, several."""
+    """Checks that each inner flow has one flow label (RFC 6438 3), and that
+    several flows do not all share one."""
     labels = {}
     for frame in frames:
         flow = Packet(inner_of(frame)).flow
@@ -130,7 +131,8 @@ def check_flow_labels(frames):
 
 
 def check_counters(host, other):
-    """status: every inner packet and byte once, and nothing dropped."""
+    """Checks that status counts every inner packet and byte once, and no
+    drop."""
     status = host.tunload.status()
     peer = status["peers"][0]
     sent, arrived = host.sent(), list(map(inner_of, other.on_wire()))
@@ -144,11 +146,11 @@ def check_counters(host, other):
 
 @pytest.fixture(params=["tunload", "independent"])
 def hosts(request, lab, mode, outer):
-    """The two hosts, tunnel up."""
+    """The two Hosts with the tunnel up."""
     a = Host(lab, 0, outer, False)
     b = Host(lab, 1, outer, request.param == "independent")
-    # The raw sockets of the independent end get what a wire would carry:
-    # super-packets and checksums left to the hardware are none.
+    # Without offloads the independent end, which uses raw sockets, gets no
+    # super-packets and no unfinished checksums, as from a real wire.
     lab.veth(a.ns, "eth0", b.ns, "eth0", offload=not b.independent)
     for host in a, b:
         host.configure(mode)
@@ -159,7 +161,7 @@ def hosts(request, lab, mode, outer):
 
 @pytest.fixture(params=["native", "tc"])
 def mode(request):
-    """Where tunload takes packets in."""
+    """The mode of tunload's ingress."""
     return request.param
 
 
@@ -170,7 +172,7 @@ def outer(request):
 
 
 def exchange(a, b, inner):
-    """ping, UDP around the MTU and TCP bulk, in both directions."""
+    """Sends a ping, UDP around the MTU and TCP bulk in both directions."""
     sizes = [a.mtu - HEADER[inner] + d for d in (-1, 0, 1)]
     for src, dst in (a, b), (b, a):
         ends = src.ns, src.inner[inner], dst.ns, dst.inner[inner]
@@ -182,7 +184,7 @@ def exchange(a, b, inner):
 
 @pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 def test_every_packet(hosts, inner):
-    """4in4, 6in4, 4in6, 6in6."""
+    """Every packet is right for 4in4, 6in4, 4in6 and 6in6."""
     a, b = hosts
     exchange(a, b, inner)
     check_wire(a, b)
@@ -197,8 +199,8 @@ def test_every_packet(hosts, inner):
 
 @pytest.mark.parametrize("inner", [4, 6], ids=["inner4", "inner6"])
 def test_dont_fragment_is_refused_locally(hosts, inner):
-    """The route's MTU: one byte more than fits is EMSGSIZE for a local
-    sender, and nothing is sent."""
+    """A local sender with DF gets EMSGSIZE for one byte more than the route's
+    MTU, and no packet is sent."""
     a, b = hosts
     size = a.mtu - HEADER[inner] + 1
     with udp_socket(a.ns, a.inner[inner], df=True) as sock:
@@ -211,8 +213,9 @@ def test_dont_fragment_is_refused_locally(hosts, inner):
 
 @pytest.mark.parametrize("dscp", ["copy", "10"])
 def test_ttl_and_dscp(lab, outer, mode, dscp):
-    """The outer TTL is the peer's, the inner one's stays; the outer DSCP is
-    the inner one's or fixed, ECN always the inner one's (RFC 2983, 6040)."""
+    """The outer TTL is the peer's `ttl`, the inner TTL stays. The outer DSCP is
+    the inner one or a fixed one, the outer ECN field always the inner one (RFC
+    2983, RFC 6040)."""
     a, b = Host(lab, 0, outer, False), Host(lab, 1, outer, True)
     lab.veth(a.ns, "eth0", b.ns, "eth0", offload=False)
     a.configure(mode, f"ttl = 7\ndscp = {dscp}\n")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""In a virtual machine that is nobody else's: every hook of this kernel, two
-drivers, all four combinations, and nothing is left. Run by test_attach.py."""
+"""test_attach.py runs these tests in a virtual machine of their own: every hook
+of the kernel, two drivers, all four combinations of inner and outer version; and
+that nothing is left."""
 import glob
 import json
 import os
@@ -13,7 +14,7 @@ from lifecycle import HOOKS, hook_env, traces
 from netns import kernel_version
 from traffic import ping, tcp_transfer, udp_transfer
 
-# By outer and inner version: each combination has addresses of its own.
+# {(outer, inner version): inner addresses of both ends}
 INNER = {(4, 4): ("172.22.4.2", "10.10.4.1"),
          (4, 6): ("fd00:22:4::2", "fd00:10:4::1"),
          (6, 4): ("172.22.6.2", "10.10.6.1"),
@@ -22,26 +23,26 @@ PEER = """[peer over{outer}]
 endpoint = {endpoint}
 allowed-ips = {0}, {1}
 """
-# Mode and tc hook; without one tunload chooses.
+# name: (driver, mode, tc hook; None lets tunload choose)
 VARIANTS = {"veth-native": ("veth", "native", None),
             "veth-tc-tcx": ("veth", "tc", None),
             "veth-tc-clsact": ("veth", "tc", "clsact"),
             "virtio_net-native": ("virtio_net", "native", None),
             "virtio_net-tc-tcx": ("virtio_net", "tc", None),
             "virtio_net-tc-clsact": ("virtio_net", "tc", "clsact")}
-# Since when native XDP takes packets of several pages.
+# The kernels since which native XDP takes packets of several pages.
 JUMBO_SINCE = {"veth": (5, 18), "virtio_net": (6, 3)}
 
 
 def virtio_nics():
-    """The names of the network cards of this machine that are at home."""
+    """The names of the network cards in the machine's first namespace."""
     return sorted(path.split("/")[4] for path in
                   glob.glob("/sys/class/net/*/device/driver")
                   if os.readlink(path).endswith("/virtio_net"))
 
 
 def plug(lab, driver, mtu, a, b):
-    """Connects two namespaces by an eth0 of that driver in each."""
+    """Connects two namespaces with an eth0 of the driver in each."""
     if driver == "veth":
         lab.veth(a, "eth0", b, "eth0", mtu=mtu)
         return
@@ -51,11 +52,11 @@ def plug(lab, driver, mtu, a, b):
         run("ip", "link", "set", nic, "netns", ns.name, "name", "eth0")
         ns.ip("link", "set", "eth0", "mtu", mtu, "up")
     for ns in a, b:
-        wait_until(lambda n=ns: lab._settled(n, "eth0"), "the link")
+        wait_until(lambda n=ns: lab._settled(n, "eth0"), "the link is up")
 
 
 class Ends:
-    """The two ends of a wire, with their addresses."""
+    """The two hosts on a wire, with their addresses."""
 
     def __init__(self, lab, driver, mtu=1500):
         self.ns = [lab.netns(label) for label in "ab"]
@@ -63,14 +64,14 @@ class Ends:
         for i, ns in enumerate(self.ns):
             ns.addr("eth0", f"{OUTER[4][i]}/24", f"{OUTER[6][i]}/64")
             ns.addr("lo", *(pair[i] for pair in INNER.values()))
-        # What comes by itself and by traffic is there before the first look.
+        # traces() would change later, if addresses and neighbours came then.
         for addresses in OUTER.values():
             wait_until(lambda to=addresses[1]: ping(self.ns[0], to, wait=1),
-                       "the wire")
+                       "ping over the wire")
         self.tl = [lab.tunload(ns, bpffs=lab.new_bpffs()) for ns in self.ns]
 
     def attach(self, mode, hook):
-        """Attaches both, with a peer of either outer version."""
+        """Attaches both, with a peer for each outer version."""
         for i, tl in enumerate(self.tl):
             conf = (f"[interface]\nsource = {INNER[4, 4][i]}, "
                     f"{INNER[4, 6][i]}\n")
@@ -95,13 +96,15 @@ class Ends:
 
 
 def each_way():
-    """(index of a sender, its address, the other's) of all combinations."""
+    """Yields (index of the sender, its address, the receiver's) for all
+    combinations."""
     for addresses in INNER.values():
         yield from ((i, addresses[i], addresses[1 - i]) for i in (0, 1))
 
 
 def exchange(ends, size):
-    """All combinations in both directions: what is sent arrives as it was."""
+    """Sends traffic of all combinations in both directions; asserts that it
+    arrives unchanged and is counted."""
     for i, at, to in each_way():
         assert ping(ends.ns[i], to, at, size=size)
         udp_transfer(ends.ns[i], at, ends.ns[1 - i], to, [1, 1000, size])
@@ -112,8 +115,9 @@ def exchange(ends, size):
 
 
 def check_counters(ends, exact):
-    """What one end sent the other received, and nothing else happened. Bytes
-    of TCP are others on both ends, where super-packets are cut and made."""
+    """Asserts that both ends count the same packets, and no other verdicts. exact
+    is for traffic without TCP, whose super-packets are split and merged
+    differently at both ends."""
     peers = [tl.status()["peers"] for tl in ends.tl]
     assert [len(of_end) for of_end in peers] == [len(OUTER)] * 2
     for one, other in (*zip(*peers), *zip(*reversed(peers))):
@@ -123,7 +127,8 @@ def check_counters(ends, exact):
 
 
 def check_status(tl, mode, hook, reason):
-    """JSON and text name the mode, why it is that, and the hook."""
+    """Asserts that status names the mode, its reason and the hook, in JSON and
+    text."""
     status, text = tl.status(), tl.ok("status", "eth0")
     assert (status["mode"], status["tc_hook"]) == (mode, hook)
     assert reason in status["mode_reason"]
@@ -136,7 +141,7 @@ def check_status(tl, mode, hook, reason):
 
 
 def check_hooks(ends, mode, hook):
-    """What the kernel's own tools say is on the hooks."""
+    """Asserts with the kernel's own tools that the hooks are in use."""
     for ns in ends.ns:
         link = json.loads(ns.ip("-j", "link", "show", "eth0").stdout)[0]
         assert (link.get("xdp", {}).get("mode") == 1) == (mode == "native")
@@ -158,12 +163,13 @@ def test_attach(lab, driver, mode, asked, record_property):
     check_hooks(ends, mode, hook)
     exchange(ends, 4000)
     ends.detach()
-    wait_until(lambda: ends.traces() == before, "nothing left")
+    wait_until(lambda: ends.traces() == before, "nothing is left")
 
 
 @pytest.mark.parametrize("driver", ["veth", "virtio_net"])
 def test_jumbo_frames(lab, driver, record_property):
-    """Native XDP where the driver can, else tc; status says which, and why."""
+    """The mode is native XDP if the driver can, else tc; status has it and its
+    reason."""
     ends = Ends(lab, driver, mtu=9000)
     before = ends.traces()
     ends.attach("auto", None)
@@ -174,4 +180,4 @@ def test_jumbo_frames(lab, driver, record_property):
         check_status(tl, mode, HOOKS[0], f"driver {driver} {words}")
     exchange(ends, 8000)
     ends.detach()
-    wait_until(lambda: ends.traces() == before, "nothing left")
+    wait_until(lambda: ends.traces() == before, "nothing is left")

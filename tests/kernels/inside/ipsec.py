@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""IPsec and tunnels on one host, as README has it: a policy about outer packets
-does not see them, one between the inner networks protects what is inside."""
+"""IPsec and tunnels on one host, as in README: a policy about outer packets does
+not apply to them; one between the inner networks protects the inner packets."""
 import pytest
 
 import lab as labs
@@ -21,8 +21,8 @@ def fixture_wire(request):
 
 
 def protect(ns, here, there, ours, theirs, mode, proto=()):
-    """ESP both ways between here and there, for what goes from ours to
-    theirs."""
+    """Sets up ESP in both directions between here and there, for packets between
+    the networks ours and theirs."""
     for spi, src, dst in ((1, *sorted((here, there))),
                           (2, *sorted((here, there), reverse=True))):
         ns.ip("xfrm", "state", "add", "src", src, "dst", dst, "proto", "esp",
@@ -36,8 +36,8 @@ def protect(ns, here, there, ours, theirs, mode, proto=()):
 
 
 def protocols(wire):
-    """Of the IPv4 packets that came over the wire, what is inside of a tunnel
-    behind them."""
+    """{(protocol, inner protocol of a tunnel packet, else None)} of the IPv4
+    packets that came over the wire."""
     outers = [p for p in map(packet_of, wire.seen.packets())
               if p and p.version == 4]
     return {(p.proto, p.payload[9] if p.proto == IPIP else None)
@@ -45,7 +45,7 @@ def protocols(wire):
 
 
 def test_transport_mode_for_the_endpoint(wire):
-    """What is taken for encrypted leaves in clear."""
+    """A policy about the outer packets has no effect: they leave in clear."""
     wire.seen.clear()
     protect(wire.host, US, SITE, f"{US}/32", f"{SITE}/32", "transport",
             ["proto", "4"])
@@ -54,7 +54,7 @@ def test_transport_mode_for_the_endpoint(wire):
 
 
 def test_tunnel_mode_between_the_inner_networks(wire):
-    """ESP inside of the tunnel."""
+    """A policy between the inner networks puts ESP inside of the tunnel."""
     wire.seen.clear()
     protect(wire.host, INNER_US, INNER_SITE, "10.1.0.0/24", "10.2.0.0/24",
             "tunnel")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""In a virtual machine that was booted with ipv6.disable=1: the kernel has no
-IPv6 at all. Run by test_host.py."""
+"""test_host.py runs these tests in a virtual machine booted with ipv6.disable=1:
+the kernel has no IPv6 at all."""
 import os
 
 import pytest
@@ -39,7 +39,7 @@ class Hosts:
 
 @pytest.fixture(name="hosts")
 def fixture_hosts(lab):
-    """Hosts, nothing attached on the first one."""
+    """Hosts with nothing attached on the first one."""
     assert not IPV6
     return Hosts(lab)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""In a virtual machine of its own: what users turn off, and what tunload says
-then. Run by test_attach.py."""
+"""test_attach.py runs these tests in a virtual machine of their own: tunload with
+few capabilities, without a bpffs or BTF, and under lockdown."""
 import os
 
 import pytest
@@ -17,19 +17,19 @@ LOCKDOWN = "/sys/kernel/security/lockdown"
 
 @pytest.fixture(name="pair")
 def fixture_pair(lab):
-    """A Pair, nothing attached on its first host."""
+    """A Pair with nothing attached on its first host."""
     return Pair(lab)
 
 
 def with_caps(pair, caps, bpffs, *args):
-    """Runs tunload on the first host as root of few capabilities."""
+    """Runs tunload on the first host as root with these capabilities only."""
     caps = ",".join(["-all"] + [f"+{cap}" for cap in caps])
     return pair.a.run("setpriv", "--no-new-privs", "--bounding-set", caps,
                       TUNLOAD, "--bpffs", bpffs, *args, check=False)
 
 
 def refused(done, *words):
-    """One line that names all of that, and exit status 1."""
+    """Asserts that the command failed with 1 and one line that has the words."""
     assert done.returncode == 1, done.stdout
     assert done.stderr.count("\n") == 1 and not done.stdout
     for word in words:
@@ -37,7 +37,8 @@ def refused(done, *words):
 
 
 def works(pair, caps, bpffs, mode="auto"):
-    """attach, a packet, status, detach; as little as before is left."""
+    """Asserts that attach, a ping, status and detach work, and that nothing is
+    left."""
     before = pair.traces()
     conf = pair.tl.write(conf_a(mode))
     for args in ["attach", "eth0", "-c", conf], ["status", "eth0"]:
@@ -49,11 +50,11 @@ def works(pair, caps, bpffs, mode="auto"):
     assert pair.traces() == before
 
 
-# 1 cannot be taken back before the next boot.
+# 1 comes last, as it cannot be changed until the next boot.
 @pytest.mark.parametrize("disabled", [0, 2, 1])
 def test_capabilities(pair, disabled):
-    """CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are enough, CAP_SYS_ADMIN is not
-    needed, whatever kernel.unprivileged_bpf_disabled is."""
+    """CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON are enough, without CAP_SYS_ADMIN,
+    for every value of kernel.unprivileged_bpf_disabled."""
     run("sysctl", "-qw", f"kernel.unprivileged_bpf_disabled={disabled}")
     works(pair, NEEDED + ["net_raw"], pair.tl.bpffs)
 
@@ -70,7 +71,7 @@ def test_missing_capability(pair, missing):
 
 @pytest.fixture(name="bare")
 def fixture_bare():
-    """The usual place of the bpffs, with none mounted."""
+    """The usual mount point of the bpffs, with nothing mounted."""
     run("umount", BPFFS)
     assert not os.listdir(BPFFS)
     yield BPFFS
@@ -84,7 +85,7 @@ def test_bpffs_is_mounted(pair, bare):
 
 
 def test_bpffs_cannot_be_mounted(pair, bare):
-    """Mounting takes CAP_SYS_ADMIN."""
+    """attach fails if it has to mount the bpffs without CAP_SYS_ADMIN."""
     conf = pair.tl.write(conf_a("auto"))
     refused(with_caps(pair, NEEDED, bare, "attach", "eth0", "-c", conf),
             bare, "not permitted", "mount -t bpf bpf")
@@ -100,17 +101,17 @@ def fixture_no_btf():
 
 
 def test_no_btf(pair, no_btf):
-    del no_btf  # from when the pair is there
+    del no_btf  # requested after pair, which needs BTF
     before = pair.traces()
     refused(pair.tl.attach(conf_a(), check=False), f"{BTF}/vmlinux",
             "CONFIG_DEBUG_INFO_BTF")
     assert pair.traces() == before
 
 
-# Neither can be taken back before the next boot, and the second is stricter.
+# The stricter level comes last, as none can be lowered until the next boot.
 @pytest.mark.parametrize("level", ["integrity", "confidentiality"])
 def test_lockdown(pair, level):
-    """As on a machine with secure boot."""
+    """tunload works under kernel lockdown, as with secure boot."""
     if not os.path.exists(LOCKDOWN):
         run("mount", "-t", "securityfs", "none", os.path.dirname(LOCKDOWN))
     with open(LOCKDOWN, "w", encoding="ascii") as f:

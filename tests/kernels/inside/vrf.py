@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""In a virtual machine, as not every host has the driver: the interface
-belongs to a VRF. Run by test_host.py."""
+"""test_host.py runs these tests in a virtual machine, as not every host has the
+driver: the interface belongs to a VRF."""
 import json
 import os
 
@@ -14,8 +14,8 @@ TABLE = "10"
 OURS, SITE = {4: "172.22.2.2", 6: "fd00:22::2"}, {4: "10.10.0.1",
                                                   6: "fd00:10::1"}
 ALLOWED = {4: "10.10.0.0/24", 6: "fd00:10::/64"}
-# By the version of the outer header. The endpoint is behind a router, which is
-# the site itself: only the VRF's table knows the way.
+# By outer version. The endpoint is an address of the site behind a route that
+# only the VRF's table has.
 WIRE = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 ENDPOINT = {4: "198.51.100.1", 6: "2001:db8:2::1"}
 CONF = """[interface]
@@ -45,7 +45,7 @@ class Vrf:
             self.host.ip("route", "add", address, "via", WIRE[v][1], "vrf",
                          "blue")
             wait_until(lambda to=address: self.ping(to, wait=1),
-                       "the wire")
+                       "ping over the wire")
         self.tl = lab.tunload(self.host)
         self.tl_site = lab.tunload(self.site, bpffs=lab.new_bpffs())
 
@@ -61,13 +61,13 @@ class Vrf:
             allowed=", ".join(ALLOWED.values())))
 
     def ping(self, to, *source, wait=TIMEOUT):
-        """From a socket in the VRF."""
+        """True if a ping from a socket in the VRF is answered."""
         options = [word for one in source for word in ("-I", one)]
         return self.host.run("ping", "-n", "-c", 1, "-W", wait, "-I",
                              "blue", *options, to, check=False).returncode == 0
 
     def routes(self, table):
-        """The prefixes of the site's that have a route in a table."""
+        """The site's prefixes that have a route in a table."""
         return {route["dst"] for family in ("-4", "-6") for route in json.loads(
             self.host.ip("-json", family, "route", "show", "table",
                          table).stdout)} & set(ALLOWED.values())
@@ -79,7 +79,7 @@ class Vrf:
 
 @pytest.fixture(name="vrf", params=ENDPOINT, ids=["outer4", "outer6"])
 def fixture_vrf(lab, request):
-    """A Vrf, nothing attached."""
+    """A Vrf with nothing attached."""
     return Vrf(lab, request.param)
 
 

@@ -17,12 +17,12 @@ bool array_grow(void **array, size_t n, size_t size)
 	return true;
 }
 
-bool array_append(void **array, size_t *n, const void *element, size_t size)
+int array_push(void **array, size_t *n, const void *element, size_t size)
 {
 	if (!array_grow(array, *n, size))
-		return false;
+		return fail("out of memory");
 	memcpy((char *)*array + (*n)++ * size, element, size);
-	return true;
+	return OK;
 }
 
 static bool is_sorted(const void *array, size_t n, size_t size,

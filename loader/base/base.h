@@ -18,7 +18,7 @@
 
 /*
  * Errors. One error is one line on standard error: what is wrong, the bad value
- * in quotes, what to do. The functions return the exit status, so that a caller
+ * in quotes, what to do. Printing it returns the exit status, so that a caller
  * writes `return fail("...")` and its caller hands it on.
  */
 
@@ -30,12 +30,13 @@ enum status {
 	USAGE = 2,  /* the command line or the configuration is wrong */
 };
 
-/* Prints "tunload: <message>\n" to standard error; returns FAILED. */
-int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The same; returns USAGE. */
-int fail_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Prints "tunload: warning: <message>\n"; nothing failed. */
-void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Prints "tunload: <message>\n" to standard error and returns the status; OK: a
+ * warning, "tunload: warning: <message>\n". */
+int report(enum status status, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+#define fail(...)	report(FAILED, __VA_ARGS__)
+#define fail_usage(...) report(USAGE, __VA_ARGS__)
+#define warn(...)	report(OK, __VA_ARGS__)
 
 /* With many peers the first few warnings of a kind are printed, the others only
  * counted in *n: is this one of the few? */
@@ -146,12 +147,12 @@ typedef int comparison(const void *, const void *);
  * capacity is n rounded up to a power of two, so it is not stored. False when
  * out of memory. */
 bool array_grow(void **array, size_t n, size_t size);
-bool array_append(void **array, size_t *n, const void *element, size_t size);
-/* Appends *element to the n of array. False when out of memory. sizeof takes an
- * assignment, so that the compiler compares the types. */
-#define append(array, n, element)                                              \
-	array_append((void **)&(array), &(n), (element),                       \
-		     sizeof(*(array) = *(element)))
+int array_push(void **array, size_t *n, const void *element, size_t size);
+/* Appends *element to the n of array; a status. sizeof takes an assignment, so
+ * that the compiler compares the types. */
+#define push(array, n, element)                                                \
+	array_push((void **)&(array), &(n), (element),                         \
+		   sizeof(*(array) = *(element)))
 
 /* Like qsort(), but first checks whether the array is sorted already, as files
  * and the kernel's tables mostly are. */

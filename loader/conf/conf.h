@@ -26,12 +26,12 @@ struct origin {
 	unsigned int line;
 };
 
-/* fail_usage() with "FILE:LINE: " in front, if there is a file. */
-int conf_error(const struct origin *from, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-/* The same with fail(), for a setting that the host refuses. */
-int conf_fail(const struct origin *from, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/* report() with "FILE:LINE: " in front, if there is a file. */
+int conf_report(enum status status, const struct origin *from, const char *fmt,
+		...) __attribute__((format(printf, 3, 4)));
+#define conf_error(...) conf_report(USAGE, __VA_ARGS__)
+/* For a setting that the host refuses. */
+#define conf_fail(...) conf_report(FAILED, __VA_ARGS__)
 
 /* The rows of keys.h as indices, and as fields of the model. */
 #define KEY_ENUM(id, ...) KEY_##id,
@@ -234,7 +234,6 @@ const char *key_values(const struct key *k, char buf[static KEY_STRLEN]);
 void keys_init(const struct key *keys, void *target);
 /* True if both would be written to a file alike. */
 bool keys_same(const struct key *keys, const void *a, const void *b);
-void keys_write(FILE *out, const struct key *keys, const void *target);
 
 /* Checks a peer's name; the error says which names are valid. */
 int peer_name_check(const struct origin *from, const char *name);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Finds, sets, compares and writes keys, by their types. */
+/* Finds, sets, compares and writes keys, by their types; writes a
+ * configuration. */
 #include "conf.h"
 
 #include <string.h>
@@ -297,8 +298,22 @@ static void write_key(FILE *out, const struct key *k, const void *target)
 	fputc('\n', out);
 }
 
-void keys_write(FILE *out, const struct key *keys, const void *target)
+static void keys_write(FILE *out, const struct key *keys, const void *target)
 {
 	for (const struct key *k = keys; k->name; k++)
 		write_key(out, k, target);
+}
+
+void conf_write(FILE *out, const struct conf *c)
+{
+	fprintf(out, "[interface]\n");
+	keys_write(out, interface_keys, c);
+	for (size_t i = 0; i < c->n_peers; i++) {
+		const struct peer *p = &c->peers[i];
+
+		fprintf(out, "\n[peer %s]\n", p->name);
+		if (*p->waiting)
+			fprintf(out, "# waits: %s\n", p->waiting);
+		keys_write(out, peer_keys, p);
+	}
 }

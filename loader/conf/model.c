@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Makes, copies and searches a configuration. */
+/* Makes, copies and searches a configuration; tells where its settings are
+ * from. */
 #include "conf.h"
 
 #include <linux/rtnetlink.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,22 +68,19 @@ void names_free(struct names *names)
 	*names = (struct names){0};
 }
 
+static int compare_name(const void *name, const void *peer)
+{
+	return strcmp(name, (*(struct peer *const *)peer)->name);
+}
+
 struct peer *names_find(const struct names *names, const char *name)
 {
-	size_t low = 0, high = names->n;
+	struct peer **found = NULL;
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int order = strcmp(name, names->sorted[mid]->name);
-
-		if (!order)
-			return names->sorted[mid];
-		if (order < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return NULL;
+	if (names->n)
+		found = bsearch(name, names->sorted, names->n,
+				sizeof(*names->sorted), compare_name);
+	return found ? *found : NULL;
 }
 
 struct peer *conf_add_peer(struct conf *c, const char *name)
@@ -173,4 +172,37 @@ int conf_copy(struct conf *to, const struct conf *from)
 		return OK;
 	conf_free(to);
 	return fail("out of memory");
+}
+
+int conf_report(enum status status, const struct origin *from, const char *fmt,
+		...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!from->file)
+		return report(status, "%s", text);
+	return report(status, "%s:%u: %s", from->file, from->line, text);
+}
+
+struct origin interface_origin(const struct conf *c, enum interface_key key)
+{
+	return (struct origin){c->lines[key] ? c->file : NULL, c->lines[key]};
+}
+
+struct origin peer_origin(const struct peer *p, enum peer_key key)
+{
+	return (struct origin){p->origin.file, p->lines[key] ?: p->origin.line};
+}
+
+struct origin allowed_origin(const struct peer *p, const struct prefix *allowed)
+{
+	struct origin from = {p->origin.file, 0};
+
+	if (p->allowed_lines)
+		from.line = p->allowed_lines[allowed - p->allowed];
+	return from;
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads a configuration file line by line, up to the first error. */
+/* Finds a configuration file and reads it line by line, up to the first
+ * error. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "conf.h"
 
@@ -305,4 +308,20 @@ int conf_read(struct conf *c, const char *file)
 	free(r.line);
 	fclose(r.file);
 	return ret ?: check_names(c);
+}
+
+int conf_load(struct conf *c, const char *ifname, const char *file, bool *found)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	conf_init(c, ifname);
+	snprintf(path, sizeof(path), CONF_DIR "/%s.conf", ifname);
+	*found = file || !access(path, F_OK);
+	if (!*found)
+		return OK;
+	ret = conf_read(c, file ? file : path);
+	if (ret)
+		conf_free(c);
+	return ret;
 }

@@ -233,6 +233,7 @@ int pins_list(char (**names)[IFNAMSIZ], size_t *n)
 {
 	char path[PATH_MAX], name[IFNAMSIZ];
 	struct dirent *e;
+	int ret = OK;
 	DIR *d;
 
 	*names = NULL;
@@ -244,14 +245,13 @@ int pins_list(char (**names)[IFNAMSIZ], size_t *n)
 		return OK;
 	if (!d)
 		return fail("cannot open \"%s\": %s", path, strerror(errno));
-	while ((e = readdir(d))) {
+	while (!ret && (e = readdir(d))) {
 		if (e->d_name[0] == '.' || strlen(e->d_name) >= IFNAMSIZ)
 			continue;
 		strcpy(name, e->d_name);
 		replace_char(name, ':', '.');
-		if (!array_append((void **)names, n, name, sizeof(name)))
-			break;
+		ret = array_push((void **)names, n, name, sizeof(name));
 	}
 	closedir(d);
-	return e ? fail("out of memory") : OK;
+	return ret;
 }

@@ -40,7 +40,7 @@ static int add_exception(struct set *s, const struct prefix *p, bool own)
 
 	if (!around || around->prefix->len == p->len)
 		return OK;
-	return append(s->out, s->n, &e) ? OK : fail("out of memory");
+	return push(s->out, s->n, &e);
 }
 
 static int add_host(struct set *s, const struct ip *ip, bool own)

@@ -38,9 +38,8 @@ static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 	struct route_filter which = {.protocol = others ? 0 : RTPROT_TUNLOAD};
 	size_t i, n, kept = 0;
 	int ret = route_list(&which, &f->routes, &n);
-	bool room = true;
 
-	for (i = 0; !ret && room && i < n; i++) {
+	for (i = 0; !ret && i < n; i++) {
 		const struct route *r = &f->routes[i];
 		bool ours = r->protocol == RTPROT_TUNLOAD;
 
@@ -48,12 +47,10 @@ static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 					  : r->oif == ifindex))
 			f->routes[kept++] = *r;
 		else if (ours && is_record(r))
-			room = append(f->records, f->n_records, r);
+			ret = push(f->records, f->n_records, r);
 		else if (r->type == RTN_UNICAST && others)
-			room = append(f->others, f->n_others, r);
+			ret = push(f->others, f->n_others, r);
 	}
-	if (!room)
-		ret = fail("out of memory");
 	f->n_routes = kept;
 	sort(f->routes, kept, sizeof(*f->routes), route_compare);
 	return ret;

@@ -40,21 +40,14 @@ static int compare_tables(const void *va, const void *vb)
 static int add_record(struct need *n, const struct route *r)
 {
 	uint8_t host = n->family == 4 ? 32 : 128;
+	int ret;
 
 	if (r->type != RTN_THROW || r->dst.ip.family != n->family)
 		return OK;
-	if (!append(n->tables, n->n_tables, &r->table))
-		return fail("out of memory");
-	if (r->dst.len != host || is_link_scope(&r->dst))
-		return OK;
-	return append(n->locals, n->n_locals, &r->dst.ip)
-		       ? OK
-		       : fail("out of memory");
-}
-
-static int add_rule(struct footprint *f, const struct rule *rule)
-{
-	return append(f->rules, f->n_rules, rule) ? OK : fail("out of memory");
+	ret = push(n->tables, n->n_tables, &r->table);
+	if (ret || r->dst.len != host || is_link_scope(&r->dst))
+		return ret;
+	return push(n->locals, n->n_locals, &r->dst.ip);
 }
 
 static int add_rules(struct footprint *f, const struct need *n)
@@ -68,16 +61,16 @@ static int add_rules(struct footprint *f, const struct need *n)
 
 	for (size_t i = 0; !ret && i < n->n_locals; i++) {
 		rule.from = n->locals[i];
-		ret = add_rule(f, &rule);
+		ret = push(f->rules, f->n_rules, &rule);
 	}
 	rule.from = (struct ip){0};
 	rule.no_default = true;
 	if (!ret && n->n_tables)
-		ret = add_rule(f, &rule);
+		ret = push(f->rules, f->n_rules, &rule);
 	rule.no_default = false;
 	for (size_t i = 0; !ret && i < n->n_tables; i++) {
 		rule.table = n->tables[i];
-		ret = add_rule(f, &rule);
+		ret = push(f->rules, f->n_rules, &rule);
 	}
 	return ret;
 }

@@ -49,13 +49,6 @@ static void build_change(union nl_request *r, size_t i, void *data)
 			  c->old ? NLM_F_REPLACE : NLM_F_EXCL, what);
 }
 
-static int blocked(struct run *run, const struct route *route)
-{
-	return append(run->blocked, run->n_blocked, &route)
-		       ? OK
-		       : fail("out of memory");
-}
-
 static int fail_route(const struct route *route, const char *verb)
 {
 	char prefix[PREFIX_STRLEN], ifname[IFNAMSIZ] = "?";
@@ -71,6 +64,7 @@ static int on_refused(size_t i, void *data)
 	struct run *run = data;
 	const struct change *c = &run->p->changes[i];
 	const struct if_addr *addr = c->new ?: c->old;
+	const struct route *route = c->new ?: c->old;
 	const char *verb = c->new ? "add" : "remove";
 	char ip[IP_STRLEN];
 
@@ -78,9 +72,9 @@ static int on_refused(size_t i, void *data)
 	if (c->kind == CHANGE_NEIGH || (!c->new &&nl_absent(errno)))
 		return OK;
 	if (c->kind == CHANGE_ROUTE && errno == EEXIST)
-		return blocked(run, c->new);
+		return push(run->blocked, run->n_blocked, &route);
 	if (c->kind == CHANGE_ROUTE)
-		return fail_route(c->new ?: c->old, verb);
+		return fail_route(route, verb);
 	if (c->kind == CHANGE_RULE)
 		return fail("cannot %s a policy rule: %s", verb, nl_error());
 	if (errno == EEXIST)

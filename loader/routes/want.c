@@ -70,15 +70,7 @@ static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 	if (f->n_neighs && ip_equal(&f->neighs[f->n_neighs - 1].ip, &neigh.ip))
 		return OK;
 	gateway_ether(peer_id, neigh.mac);
-	return append(f->neighs, f->n_neighs, &neigh) ? OK
-						      : fail("out of memory");
-}
-
-static int want_addr(struct wish *w, const struct if_addr *addr)
-{
-	struct footprint *f = w->out;
-
-	return append(f->addrs, f->n_addrs, addr) ? OK : fail("out of memory");
+	return push(f->neighs, f->n_neighs, &neigh);
 }
 
 /* Makes the IPv4 source a point-to-point address towards all gateways, so that
@@ -86,6 +78,7 @@ static int want_addr(struct wish *w, const struct if_addr *addr)
 static int want_addrs(struct wish *w)
 {
 	const struct conf *c = w->c;
+	struct footprint *f = w->out;
 	struct if_addr four = {
 		.ip = c->source4,
 		.peer = gateway_net4.ip,
@@ -101,10 +94,10 @@ static int want_addrs(struct wish *w)
 	int ret = OK;
 
 	if (c->source4.family)
-		ret = want_addr(w, &four);
+		ret = push(f->addrs, f->n_addrs, &four);
 	if (!ret && c->source6.family && c->address6_len >= 0 &&
 	    !w->link.no_ipv6)
-		ret = want_addr(w, &six);
+		ret = push(f->addrs, f->n_addrs, &six);
 	return ret;
 }
 

@@ -79,11 +79,8 @@ int addr_list(uint32_t ifindex, struct if_addr **out, size_t *n)
 		.size = sizeof(**out),
 		.filter = &ifindex,
 	};
-	int ret = nl_dump(&d);
 
-	*out = d.all;
-	*n = d.n;
-	return ret;
+	return nl_dump(&d, (void **)out, n);
 }
 
 void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a)

@@ -10,6 +10,7 @@
 #include <libmnl/libmnl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/base.h"
 #include "conf/conf.h"
@@ -71,12 +72,13 @@ struct nl_dump {
 	const void *filter; /* for ask() and take() */
 	uint8_t only;	    /* only this family, 4 or 6; 0: both */
 	uint8_t family;
-	void *all; /* malloc()ed; NULL on failure */
+	void *all;
 	size_t n;
 };
 
-/* An unknown interface, table or family gives an empty list, not an error. */
-int nl_dump(struct nl_dump *d);
+/* *out is malloc()ed, and NULL on failure. An unknown interface, table or
+ * family gives an empty list, not an error. */
+int nl_dump(struct nl_dump *d, void **out, size_t *n);
 
 /* Sets tb[type] to each attribute, NULL if absent; header_len as above. */
 void nl_attrs(const struct nlmsghdr *nlh, size_t header_len,
@@ -92,6 +94,10 @@ uint32_t nl_u32(const struct nlattr *a);
 /* 4 <-> AF_INET, 6 <-> AF_INET6; anything else is 0. */
 uint8_t nl_family(int af);
 int nl_af(uint8_t family);
+
+/* An address <-> a struct sockaddr_in or sockaddr_in6 with port 0. */
+struct ip ip_from_sockaddr(const void *sa);
+socklen_t ip_to_sockaddr(const struct ip *ip, struct sockaddr_storage *out);
 
 /*
  * rtnetlink by libmnl: links, addresses, routes, rules, neighbours. The

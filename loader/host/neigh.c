@@ -50,11 +50,8 @@ int neigh_list(uint32_t ifindex, struct neigh **out, size_t *n)
 		.size = sizeof(**out),
 		.filter = &ifindex,
 	};
-	int ret = nl_dump(&d);
 
-	*out = d.all;
-	*n = d.n;
-	return ret;
+	return nl_dump(&d, (void **)out, n);
 }
 
 static struct ndmsg *begin(union nl_request *r, uint16_t type, uint16_t flags,

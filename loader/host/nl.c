@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -197,19 +198,18 @@ static int dump_family(struct nl_dump *d)
 	return fail("cannot list %s: %s", d->what, nl_error());
 }
 
-int nl_dump(struct nl_dump *d)
+int nl_dump(struct nl_dump *d, void **out, size_t *n)
 {
 	int ret = OK;
 
 	for (d->family = 4; !ret && d->family <= 6; d->family += 2)
 		if (!d->only || d->only == d->family)
 			ret = dump_family(d);
-	if (!ret)
-		return OK;
-	free(d->all);
-	d->all = NULL;
-	d->n = 0;
-	return FAILED;
+	if (ret)
+		free(d->all);
+	*out = ret ? NULL : d->all;
+	*n = ret ? 0 : d->n;
+	return ret;
 }
 
 /* The receive buffer has room for the answers to so many requests, even if all
@@ -358,4 +358,31 @@ uint8_t nl_family(int af)
 int nl_af(uint8_t family)
 {
 	return family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC;
+}
+
+struct ip ip_from_sockaddr(const void *sa)
+{
+	const struct sockaddr_in *v4 = sa;
+	const struct sockaddr_in6 *v6 = sa;
+	struct ip ip = {.family = nl_family(v4->sin_family)};
+
+	if (ip.family == 4)
+		memcpy(ip.addr, &v4->sin_addr, 4);
+	if (ip.family == 6)
+		memcpy(ip.addr, &v6->sin6_addr, 16);
+	return ip;
+}
+
+socklen_t ip_to_sockaddr(const struct ip *ip, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (void *)out;
+	struct sockaddr_in6 *v6 = (void *)out;
+	bool four = ip->family == 4;
+
+	*out = (struct sockaddr_storage){.ss_family = nl_af(ip->family)};
+	if (four)
+		memcpy(&v4->sin_addr, ip->addr, 4);
+	else
+		memcpy(&v6->sin6_addr, ip->addr, 16);
+	return four ? sizeof(*v4) : sizeof(*v6);
 }

@@ -113,11 +113,8 @@ int route_list(const struct route_filter *filter, struct route **out, size_t *n)
 		.filter = filter,
 		.only = filter->family,
 	};
-	int ret = nl_dump(&d);
 
-	*out = d.all;
-	*n = d.n;
-	return ret;
+	return nl_dump(&d, (void **)out, n);
 }
 
 static int on_used(const struct nlmsghdr *nlh, void *data)

@@ -44,11 +44,8 @@ int rule_list(struct rule **out, size_t *n)
 		.take = take_rule,
 		.size = sizeof(**out),
 	};
-	int ret = nl_dump(&d);
 
-	*out = d.all;
-	*n = d.n;
-	return ret;
+	return nl_dump(&d, (void **)out, n);
 }
 
 /* Without NLM_F_EXCL an equal rule is not an error. */

@@ -96,27 +96,17 @@ static int question_socket(const struct host *h, uint8_t family)
 static struct ip kernel_source(const struct host *h, const struct ip *dst)
 {
 	static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} to = {.any.sa_family = nl_af(dst->family)};
-	struct ip source = {0};
-	socklen_t len = sizeof(to);
+	struct sockaddr_storage to;
+	socklen_t len = ip_to_sockaddr(dst, &to);
 	int fd = question_socket(h, dst->family);
-	bool four = dst->family == 4;
-	void *addr = four ? (void *)&to.v4.sin_addr : (void *)&to.v6.sin6_addr;
 
-	to.v4.sin_port = htons(9); /* at the same offset in both */
-	memcpy(addr, dst->addr, four ? 4 : 16);
+	/* At the same offset in a struct sockaddr_in6. */
+	((struct sockaddr_in *)&to)->sin_port = htons(9);
 	/* Disconnect first, as a connected socket keeps its source. */
-	if (fd >= 0 && !connect(fd, &nobody, sizeof(nobody)) &&
-	    !connect(fd, &to.any, four ? sizeof(to.v4) : sizeof(to.v6)) &&
-	    !getsockname(fd, &to.any, &len)) {
-		source.family = dst->family;
-		memcpy(source.addr, addr, four ? 4 : 16);
-	}
-	return source;
+	if (fd < 0 || connect(fd, &nobody, sizeof(nobody)) ||
+	    connect(fd, (void *)&to, len) || getsockname(fd, (void *)&to, &len))
+		return (struct ip){0};
+	return ip_from_sockaddr(&to);
 }
 
 /* True if there is only one usable address of the family, so that the kernel

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,25 +14,13 @@
 /* How long the failing look-ups of one command may take in all. */
 #define PATIENCE_S 10
 
-static struct ip from_sockaddr(const struct sockaddr *sa)
-{
-	struct ip ip = {.family = nl_family(sa->sa_family)};
-
-	if (ip.family == 4)
-		memcpy(ip.addr, &((const struct sockaddr_in *)sa)->sin_addr, 4);
-	if (ip.family == 6)
-		memcpy(ip.addr, &((const struct sockaddr_in6 *)sa)->sin6_addr,
-		       16);
-	return ip;
-}
-
 /* Picks the first valid endpoint of the family, in the resolver's order (RFC
  * 6724). */
 static bool pick(const struct addrinfo *list, uint8_t family,
 		 const struct own_addrs *own, struct ip *out)
 {
 	for (; list; list = list->ai_next) {
-		*out = from_sockaddr(list->ai_addr);
+		*out = ip_from_sockaddr(list->ai_addr);
 		if (out->family == family && !address_fault(out) &&
 		    !find_addr(own->addrs, own->n, out))
 			return true;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Puts the programs on their hooks, and takes them off. */
+/* Puts the programs on their hooks, and takes them off; finds programs of
+ * tunload that are pinned elsewhere. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf_log.h"
 #include "one_hook.h"
 
 /* How long a change of modes may take. If the command is killed meanwhile, the
@@ -228,6 +228,54 @@ static int fail_stray(const char *dev, enum hook h)
 	return fail(
 		"%s: the filter of tunload at tc %s is not the one of these pins: `tc filter del dev %s %s pref 94`, then detach again",
 		dev, hook_text(h), dev, hook_text(h));
+}
+
+/* True if the interface has pins under a former name, which it copies. */
+static bool former_name(const char *ifname, uint32_t ifindex,
+			char former[static IFNAMSIZ])
+{
+	char(*names)[IFNAMSIZ] = NULL;
+	struct tl_interface iface;
+	struct pins p = {0};
+	uint64_t cookie;
+	bool found = false;
+	size_t n = 0;
+
+	if (netns_cookie(&cookie) || pins_list(&names, &n))
+		return false;
+	for (size_t i = 0; !found && i < n; i++) {
+		strcpy(p.ifname, names[i]);
+		found = strcmp(names[i], ifname) &&
+			pins_interface(names[i], &iface) &&
+			iface.ifindex == ifindex &&
+			iface.netns_cookie == cookie && !pins_dead(p.ifname);
+		if (found)
+			strcpy(former, names[i]);
+	}
+	free(names);
+	return found;
+}
+
+int hooks_must_be_free(const char *ifname, uint32_t ifindex)
+{
+	char former[IFNAMSIZ];
+
+	if (former_name(ifname, ifindex, former))
+		return fail(
+			"%s is attached under its former name: `tunload detach %s` first",
+			ifname, former);
+	for (enum hook h = HOOK_TC_INGRESS; h < HOOK_COUNT; h++) {
+		if (hooked_filter(h, ifindex))
+			return fail(
+				"%s has a filter of tunload whose pins are not in \"%s\": name their bpffs with --bpffs, or `tc filter del dev %s %s pref 94`",
+				ifname, pins_bpffs(), ifname,
+				h == HOOK_TC_EGRESS ? "egress" : "ingress");
+	}
+	if (hooked_links(ifindex))
+		return fail(
+			"%s is attached from another bpffs than \"%s\": name it with --bpffs",
+			ifname, pins_bpffs());
+	return OK;
 }
 
 int hooks_attach(const struct programs *g, const struct pins *p,

@@ -67,7 +67,7 @@ int hooks_attach(const struct programs *g, const struct pins *p,
  * filter of tunload remains that does not belong to these pins. */
 int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours);
 void hooks_query(const struct pins *p, uint32_t ifindex, struct hooks *out);
-/* Whether the kernel has TCX (link.c). */
+/* Whether the kernel has TCX. */
 bool hooks_have_tcx(uint32_t ifindex);
 /* FAILED, with advice, if programs of tunload that are pinned in another bpffs
  * or under another name are on the interface. Recognizing those on links takes

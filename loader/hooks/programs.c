@@ -9,8 +9,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "bpf_log.h"
-#include "features.h"
 #include "one_hook.h"
 #include "tunload.skel.h"
 
@@ -94,6 +92,65 @@ static void skip_modules(struct tunload_bpf *skel)
 	bpf_log_start(); /* drop the warning about it */
 }
 
+/*
+ * True if the kernel loads this tc program. libbpf_probe_bpf_helper() searches
+ * the verifier's log for a text, and Linux 6.12 has another text for a
+ * forbidden helper.
+ */
+static bool loads(const struct bpf_insn *insns, size_t n)
+{
+	int fd;
+
+	bpf_log_start(); /* a refusal is an answer, not an error */
+	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tunload_probe", "GPL",
+			   insns, n, NULL);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+#define LEN(array) (sizeof(array) / sizeof(*(array)))
+
+/* Operations of struct bpf_insn: code, destination, source, offset, value. */
+#define SET  (BPF_ALU64 | BPF_MOV | BPF_K)
+#define COPY (BPF_ALU64 | BPF_MOV | BPF_X)
+#define ADD  (BPF_ALU64 | BPF_ADD | BPF_K)
+#define CALL (BPF_JMP | BPF_CALL)
+#define EXIT (BPF_JMP | BPF_EXIT)
+
+/* bpf_probe_read_kernel(), which a kernel lockdown forbids. */
+static bool can_probe_read(void)
+{
+	static const struct bpf_insn insns[] = {
+		{COPY, BPF_REG_1, BPF_REG_10, 0, 0},
+		{ADD, BPF_REG_1, 0, 0, -8},
+		{SET, BPF_REG_2, 0, 0, 8},
+		{SET, BPF_REG_3, 0, 0, 0},
+		{CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel},
+		{SET, BPF_REG_0, 0, 0, 0},
+		{EXIT, 0, 0, 0, 0},
+	};
+
+	return loads(insns, LEN(insns));
+}
+
+/* bpf_skb_get_xfrm_state(), which a kernel without IPsec lacks. */
+static bool has_xfrm(void)
+{
+	static const struct bpf_insn insns[] = {
+		{SET, BPF_REG_2, 0, 0, 0},
+		{COPY, BPF_REG_3, BPF_REG_10, 0, 0},
+		{ADD, BPF_REG_3, 0, 0, -64},
+		{SET, BPF_REG_4, 0, 0, sizeof(struct bpf_xfrm_state)},
+		{SET, BPF_REG_5, 0, 0, 0},
+		{CALL, 0, 0, 0, BPF_FUNC_skb_get_xfrm_state},
+		{SET, BPF_REG_0, 0, 0, 0},
+		{EXIT, 0, 0, 0, 0},
+	};
+
+	return loads(insns, LEN(insns));
+}
+
 /* Sets the secret that marks our own skbs (bpf/packet/marks.h), and whether the
  * kernel allows two helpers (bpf/packet/kernel.h). */
 static int set_constants(struct tunload_bpf *skel)
@@ -105,8 +162,8 @@ static int set_constants(struct tunload_bpf *skel)
 			return fail("cannot get random numbers: %s",
 				    strerror(errno));
 	skel->rodata->own_secret = secret;
-	skel->rodata->can_read_kernel = feature_probe_read();
-	skel->rodata->has_xfrm = feature_xfrm();
+	skel->rodata->can_read_kernel = can_probe_read();
+	skel->rodata->has_xfrm = has_xfrm();
 	bpf_log_start();
 	return OK;
 }

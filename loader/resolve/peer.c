@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Determines a peer's local, endpoint and MTU. */
+/* Determines a peer's local, endpoint, MTU and probe. */
 #include "peer.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "conf/conf.h"
 
 void peer_waits(struct peer *p, const char *fmt, ...)
 {
@@ -270,5 +268,46 @@ int resolve_conflicts(struct resolver *r)
 			first = all[i];
 	}
 	free(all);
+	return ret;
+}
+
+/* Returns the second host, or the first if there is only one. */
+static struct ip second_host(const struct prefix *prefix)
+{
+	struct ip ip = prefix_first_host(prefix), next = ip;
+
+	next.addr[ip.family == 4 ? 3 : 15]++;
+	return prefix_contains(prefix, &next) ? next : ip;
+}
+
+static struct ip choose_probe(const struct own_addrs *own,
+			      const struct owners *o, const struct peer *p,
+			      struct ip (*host)(const struct prefix *prefix))
+{
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		struct ip ip = host(&p->allowed[i]);
+
+		if (p->allowed[i].len && owner_is(o, &ip, p) &&
+		    !find_addr(own->addrs, own->n, &ip))
+			return ip;
+	}
+	return (struct ip){0};
+}
+
+int resolve_probes(const struct resolver *r)
+{
+	struct owners o;
+	int ret = owners_init(&o, r->c);
+
+	for (size_t i = 0; !ret && i < r->c->n_peers; i++) {
+		struct peer *p = &r->c->peers[i];
+
+		if (p->probe_fixed)
+			continue;
+		p->probe = choose_probe(&r->own, &o, p, prefix_first_host);
+		if (!p->probe.family)
+			p->probe = choose_probe(&r->own, &o, p, second_host);
+	}
+	owners_free(&o);
 	return ret;
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Resolves one peer, for resolve.c. */
+/* What resolve.c and peer.c share: the resolver, and resolving one peer. */
 #ifndef TUNLOAD_RESOLVE_PEER_H
 #define TUNLOAD_RESOLVE_PEER_H
 
-#include "names.h"
 #include "resolve.h"
+
+/* The addresses of this host, which a name must not resolve to. */
+struct own_addrs {
+	struct if_addr *addrs;
+	size_t n;
+};
 
 /* The state of resolving a configuration. */
 struct resolver {
@@ -26,5 +31,12 @@ int resolve_peer(struct resolver *r, struct peer *p);
 /* Of peers with equal outer addresses, only the first works; peers whose
  * address is from a name come after the others. */
 int resolve_conflicts(struct resolver *r);
+/*
+ * Sets the probes that are not configured: the first host of the first allowed
+ * prefix that leads to this peer (no other peer has a longer prefix) and is not
+ * an address of this host; else the second host of a prefix; else none. Default
+ * routes are skipped.
+ */
+int resolve_probes(const struct resolver *r);
 
 #endif

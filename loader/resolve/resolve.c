@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Resolves a configuration on this host: interface, addresses, MTU. */
-#include "resolve.h"
+/* Resolves a configuration on this host: interface, addresses, DNS names of
+ * endpoints, and then each peer. */
+#include "peer.h"
 
+#include <errno.h>
 #include <net/if_arp.h>
-#include <stdarg.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "conf/conf.h"
-#include "names.h"
-#include "peer.h"
-#include "probe.h"
 
 static int check_link(const struct conf *c, const struct link_info *link)
 {
@@ -90,6 +87,66 @@ static bool known_name(const struct names *names, struct peer *p)
 	return true;
 }
 
+/* How long the failing look-ups of one command may take in all. */
+#define PATIENCE_S 10
+
+/* Picks the first valid endpoint of the family, in the resolver's order (RFC
+ * 6724). */
+static bool pick(const struct addrinfo *list, uint8_t family,
+		 const struct own_addrs *own, struct ip *out)
+{
+	for (; list; list = list->ai_next) {
+		*out = ip_from_sockaddr(list->ai_addr);
+		if (out->family == family && !address_fault(out) &&
+		    !find_addr(own->addrs, own->n, out))
+			return true;
+	}
+	*out = (struct ip){0};
+	return false;
+}
+
+/* Looks a name up. An unreachable name server costs seconds per name, so after
+ * PATIENCE_S the command does not look up any more names. */
+static int look_up(const char *host, struct addrinfo **list)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	static time_t spent;
+	time_t start = time(NULL);
+	int ret;
+
+	if (spent >= PATIENCE_S)
+		return EAI_AGAIN;
+	ret = getaddrinfo(host, NULL, &hints, list);
+	if (ret)
+		spent += time(NULL) - start;
+	return ret;
+}
+
+/* Looks p->host up and sets p->endpoint. If the name has addresses of both
+ * families, takes the preferred one (IPv6 if the interface has a usable IPv6
+ * address, else IPv4), but only of the family of a configured `local`, and only
+ * a valid endpoint. Returns NULL, or why there is no address. */
+static const char *resolve_host(struct peer *p, uint8_t preferred,
+				const struct own_addrs *own)
+{
+	uint8_t only = p->local_fixed ? p->local.family : 0;
+	struct addrinfo *list;
+	int ret;
+
+	ret = look_up(p->host, &list);
+	if (ret)
+		return ret == EAI_SYSTEM ? strerror(errno) : gai_strerror(ret);
+	if (only)
+		preferred = only;
+	if (!pick(list, preferred, own, &p->endpoint) && !only)
+		pick(list, preferred == 4 ? 6 : 4, own, &p->endpoint);
+	freeaddrinfo(list);
+	if (p->endpoint.family)
+		return NULL;
+	return only ? "no usable address of the family of its local"
+		    : "no usable address";
+}
+
 static void resolve_name(struct resolver *r, struct peer *p)
 {
 	bool six = r->c->local6_fixed || first_usable(&r->host, 6);
@@ -145,7 +202,7 @@ static int resolve_on(struct resolver *r)
 	if (!ret)
 		ret = resolve_conflicts(r);
 	if (!ret)
-		ret = resolve_probes(c);
+		ret = resolve_probes(r);
 	return ret || !r->strict ? ret : check_any_works(r);
 }
 

@@ -21,8 +21,8 @@ static int check_probe(const struct peer *p)
 
 	if (!p->probe_fixed)
 		return OK;
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (prefix_contains(&p->allowed[i], &p->probe))
+	for_each_allowed (a, p) {
+		if (prefix_contains(a, &p->probe))
 			return OK;
 	}
 	return conf_error(
@@ -211,9 +211,9 @@ static int check_endpoints(const struct conf *c)
 
 	if (!all)
 		return fail("out of memory");
-	for (i = 0; i < c->n_peers; i++)
-		if (has_address(&c->peers[i]))
-			all[n++] = &c->peers[i];
+	for_each_peer (p, c)
+		if (has_address(p))
+			all[n++] = p;
 	qsort(all, n, sizeof(*all), compare_endpoints);
 	for (i = 1; !ret && i < n; i++) {
 		if (!outer_compare(all[i - 1], all[i]))

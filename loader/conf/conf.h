@@ -81,6 +81,15 @@ struct conf {
 	size_t n_peers;
 };
 
+/* Loops over the peers of a configuration, and over the allowed prefixes of a
+ * peer. */
+#define for_each_peer(p, c)                                                    \
+	for (struct peer *p = (c)->peers; p && p < (c)->peers + (c)->n_peers;  \
+	     p++)
+#define for_each_allowed(a, p)                                                 \
+	for (struct prefix *a = (p)->allowed;                                  \
+	     a && a < (p)->allowed + (p)->n_allowed; a++)
+
 /* Sets the defaults, without peers. Never fails; ifname must fit IFNAMSIZ. */
 void conf_init(struct conf *c, const char *ifname);
 void conf_free(struct conf *c);

@@ -308,9 +308,7 @@ void conf_write(FILE *out, const struct conf *c)
 {
 	fprintf(out, "[interface]\n");
 	keys_write(out, interface_keys, c);
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
-
+	for_each_peer (p, c) {
 		fprintf(out, "\n[peer %s]\n", p->name);
 		if (*p->waiting)
 			fprintf(out, "# waits: %s\n", p->waiting);

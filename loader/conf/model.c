@@ -27,8 +27,8 @@ static void free_peer(struct peer *p)
 
 void conf_free(struct conf *c)
 {
-	for (size_t i = 0; i < c->n_peers; i++)
-		free_peer(&c->peers[i]);
+	for_each_peer (p, c)
+		free_peer(p);
 	free(c->peers);
 	c->peers = NULL;
 	c->n_peers = 0;
@@ -36,9 +36,9 @@ void conf_free(struct conf *c)
 
 struct peer *conf_peer(const struct conf *c, const char *name)
 {
-	for (size_t i = 0; i < c->n_peers; i++) {
-		if (!strcmp(c->peers[i].name, name))
-			return &c->peers[i];
+	for_each_peer (p, c) {
+		if (!strcmp(p->name, name))
+			return p;
 	}
 	return NULL;
 }
@@ -144,11 +144,10 @@ struct ip peer_other_probe(const struct peer *p)
 	if (!p->probe.family)
 		return (struct ip){0};
 
-	for (size_t i = 0; i < p->n_allowed; i++) {
+	for_each_allowed (a, p) {
 		/* A default route has no first host. */
-		if (p->allowed[i].len &&
-		    p->allowed[i].ip.family != p->probe.family)
-			return prefix_first_host(&p->allowed[i]);
+		if (a->len && a->ip.family != p->probe.family)
+			return prefix_first_host(a);
 	}
 	return (struct ip){0};
 }

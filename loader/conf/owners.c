@@ -41,9 +41,7 @@ static int compare_owned(const void *a, const void *b)
 
 static void take_in(struct owners *o, const struct peer *p)
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		const struct prefix *a = &p->allowed[i];
-
+	for_each_allowed (a, p) {
 		o->all[o->n++] = (struct owned){a, p};
 		o->lengths[a->ip.family == 6][a->len] = true;
 	}
@@ -54,8 +52,8 @@ int owners_init(struct owners *o, const struct conf *c)
 	size_t total = 0;
 
 	*o = (struct owners){0};
-	for (size_t i = 0; i < c->n_peers; i++)
-		total += c->peers[i].n_allowed;
+	for_each_peer (p, c)
+		total += p->n_allowed;
 	if (total > TL_MAX_PREFIXES)
 		return fail_usage(
 			"%s: %zu allowed-ips are more than the %u that fit",
@@ -63,8 +61,8 @@ int owners_init(struct owners *o, const struct conf *c)
 	o->all = calloc(total + 1, sizeof(*o->all));
 	if (!o->all)
 		return fail("out of memory");
-	for (size_t i = 0; i < c->n_peers; i++)
-		take_in(o, &c->peers[i]);
+	for_each_peer (p, c)
+		take_in(o, p);
 	sort(o->all, o->n, sizeof(*o->all), compare_owned);
 	return OK;
 }
@@ -138,10 +136,9 @@ bool owner_is(const struct owners *o, const struct ip *ip, const struct peer *p)
 
 const struct prefix *endpoint_inside(const struct peer *p)
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (p->allowed[i].len &&
-		    prefix_contains(&p->allowed[i], &p->endpoint))
-			return &p->allowed[i];
+	for_each_allowed (a, p) {
+		if (a->len && prefix_contains(a, &p->endpoint))
+			return a;
 	}
 	return NULL;
 }

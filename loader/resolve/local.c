@@ -42,8 +42,7 @@ static bool awaits_dad(const struct conf *c, const struct host *h)
 {
 	bool fixed = false, automatic = false, tentative = false;
 
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
+	for_each_peer (p, c) {
 		const struct if_addr *a = find_addr(h->addrs, h->n, &p->local);
 
 		if (p->local_fixed)

@@ -136,9 +136,9 @@ static int settle_endpoint(const struct resolver *r, struct peer *p)
 
 static const struct prefix *first_ipv6(const struct peer *p)
 {
-	for (size_t i = 0; i < p->n_allowed; i++)
-		if (p->allowed[i].ip.family == 6)
-			return &p->allowed[i];
+	for_each_allowed (a, p)
+		if (a->ip.family == 6)
+			return a;
 	return NULL;
 }
 
@@ -256,10 +256,9 @@ int resolve_conflicts(struct resolver *r)
 
 	if (!all)
 		return fail("out of memory");
-	for (i = 0; i < r->c->n_peers; i++)
-		if (r->c->peers[i].endpoint.family &&
-		    r->c->peers[i].local.family)
-			all[n++] = &r->c->peers[i];
+	for_each_peer (p, r->c)
+		if (p->endpoint.family && p->local.family)
+			all[n++] = p;
 	qsort(all, n, sizeof(*all), compare_claims);
 	for (i = 0; !ret && i < n; i++) {
 		if (first && !outer_compare(first, all[i]))
@@ -284,10 +283,10 @@ static struct ip choose_probe(const struct own_addrs *own,
 			      const struct owners *o, const struct peer *p,
 			      struct ip (*host)(const struct prefix *prefix))
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		struct ip ip = host(&p->allowed[i]);
+	for_each_allowed (a, p) {
+		struct ip ip = host(a);
 
-		if (p->allowed[i].len && owner_is(o, &ip, p) &&
+		if (a->len && owner_is(o, &ip, p) &&
 		    !find_addr(own->addrs, own->n, &ip))
 			return ip;
 	}

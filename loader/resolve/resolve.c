@@ -34,15 +34,15 @@ static int interface_local(const struct resolver *r, uint8_t family, bool fixed,
 	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
 	const struct ip *was = NULL;
 	const char *fault;
-	size_t i;
 
 	if (now)
 		was = family == 4 ? &now->local4 : &now->local6;
-	for (i = 0; i < c->n_peers; i++)
-		if (c->peers[i].endpoint.family == family)
-			break;
-	if (i < c->n_peers)
-		a = choose_local(&r->host, &c->peers[i].endpoint, was);
+	for_each_peer (p, c) {
+		if (p->endpoint.family != family)
+			continue;
+		a = choose_local(&r->host, &p->endpoint, was);
+		break;
+	}
 	if (!fixed) {
 		*local = a ? a->ip : (struct ip){0};
 		return OK;
@@ -190,8 +190,8 @@ static int resolve_on(struct resolver *r)
 	int ret = OK;
 	size_t i;
 
-	for (i = 0; i < c->n_peers; i++)
-		resolve_name(r, &c->peers[i]);
+	for_each_peer (p, c)
+		resolve_name(r, p);
 	ret = interface_local(r, 4, c->local4_fixed, &c->local4);
 	if (!ret)
 		ret = interface_local(r, 6, c->local6_fixed, &c->local6);
@@ -223,8 +223,8 @@ static int run_resolver(struct resolver *r, const struct conf *names)
 		ret = names_init(&r->looked_up, names);
 	c->ifindex = r->host.link.ifindex;
 	c->table = r->host.link.table;
-	for (size_t i = 0; i < c->n_peers; i++)
-		c->peers[i].waiting[0] = '\0';
+	for_each_peer (p, c)
+		p->waiting[0] = '\0';
 	if (!ret)
 		ret = resolve_on(r);
 	warn_rest(r->kept, "peers keep their endpoints in the same way");
@@ -255,9 +255,7 @@ void resolve_forget(struct conf *c)
 		c->local4 = (struct ip){0};
 	if (!c->local6_fixed)
 		c->local6 = (struct ip){0};
-	for (size_t i = 0; i < c->n_peers; i++) {
-		struct peer *p = &c->peers[i];
-
+	for_each_peer (p, c) {
 		if (!p->local_fixed)
 			p->local = (struct ip){0};
 		if (!p->probe_fixed)
@@ -287,9 +285,8 @@ void warn_waiting(const struct conf *c)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->n_peers; i++)
-		if (*c->peers[i].waiting && warn_few(&n))
-			warn("peer %s waits: %s", c->peers[i].name,
-			     c->peers[i].waiting);
+	for_each_peer (p, c)
+		if (*p->waiting && warn_few(&n))
+			warn("peer %s waits: %s", p->name, p->waiting);
 	warn_rest(n, "peers wait: `tunload status` says why");
 }

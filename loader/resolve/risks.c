@@ -54,9 +54,7 @@ static void warn_held(struct look *l, const struct peer *p,
 
 static void warn_prefixes(struct look *l, const struct peer *p)
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		const struct prefix *a = &p->allowed[i];
-
+	for_each_allowed (a, p) {
 		if (!a->len && l->c->routes && warn_few(&l->warned))
 			warn_default(l->c, p, a);
 		for (size_t j = 0; a->len && j < l->n; j++)
@@ -72,9 +70,7 @@ static void warn_mtus(const struct look *l)
 	if (c->lines[KEY_PATH_MTU] && c->path_mtu > l->link.mtu)
 		warn("path-mtu \"%u\" is more than the MTU %u of %s, which is used",
 		     c->path_mtu, l->link.mtu, c->ifname);
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
-
+	for_each_peer (p, c) {
 		if (p->mtu_fixed && p->mtu && p->mtu < p->mtu_fixed &&
 		    warn_few(&n))
 			warn("peer %s: mtu \"%u\" with the outer header is more than the MTU %u of %s: %u is used",
@@ -90,8 +86,8 @@ void warn_risks(const struct conf *c)
 
 	if (link_info(c->ifname, &l.link) || addr_list(0, &l.addrs, &l.n))
 		return;
-	for (size_t i = 0; i < c->n_peers; i++)
-		warn_prefixes(&l, &c->peers[i]);
+	for_each_peer (p, c)
+		warn_prefixes(&l, p);
 	warn_rest(l.warned, "warnings about allowed-ips");
 	warn_mtus(&l);
 	free(l.addrs);

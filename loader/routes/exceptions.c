@@ -124,10 +124,8 @@ int routes_exceptions(const struct conf *c, const struct footprint *have,
 
 static bool has_networks(const struct conf *c, uint8_t family)
 {
-	for (size_t i = 0; i < c->n_peers; i++)
-		for (size_t j = 0; j < c->peers[i].n_allowed; j++) {
-			const struct prefix *a = &c->peers[i].allowed[j];
-
+	for_each_peer (p, c)
+		for_each_allowed (a, p) {
 			if (a->ip.family == family &&
 			    a->len < (family == 4 ? 32 : 128))
 				return true;

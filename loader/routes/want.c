@@ -44,8 +44,8 @@ static int reserve_routes(struct wish *w)
 {
 	size_t n = n_link_scope + 2 + w->c->n_peers;
 
-	for (size_t i = 0; i < w->c->n_peers; i++)
-		n += w->c->peers[i].n_allowed;
+	for_each_peer (p, w->c)
+		n += p->n_allowed;
 	w->out->routes = calloc(n, sizeof(*w->out->routes));
 	return w->out->routes ? OK : fail("out of memory");
 }
@@ -283,10 +283,9 @@ static int collect_endpoints(struct wish *w)
 	w->endpoints = calloc(w->c->n_peers + 1, sizeof(*w->endpoints));
 	if (!w->endpoints)
 		return fail("out of memory");
-	for (size_t i = 0; i < w->c->n_peers; i++)
-		if (w->c->peers[i].endpoint.family)
-			w->endpoints[w->n_endpoints++] =
-				w->c->peers[i].endpoint;
+	for_each_peer (p, w->c)
+		if (p->endpoint.family)
+			w->endpoints[w->n_endpoints++] = p->endpoint;
 	sort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), ip_compare);
 	return OK;
 }

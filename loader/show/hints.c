@@ -35,8 +35,8 @@ __attribute__((format(printf, 2, 3))) static void say(const struct sink *out,
 
 bool has_inner(const struct peer *p, uint8_t family)
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (p->allowed[i].ip.family == family)
+	for_each_allowed (a, p) {
+		if (a->ip.family == family)
 			return true;
 	}
 	return false;

@@ -35,9 +35,8 @@ json_t *json_allowed(const struct peer *p)
 	json_t *out = json_array();
 	char text[PREFIX_STRLEN];
 
-	for (size_t i = 0; i < p->n_allowed; i++)
-		json_array_append_new(
-			out, json_string(prefix_str(&p->allowed[i], text)));
+	for_each_allowed (a, p)
+		json_array_append_new(out, json_string(prefix_str(a, text)));
 	return out;
 }
 

@@ -23,8 +23,8 @@ int peer_list_json(const struct conf *c)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < c->n_peers; i++)
-		json_array_append_new(list, listed_json(&c->peers[i]));
+	for_each_peer (p, c)
+		json_array_append_new(list, listed_json(p));
 	return json_print(list, JSON_INDENT(2));
 }
 
@@ -32,9 +32,7 @@ void peer_list_text(const struct conf *c)
 {
 	char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
 
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
-
+	for_each_peer (p, c) {
 		printf("%s endpoint %s", p->name, ip_str(&p->endpoint, ip));
 		printf(" local %s mtu %u allowed-ips", ip_str(&p->local, ip),
 		       p->mtu);

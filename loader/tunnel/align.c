@@ -241,8 +241,7 @@ static void write_peers(FILE *out, const struct conf *now,
 
 	if (names_init(&names, now) || !null)
 		goto out;
-	for (size_t i = 0; i < want->n_peers; i++) {
-		const struct peer *p = &want->peers[i];
+	for_each_peer (p, want) {
 		const struct peer *was = names_find(&names, p->name);
 
 		if (was)

@@ -67,8 +67,8 @@ static bool has_few_prefixes(const struct change *c)
 
 static bool allows(const struct peer *p, const struct prefix *prefix)
 {
-	for (size_t i = 0; i < p->n_allowed; i++)
-		if (prefix_equal(&p->allowed[i], prefix))
+	for_each_allowed (a, p)
+		if (prefix_equal(a, prefix))
 			return true;
 	return false;
 }
@@ -79,9 +79,7 @@ static bool stands_alone(const struct change *c, const struct prefix *prefix)
 {
 	if (!prefix->len || state_overlaps(c->m, prefix, c->was->id))
 		return false;
-	for (size_t i = 0; i < c->want->n_allowed; i++) {
-		const struct prefix *other = &c->want->allowed[i];
-
+	for_each_allowed (other, c->want) {
 		if (other != prefix && (prefix_within(other, prefix) ||
 					prefix_within(prefix, other)))
 			return false;
@@ -91,9 +89,7 @@ static bool stands_alone(const struct change *c, const struct prefix *prefix)
 
 static bool removes_alone(struct change *c)
 {
-	for (size_t i = 0; i < c->was->n_allowed; i++) {
-		const struct prefix *prefix = &c->was->allowed[i];
-
+	for_each_allowed (prefix, c->was) {
 		if (allows(c->want, prefix))
 			continue;
 		c->n_removed++;
@@ -105,9 +101,7 @@ static bool removes_alone(struct change *c)
 
 static bool adds_alone(struct change *c)
 {
-	for (size_t i = 0; i < c->want->n_allowed; i++) {
-		const struct prefix *prefix = &c->want->allowed[i];
-
+	for_each_allowed (prefix, c->want) {
 		if (allows(c->was, prefix))
 			continue;
 		c->added[c->n_added++] = *prefix;
@@ -121,8 +115,8 @@ static bool has_room(const struct change *c)
 {
 	size_t n = c->n_added;
 
-	for (size_t i = 0; i < c->now->n_peers; i++)
-		n += c->now->peers[i].n_allowed;
+	for_each_peer (p, c->now)
+		n += p->n_allowed;
 	return n <= TL_MAX_PREFIXES;
 }
 
@@ -138,9 +132,7 @@ static bool moves_alone(struct change *c)
  * differs. */
 static bool shares_endpoint(const struct change *c)
 {
-	for (size_t i = 0; i < c->now->n_peers; i++) {
-		const struct peer *p = &c->now->peers[i];
-
+	for_each_peer (p, c->now) {
 		if (p->id != c->was->id && c->want->endpoint.family &&
 		    ip_equal(&p->endpoint, &c->want->endpoint))
 			return true;
@@ -161,9 +153,9 @@ static bool is_apart(struct change *c)
  * local of the interface. */
 static bool is_first(const struct change *c, uint8_t family)
 {
-	for (size_t i = 0; i < c->now->n_peers; i++)
-		if (c->now->peers[i].endpoint.family == family)
-			return c->now->peers[i].id == c->was->id;
+	for_each_peer (p, c->now)
+		if (p->endpoint.family == family)
+			return p->id == c->was->id;
 	return true;
 }
 
@@ -175,8 +167,8 @@ static bool is_tunnelled(const struct change *c, const struct ip *endpoint)
 
 	if (state_overlaps(c->m, &prefix, NO_ID))
 		return true;
-	for (size_t i = 0; i < c->want->n_allowed; i++)
-		if (prefix_within(&prefix, &c->want->allowed[i]))
+	for_each_allowed (a, c->want)
+		if (prefix_within(&prefix, a))
 			return true;
 	return false;
 }
@@ -184,8 +176,8 @@ static bool is_tunnelled(const struct change *c, const struct ip *endpoint)
 /* True if a peer waits, perhaps for an endpoint that becomes free. */
 static bool any_waits(const struct change *c)
 {
-	for (size_t i = 0; i < c->now->n_peers; i++)
-		if (*c->now->peers[i].waiting)
+	for_each_peer (p, c->now)
+		if (*p->waiting)
 			return true;
 	return false;
 }
@@ -223,12 +215,11 @@ static bool changes_routes(const struct change *c)
 /* True if all routes of p are in the common table. */
 static bool has_plain_routes(const struct change *c, const struct peer *p)
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (!p->allowed[i].len)
+	for_each_allowed (a, p) {
+		if (!a->len)
 			return false;
 		for (size_t j = 0; j < c->now->n_peers; j++)
-			if (prefix_contains(&p->allowed[i],
-					    &c->now->peers[j].endpoint))
+			if (prefix_contains(a, &c->now->peers[j].endpoint))
 				return false;
 	}
 	return true;

@@ -108,6 +108,8 @@ struct peer *names_find(const struct names *names, const char *name);
  * peers become invalid. */
 struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
+/* The first allowed prefix of that family (4 or 6), or NULL. */
+const struct prefix *peer_inner(const struct peer *p, uint8_t family);
 /* A second address to probe: the first host of the first allowed prefix, other
  * than a default route, that is not of the probe's family; family 0 if there is
  * none. Inner IPv4 and IPv6 are different outer protocols, 4 and 41, and a

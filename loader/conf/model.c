@@ -139,6 +139,14 @@ static bool copy_peer(struct peer *to, const struct peer *from)
 	return false;
 }
 
+const struct prefix *peer_inner(const struct peer *p, uint8_t family)
+{
+	for_each_allowed (a, p)
+		if (a->ip.family == family)
+			return a;
+	return NULL;
+}
+
 struct ip peer_other_probe(const struct peer *p)
 {
 	if (!p->probe.family)

@@ -134,14 +134,6 @@ static int settle_endpoint(const struct resolver *r, struct peer *p)
 		endpoint, prefix_str(around, prefix));
 }
 
-static const struct prefix *first_ipv6(const struct peer *p)
-{
-	for_each_allowed (a, p)
-		if (a->ip.family == 6)
-			return a;
-	return NULL;
-}
-
 /* The origin of the inner MTU: a key, or the interface. */
 struct mtu_cause {
 	struct origin from;
@@ -155,7 +147,7 @@ struct mtu_cause {
  * bytes. */
 static int check_mtu(struct peer *p, const struct mtu_cause *cause)
 {
-	const struct prefix *six = first_ipv6(p);
+	const struct prefix *six = peer_inner(p, 6);
 	uint32_t least = six ? IPV6_MTU_MIN : PEER_MTU_MIN;
 	char prefix[PREFIX_STRLEN], why[PREFIX_STRLEN + 80] = "";
 

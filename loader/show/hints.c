@@ -33,15 +33,6 @@ __attribute__((format(printf, 2, 3))) static void say(const struct sink *out,
 	out->hint(out->to, text);
 }
 
-bool has_inner(const struct peer *p, uint8_t family)
-{
-	for_each_allowed (a, p) {
-		if (a->ip.family == family)
-			return true;
-	}
-	return false;
-}
-
 struct ip peer_gateway(const struct conf *c, const struct peer *p,
 		       uint8_t family)
 {
@@ -103,7 +94,7 @@ static bool any_received(const struct snapshot *s, uint8_t family)
 {
 	for (size_t i = 0; i < s->conf.n_peers; i++)
 		if (s->peers[i].verdicts.rx_decap.packets &&
-		    has_inner(&s->conf.peers[i], family))
+		    peer_inner(&s->conf.peers[i], family))
 			return true;
 	return false;
 }
@@ -244,8 +235,8 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 	if (v->rx_decap.packets)
 		return;
 	ip_str(&p->endpoint, endpoint);
-	if (has_inner(p, 6))
-		numbers = has_inner(p, 4) ? "4 and 41" : "41";
+	if (peer_inner(p, 6))
+		numbers = peer_inner(p, 4) ? "4 and 41" : "41";
 	if (dropped_from(v))
 		say(out,
 		    "packets come from this peer, but all are dropped: see why above");

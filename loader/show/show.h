@@ -70,8 +70,6 @@ void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to);
  * routes use the IPv6 one, as there is no IPv4 source. */
 struct ip peer_gateway(const struct conf *c, const struct peer *p,
 		       uint8_t family);
-/* True if p has an allowed prefix of that family. */
-bool has_inner(const struct peer *p, uint8_t family);
 
 /* The object of `status --json`; NULL: out of memory. */
 json_t *status_json(const struct snapshot *s);
@@ -82,10 +80,6 @@ void status_text(FILE *out, const struct snapshot *s);
 
 /* The address as text; null for none. */
 json_t *json_ip(const struct ip *ip);
-/* {"packets": N, "bytes": N} */
-json_t *json_counter(const struct tl_counter *c);
-/* {"<verdict>": counter, ...} of the counters above 0. */
-json_t *json_verdicts(const struct tl_verdicts *v);
 /* ["10.0.0.0/8", ...] */
 json_t *json_allowed(const struct peer *p);
 
@@ -107,12 +101,5 @@ json_t *event_json(const struct tl_event *e, double time, const char *peer);
 
 /* Prints what attach or reload would do with c; gives new peers ids. */
 int print_plan(struct conf *c);
-
-/* The two outputs of `tunload peer list`. */
-
-/* Prints an array of the peers with all their settings. */
-int peer_list_json(const struct conf *c);
-/* Prints a line per peer, in the words of `peer add`. */
-void peer_list_text(const struct conf *c);
 
 #endif

@@ -45,7 +45,7 @@ static const char *human_age(const struct snapshot *s, uint64_t then_ns,
 static void print_endpoint(FILE *out, const struct peer *p)
 {
 	char endpoint[IP_STRLEN], local[IP_STRLEN];
-	bool inner4 = has_inner(p, 4), inner6 = has_inner(p, 6);
+	bool inner4 = peer_inner(p, 4), inner6 = peer_inner(p, 6);
 	unsigned int outer = p->endpoint.family;
 
 	fprintf(out, "\npeer %s: %s <- %s", p->name,

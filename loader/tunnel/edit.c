@@ -218,8 +218,8 @@ static bool has_plain_routes(const struct change *c, const struct peer *p)
 	for_each_allowed (a, p) {
 		if (!a->len)
 			return false;
-		for (size_t j = 0; j < c->now->n_peers; j++)
-			if (prefix_contains(a, &c->now->peers[j].endpoint))
+		for_each_peer (other, c->now)
+			if (prefix_contains(a, &other->endpoint))
 				return false;
 	}
 	return true;

@@ -91,6 +91,8 @@ bool prefix_contains(const struct prefix *p, const struct ip *ip);
 bool prefix_within(const struct prefix *inner, const struct prefix *outer);
 /* Shortens p to len bits and clears the bits behind them. */
 void prefix_shorten(struct prefix *p, uint8_t len);
+/* The prefix of this address alone. */
+struct prefix ip_prefix(const struct ip *ip);
 /* First host address: .1 for a network, the address itself for /31, /32, /127
  * and /128; 10.0.0.1 style also for IPv6 (::1 in the prefix). */
 struct ip prefix_first_host(const struct prefix *p);

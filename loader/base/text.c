@@ -162,6 +162,11 @@ void prefix_shorten(struct prefix *p, uint8_t len)
 	p->len = len;
 }
 
+struct prefix ip_prefix(const struct ip *ip)
+{
+	return (struct prefix){*ip, address_bits(ip)};
+}
+
 struct ip prefix_first_host(const struct prefix *p)
 {
 	unsigned int bits = address_bits(&p->ip);

@@ -66,8 +66,8 @@ struct opt {
  * begin at optind. */
 int take_options(int argc, char **argv, const struct opt *opts);
 /* Takes the IFACE argument at *optind: checks the length and that it is not a
- * path. Prints its error and returns NULL. */
-const char *take_iface(int argc, char **argv);
+ * path. */
+int take_iface(int argc, char **argv, const char **ifname);
 /* USAGE if arguments are left over. */
 int no_more_args(int argc, char **argv);
 /* All three above, for commands whose only argument is IFACE. */

@@ -125,11 +125,11 @@ static int check_words(const struct edit *e, const char *ifname, int n)
 /* argv is without the verb. */
 static int do_edit(int argc, char **argv, struct edit *e)
 {
-	const char *ifname = take_iface(argc, argv);
-	int ret;
+	const char *ifname;
+	int ret = take_iface(argc, argv, &ifname);
 
-	if (!ifname)
-		return USAGE;
+	if (ret)
+		return ret;
 	if (optind == argc)
 		return fail_usage(
 			"peer: no peer named: see `tunload help peer`");
@@ -226,11 +226,8 @@ static int do_list(int argc, char **argv)
 		return fail_usage(
 			"peer: --json goes with list only: write `tunload peer list IFACE --json`");
 	optind++;
-	ifname = take_iface(argc, argv);
-	if (!ifname)
-		return USAGE;
-	ret = no_more_args(argc, argv) ?: require_bpf();
-	return ret ?: show_list(ifname, json);
+	ret = take_iface(argc, argv, &ifname) ?: no_more_args(argc, argv);
+	return ret ?: require_bpf() ?: show_list(ifname, json);
 }
 
 static int run_peer(int argc, char **argv)

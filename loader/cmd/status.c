@@ -85,12 +85,9 @@ static int run_status(int argc, char **argv)
 
 	if (ret)
 		return ret;
-	if (optind < argc) {
-		ifname = take_iface(argc, argv);
-		if (!ifname)
-			return USAGE;
-	}
-	ret = no_more_args(argc, argv) ?: require_bpf();
+	if (optind < argc)
+		ret = take_iface(argc, argv, &ifname);
+	ret = ret ?: no_more_args(argc, argv) ?: require_bpf();
 	if (ret)
 		return ret;
 	if (json)

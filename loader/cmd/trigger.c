@@ -234,10 +234,8 @@ static int run_trigger(int argc, char **argv)
 		{0},
 	};
 
-	if (take_options(argc, argv, opts) || parse_wait(wait, &a.wait_s))
-		return USAGE;
-	a.ifname = take_iface(argc, argv);
-	if (!a.ifname)
+	if (take_options(argc, argv, opts) || parse_wait(wait, &a.wait_s) ||
+	    take_iface(argc, argv, &a.ifname))
 		return USAGE;
 	a.names = argv + optind;
 	a.n_names = argc - optind;

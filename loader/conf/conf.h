@@ -93,6 +93,11 @@ struct conf {
 /* Sets the defaults, without peers. Never fails; ifname must fit IFNAMSIZ. */
 void conf_init(struct conf *c, const char *ifname);
 void conf_free(struct conf *c);
+/* The inner source of that family (4 or 6). */
+static inline const struct ip *conf_source(const struct conf *c, uint8_t family)
+{
+	return family == 4 ? &c->source4 : &c->source6;
+}
 struct peer *conf_peer(const struct conf *c, const char *name);
 /* The peers of a conf by name, for many look-ups; valid until the next
  * conf_add_peer() or conf_del_peer(). */

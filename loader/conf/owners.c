@@ -111,7 +111,7 @@ const struct owned *owner_around(const struct owners *o,
 
 const struct owned *owner_of(const struct owners *o, const struct ip *ip)
 {
-	const struct prefix host = {*ip, ip->family == 4 ? 32 : 128};
+	const struct prefix host = ip_prefix(ip);
 
 	return owner_around(o, &host);
 }

@@ -61,7 +61,7 @@ static bool take_addr(const struct nlmsghdr *nlh, const struct nl_dump *d,
 		.ifindex = msg->ifa_index,
 		.prefixlen = msg->ifa_prefixlen,
 		.flags = tb[IFA_FLAGS] ? nl_u32(tb[IFA_FLAGS]) : msg->ifa_flags,
-		.protocol = tb[IFA_PROTO] ? mnl_attr_get_u8(tb[IFA_PROTO]) : 0,
+		.protocol = nl_u8(tb[IFA_PROTO]),
 	};
 	if (local.family && address.family && !ip_equal(&local, &address))
 		a->peer = address;

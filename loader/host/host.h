@@ -90,6 +90,11 @@ struct ip nl_ip(const struct nlattr *a, uint8_t family);
 struct ip nl_gateway(const struct nlattr *const *tb, uint8_t family);
 /* 0 if absent. */
 uint32_t nl_u32(const struct nlattr *a);
+uint8_t nl_u8(const struct nlattr *a);
+/* "" if absent or not terminated. */
+const char *nl_str(const struct nlattr *a);
+/* The attribute of that type inside of nest; NULL if either is absent. */
+const struct nlattr *nl_nested(const struct nlattr *nest, uint16_t type);
 
 /* 4 <-> AF_INET, 6 <-> AF_INET6; anything else is 0. */
 uint8_t nl_family(int af);
@@ -248,10 +253,10 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 
 /* The tunnel that the host's routing chooses. */
 
-/* The id of the peer whose gateway is the next hop of a packet to dst, from
- * source (family 0: not chosen yet), bound to oif; TL_PEER_NONE: no tunnel, or
- * no route. */
-uint32_t path_peer(uint32_t oif, const struct ip *source, const struct ip *dst);
+/* True if the gateway of p is the next hop of a packet to dst from the inner
+ * source of c. */
+bool path_leads_to(const struct conf *c, const struct peer *p,
+		   const struct ip *dst);
 /* Returns the outer or link-local address that the kernel would use as inner
  * source to dst through the tunnel of p, as no source is configured; family 0
  * if it would not. */

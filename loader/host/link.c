@@ -12,24 +12,15 @@
  * AF_INET6 has the sysctls of the interface. */
 static bool lacks_ipv6(const struct nlattr *af_spec)
 {
-	const struct nlattr *family, *a;
+	const struct nlattr *six = nl_nested(af_spec, AF_INET6);
+	const struct nlattr *conf = nl_nested(six, IFLA_INET6_CONF);
 	const int32_t *sysctls;
 
-	if (!af_spec)
-		return false;
-	mnl_attr_for_each_nested (family, af_spec) {
-		if (mnl_attr_get_type(family) != AF_INET6)
-			continue;
-		mnl_attr_for_each_nested (a, family) {
-			sysctls = mnl_attr_get_payload(a);
-			if (mnl_attr_get_type(a) == IFLA_INET6_CONF &&
-			    mnl_attr_get_payload_len(a) >
-				    DEVCONF_DISABLE_IPV6 * sizeof(*sysctls))
-				return sysctls[DEVCONF_DISABLE_IPV6];
-		}
-		return false;
-	}
-	return true;
+	if (!conf || mnl_attr_get_payload_len(conf) <=
+			     DEVCONF_DISABLE_IPV6 * sizeof(*sysctls))
+		return af_spec && !six;
+	sysctls = mnl_attr_get_payload(conf);
+	return sysctls[DEVCONF_DISABLE_IPV6];
 }
 
 struct link_reply {
@@ -40,24 +31,11 @@ struct link_reply {
 
 static uint32_t vrf_table(const struct nlattr *linkinfo)
 {
-	const struct nlattr *a, *b;
-	uint32_t table = 0;
-	bool vrf = false;
+	const struct nlattr *data = nl_nested(linkinfo, IFLA_INFO_DATA);
 
-	if (!linkinfo)
+	if (strcmp(nl_str(nl_nested(linkinfo, IFLA_INFO_KIND)), "vrf"))
 		return 0;
-	mnl_attr_for_each_nested (a, linkinfo) {
-		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
-			vrf = mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
-			      !strcmp(mnl_attr_get_str(a), "vrf");
-		if (mnl_attr_get_type(a) != IFLA_INFO_DATA)
-			continue;
-		mnl_attr_for_each_nested (b, a) {
-			if (mnl_attr_get_type(b) == IFLA_VRF_TABLE)
-				table = nl_u32(b);
-		}
-	}
-	return vrf ? table : 0;
+	return nl_u32(nl_nested(data, IFLA_VRF_TABLE));
 }
 
 static int on_link(const struct nlmsghdr *nlh, void *data)

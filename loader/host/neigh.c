@@ -18,8 +18,7 @@ static struct neigh parse_neigh(const struct nlmsghdr *nlh)
 	    mnl_attr_get_payload_len(tb[NDA_LLADDR]) == sizeof(n.mac))
 		memcpy(n.mac, mnl_attr_get_payload(tb[NDA_LLADDR]),
 		       sizeof(n.mac));
-	if (tb[NDA_PROTOCOL])
-		n.protocol = mnl_attr_get_u8(tb[NDA_PROTOCOL]);
+	n.protocol = nl_u8(tb[NDA_PROTOCOL]);
 	return n;
 }
 

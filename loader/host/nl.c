@@ -39,10 +39,8 @@ const char *nl_error(void)
 static int ack_attr(const struct nlattr *a, void *data)
 {
 	(void)data;
-	if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG &&
-	    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-		snprintf(error_text, sizeof(error_text), "%s",
-			 mnl_attr_get_str(a));
+	if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG)
+		snprintf(error_text, sizeof(error_text), "%s", nl_str(a));
 	return MNL_CB_OK;
 }
 
@@ -348,6 +346,29 @@ struct ip nl_gateway(const struct nlattr *const *tb, uint8_t family)
 uint32_t nl_u32(const struct nlattr *a)
 {
 	return a && mnl_attr_get_payload_len(a) >= 4 ? mnl_attr_get_u32(a) : 0;
+}
+
+uint8_t nl_u8(const struct nlattr *a)
+{
+	return a && mnl_attr_get_payload_len(a) ? mnl_attr_get_u8(a) : 0;
+}
+
+const char *nl_str(const struct nlattr *a)
+{
+	return a && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0
+		       ? mnl_attr_get_str(a)
+		       : "";
+}
+
+const struct nlattr *nl_nested(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *a;
+
+	if (nest)
+		mnl_attr_for_each_nested (a, nest)
+			if (mnl_attr_get_type(a) == type)
+				return a;
+	return NULL;
 }
 
 uint8_t nl_family(int af)

@@ -56,11 +56,13 @@ static uint32_t peer_on_path(uint32_t oif, const struct ip *source,
 	return id;
 }
 
-uint32_t path_peer(uint32_t oif, const struct ip *source, const struct ip *dst)
+bool path_leads_to(const struct conf *c, const struct peer *p,
+		   const struct ip *dst)
 {
+	const struct ip *source = conf_source(c, dst->family);
 	struct path path;
 
-	return peer_on_path(oif, source, dst, &path);
+	return peer_on_path(c->ifindex, source, dst, &path) == p->id;
 }
 
 struct ip path_wrong_source(const struct conf *c, const struct peer *p,
@@ -69,7 +71,7 @@ struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 	const struct ip none = {0};
 	struct path path;
 
-	if ((dst->family == 4 ? &c->source4 : &c->source6)->family ||
+	if (conf_source(c, dst->family)->family ||
 	    peer_on_path(c->ifindex, &none, dst, &path) != p->id)
 		return none;
 	if (ip_equal(&path.source, &p->local) ||

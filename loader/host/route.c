@@ -19,17 +19,6 @@ static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
 	return 0;
 }
 
-static uint32_t metrics_mtu(const struct nlattr *metrics)
-{
-	const struct nlattr *a;
-
-	if (metrics)
-		mnl_attr_for_each_nested (a, metrics)
-			if (mnl_attr_get_type(a) == RTAX_MTU)
-				return nl_u32(a);
-	return 0;
-}
-
 static struct route parse_route(const struct nlmsghdr *nlh, uint32_t oif)
 {
 	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
@@ -43,7 +32,7 @@ static struct route parse_route(const struct nlmsghdr *nlh, uint32_t oif)
 		.prefsrc = nl_ip(tb[RTA_PREFSRC], family),
 		.table = tb[RTA_TABLE] ? nl_u32(tb[RTA_TABLE]) : msg->rtm_table,
 		.oif = nl_u32(tb[RTA_OIF]),
-		.mtu = metrics_mtu(tb[RTA_METRICS]),
+		.mtu = nl_u32(nl_nested(tb[RTA_METRICS], RTAX_MTU)),
 		.metric = nl_u32(tb[RTA_PRIORITY]),
 		.protocol = msg->rtm_protocol,
 		.type = msg->rtm_type,

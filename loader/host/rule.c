@@ -22,8 +22,8 @@ static bool take_rule(const struct nlmsghdr *nlh, const struct nl_dump *d,
 	const struct nlattr *tb[FRA_PROTOCOL + 1];
 
 	nl_attrs(nlh, sizeof(*msg), tb, FRA_PROTOCOL);
-	if (nl_family(msg->family) != d->family || !tb[FRA_PROTOCOL] ||
-	    mnl_attr_get_u8(tb[FRA_PROTOCOL]) != RTPROT_TUNLOAD)
+	if (nl_family(msg->family) != d->family ||
+	    nl_u8(tb[FRA_PROTOCOL]) != RTPROT_TUNLOAD)
 		return false;
 	*(struct rule *)element = (struct rule){
 		.family = d->family,

@@ -19,13 +19,12 @@ struct look {
 static void warn_default(const struct conf *c, const struct peer *p,
 			 const struct prefix *a)
 {
-	bool four = a->ip.family == 4;
 	char prefix[PREFIX_STRLEN];
 
 	prefix_str(a, prefix);
 	warn("peer %s: allowed-ips \"%s\": all traffic but that of the host's own networks and outer addresses goes into this tunnel%s",
 	     p->name, prefix,
-	     (four ? c->source4 : c->source6).family
+	     conf_source(c, a->ip.family)->family
 		     ? ""
 		     : ", with the outer address as its source: set `source` or `address`");
 }
@@ -33,9 +32,8 @@ static void warn_default(const struct conf *c, const struct peer *p,
 static void warn_held(struct look *l, const struct peer *p,
 		      const struct prefix *a, const struct if_addr *own)
 {
-	const struct ip *source =
-		own->ip.family == 4 ? &l->c->source4 : &l->c->source6;
-	struct prefix net = {own->ip, own->ip.family == 4 ? 32 : 128};
+	const struct ip *source = conf_source(l->c, own->ip.family);
+	struct prefix net = ip_prefix(&own->ip);
 	char prefix[PREFIX_STRLEN], held[PREFIX_STRLEN];
 	bool is_source = ip_equal(&own->ip, source);
 

@@ -45,7 +45,7 @@ static int add_exception(struct set *s, const struct prefix *p, bool own)
 
 static int add_host(struct set *s, const struct ip *ip, bool own)
 {
-	struct prefix p = {*ip, ip->family == 4 ? 32 : 128};
+	struct prefix p = ip_prefix(ip);
 
 	return ip->family ? add_exception(s, &p, own) : OK;
 }

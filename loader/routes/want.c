@@ -228,7 +228,7 @@ static void want_throw(struct wish *w, const struct prefix *prefix)
 
 static void want_local(struct wish *w, const struct ip *local)
 {
-	struct prefix host = {*local, local->family == 4 ? 32 : 128};
+	struct prefix host = ip_prefix(local);
 
 	if (local->family && w->table_used[local->family == 6])
 		want_throw(w, &host);

@@ -41,27 +41,6 @@ struct ip peer_gateway(const struct conf *c, const struct peer *p,
 	return gateway_ip(p->id, family);
 }
 
-static void hooks_hint(const struct sink *out)
-{
-	const char *dev = out->s->conf.ifname;
-
-	for (int h = 0; h < HOOK_COUNT; h++)
-		if (out->s->hooks_missing[h])
-			say(out,
-			    "somebody took our program off the hook %s: `tunload attach %s` puts it back",
-			    hook_names[h], dev);
-}
-
-static void routes_hint(const struct sink *out)
-{
-	const char *dev = out->s->conf.ifname;
-
-	if (out->s->changes_pending)
-		say(out,
-		    "routes are missing or changed: %zu of ours (gateways and addresses included): run `tunload reload %s`",
-		    out->s->changes_pending, dev);
-}
-
 static void address_hint(const struct sink *out, const char *key,
 			 const struct ip *ip, const struct if_addr *addrs,
 			 size_t n)
@@ -123,8 +102,15 @@ void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 	if (!s->host.link.up)
 		say(&out, "the interface is down: `ip link set %s up`",
 		    s->conf.ifname);
-	hooks_hint(&out);
-	routes_hint(&out);
+	for (int h = 0; h < HOOK_COUNT; h++)
+		if (s->hooks_missing[h])
+			say(&out,
+			    "somebody took our program off the hook %s: `tunload attach %s` puts it back",
+			    hook_names[h], s->conf.ifname);
+	if (s->changes_pending)
+		say(&out,
+		    "routes are missing or changed: %zu of ours (gateways and addresses included): run `tunload reload %s`",
+		    s->changes_pending, s->conf.ifname);
 	addresses_hint(&out);
 	forwarding_hint(&out, 4);
 	forwarding_hint(&out, 6);
@@ -152,23 +138,20 @@ static void state_hint(const struct sink *out, const struct peer *p)
 static void inner_hint(const struct sink *out, const struct peer *p)
 {
 	const struct conf *c = &out->s->conf;
-	const struct ip *source =
-		p->probe.family == 4 ? &c->source4 : &c->source6;
 	char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
 
 	if (p->keepalive && !p->probe.family)
 		say(out,
 		    "no probe, so the timer cannot keep the path open: set one to an inner address behind the peer that answers a ping");
 	else if (c->routes && p->probe.family &&
-		 path_peer(c->ifindex, source, &p->probe) != p->id)
+		 !path_leads_to(c, p, &p->probe))
 		say(out,
 		    "packets to %s do not go into this tunnel: another route or rule leads past it (ip route get %s)",
 		    ip_str(&p->probe, ip), ip);
 	for (size_t i = 0; c->routes && i < p->n_allowed; i++) {
 		const struct prefix *a = &p->allowed[i];
 
-		if (!a->len &&
-		    !(a->ip.family == 4 ? &c->source4 : &c->source6)->family)
+		if (!a->len && !conf_source(c, a->ip.family)->family)
 			say(out,
 			    "%s without a source: this host's own packets go into the tunnel with an outer address as their source, which the other end may drop: set `source` or `address`",
 			    prefix_str(a, prefix));

@@ -32,11 +32,6 @@ static const struct peer *only(const struct conf *c)
 	return c->n_peers ? c->peers : &nobody;
 }
 
-static struct prefix host(const struct ip *ip)
-{
-	return (struct prefix){*ip, ip->family == 4 ? 32 : 128};
-}
-
 /* True if p has no name to look up and does not wait. */
 static bool is_settled(const struct peer *p)
 {
@@ -163,7 +158,7 @@ static bool is_first(const struct change *c, uint8_t family)
  * the route of the prefix is in another table. */
 static bool is_tunnelled(const struct change *c, const struct ip *endpoint)
 {
-	struct prefix prefix = host(endpoint);
+	struct prefix prefix = ip_prefix(endpoint);
 
 	if (state_overlaps(c->m, &prefix, NO_ID))
 		return true;
@@ -199,7 +194,7 @@ static bool is_endpoint_apart(const struct change *c)
  * the trigger. */
 static bool is_probe_apart(const struct change *c)
 {
-	struct prefix probe = host(&c->want->probe);
+	struct prefix probe = ip_prefix(&c->want->probe);
 
 	return !probe.ip.family ||
 	       (same_prefixes(c) &&

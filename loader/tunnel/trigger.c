@@ -25,9 +25,8 @@ static void hint_no_route(struct trigger_result *r, const struct ip *to,
 			  const struct conf *c)
 {
 	char ip[IP_STRLEN], gateway[IP_STRLEN];
-	const struct ip *source = to->family == 4 ? &c->source4 : &c->source6;
-	struct ip via = gateway_ip(r->peer->id,
-				   to->family == 4 && source->family ? 4 : 6);
+	struct ip via = gateway_ip(
+		r->peer->id, to->family == 4 && c->source4.family ? 4 : 6);
 
 	ip_str(to, ip);
 	ip_str(&via, gateway);
@@ -164,24 +163,14 @@ static double now_s(void)
 	return clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
-/* True if the host routes the probe into the tunnel of p; by another route it
- * would leave without a tunnel. */
-static bool leads_to(const struct run *run, const struct peer *p,
-		     const struct ip *to)
-{
-	const struct ip *source =
-		to->family == 4 ? &run->c->source4 : &run->c->source6;
-
-	return path_peer(run->c->ifindex, source, to) == p->id;
-}
-
 static void send_probe(struct run *run, size_t i, struct trigger_probe *probe)
 {
 	struct trigger_result *r = &run->results[i];
 
 	if (!probe->to.family || probe->answered)
 		return;
-	if (!leads_to(run, r->peer, &probe->to))
+	/* By another route it would leave without a tunnel. */
+	if (!path_leads_to(run->c, r->peer, &probe->to))
 		hint_no_route(r, &probe->to, run->c);
 	else if (!echo_send(&run->echo, &probe->to, i, now_s()))
 		probe->sent = true;

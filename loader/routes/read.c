@@ -103,21 +103,11 @@ int footprint_read_addrs(uint32_t ifindex, struct footprint *f)
 	return OK;
 }
 
-static int read_footprint(uint32_t ifindex, struct footprint *out, bool others)
+int footprint_read(uint32_t ifindex, struct footprint *out, bool others)
 {
 	*out = (struct footprint){0};
 	return footprint_read_addrs(ifindex, out) ?:
 	       read_neighs(ifindex, out)   ?:
 	       rule_list(&out->rules, &out->n_rules) ?:
 	       read_routes(ifindex, out, others);
-}
-
-int footprint_read(uint32_t ifindex, struct footprint *out)
-{
-	return read_footprint(ifindex, out, false);
-}
-
-int footprint_read_all(uint32_t ifindex, struct footprint *out)
-{
-	return read_footprint(ifindex, out, true);
 }

@@ -57,7 +57,7 @@ static void put_back(uint32_t ifindex, const struct footprint *before)
 
 	if (before->assumed)
 		return;
-	if (!footprint_read(ifindex, &p.have)) {
+	if (!footprint_read(ifindex, &p.have, false)) {
 		p.want = *before;
 		if (!plan_diff(&p))
 			plan_run(&p, NULL);
@@ -83,7 +83,7 @@ int routes_read(uint32_t ifindex, struct footprint **out)
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return fail("out of memory");
-	ret = footprint_read_all(ifindex, *out);
+	ret = footprint_read(ifindex, *out, true);
 	if (!ret)
 		return OK;
 	routes_free(*out);
@@ -128,7 +128,7 @@ int routes_sync(struct conf *c, const struct footprint *have)
 int routes_clear(uint32_t ifindex)
 {
 	struct footprint have;
-	int ret = footprint_read(ifindex, &have);
+	int ret = footprint_read(ifindex, &have, false);
 
 	if (!ret)
 		ret = sync_host(NULL, ifindex, &have);

@@ -23,7 +23,7 @@ struct footprint {
 	 * rules that these need. */
 	struct route *records;
 	size_t n_records;
-	/* Not ours; filled in by footprint_read_all(), for the exceptions. */
+	/* Not ours; if asked for, for the exceptions. */
 	struct route *others;
 	size_t n_others;
 	bool settled; /* routes_prune() has found no difference */
@@ -35,10 +35,9 @@ struct footprint {
 
 void footprint_free(struct footprint *f);
 
-/* Reads the host's state. The caller calls footprint_free() also on failure. */
-int footprint_read(uint32_t ifindex, struct footprint *out);
-/* The same, and the routes of others. */
-int footprint_read_all(uint32_t ifindex, struct footprint *out);
+/* Reads the host's state, with the routes of others if asked for. The caller
+ * calls footprint_free() also on failure. */
+int footprint_read(uint32_t ifindex, struct footprint *out, bool others);
 /* Only the addresses. */
 int footprint_read_addrs(uint32_t ifindex, struct footprint *out);
 
@@ -49,9 +48,6 @@ int footprint_read_addrs(uint32_t ifindex, struct footprint *out);
  */
 int footprint_want(struct conf *c, const struct footprint *have,
 		   struct footprint *out);
-
-/* For footprint_want(): computes the rules from the tables in use. */
-int rules_want(const struct footprint *have, struct footprint *want);
 
 /* For qsort(): by prefix, longest first, then by table and metric, by which the
  * kernel tells routes apart. */

@@ -45,7 +45,7 @@ COMMANDS(DECLARE)
 
 /* Returns NULL after a USAGE error that suggests a command. */
 const struct command *command_find(const char *name);
-void command_help(FILE *out, const struct command *command);
+void command_help(const struct command *command);
 
 /* Set by a command that changed something. Its output only reports that, so a
  * failure to write the output does not fail the command. */

@@ -20,7 +20,7 @@ static int show_one(const char *ifname, json_t *list)
 	hop.oif = s.conf.ifindex;
 	s.last_hop = &hop;
 	if (!list)
-		status_text(stdout, &s);
+		status_text(&s);
 	else if (json_array_append_new(list, status_json(&s)))
 		ret = fail("out of memory");
 	snapshot_free(&s);

@@ -254,66 +254,64 @@ int routes_pending(const struct conf *c, const struct footprint *have,
 	return ret;
 }
 
-static void print_route(FILE *out, char sign, const struct route *r,
-			const char *ifname)
+static void print_route(char sign, const struct route *r, const char *ifname)
 {
 	char prefix[PREFIX_STRLEN], ip[IP_STRLEN];
 
-	fprintf(out, "%c %s%s", sign, r->type == RTN_THROW ? "throw " : "",
-		prefix_str(&r->dst, prefix));
+	printf("%c %s%s", sign, r->type == RTN_THROW ? "throw " : "",
+	       prefix_str(&r->dst, prefix));
 	if (r->gateway.family)
-		fprintf(out, " via %s%s",
-			r->gateway.family == r->dst.ip.family ? "" : "inet6 ",
-			ip_str(&r->gateway, ip));
+		printf(" via %s%s",
+		       r->gateway.family == r->dst.ip.family ? "" : "inet6 ",
+		       ip_str(&r->gateway, ip));
 	if (r->type != RTN_THROW)
-		fprintf(out, " dev %s", ifname);
+		printf(" dev %s", ifname);
 	if (r->table != RT_TABLE_MAIN)
-		fprintf(out, " table %u", r->table);
-	fprintf(out, " proto %u", r->protocol);
+		printf(" table %u", r->table);
+	printf(" proto %u", r->protocol);
 	if (r->prefsrc.family)
-		fprintf(out, " src %s", ip_str(&r->prefsrc, ip));
+		printf(" src %s", ip_str(&r->prefsrc, ip));
 	if (r->metric)
-		fprintf(out, " metric %u", r->metric);
+		printf(" metric %u", r->metric);
 	if (r->mtu)
-		fprintf(out, " mtu %u", r->mtu);
-	fputc('\n', out);
+		printf(" mtu %u", r->mtu);
+	putchar('\n');
 }
 
-static void print_rule(FILE *out, char sign, const struct rule *r)
+static void print_rule(char sign, const struct rule *r)
 {
 	char ip[IP_STRLEN];
 
-	fprintf(out, "%c rule inet%s from %s lookup %u%s\n", sign,
-		r->family == 6 ? "6" : "",
-		r->from.family ? ip_str(&r->from, ip) : "all", r->table,
-		r->no_default ? " suppress_prefixlength 0" : "");
+	printf("%c rule inet%s from %s lookup %u%s\n", sign,
+	       r->family == 6 ? "6" : "",
+	       r->from.family ? ip_str(&r->from, ip) : "all", r->table,
+	       r->no_default ? " suppress_prefixlength 0" : "");
 }
 
-static void print_addr(FILE *out, char sign, const struct if_addr *a,
-		       const char *ifname)
+static void print_addr(char sign, const struct if_addr *a, const char *ifname)
 {
 	char ip[IP_STRLEN], peer[IP_STRLEN] = "";
 
 	if (a->peer.family)
 		ip_str(&a->peer, peer);
-	fprintf(out, "%c address %s%s%s/%u dev %s\n", sign, ip_str(&a->ip, ip),
-		*peer ? " peer " : "", peer, a->prefixlen, ifname);
+	printf("%c address %s%s%s/%u dev %s\n", sign, ip_str(&a->ip, ip),
+	       *peer ? " peer " : "", peer, a->prefixlen, ifname);
 }
 
-static void print_half(FILE *out, char sign, enum change_kind kind,
-		       const void *what, const char *ifname)
+static void print_half(char sign, enum change_kind kind, const void *what,
+		       const char *ifname)
 {
 	if (!what)
 		return;
 	if (kind == CHANGE_ROUTE)
-		print_route(out, sign, what, ifname);
+		print_route(sign, what, ifname);
 	else if (kind == CHANGE_RULE)
-		print_rule(out, sign, what);
+		print_rule(sign, what);
 	else if (kind == CHANGE_ADDR)
-		print_addr(out, sign, what, ifname);
+		print_addr(sign, what, ifname);
 }
 
-int routes_print_plan(FILE *out, struct conf *c)
+int routes_print_plan(struct conf *c)
 {
 	struct plan p;
 	int ret = plan_make(&p, c, c->ifindex, NULL);
@@ -321,8 +319,8 @@ int routes_print_plan(FILE *out, struct conf *c)
 	for (size_t i = 0; !ret && i < p.n; i++) {
 		const struct change *h = &p.changes[i];
 
-		print_half(out, '-', h->kind, h->old, c->ifname);
-		print_half(out, '+', h->kind, h->new, c->ifname);
+		print_half('-', h->kind, h->old, c->ifname);
+		print_half('+', h->kind, h->new, c->ifname);
 	}
 	plan_free(&p);
 	return ret;

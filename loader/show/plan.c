@@ -45,5 +45,5 @@ int print_plan(struct conf *c)
 	print_mode(c);
 	for_each_peer (p, c)
 		print_planned(p);
-	return routes_print_plan(stdout, c);
+	return routes_print_plan(c);
 }

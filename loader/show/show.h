@@ -74,7 +74,7 @@ struct ip peer_gateway(const struct conf *c, const struct peer *p,
 /* The object of `status --json`; NULL: out of memory. */
 json_t *status_json(const struct snapshot *s);
 /* Prints the same for people. */
-void status_text(FILE *out, const struct snapshot *s);
+void status_text(const struct snapshot *s);
 
 /* Parts of the JSON output of several commands. */
 
@@ -95,8 +95,7 @@ int json_print(json_t *root, size_t flags);
 
 /* Prints a line: time (given in seconds since 1970), verdict, peer ("" for
  * none), addresses, length. */
-void event_text(FILE *out, const struct tl_event *e, double time,
-		const char *peer);
+void event_text(const struct tl_event *e, double time, const char *peer);
 json_t *event_json(const struct tl_event *e, double time, const char *peer);
 
 /* Prints what attach or reload would do with c; gives new peers ids. */

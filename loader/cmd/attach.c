@@ -89,7 +89,7 @@ static int parse_mode(const char *text, enum tl_mode *mode)
 	int ret;
 
 	conf_init(&c, "");
-	ret = key_set(&interface_keys[KEY_MODE], &c, &line, text);
+	ret = key_set(&interface_keys[KEY_MODE], &c, line, text);
 	*mode = c.mode;
 	return ret;
 }

@@ -20,7 +20,7 @@ static int set_words(const struct edit *e, struct peer *p)
 
 	p->origin = command_line;
 	for (char **word = e->words; *word; word += 2) {
-		const struct key *k = key_find(p, &command_line, word[0]);
+		const struct key *k = key_find(p, command_line, word[0]);
 		uint64_t bit;
 		int ret;
 
@@ -34,7 +34,7 @@ static int set_words(const struct edit *e, struct peer *p)
 		seen |= bit;
 		if (k->again)
 			p->n_allowed = 0;
-		ret = key_set(k, p, &command_line, word[1]);
+		ret = key_set(k, p, command_line, word[1]);
 		if (ret)
 			return ret;
 	}
@@ -135,7 +135,7 @@ static int do_edit(int argc, char **argv, struct edit *e)
 			"peer: no peer named: see `tunload help peer`");
 	e->name = argv[optind++];
 	e->words = argv + optind;
-	ret = peer_name_check(&command_line, e->name);
+	ret = peer_name_check(command_line, e->name);
 	if (ret)
 		return ret;
 	if (e->make == edit_del)

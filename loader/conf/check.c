@@ -16,7 +16,6 @@ static const char *place(struct origin from, char buf[static 32])
 
 static int check_probe(const struct peer *p)
 {
-	struct origin from = peer_origin(p, KEY_PROBE);
 	char probe[IP_STRLEN];
 
 	if (!p->probe_fixed)
@@ -26,7 +25,7 @@ static int check_probe(const struct peer *p)
 			return OK;
 	}
 	return conf_error(
-		&from,
+		peer_origin(p, KEY_PROBE),
 		"peer %s: probe \"%s\" is in none of its allowed-ips: give an inner address behind the peer, or auto",
 		p->name, ip_str(&p->probe, probe));
 }
@@ -40,13 +39,13 @@ static int check_endpoint(const struct peer *p)
 
 	endpoint_str(p, endpoint);
 	if (fault)
-		return conf_error(&from, "peer %s: endpoint %s %s", p->name,
+		return conf_error(from, "peer %s: endpoint %s %s", p->name,
 				  endpoint, fault);
 	if (!around)
 		return OK;
 	from = allowed_origin(p, around);
 	return conf_error(
-		&from,
+		from,
 		"peer %s: endpoint %s is inside its own allowed-ips \"%s\": tunnel packets would be tunnelled again; take the prefix out",
 		p->name, endpoint, prefix_str(around, prefix));
 }
@@ -62,14 +61,14 @@ static int check_local(const struct peer *p)
 	endpoint_str(p, endpoint);
 	if (p->local.family != p->endpoint.family)
 		return conf_error(
-			&from,
+			from,
 			"peer %s: local \"%s\" is IPv%u but the endpoint %s is IPv%u: use one family",
 			p->name, local, p->local.family, endpoint,
 			p->endpoint.family);
 	from = peer_origin(p, KEY_ENDPOINT);
 	if (ip_equal(&p->local, &p->endpoint))
 		return conf_error(
-			&from,
+			from,
 			"peer %s: endpoint %s is its own local address: give the other end's",
 			p->name, endpoint);
 	return OK;
@@ -78,12 +77,11 @@ static int check_local(const struct peer *p)
 /* RFC 8200 5: the MTU of an IPv6 path is at least 1280. */
 static int check_path_mtu(const struct conf *c, const struct peer *p)
 {
-	struct origin from = interface_origin(c, KEY_PATH_MTU);
 
 	if (p->endpoint.family == 4 || c->path_mtu >= IPV6_MTU_MIN)
 		return OK;
 	return conf_error(
-		&from,
+		interface_origin(c, KEY_PATH_MTU),
 		"path-mtu \"%u\" is too small for the IPv6 endpoint of peer %s (RFC 8200 5): raise it to %u or more",
 		c->path_mtu, p->name, IPV6_MTU_MIN);
 }
@@ -101,12 +99,12 @@ static int check_peer(const struct conf *c, const struct peer *p)
 
 	if (!p->endpoint.family && !p->host[0])
 		return conf_error(
-			&p->origin,
+			p->origin,
 			"peer %s: no endpoint: add \"endpoint\" with the other end's address",
 			p->name);
 	if (!p->n_allowed)
 		return conf_error(
-			&p->origin,
+			p->origin,
 			"peer %s: no allowed-ips: add \"allowed-ips\" with the prefixes behind it",
 			p->name);
 	ret = check_probe(p);
@@ -127,24 +125,23 @@ static int report_same_prefix(const struct owned *a, const struct owned *b)
 	prefix_str(b->prefix, prefix);
 	if (a->peer != b->peer)
 		return conf_error(
-			&from,
+			from,
 			"peer %s: allowed-ips \"%s\" belongs to peer %s%s already: leave it out, or take it from %s",
 			b->peer->name, prefix, a->peer->name,
 			place(first, line), a->peer->name);
 	if (first.line != from.line)
 		return conf_error(
-			&from,
+			from,
 			"peer %s: allowed-ips \"%s\" again, first in line %u: remove one",
 			b->peer->name, prefix, first.line);
 	return conf_error(
-		&from, "peer %s: allowed-ips \"%s\" is given twice: remove one",
+		from, "peer %s: allowed-ips \"%s\" is given twice: remove one",
 		b->peer->name, prefix);
 }
 
 /* A longer prefix of another peer would take the trigger's packets. */
 static int check_probe_owner(const struct owners *o, const struct peer *p)
 {
-	struct origin from = peer_origin(p, KEY_PROBE);
 	const struct owned *owned;
 	char probe[IP_STRLEN], prefix[PREFIX_STRLEN];
 
@@ -154,7 +151,7 @@ static int check_probe_owner(const struct owners *o, const struct peer *p)
 	if (!owned)
 		return OK;
 	return conf_error(
-		&from,
+		peer_origin(p, KEY_PROBE),
 		"peer %s: probe \"%s\" is behind peer %s, whose allowed-ips \"%s\" is longer: give an address behind %s, or auto",
 		p->name, ip_str(&p->probe, probe), owned->peer->name,
 		prefix_str(owned->prefix, prefix), p->name);
@@ -192,11 +189,10 @@ static int compare_endpoints(const void *a, const void *b)
 
 static int report_same_endpoint(const struct peer *a, const struct peer *b)
 {
-	struct origin from = peer_origin(b, KEY_ENDPOINT);
 	char endpoint[ENDPOINT_STRLEN], line[32];
 
 	return conf_error(
-		&from,
+		peer_origin(b, KEY_ENDPOINT),
 		"peer %s: endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
 		b->name, endpoint_str(b, endpoint), a->name,
 		place(peer_origin(a, KEY_ENDPOINT), line));

@@ -27,8 +27,8 @@ struct origin {
 };
 
 /* report() with "FILE:LINE: " in front, if there is a file. */
-int conf_report(enum status status, const struct origin *from, const char *fmt,
-		...) __attribute__((format(printf, 3, 4)));
+int conf_report(enum status status, struct origin from, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 #define conf_error(...) conf_report(USAGE, __VA_ARGS__)
 /* For a setting that the host refuses. */
 #define conf_fail(...) conf_report(FAILED, __VA_ARGS__)
@@ -176,7 +176,7 @@ enum key_type {
  * struct peer. */
 struct key;
 struct key_ops {
-	int (*set)(const struct key *k, void *target, const struct origin *from,
+	int (*set)(const struct key *k, void *target, struct origin from,
 		   const char *value);
 	void (*write)(FILE *out, const struct key *k, const void *target);
 	bool (*same)(const void *a, const void *b);
@@ -221,12 +221,16 @@ extern const struct key peer_keys[N_PEER_KEYS + 1];
 
 /* Finds a key of [interface] or, if p is not NULL, of [peer]. NULL after a
  * USAGE error that suggests a key. */
-const struct key *key_find(const struct peer *p, const struct origin *from,
+const struct key *key_find(const struct peer *p, struct origin from,
 			   const char *name);
 /* Sets a key from text, as in the file and as in `peer add`. Errors name the
  * origin and quote the value. */
-int key_set(const struct key *k, void *target, const struct origin *from,
+int key_set(const struct key *k, void *target, struct origin from,
 	    const char *value);
+/* conf_error() about a value: [peer NAME: ]KEY "VALUE" and the message. */
+int key_error(const struct key *k, const void *target, struct origin from,
+	      const char *value, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 /* Returns the place of the value of a NUMBER or CHOICE; NULL for other
  * types. */
 uint32_t *key_number(const struct key *k, void *target);
@@ -252,7 +256,7 @@ void keys_init(const struct key *keys, void *target);
 bool keys_same(const struct key *keys, const void *a, const void *b);
 
 /* Checks a peer's name; the error says which names are valid. */
-int peer_name_check(const struct origin *from, const char *name);
+int peer_name_check(struct origin from, const char *name);
 
 /* Returns why ip cannot be an endpoint, local or source address, as a text to
  * print after the quoted address; NULL if it can. */

@@ -7,7 +7,7 @@
 
 /* Parses a word of the list of source or address: an address and, for `address`
  * only, an optional length (-1: not given). */
-static int parse_inner(const struct origin *from, const char *key,
+static int parse_inner(const struct key *k, struct origin from,
 		       const char *text, struct ip *ip, int *len)
 {
 	char addr[IP_STRLEN + 8];
@@ -20,22 +20,21 @@ static int parse_inner(const struct origin *from, const char *key,
 	if (slash)
 		*slash = '\0';
 	if (!ip_parse(addr, ip))
-		return conf_error(from,
-				  "%s \"%s\" is not an IP address: give %s",
-				  key, text,
-				  len ? "one, and its prefix length if you like"
-				      : "one of this host");
+		return key_error(k, NULL, from, text,
+				 "is not an IP address: give %s",
+				 len ? "one, and its prefix length if you like"
+				     : "one of this host");
 	fault = address_fault(ip);
 	if (fault)
-		return conf_error(from, "%s \"%s\" %s", key, text, fault);
+		return key_error(k, NULL, from, text, "%s", fault);
 	if (!len)
 		return OK;
 	*len = ip->family == 4 ? 32 : 128;
 	if (slash && !number_parse(slash + 1, 1, *len, &n))
-		return conf_error(
-			from,
-			"%s \"%s\" has no prefix length from 1 to %d: write ADDRESS/LENGTH",
-			key, text, *len);
+		return key_error(
+			k, NULL, from, text,
+			"has no prefix length from 1 to %d: write ADDRESS/LENGTH",
+			*len);
 	if (slash)
 		*len = n;
 	return OK;
@@ -48,13 +47,13 @@ static bool is_address(const struct key *k)
 
 /* source and address set the same fields, each family once. */
 static int set_one_inner(const struct key *k, struct conf *c,
-			 const struct origin *from, const char *text)
+			 struct origin from, const char *text)
 {
 	bool address = is_address(k);
 	int len = -1, *to_len;
 	struct ip ip, *to;
 
-	if (parse_inner(from, k->name, text, &ip, address ? &len : NULL))
+	if (parse_inner(k, from, text, &ip, address ? &len : NULL))
 		return USAGE;
 	to = ip.family == 4 ? &c->source4 : &c->source6;
 	to_len = ip.family == 4 ? &c->address4_len : &c->address6_len;
@@ -65,27 +64,26 @@ static int set_one_inner(const struct key *k, struct conf *c,
 			k->name, text, ip.family,
 			address ? "source" : "address");
 	if (to->family)
-		return conf_error(
-			from,
-			"%s \"%s\" is a second IPv%u address: give one of a family",
-			k->name, text, ip.family);
+		return key_error(
+			k, c, from, text,
+			"is a second IPv%u address: give one of a family",
+			ip.family);
 	*to = ip;
 	*to_len = len;
 	return OK;
 }
 
-static int set_inner(const struct key *k, void *target,
-		     const struct origin *from, const char *value)
+static int set_inner(const struct key *k, void *target, struct origin from,
+		     const char *value)
 {
 	const char *list = value, *word;
 	char text[PREFIX_STRLEN + 1];
 	size_t n;
 
 	if (!value[strspn(value, ", \t")])
-		return conf_error(from,
-				  "%s \"%s\" has no address in it: give %s",
-				  k->name, value,
-				  is_address(k) ? "one" : "one of this host");
+		return key_error(k, target, from, value,
+				 "has no address in it: give %s",
+				 is_address(k) ? "one" : "one of this host");
 	while ((word = list_next(&list, &n))) {
 		snprintf(text, sizeof(text), "%.*s", (int)n, word);
 		if (set_one_inner(k, target, from, text))

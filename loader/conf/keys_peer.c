@@ -10,7 +10,7 @@
 
 #define PREFIXES_A_LINE 8
 
-int peer_name_check(const struct origin *from, const char *name)
+int peer_name_check(struct origin from, const char *name)
 {
 	if (name_valid(name))
 		return OK;
@@ -51,8 +51,8 @@ static const char *endpoint_mistake(const char *s)
 	return "is not an IPv4 address, IPv6 address or DNS name: give one of them";
 }
 
-static int set_endpoint(const struct key *k, void *target,
-			const struct origin *from, const char *value)
+static int set_endpoint(const struct key *k, void *target, struct origin from,
+			const char *value)
 {
 	struct peer *p = target;
 	const char *fault = NULL;
@@ -65,8 +65,7 @@ static int set_endpoint(const struct key *k, void *target,
 	else
 		ip.family = 0;
 	if (fault)
-		return conf_error(from, "peer %s: %s \"%s\" %s", p->name,
-				  k->name, value, fault);
+		return key_error(k, p, from, value, "%s", fault);
 	p->host[0] = '\0';
 	if (!ip.family)
 		strcpy(p->host, value);
@@ -129,8 +128,9 @@ static bool prefix_is_special(const struct prefix *p)
 	return false;
 }
 
-static int parse_allowed(const struct peer *p, const struct origin *from,
-			 const char *word, size_t n, struct prefix *out)
+static int parse_allowed(const struct key *k, const struct peer *p,
+			 struct origin from, const char *word, size_t n,
+			 struct prefix *out)
 {
 	char text[PREFIX_STRLEN + 8], right[PREFIX_STRLEN];
 	const char *why;
@@ -141,22 +141,14 @@ static int parse_allowed(const struct peer *p, const struct origin *from,
 			"allowed-ips \"%.*s\" is not a prefix: write ADDRESS/LENGTH",
 			n < QUOTE_MAX ? (int)n : QUOTE_MAX, word);
 	snprintf(text, sizeof(text), "%.*s", (int)n, word);
-	if (!prefix_parse(text, out, &why)) {
-		if (out->ip.family)
-			return conf_error(
-				from,
-				"peer %s: allowed-ips \"%s\" %s: write %s",
-				p->name, text, why, prefix_str(out, right));
-		return conf_error(
-			from,
-			"peer %s: allowed-ips \"%s\" %s: write ADDRESS/LENGTH",
-			p->name, text, why);
-	}
+	if (!prefix_parse(text, out, &why))
+		return key_error(k, p, from, text, "%s: write %s", why,
+				 out->ip.family ? prefix_str(out, right)
+						: "ADDRESS/LENGTH");
 	if (prefix_is_special(out))
-		return conf_error(
-			from,
-			"peer %s: allowed-ips \"%s\" is loopback, multicast, link-local or reserved and cannot be tunnelled: remove it",
-			p->name, text);
+		return key_error(
+			k, p, from, text,
+			"is loopback, multicast, link-local or reserved and cannot be tunnelled: remove it");
 	return OK;
 }
 
@@ -183,27 +175,25 @@ static bool grow_allowed(struct peer *p, size_t more)
 	return lines && allowed;
 }
 
-static int add_allowed(const struct key *k, void *target,
-		       const struct origin *from, const char *value)
+static int add_allowed(const struct key *k, void *target, struct origin from,
+		       const char *value)
 {
 	struct peer *p = target;
 	size_t n, words = count_words(value);
 	const char *word;
 
 	if (!words)
-		return conf_error(
-			from,
-			"peer %s: %s \"%s\" has no prefix in it: write ADDRESS/LENGTH",
-			p->name, k->name, value);
+		return key_error(k, p, from, value,
+				 "has no prefix in it: write ADDRESS/LENGTH");
 	if (!grow_allowed(p, words))
 		return fail("out of memory");
 	while ((word = list_next(&value, &n))) {
 		struct prefix *to = &p->allowed[p->n_allowed];
-		int ret = parse_allowed(p, from, word, n, to);
+		int ret = parse_allowed(k, p, from, word, n, to);
 
 		if (ret)
 			return ret;
-		p->allowed_lines[p->n_allowed++] = from->line;
+		p->allowed_lines[p->n_allowed++] = from.line;
 	}
 	if (!p->probe_fixed)
 		p->probe = (struct ip){0};

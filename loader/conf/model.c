@@ -181,8 +181,7 @@ int conf_copy(struct conf *to, const struct conf *from)
 	return fail("out of memory");
 }
 
-int conf_report(enum status status, const struct origin *from, const char *fmt,
-		...)
+int conf_report(enum status status, struct origin from, const char *fmt, ...)
 {
 	char text[1024];
 	va_list args;
@@ -190,9 +189,9 @@ int conf_report(enum status status, const struct origin *from, const char *fmt,
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (!from->file)
+	if (!from.file)
 		return report(status, "%s", text);
-	return report(status, "%s:%u: %s", from->file, from->line, text);
+	return report(status, "%s:%u: %s", from.file, from.line, text);
 }
 
 struct origin interface_origin(const struct conf *c, enum interface_key key)

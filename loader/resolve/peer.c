@@ -27,7 +27,7 @@ static bool is_written(const struct peer *p)
 /* Prints an error if the setting is from the file or command line, else p
  * waits. */
 __attribute__((format(printf, 3, 4))) static int
-refuse(struct peer *p, const struct origin *from, const char *fmt, ...)
+refuse(struct peer *p, struct origin from, const char *fmt, ...)
 {
 	char text[512];
 	va_list args;
@@ -121,7 +121,7 @@ static int settle_endpoint(const struct resolver *r, struct peer *p)
 	if (find_addr(r->own.addrs, r->own.n, &p->endpoint)) {
 		give_up_endpoint(p);
 		return refuse(
-			p, &from,
+			p, from,
 			"endpoint %s is its own local address: give the other end's",
 			endpoint);
 	}
@@ -129,7 +129,7 @@ static int settle_endpoint(const struct resolver *r, struct peer *p)
 		return OK;
 	give_up_endpoint(p);
 	return refuse(
-		p, &from,
+		p, from,
 		"endpoint %s is inside its own allowed-ips \"%s\": tunnel packets would be tunnelled again; take the prefix out",
 		endpoint, prefix_str(around, prefix));
 }
@@ -165,7 +165,7 @@ static int check_mtu(struct peer *p, const struct mtu_cause *cause)
 			   least + cause->overhead);
 		return OK;
 	}
-	return refuse(p, &cause->from,
+	return refuse(p, cause->from,
 		      "%s \"%u\" is too small%s: raise it to %u or more",
 		      cause->name, cause->value, why, least + cause->overhead);
 }
@@ -224,7 +224,6 @@ static int compare_claims(const void *a, const void *b)
 /* Only the outer addresses tell which peer a packet is from. */
 static int report_conflict(const struct peer *a, struct peer *b)
 {
-	struct origin from = peer_origin(b, KEY_ENDPOINT);
 	struct origin first = peer_origin(a, KEY_ENDPOINT);
 	char endpoint[ENDPOINT_STRLEN], line[32] = "";
 	int ret;
@@ -232,7 +231,7 @@ static int report_conflict(const struct peer *a, struct peer *b)
 	if (first.file)
 		snprintf(line, sizeof(line), " (line %u)", first.line);
 	ret = refuse(
-		b, &from,
+		b, peer_origin(b, KEY_ENDPOINT),
 		"endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
 		endpoint_str(b, endpoint), a->name, line);
 	give_up_endpoint(b);

@@ -50,7 +50,7 @@ static int interface_local(const struct resolver *r, uint8_t family, bool fixed,
 	fault = local_fault(&r->host, local, a, buf);
 	if (!fault || !r->strict)
 		return OK;
-	return conf_fail(&from, "local%u \"%s\" %s", family, ip_str(local, ip),
+	return conf_fail(from, "local%u \"%s\" %s", family, ip_str(local, ip),
 			 fault);
 }
 
@@ -61,7 +61,6 @@ static int check_sources(const struct resolver *r)
 	const struct conf *c = r->c;
 	const struct ip *const sources[] = {&c->source4, &c->source6};
 	const int lens[] = {c->address4_len, c->address6_len};
-	struct origin from = interface_origin(c, KEY_SOURCE);
 	char ip[IP_STRLEN];
 
 	for (size_t i = 0; i < 2; i++) {
@@ -69,7 +68,7 @@ static int check_sources(const struct resolver *r)
 		    find_addr(r->own.addrs, r->own.n, sources[i]))
 			continue;
 		return conf_fail(
-			&from,
+			interface_origin(c, KEY_SOURCE),
 			"source \"%s\" is not an address of this host: assign it to one of its interfaces, or write address instead of source, and tunload does",
 			ip_str(sources[i], ip));
 	}
@@ -181,7 +180,7 @@ static int check_any_works(const struct resolver *r)
 	if (!p)
 		return OK;
 	from = peer_origin(p, p->local_fixed ? KEY_LOCAL : KEY_ENDPOINT);
-	return conf_fail(&from, "peer %s: %s", p->name, p->waiting);
+	return conf_fail(from, "peer %s: %s", p->name, p->waiting);
 }
 
 static int resolve_on(struct resolver *r)

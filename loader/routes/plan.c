@@ -287,7 +287,7 @@ static int fail_route(const struct route *route, const char *verb)
 	char prefix[PREFIX_STRLEN], ifname[IFNAMSIZ] = "?";
 
 	if_indextoname(route->oif, ifname);
-	return conf_fail(&route->origin, "cannot %s route \"%s\" on %s: %s",
+	return conf_fail(route->origin, "cannot %s route \"%s\" on %s: %s",
 			 verb, prefix_str(&route->dst, prefix), ifname,
 			 nl_error());
 }

@@ -32,11 +32,11 @@ enum status {
 
 /* Prints "tunload: <message>\n" to standard error and returns the status; OK: a
  * warning, "tunload: warning: <message>\n". */
-int report(enum status status, const char *fmt, ...)
+int report_line(enum status status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-#define fail(...)	report(FAILED, __VA_ARGS__)
-#define fail_usage(...) report(USAGE, __VA_ARGS__)
-#define warn(...)	report(OK, __VA_ARGS__)
+#define fail(...)	report_line(FAILED, __VA_ARGS__)
+#define fail_usage(...) report_line(USAGE, __VA_ARGS__)
+#define warn(...)	report_line(OK, __VA_ARGS__)
 
 /* With many peers the first few warnings of a kind are printed, the others only
  * counted in *n: is this one of the few? */

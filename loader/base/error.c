@@ -9,7 +9,7 @@
 
 /* Quoted values come from outside: whatever they contain, an error stays one
  * line of readable length without control characters. */
-int report(enum status status, const char *fmt, ...)
+int report_line(enum status status, const char *fmt, ...)
 {
 	char line[1024];
 	va_list args;

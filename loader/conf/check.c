@@ -180,43 +180,56 @@ static int check_prefixes(const struct conf *c)
 	return ret;
 }
 
-static int compare_endpoints(const void *a, const void *b)
+/* Of equal ones, peers whose endpoint is a name come last. */
+static int compare_outer(const void *a, const void *b)
 {
-	const struct peer *const *x = a, *const *y = b;
+	const struct peer *x = *(struct peer *const *)a;
+	const struct peer *y = *(struct peer *const *)b;
 
-	return outer_compare(*x, *y) ?: owner_compare_peers(*x, *y);
+	return outer_compare(x, y) ?: !!*x->host - !!*y->host ?:
+	       owner_compare_peers(x, y);
 }
 
-static int report_same_endpoint(const struct peer *a, const struct peer *b)
+static int report_conflict(const struct peer *a, struct peer *b,
+			   conflict_report *report)
 {
-	char endpoint[ENDPOINT_STRLEN], line[32];
+	char endpoint[ENDPOINT_STRLEN], line[32], text[512];
 
-	return conf_error(
-		peer_origin(b, KEY_ENDPOINT),
-		"peer %s: endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
-		b->name, endpoint_str(b, endpoint), a->name,
+	snprintf(
+		text, sizeof(text),
+		"endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
+		endpoint_str(b, endpoint), a->name,
 		place(peer_origin(a, KEY_ENDPOINT), line));
+	return report(b, peer_origin(b, KEY_ENDPOINT), text);
 }
 
-/* Only the outer addresses tell which peer a packet is from. */
-static int check_endpoints(const struct conf *c)
+int conf_conflicts(const struct conf *c, bool (*counts)(const struct peer *p),
+		   conflict_report *report)
 {
-	const struct peer **all = malloc((c->n_peers + 1) * sizeof(*all));
+	struct peer **all = malloc((c->n_peers + 1) * sizeof(*all));
+	const struct peer *first = NULL;
 	size_t i, n = 0;
 	int ret = OK;
 
 	if (!all)
 		return fail("out of memory");
 	for_each_peer (p, c)
-		if (has_address(p))
+		if (counts(p))
 			all[n++] = p;
-	qsort(all, n, sizeof(*all), compare_endpoints);
-	for (i = 1; !ret && i < n; i++) {
-		if (!outer_compare(all[i - 1], all[i]))
-			ret = report_same_endpoint(all[i - 1], all[i]);
+	qsort(all, n, sizeof(*all), compare_outer);
+	for (i = 0; !ret && i < n; i++) {
+		if (first && !outer_compare(first, all[i]))
+			ret = report_conflict(first, all[i], report);
+		else
+			first = all[i];
 	}
 	free(all);
 	return ret;
+}
+
+static int refuse_conflict(struct peer *p, struct origin from, const char *text)
+{
+	return conf_error(from, "peer %s: %s", p->name, text);
 }
 
 int conf_check(const struct conf *c)
@@ -228,6 +241,6 @@ int conf_check(const struct conf *c)
 	if (!ret)
 		ret = check_prefixes(c);
 	if (!ret)
-		ret = check_endpoints(c);
+		ret = conf_conflicts(c, has_address, refuse_conflict);
 	return ret;
 }

@@ -26,7 +26,7 @@ struct origin {
 	unsigned int line;
 };
 
-/* report() with "FILE:LINE: " in front, if there is a file. */
+/* report_line() with "FILE:LINE: " in front, if there is a file. */
 int conf_report(enum status status, struct origin from, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 #define conf_error(...) conf_report(USAGE, __VA_ARGS__)
@@ -154,6 +154,14 @@ int conf_load(struct conf *c, const char *ifname, const char *file,
  * equal (endpoint, local), missing endpoint. resolve() checks endpoints that
  * are names. */
 int conf_check(const struct conf *c);
+
+/* Reports each peer with the outer addresses of another one before it, of those
+ * that count: only the outer addresses tell which peer a packet is from. Ends
+ * with the first report that is not OK. */
+typedef int conflict_report(struct peer *p, struct origin from,
+			    const char *text);
+int conf_conflicts(const struct conf *c, bool (*counts)(const struct peer *p),
+		   conflict_report *report);
 
 /* Prints c as a configuration file that conf_read() reads back the same. */
 void conf_write(FILE *out, const struct conf *c);

@@ -190,8 +190,8 @@ int conf_report(enum status status, struct origin from, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (!from.file)
-		return report(status, "%s", text);
-	return report(status, "%s:%u: %s", from.file, from.line, text);
+		return report_line(status, "%s", text);
+	return report_line(status, "%s:%u: %s", from.file, from.line, text);
 }
 
 struct origin interface_origin(const struct conf *c, enum interface_key key)

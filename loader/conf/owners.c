@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
-
 int owner_compare_peers(const struct peer *a, const struct peer *b)
 {
 	if (a->origin.line != b->origin.line)

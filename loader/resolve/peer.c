@@ -212,53 +212,23 @@ int resolve_peer(struct resolver *r, struct peer *p)
 	return ret ?: settle_mtu(r, p);
 }
 
-static int compare_claims(const void *a, const void *b)
+static bool has_outer(const struct peer *p)
 {
-	const struct peer *x = *(struct peer *const *)a;
-	const struct peer *y = *(struct peer *const *)b;
-
-	return outer_compare(x, y) ?: !!*x->host - !!*y->host ?:
-	       owner_compare_peers(x, y);
+	return p->endpoint.family && p->local.family;
 }
 
-/* Only the outer addresses tell which peer a packet is from. */
-static int report_conflict(const struct peer *a, struct peer *b)
+static int give_up_conflict(struct peer *p, struct origin from,
+			    const char *text)
 {
-	struct origin first = peer_origin(a, KEY_ENDPOINT);
-	char endpoint[ENDPOINT_STRLEN], line[32] = "";
-	int ret;
+	int ret = refuse(p, from, "%s", text);
 
-	if (first.file)
-		snprintf(line, sizeof(line), " (line %u)", first.line);
-	ret = refuse(
-		b, peer_origin(b, KEY_ENDPOINT),
-		"endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
-		endpoint_str(b, endpoint), a->name, line);
-	give_up_endpoint(b);
+	give_up_endpoint(p);
 	return ret;
 }
 
 int resolve_conflicts(struct resolver *r)
 {
-	struct peer **all = malloc((r->c->n_peers + 1) * sizeof(*all));
-	const struct peer *first = NULL;
-	size_t i, n = 0;
-	int ret = OK;
-
-	if (!all)
-		return fail("out of memory");
-	for_each_peer (p, r->c)
-		if (p->endpoint.family && p->local.family)
-			all[n++] = p;
-	qsort(all, n, sizeof(*all), compare_claims);
-	for (i = 0; !ret && i < n; i++) {
-		if (first && !outer_compare(first, all[i]))
-			ret = report_conflict(first, all[i]);
-		else
-			first = all[i];
-	}
-	free(all);
-	return ret;
+	return conf_conflicts(r->c, has_outer, give_up_conflict);
 }
 
 /* Returns the second host, or the first if there is only one. */

@@ -23,7 +23,7 @@ struct change {
 	const struct maps *m;
 	const struct conf *now;	       /* all peers */
 	const struct peer *was, *want; /* nobody: added, or removed */
-	struct prefix added[PREFIXES_MAX];
+	struct prefix added[PREFIXES_MAX], removed[PREFIXES_MAX];
 	size_t n_added, n_removed;
 };
 
@@ -82,24 +82,15 @@ static bool stands_alone(const struct change *c, const struct prefix *prefix)
 	return true;
 }
 
-static bool removes_alone(struct change *c)
+/* Takes the prefixes of one peer that the other lacks; true if all stand
+ * alone. */
+static bool take_alone(struct change *c, const struct peer *from,
+		       const struct peer *other, struct prefix *to, size_t *n)
 {
-	for_each_allowed (prefix, c->was) {
-		if (allows(c->want, prefix))
+	for_each_allowed (prefix, from) {
+		if (allows(other, prefix))
 			continue;
-		c->n_removed++;
-		if (!stands_alone(c, prefix))
-			return false;
-	}
-	return true;
-}
-
-static bool adds_alone(struct change *c)
-{
-	for_each_allowed (prefix, c->want) {
-		if (allows(c->was, prefix))
-			continue;
-		c->added[c->n_added++] = *prefix;
+		to[(*n)++] = *prefix;
 		if (!stands_alone(c, prefix))
 			return false;
 	}
@@ -119,7 +110,9 @@ static bool moves_alone(struct change *c)
 {
 	if (same_prefixes(c))
 		return true;
-	return has_few_prefixes(c) && removes_alone(c) && adds_alone(c) &&
+	return has_few_prefixes(c) &&
+	       take_alone(c, c->was, c->want, c->removed, &c->n_removed) &&
+	       take_alone(c, c->want, c->was, c->added, &c->n_added) &&
 	       has_room(c);
 }
 

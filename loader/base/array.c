@@ -53,6 +53,12 @@ size_t unique(void *array, size_t n, size_t size, comparison *compare)
 	return m;
 }
 
+size_t sort_unique(void *array, size_t n, size_t size, comparison *compare)
+{
+	sort(array, n, size, compare);
+	return unique(array, n, size, compare);
+}
+
 size_t lower_bound(const void *key, const void *array, size_t n, size_t size,
 		   comparison *compare)
 {

@@ -162,6 +162,8 @@ void sort(void *array, size_t n, size_t size, comparison *compare);
 /* Keeps the first of each run of equal elements in a sorted array; returns how
  * many are left. */
 size_t unique(void *array, size_t n, size_t size, comparison *compare);
+/* Both. */
+size_t sort_unique(void *array, size_t n, size_t size, comparison *compare);
 /* Returns the index of the first element that is not less than key, or n. */
 size_t lower_bound(const void *key, const void *array, size_t n, size_t size,
 		   comparison *compare);

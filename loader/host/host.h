@@ -208,7 +208,7 @@ void rule_put(union nl_request *r, uint16_t type, const struct rule *rule);
 
 /* A neighbour on an interface. */
 struct neigh {
-	struct ip ip;
+	struct ip ip;	      /* the first field: also sorted by ip_compare() */
 	uint8_t mac[MAC_LEN]; /* zero: not resolved */
 	uint16_t state;	      /* NUD_* */
 	uint8_t protocol;
@@ -304,7 +304,7 @@ bool kernel_at_least(unsigned int major, unsigned int minor);
 /* An inner prefix that is not part of any tunnel although a shorter allowed
  * prefix contains it. own: an address of this host. */
 struct exception {
-	struct prefix prefix;
+	struct prefix prefix; /* the first field: also prefix_compare()d */
 	bool own;
 };
 

@@ -25,13 +25,6 @@ static int compare_exceptions(const void *va, const void *vb)
 		       ?: (int)b->own - (int)a->own;
 }
 
-static int compare_their_prefixes(const void *va, const void *vb)
-{
-	const struct exception *a = va, *b = vb;
-
-	return prefix_compare(&a->prefix, &b->prefix);
-}
-
 /* Adds p if a shorter allowed prefix contains it and none equals it. */
 static int add_exception(struct set *s, const struct prefix *p, bool own)
 {
@@ -118,7 +111,7 @@ int routes_exceptions(const struct conf *c, const struct footprint *have,
 	}
 	sort(s.out, s.n, sizeof(*s.out), compare_exceptions);
 	*out = s.out;
-	*n = unique(s.out, s.n, sizeof(*s.out), compare_their_prefixes);
+	*n = unique(s.out, s.n, sizeof(*s.out), prefix_compare);
 	return OK;
 }
 
@@ -199,7 +192,6 @@ int host_broadcasts(struct ip **out, size_t *n)
 	free(addrs);
 	if (!*out)
 		return fail("out of memory");
-	sort(*out, found, sizeof(**out), ip_compare);
-	*n = unique(*out, found, sizeof(**out), ip_compare);
+	*n = sort_unique(*out, found, sizeof(**out), ip_compare);
 	return OK;
 }

@@ -93,7 +93,7 @@ static void new_neighs(struct plan *p)
 		const struct neigh *new = &p->want.neighs[i];
 		const struct neigh *old =
 			find_next(new, p->have.neighs, p->have.n_neighs,
-				  sizeof(*new), neigh_compare, &at);
+				  sizeof(*new), ip_compare, &at);
 
 		if (new->protocol == RTPROT_TUNLOAD &&
 		    (!old || !neigh_equal(old, new)))
@@ -110,7 +110,7 @@ static void old_neighs(struct plan *p)
 
 		if ((p->everything || old->protocol == RTPROT_TUNLOAD) &&
 		    !find_next(old, p->want.neighs, p->want.n_neighs,
-			       sizeof(*old), neigh_compare, &at))
+			       sizeof(*old), ip_compare, &at))
 			add_change(p, CHANGE_NEIGH, old, NULL);
 	}
 }

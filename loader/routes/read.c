@@ -75,7 +75,7 @@ static int read_neighs(uint32_t ifindex, struct footprint *f)
 	for (i = 0; i < n; i++)
 		if (is_gateway(&f->neighs[i]))
 			f->neighs[f->n_neighs++] = f->neighs[i];
-	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
+	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), ip_compare);
 	return OK;
 }
 

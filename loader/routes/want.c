@@ -272,13 +272,6 @@ int route_compare(const void *va, const void *vb)
 	return a->metric == b->metric ? 0 : a->metric < b->metric ? -1 : 1;
 }
 
-int neigh_compare(const void *va, const void *vb)
-{
-	const struct neigh *a = va, *b = vb;
-
-	return ip_compare(&a->ip, &b->ip);
-}
-
 static int collect_endpoints(struct wish *w)
 {
 	w->endpoints = calloc(w->c->n_peers + 1, sizeof(*w->endpoints));
@@ -315,12 +308,10 @@ static int want_all(struct wish *w, const struct footprint *have)
 	if (!ret)
 		want_throws(w);
 	free(w->endpoints);
-	sort(f->routes, f->n_routes, sizeof(*f->routes), route_compare);
-	f->n_routes = unique(f->routes, f->n_routes, sizeof(*f->routes),
-			     route_compare);
-	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
-	f->n_neighs = unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
-			     neigh_compare);
+	f->n_routes = sort_unique(f->routes, f->n_routes, sizeof(*f->routes),
+				  route_compare);
+	f->n_neighs = sort_unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
+				  ip_compare);
 	return ret;
 }
 
@@ -393,21 +384,6 @@ static int add_rules(struct footprint *f, const struct need *n)
 	return ret;
 }
 
-static void sort_need(struct need *n)
-{
-	if (n->locals) {
-		sort(n->locals, n->n_locals, sizeof(*n->locals), ip_compare);
-		n->n_locals = unique(n->locals, n->n_locals, sizeof(*n->locals),
-				     ip_compare);
-	}
-	if (n->tables) {
-		sort(n->tables, n->n_tables, sizeof(*n->tables),
-		     compare_tables);
-		n->n_tables = unique(n->tables, n->n_tables, sizeof(*n->tables),
-				     compare_tables);
-	}
-}
-
 static int want_family(const struct footprint *have, struct footprint *want,
 		       uint8_t family)
 {
@@ -418,7 +394,10 @@ static int want_family(const struct footprint *have, struct footprint *want,
 		ret = add_record(&n, &have->records[i]);
 	for (size_t i = 0; !ret && i < want->n_routes; i++)
 		ret = add_record(&n, &want->routes[i]);
-	sort_need(&n);
+	n.n_locals = sort_unique(n.locals, n.n_locals, sizeof(*n.locals),
+				 ip_compare);
+	n.n_tables = sort_unique(n.tables, n.n_tables, sizeof(*n.tables),
+				 compare_tables);
 	if (!ret)
 		ret = add_rules(want, &n);
 	free(n.locals);

@@ -16,7 +16,7 @@
 struct footprint {
 	struct route *routes; /* sorted by route_compare() */
 	struct rule *rules;   /* in the kernel's order; of all interfaces */
-	struct neigh *neighs; /* sorted by neigh_compare() */
+	struct neigh *neighs; /* sorted by ip_compare() */
 	struct if_addr *addrs;
 	size_t n_routes, n_rules, n_neighs, n_addrs;
 	/* Throw routes in the tables of other interfaces, which record the
@@ -54,7 +54,6 @@ int footprint_want(struct conf *c, const struct footprint *have,
 int route_compare(const void *a, const void *b);
 /* By the prefix only, in the same order. */
 int route_compare_prefix(const void *a, const void *b);
-int neigh_compare(const void *a, const void *b);
 
 /* Prefixes that are never tunnelled: their packets stay on a link, or go to the
  * metadata service of a cloud instance. */

@@ -238,9 +238,6 @@ int conf_check(const struct conf *c)
 
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
 		ret = check_peer(c, &c->peers[i]);
-	if (!ret)
-		ret = check_prefixes(c);
-	if (!ret)
-		ret = conf_conflicts(c, has_address, refuse_conflict);
-	return ret;
+	return ret ?: check_prefixes(c) ?:
+	       conf_conflicts(c, has_address, refuse_conflict);
 }

@@ -85,12 +85,9 @@ static int add_own(struct set *s)
 static int collect(struct set *s, const struct conf *c,
 		   const struct footprint *have)
 {
-	int ret = owners_init(&s->owners, c);
+	int ret = owners_init(&s->owners, c) ?: add_routes(s, c, have) ?:
+		  add_own(s);
 
-	if (!ret)
-		ret = add_routes(s, c, have);
-	if (!ret)
-		ret = add_own(s);
 	for (size_t i = 0; !ret && i < n_link_scope; i++)
 		ret = add_exception(s, &link_scope[i], false);
 	for (size_t i = 0; !ret && i < c->n_peers; i++)

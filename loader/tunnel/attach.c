@@ -258,12 +258,9 @@ static int attach_fresh(struct attachment *a)
  * anew. Traffic pauses meanwhile, so the programs are tried before. */
 static int replace_layout2(struct attachment *a)
 {
-	int ret = programs_try();
+	int ret = programs_try() ?: undo_steps(&a->run.pins, N_STEPS) ?:
+		  attach_fresh(a);
 
-	if (!ret)
-		ret = undo_steps(&a->run.pins, N_STEPS);
-	if (!ret)
-		ret = attach_fresh(a);
 	a->way = REPLACED;
 	return ret;
 }

@@ -307,11 +307,8 @@ static int change_all(const struct running *r, const struct edit *e,
 
 	if (ret)
 		return ret;
-	ret = conf_check(want);
-	if (!ret)
-		ret = resolve_edited(want, &r->now);
-	if (!ret)
-		ret = align(r, NULL, want, NULL, mended);
+	ret = conf_check(want) ?: resolve_edited(want, &r->now) ?:
+	      align(r, NULL, want, NULL, mended);
 	if (ret)
 		conf_free(want);
 	return ret;

@@ -26,10 +26,10 @@ static const struct {
 	[HOOK_TC_EGRESS] = {TCX_EGRESS, 0},
 };
 
-bool link_exists(const struct pins *p, enum hook h)
+bool link_exists(const char *ifname, enum hook h)
 {
 	bool dead;
-	int fd = pins_link(p->ifname, h, &dead);
+	int fd = pins_link(ifname, h, &dead);
 
 	if (fd >= 0)
 		close(fd);
@@ -44,7 +44,7 @@ bool hooks_have_tcx(uint32_t ifindex)
 	return !bpf_prog_query(ifindex, TCX_EGRESS, 0, NULL, NULL, &n);
 }
 
-static int link_create(const struct pins *p, enum hook h, uint32_t ifindex,
+static int link_create(const char *ifname, enum hook h, uint32_t ifindex,
 		       int prog)
 {
 	DECLARE_LIBBPF_OPTS(bpf_link_create_opts, opts,
@@ -52,7 +52,7 @@ static int link_create(const struct pins *p, enum hook h, uint32_t ifindex,
 	char path[PATH_MAX];
 	int fd, err = 0;
 
-	if (pins_link_path(path, p->ifname, h))
+	if (pins_link_path(path, ifname, h))
 		return -ENAMETOOLONG;
 	fd = bpf_link_create(prog, ifindex, links[h].attach_type, &opts);
 	if (fd < 0)
@@ -66,26 +66,26 @@ static int link_create(const struct pins *p, enum hook h, uint32_t ifindex,
 	return err;
 }
 
-int link_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog)
+int link_put(const char *ifname, enum hook h, uint32_t ifindex, int prog)
 {
 	bool dead;
 	int fd, err;
 
 	bpf_log_start();
-	fd = pins_link(p->ifname, h, &dead);
+	fd = pins_link(ifname, h, &dead);
 	if (fd < 0)
-		return link_create(p, h, ifindex, prog);
+		return link_create(ifname, h, ifindex, prog);
 	err = bpf_link_update(fd, prog, NULL) ? -errno : 0;
 	close(fd);
 	return err;
 }
 
-void link_drop(const struct pins *p, enum hook h)
+void link_drop(const char *ifname, enum hook h)
 {
 	char path[PATH_MAX];
 	int fd;
 
-	if (pins_link_path(path, p->ifname, h))
+	if (pins_link_path(path, ifname, h))
 		return;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
@@ -119,14 +119,14 @@ static uint32_t filter_prog_id(enum hook h, uint32_t ifindex)
 }
 
 /* The id of the pinned or staged program, 0: not there. */
-static uint32_t pinned_prog_id(const struct pins *p, enum hook h, bool staged)
+static uint32_t pinned_prog_id(const char *ifname, enum hook h, bool staged)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
 	char path[PATH_MAX];
 	int fd, err;
 
-	if (programs_path(path, p, h, staged))
+	if (programs_path(path, ifname, h, staged))
 		return 0;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
@@ -136,24 +136,24 @@ static uint32_t pinned_prog_id(const struct pins *p, enum hook h, bool staged)
 	return err ? 0 : info.id;
 }
 
-bool filter_holds(const struct pins *p, enum hook h, uint32_t ifindex,
+bool filter_holds(const char *ifname, enum hook h, uint32_t ifindex,
 		  bool staged)
 {
 	uint32_t prog = filter_prog_id(h, ifindex);
 
-	return prog && prog == pinned_prog_id(p, h, staged);
+	return prog && prog == pinned_prog_id(ifname, h, staged);
 }
 
-bool filter_exists(const struct pins *p, enum hook h, uint32_t ifindex)
+bool filter_exists(const char *ifname, enum hook h, uint32_t ifindex)
 {
-	return filter_holds(p, h, ifindex, false) ||
-	       filter_holds(p, h, ifindex, true);
+	return filter_holds(ifname, h, ifindex, false) ||
+	       filter_holds(ifname, h, ifindex, true);
 }
 
-int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog)
+int filter_put(const char *ifname, enum hook h, uint32_t ifindex, int prog)
 {
 	struct bpf_tc_hook hook = clsact_hook(h, ifindex);
-	bool ours = filter_exists(p, h, ifindex);
+	bool ours = filter_exists(ifname, h, ifindex);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
 			    .priority = FILTER_PRIORITY, .prog_fd = prog,
 			    .flags = ours ? BPF_TC_F_REPLACE : 0);
@@ -166,13 +166,13 @@ int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog)
 	return err == -EEXIST ? -EBUSY : err;
 }
 
-void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex)
+void filter_drop(const char *ifname, enum hook h, uint32_t ifindex)
 {
 	struct bpf_tc_hook hook = clsact_hook(h, ifindex);
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE,
 			    .priority = FILTER_PRIORITY);
 
-	if (filter_exists(p, h, ifindex))
+	if (filter_exists(ifname, h, ifindex))
 		bpf_tc_detach(&hook, &opts);
 }
 
@@ -218,11 +218,7 @@ static uint32_t xdp_foreign(uint32_t ifindex)
 
 	if (bpf_xdp_query(ifindex, 0, &q))
 		return 0;
-	if (q.drv_prog_id)
-		return q.drv_prog_id;
-	if (q.skb_prog_id)
-		return q.skb_prog_id;
-	return q.hw_prog_id ? q.hw_prog_id : q.prog_id;
+	return q.drv_prog_id ?: q.skb_prog_id ?: q.hw_prog_id ?: q.prog_id;
 }
 
 static void foreign_words(uint32_t id, char words[static TL_REASON_LEN])

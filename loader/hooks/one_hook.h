@@ -6,23 +6,23 @@
 
 #include "hooks.h"
 
-/* Links: XDP and TCX. True for a link pinned under p whose interface still
+/* Links: XDP and TCX. True for a pinned link whose interface still
  * exists. */
-bool link_exists(const struct pins *p, enum hook h);
+bool link_exists(const char *ifname, enum hook h);
 /* Puts prog on the hook: replaces the program of the existing link atomically,
  * or makes and pins a link. */
-int link_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
-void link_drop(const struct pins *p, enum hook h);
+int link_put(const char *ifname, enum hook h, uint32_t ifindex, int prog);
+void link_drop(const char *ifname, enum hook h);
 
 /* Filters, for kernels before 6.6. True if our filter has the program that is
- * pinned or staged under p. */
-bool filter_exists(const struct pins *p, enum hook h, uint32_t ifindex);
+ * pinned or staged. */
+bool filter_exists(const char *ifname, enum hook h, uint32_t ifindex);
 /* The same for only the pinned or only the staged program. */
-bool filter_holds(const struct pins *p, enum hook h, uint32_t ifindex,
+bool filter_holds(const char *ifname, enum hook h, uint32_t ifindex,
 		  bool staged);
 /* -EBUSY: another filter has our preference and handle. */
-int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
-void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex);
+int filter_put(const char *ifname, enum hook h, uint32_t ifindex, int prog);
+void filter_drop(const char *ifname, enum hook h, uint32_t ifindex);
 int clsact_create(uint32_t ifindex);
 /* Removes the qdisc if it has no filters. */
 void clsact_drop(uint32_t ifindex);

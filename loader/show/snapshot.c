@@ -34,11 +34,10 @@ static int read_host(struct snapshot *s)
 
 static void read_hooks(struct snapshot *s)
 {
-	struct pins p = {0};
+	const char *ifname = s->conf.ifname;
 
-	strcpy(p.ifname, s->conf.ifname);
-	hooks_query(&p, s->iface.ifindex, &s->hooks);
-	hooks_missing(p.ifname, &s->iface, s->hooks_missing);
+	hooks_query(ifname, s->iface.ifindex, &s->hooks);
+	hooks_missing(ifname, &s->iface, s->hooks_missing);
 	s->kernel_has_tcx = hooks_have_tcx(s->iface.ifindex);
 }
 

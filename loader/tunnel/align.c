@@ -45,11 +45,9 @@ bool hooks_missing(const char *ifname, const struct tl_interface *iface,
 		   bool missing[static HOOK_COUNT])
 {
 	bool native = iface->mode == TL_MODE_NATIVE;
-	struct pins p = {0};
 	struct hooks is;
 
-	strcpy(p.ifname, ifname);
-	hooks_query(&p, iface->ifindex, &is);
+	hooks_query(ifname, iface->ifindex, &is);
 	missing[HOOK_XDP] = native && !is.on[HOOK_XDP];
 	missing[HOOK_TC_INGRESS] = !native && !is.on[HOOK_TC_INGRESS];
 	missing[HOOK_TC_EGRESS] = !is.on[HOOK_TC_EGRESS];
@@ -63,11 +61,13 @@ static void hooks_restore(const struct running *r,
 	struct tl_interface iface;
 	struct programs old;
 
-	if (interface_read(&r->maps, &iface) || programs_open(&old, &r->pins))
+	if (interface_read(&r->maps, &iface) ||
+	    programs_open(&old, r->pins.ifname))
 		return;
 	memcpy(iface.mode_reason, before->mode_reason,
 	       sizeof(iface.mode_reason));
-	hooks_attach(&old, &r->pins, &r->maps, &iface, before->mode_asked);
+	hooks_attach(&old, r->pins.ifname, &r->maps, &iface,
+		     before->mode_asked);
 	programs_close(&old);
 }
 
@@ -80,11 +80,13 @@ static int put_hooks(const struct running *r, const struct programs *g,
 
 	mode_reason_asked(iface, want->mode, how);
 	if (g)
-		return hooks_attach(g, &r->pins, &r->maps, iface, want->mode);
-	ret = programs_open(&pinned, &r->pins);
+		return hooks_attach(g, r->pins.ifname, &r->maps, iface,
+				    want->mode);
+	ret = programs_open(&pinned, r->pins.ifname);
 	if (ret)
 		return ret;
-	ret = hooks_attach(&pinned, &r->pins, &r->maps, iface, want->mode);
+	ret = hooks_attach(&pinned, r->pins.ifname, &r->maps, iface,
+			   want->mode);
 	programs_close(&pinned);
 	return ret;
 }

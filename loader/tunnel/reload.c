@@ -66,7 +66,7 @@ int reload(const struct running *r, struct conf *want, struct mended *mended)
 			want->ifname, want->ifname);
 	if (want->mode == r->now.mode)
 		return align(r, NULL, want, NULL, mended);
-	ret = programs_open(&g, &r->pins);
+	ret = programs_open(&g, r->pins.ifname);
 	if (ret)
 		return ret;
 	ret = align(r, &g, want, "mode = tc", mended);

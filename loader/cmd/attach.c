@@ -2,10 +2,7 @@
 /* `tunload attach` */
 #include "cmd.h"
 
-#include "conf/conf.h"
-#include "resolve/resolve.h"
 #include "show/show.h"
-#include "tunnel/tunnel.h"
 
 static void print_no_file(const struct conf *c)
 {

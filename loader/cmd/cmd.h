@@ -6,7 +6,6 @@
 #ifndef TUNLOAD_CMD_H
 #define TUNLOAD_CMD_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/base.h"

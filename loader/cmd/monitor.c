@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <string.h>
 
-#include "maps/maps.h"
 #include "show/show.h"
 
 #define LISTEN_NS  2000000000ull /* a request for events ends if not renewed */

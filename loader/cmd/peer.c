@@ -5,9 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/conf.h"
-#include "maps/maps.h"
-#include "tunnel/tunnel.h"
 #include "show/show.h"
 
 /* Sorts behind the running configuration, which has line 0. */

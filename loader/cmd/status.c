@@ -2,10 +2,8 @@
 /* `tunload status` */
 #include "cmd.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "maps/maps.h"
 #include "show/show.h"
 
 /* Prints text if list is NULL. */

@@ -2,12 +2,9 @@
 /* `tunload trigger` */
 #include "cmd.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "maps/maps.h"
-#include "tunnel/tunnel.h"
 #include "show/show.h"
 
 #define WAIT_MAX 3600

@@ -2,7 +2,6 @@
 /* The rules between the settings of a configuration. */
 #include "conf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Formats " (line N)", or "" for a setting that is not from a file. */

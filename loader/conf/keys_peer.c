@@ -3,7 +3,6 @@
  * allowed-ips are not scalars and are handled here. */
 #include "conf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))

@@ -5,7 +5,6 @@
 
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 void conf_init(struct conf *c, const char *ifname)

@@ -2,7 +2,6 @@
 /* Finds the peer whose allowed prefixes hold an address. */
 #include "conf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 int owner_compare_peers(const struct peer *a, const struct peer *b)

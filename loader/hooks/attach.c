@@ -2,7 +2,6 @@
 /* Puts the programs on their hooks, and takes them off; finds programs of
  * tunload that are pinned elsewhere. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "one_hook.h"

@@ -4,7 +4,6 @@
 
 #include <bpf/libbpf.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char first[256];	 /* libbpf's first warning */

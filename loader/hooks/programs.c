@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Loads the BPF object, pins its programs and replaces them. */
-#include "hooks.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

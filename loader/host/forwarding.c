@@ -3,7 +3,6 @@
 #include "host.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -8,11 +8,8 @@
 #define TUNLOAD_HOST_H
 
 #include <libmnl/libmnl.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
-#include "base/base.h"
 #include "conf/conf.h"
 
 /* nl.c. rtnetlink requests and their answers. */

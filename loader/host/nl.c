@@ -5,11 +5,8 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "base/base.h"
 
 /* Link and route messages grow with the hardware and the next hops. */
 #define ANSWER_LEN 32768

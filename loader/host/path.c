@@ -6,8 +6,6 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 
-#include "base/base.h"
-
 struct path {
 	struct ip gateway; /* may be of another family than source */
 	struct ip source;

@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "conf/conf.h"
 #include "host/host.h"
 
 /* The pin directory of an interface: bpffs, paths, lock, owner. */

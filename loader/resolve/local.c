@@ -4,11 +4,8 @@
 
 #include <linux/if_addr.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "host/host.h"
 
 #define DAD_WAIT_MS 2000
 #define DAD_STEP_MS 100

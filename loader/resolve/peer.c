@@ -3,7 +3,6 @@
 #include "peer.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 void peer_waits(struct peer *p, const char *fmt, ...)

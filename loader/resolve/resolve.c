@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <net/if_arp.h>
 #include <netdb.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int check_link(const struct conf *c, const struct link_info *link)

@@ -6,7 +6,6 @@
 #ifndef TUNLOAD_RESOLVE_H
 #define TUNLOAD_RESOLVE_H
 
-#include "conf/conf.h"
 #include "host/host.h"
 
 /* Completing a configuration: interface, addresses, names, MTU. */

@@ -3,10 +3,7 @@
 #include "resolve.h"
 
 #include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "host/host.h"
 
 struct look {
 	const struct conf *c;

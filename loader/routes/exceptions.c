@@ -4,10 +4,8 @@
 #include "routes.h"
 
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "want.h"
 
 struct set {

@@ -2,10 +2,8 @@
 /* Reads what tunload has on the host for an interface. */
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "want.h"
 
 const struct ip old_placeholder = {

@@ -4,7 +4,6 @@
 #include "routes.h"
 
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "plan.h"

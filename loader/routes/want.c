@@ -6,11 +6,8 @@
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
-#include "conf/conf.h"
 #include "resolve/resolve.h"
 
 /* The metric of IPv6 routes, the kernel's default (IP6_RT_PRIO_USER). */

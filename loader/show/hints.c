@@ -5,9 +5,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "base/base.h"
-#include "host/host.h"
-
 const char *const hook_names[HOOK_COUNT] = {
 	[HOOK_XDP] = "xdp",
 	[HOOK_TC_INGRESS] = "tc_ingress",

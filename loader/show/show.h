@@ -9,10 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "base/base.h"
-#include "conf/conf.h"
 #include "resolve/resolve.h"
-#include "maps/maps.h"
 #include "tunnel/tunnel.h"
 
 /* The state of an interface that `tunload status` shows, read at one time. */

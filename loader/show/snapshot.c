@@ -2,7 +2,6 @@
 /* Reads what `tunload status` shows. */
 #include "show.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static int read_stats(const struct maps *m, struct snapshot *s)

@@ -3,7 +3,6 @@
  * says what it has changed. */
 #include "tunnel.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "resolve/resolve.h"

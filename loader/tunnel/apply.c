@@ -2,8 +2,6 @@
 /* Makes maps and routes equal to a configuration. */
 #include "tunnel.h"
 
-#include <stdlib.h>
-
 int host_facts_read(const struct conf *c, const struct footprint *have,
 		    struct host_facts *out)
 {

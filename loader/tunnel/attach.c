@@ -3,7 +3,6 @@
 #include "tunnel.h"
 
 #include <net/if.h>
-#include <stdlib.h>
 
 #include "resolve/resolve.h"
 

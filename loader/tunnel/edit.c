@@ -3,7 +3,6 @@
  * without aligning all others. */
 #include "tunnel.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "resolve/resolve.h"

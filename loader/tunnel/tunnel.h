@@ -8,7 +8,6 @@
 #define TUNLOAD_TUNNEL_H
 
 #include "routes/routes.h"
-#include "maps/maps.h"
 #include "hooks/hooks.h"
 
 /* The running state of an interface: its locked pins, its maps, its

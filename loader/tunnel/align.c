@@ -96,7 +96,7 @@ static int align_from(const struct running *r, const struct programs *g,
 		      struct footprint *have)
 {
 	struct tl_interface iface, before;
-	bool gone;
+	bool all = g || how, gone;
 	int ret = interface_read(&r->maps, &iface);
 
 	if (ret)
@@ -105,12 +105,12 @@ static int align_from(const struct running *r, const struct programs *g,
 	gone = hooks_missing(r->pins.ifname, &iface, mended->hooks);
 	if (routes_pending(&r->now, have, &mended->routes))
 		mended->routes = 0;
-	if (g || gone)
+	if (all || gone)
 		ret = put_hooks(r, g, &iface, want, how);
 	if (ret)
 		return ret;
 	ret = apply(&r->maps, &r->now, want, have);
-	if (ret && g)
+	if (ret && all)
 		hooks_restore(r, &before);
 	return ret;
 }

@@ -36,9 +36,10 @@ struct mended {
 
 /*
  * Changes an attachment under traffic: puts the programs of g on the hooks, in
- * the mode of want (g NULL: puts the pinned ones back if a hook lacks one), and
- * changes maps and routes from r->now to want. how: see mode_reason_asked(). On
- * failure everything is restored; this needs the former programs still pinned.
+ * the mode of want (g NULL: puts the pinned ones there, if a hook lacks one or
+ * how is given), and changes maps and routes from r->now to want. how: see
+ * mode_reason_asked(). On failure everything is restored; this needs the former
+ * programs still pinned.
  */
 int align(const struct running *r, const struct programs *g, struct conf *want,
 	  const char *how, struct mended *mended);

@@ -239,24 +239,6 @@ int plan_make(struct plan *p, struct conf *c, uint32_t ifindex,
 	return ret ?: footprint_want(c, &p->have, &p->want) ?: plan_diff(p);
 }
 
-int foreign_read(struct foreign *f)
-{
-	struct route_filter all = {0};
-
-	if (route_list(&all, &f->routes, &f->n))
-		return FAILED;
-	sort(f->routes, f->n, sizeof(*f->routes), route_compare);
-	return OK;
-}
-
-const struct route *foreign_find(const struct foreign *f,
-				 const struct route *route)
-{
-	return f->n ? bsearch(route, f->routes, f->n, sizeof(*route),
-			      route_compare)
-		    : NULL;
-}
-
 struct run {
 	const struct plan *p;
 	const struct route **blocked; /* by routes that are not ours */
@@ -304,7 +286,9 @@ static int on_refused(size_t i, void *data)
 	if (c->kind == CHANGE_NEIGH || (!c->new &&nl_absent(errno)))
 		return OK;
 	if (c->kind == CHANGE_ROUTE && errno == EEXIST)
-		return push(run->blocked, run->n_blocked, &route);
+		return route->peer == NO_PEER
+			       ? OK
+			       : push(run->blocked, run->n_blocked, &route);
 	if (c->kind == CHANGE_ROUTE)
 		return fail_route(route, verb);
 	if (c->kind == CHANGE_RULE)
@@ -315,8 +299,8 @@ static int on_refused(size_t i, void *data)
 		    nl_error());
 }
 
-void explain_foreign(struct peer *p, const struct route *route,
-		     const struct route *found)
+static void explain_route(struct peer *p, const struct route *route,
+			  const struct route *found)
 {
 	char prefix[PREFIX_STRLEN], ifname[IFNAMSIZ], proto[16];
 
@@ -336,22 +320,30 @@ void explain_foreign(struct peer *p, const struct route *route,
 			prefix);
 }
 
-static int explain_all(const struct run *run, struct conf *c)
+int explain_foreign(struct conf *c, const struct route **routes, size_t n,
+		    bool refused, size_t *blocked)
 {
-	struct foreign f = {0};
+	const struct route_filter all = {0};
+	const struct route *found = NULL;
+	struct route *others;
+	size_t n_others;
 
-	if (!run->n_blocked || !c)
+	*blocked = 0;
+	if (!n)
 		return OK;
-	if (foreign_read(&f))
+	if (route_list(&all, &others, &n_others))
 		return FAILED;
-	for (size_t i = 0; i < run->n_blocked; i++) {
-		const struct route *r = run->blocked[i];
-
-		if (r->peer != NO_PEER)
-			explain_foreign(&c->peers[r->peer], r,
-					foreign_find(&f, r));
+	sort(others, n_others, sizeof(*others), route_compare);
+	for (size_t i = 0; i < n; i++) {
+		if (n_others)
+			found = bsearch(routes[i], others, n_others,
+					sizeof(*others), route_compare);
+		if (!found && !refused)
+			continue;
+		explain_route(&c->peers[routes[i]->peer], routes[i], found);
+		++*blocked;
 	}
-	free(f.routes);
+	free(others);
 	return OK;
 }
 
@@ -359,7 +351,11 @@ int plan_run(const struct plan *p, struct conf *c)
 {
 	struct run run = {.p = p};
 	struct nl_batch batch = {build_change, on_refused, &run};
-	int ret = nl_batch_run(&batch, p->n) ?: explain_all(&run, c);
+	int ret = nl_batch_run(&batch, p->n);
+	size_t n;
+
+	if (!ret && c)
+		ret = explain_foreign(c, run.blocked, run.n_blocked, true, &n);
 
 	free(run.blocked);
 	return ret;

@@ -191,29 +191,20 @@ static bool is_new_route(const struct change *c)
  * routes. */
 static int explain_blocked(const struct plan *p, struct conf *c, size_t *n)
 {
-	struct foreign f = {0};
-	size_t i;
+	const struct route **new = NULL;
+	size_t n_new = 0;
+	int ret = OK;
 
-	*n = 0;
-	for (i = 0; i < p->n && !is_new_route(&p->changes[i]); i++)
-		;
-	if (i == p->n)
-		return OK;
-	if (foreign_read(&f))
-		return FAILED;
-	for (; i < p->n; i++) {
-		const struct route *new = p->changes[i].new;
-		const struct route *found = NULL;
+	for (size_t i = 0; !ret && i < p->n; i++) {
+		const struct route *route = p->changes[i].new;
 
 		if (is_new_route(&p->changes[i]))
-			found = foreign_find(&f, new);
-		if (!found)
-			continue;
-		explain_foreign(&c->peers[new->peer], new, found);
-		++*n;
+			ret = push(new, n_new, &route);
 	}
-	free(f.routes);
-	return OK;
+	if (!ret)
+		ret = explain_foreign(c, new, n_new, false, n);
+	free(new);
+	return ret;
 }
 
 int routes_foresee(struct conf *c, const struct footprint *have, size_t *n)

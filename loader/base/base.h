@@ -144,6 +144,8 @@ void sleep_ms(unsigned int ms);
 
 /* A comparison for qsort(): less than, equal to, or greater than 0. */
 typedef int comparison(const void *, const void *);
+/* The result of one for two numbers or pointers. */
+#define compare_values(a, b) (((a) > (b)) - ((a) < (b)))
 
 /* Makes room for one more element of size bytes after the n of *array. The
  * capacity is n rounded up to a power of two, so it is not stored. False when

@@ -46,7 +46,7 @@ static int compare_names(const void *a, const void *b)
 {
 	const struct peer *const *x = a, *const *y = b;
 
-	return strcmp((*x)->name, (*y)->name) ?: (*x > *y) - (*x < *y);
+	return strcmp((*x)->name, (*y)->name) ?: compare_values(*x, *y);
 }
 
 int names_init(struct names *names, const struct conf *c)

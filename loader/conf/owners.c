@@ -6,9 +6,8 @@
 
 int owner_compare_peers(const struct peer *a, const struct peer *b)
 {
-	if (a->origin.line != b->origin.line)
-		return a->origin.line < b->origin.line ? -1 : 1;
-	return a < b ? -1 : a > b;
+	return compare_values(a->origin.line, b->origin.line)
+		       ?: compare_values(a, b);
 }
 
 int outer_compare(const struct peer *a, const struct peer *b)
@@ -27,13 +26,10 @@ static int compare_prefixes(const void *a, const void *b)
 static int compare_owned(const void *a, const void *b)
 {
 	const struct owned *x = a, *y = b;
-	int order = compare_prefixes(a, b);
 
-	if (order)
-		return order;
-	if (x->peer != y->peer)
-		return owner_compare_peers(x->peer, y->peer);
-	return x->prefix < y->prefix ? -1 : x->prefix > y->prefix;
+	return compare_prefixes(a, b) ?:
+	       owner_compare_peers(x->peer, y->peer) ?:
+	       compare_values(x->prefix, y->prefix);
 }
 
 static void take_in(struct owners *o, const struct peer *p)

@@ -252,21 +252,17 @@ int route_compare_prefix(const void *va, const void *vb)
 {
 	const struct route *a = va, *b = vb;
 
-	if (a->dst.len != b->dst.len)
-		return a->dst.len > b->dst.len ? -1 : 1;
-	return ip_compare(&a->dst.ip, &b->dst.ip);
+	return compare_values(b->dst.len, a->dst.len)
+		       ?: ip_compare(&a->dst.ip, &b->dst.ip);
 }
 
 int route_compare(const void *va, const void *vb)
 {
 	const struct route *a = va, *b = vb;
-	int d = route_compare_prefix(a, b);
 
-	if (d)
-		return d;
-	if (a->table != b->table)
-		return a->table < b->table ? -1 : 1;
-	return a->metric == b->metric ? 0 : a->metric < b->metric ? -1 : 1;
+	return route_compare_prefix(a, b) ?:
+	       compare_values(a->table, b->table) ?:
+	       compare_values(a->metric, b->metric);
 }
 
 static int collect_endpoints(struct wish *w)
@@ -340,7 +336,7 @@ static int compare_tables(const void *va, const void *vb)
 {
 	const uint32_t *a = va, *b = vb;
 
-	return *a == *b ? 0 : *a < *b ? -1 : 1;
+	return compare_values(*a, *b);
 }
 
 static int add_record(struct need *n, const struct route *r)

@@ -175,43 +175,28 @@ static void print_peer(const struct snapshot *s, size_t i)
 	peer_hints(s, i, print_hint, stdout);
 }
 
-static void print_tc_hook(const struct snapshot *s)
+static void print_settings(const struct snapshot *s)
 {
+	const char *tcx = s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)";
+	bool native = s->iface.mode == TL_MODE_NATIVE;
 	const char *hook = tc_hook(s);
+	char local[IP_STRLEN];
 
-	if (!hook)
-		printf("  tc hook      none\n");
-	else
-		printf("  tc hook      %s%s\n", hook,
-		       s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)");
-}
-
-/* See READABLE_AT_MOST in bpf/core/parse.h. */
-static void print_xdp(const struct snapshot *s)
-{
-	if (s->iface.mode == TL_MODE_NATIVE && !kernel_at_least(6, 18))
+	printf("%s: attached, %s (%s)\n", s->conf.ifname,
+	       native ? "native XDP" : "tc", s->iface.mode_reason);
+	printf("  tc hook      %s%s\n", hook ?: "none", hook ? tcx : "");
+	/* See READABLE_AT_MOST in bpf/core/parse.h. */
+	if (native && !kernel_at_least(6, 18))
 		printf("  xdp          no headers behind a frame's linear part (bpf_xdp_pull_data needs Linux 6.18)\n");
-}
-
-static void print_routes(const struct snapshot *s)
-{
+	printf("  local4       %s\n", ip_str(&s->conf.local4, local));
+	printf("  local6       %s\n", ip_str(&s->conf.local6, local));
 	if (!s->conf.routes)
 		printf("  routes       none of ours (routes = no): only what is routed to a peer's gateway is tunnelled\n");
 }
 
 void status_text(const struct snapshot *s)
 {
-	const struct tl_interface *iface = &s->iface;
-	char local[IP_STRLEN];
-
-	printf("%s: attached, %s (%s)\n", s->conf.ifname,
-	       iface->mode == TL_MODE_NATIVE ? "native XDP" : "tc",
-	       iface->mode_reason);
-	print_tc_hook(s);
-	print_xdp(s);
-	printf("  local4       %s\n", ip_str(&s->conf.local4, local));
-	printf("  local6       %s\n", ip_str(&s->conf.local6, local));
-	print_routes(s);
+	print_settings(s);
 	interface_hints(s, print_hint, stdout);
 	if (!s->conf.n_peers)
 		printf("\nno peers: add them with `tunload peer add %s NAME endpoint A allowed-ips P`\n",

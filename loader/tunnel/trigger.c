@@ -217,21 +217,16 @@ static int has_received(const struct run *run, size_t i, bool *out)
 
 /* For a peer with prefixes of one family, any received packet shows that the
  * path is open. */
-static int look_at_counter(struct run *run, size_t i)
-{
-	struct trigger_result *r = &run->results[i];
-
-	if (r->other.to.family || r->main.answered || !r->main.sent)
-		return OK;
-	return has_received(run, i, &r->main.answered);
-}
-
 static int look_at_counters(struct run *run)
 {
 	int ret = OK;
 
-	for (size_t i = 0; !ret && i < run->n; i++)
-		ret = look_at_counter(run, i);
+	for (size_t i = 0; !ret && i < run->n; i++) {
+		struct trigger_result *r = &run->results[i];
+
+		if (!r->other.to.family && !r->main.answered && r->main.sent)
+			ret = has_received(run, i, &r->main.answered);
+	}
 	return ret;
 }
 

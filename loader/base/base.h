@@ -112,8 +112,6 @@ bool text_printable(const char *s);
 /* True if word is probably a typing error for meant. */
 bool word_close(const char *word, const char *meant);
 
-/* bpf/layout.h with the integer types of user space. */
-
 /* A peer's gateway on the interface: its addresses and its MAC hold the peer id
  * (layout.h says how). */
 

@@ -40,26 +40,7 @@ refuse(struct peer *p, struct origin from, const char *fmt, ...)
 	return OK;
 }
 
-static void lacks_address(struct resolver *r, const struct peer *p)
-{
-	if (!r->lacks_address)
-		r->lacks_address = p;
-}
-
-static void fixed_local(struct resolver *r, struct peer *p,
-			const struct if_addr *instead)
-{
-	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
-	const char *fault;
-
-	fault = local_fault(&r->host, &p->local, instead, buf);
-	if (!fault)
-		return;
-	peer_waits(p, "local \"%s\" %s", ip_str(&p->local, ip), fault);
-	lacks_address(r, p);
-}
-
-static void automatic_local(struct resolver *r, struct peer *p,
+static void automatic_local(const struct resolver *r, struct peer *p,
 			    const struct if_addr *a)
 {
 	bool four = p->endpoint.family == 4;
@@ -83,8 +64,6 @@ static void automatic_local(struct resolver *r, struct peer *p,
 			r->c->ifname, p->endpoint.family,
 			ip_str(&p->endpoint, ip));
 	}
-	if (!p->local.family)
-		lacks_address(r, p);
 }
 
 static void settle_local(struct resolver *r, struct peer *p)
@@ -92,11 +71,17 @@ static void settle_local(struct resolver *r, struct peer *p)
 	const struct peer *was = names_find(&r->was, p->name);
 	const struct if_addr *a =
 		choose_local(&r->host, &p->endpoint, was ? &was->local : NULL);
+	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
+	const char *fault = NULL;
 
 	if (p->local_fixed)
-		fixed_local(r, p, a);
+		fault = local_fault(&r->host, &p->local, a, buf);
 	else
 		automatic_local(r, p, a);
+	if (fault)
+		peer_waits(p, "local \"%s\" %s", ip_str(&p->local, ip), fault);
+	if (!r->lacks_address && (fault || !p->local.family))
+		r->lacks_address = p;
 }
 
 /* Keeps an unusable endpoint out of the maps; a name is looked up again

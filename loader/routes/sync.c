@@ -12,18 +12,20 @@
  * host is then read and compared again, at most this often. */
 #define PASSES 3
 
-static bool is_addr(const struct change *c)
+static bool is_addr(const struct plan *p, const struct change *c)
 {
+	(void)p;
 	return c->kind == CHANGE_ADDR;
 }
 
 /* Keeps only the changes for which is() is true. */
-static void keep_changes(struct plan *p, bool (*is)(const struct change *))
+static void keep_changes(struct plan *p, bool (*is)(const struct plan *p,
+						    const struct change *c))
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		if (is(&p->changes[i]))
+		if (is(p, &p->changes[i]))
 			p->changes[n++] = p->changes[i];
 	p->n = n;
 }
@@ -162,16 +164,13 @@ static void forget_removed(struct footprint *have, const struct plan *p)
 int routes_prune(struct conf *c, struct footprint *have)
 {
 	struct plan p;
-	size_t n = 0;
 	int ret = plan_make(&p, c, c->ifindex, have);
 
 	have->settled = !ret && !p.n;
-	for (size_t i = 0; !ret && i < p.n; i++)
-		if (is_pruned(&p, &p.changes[i]))
-			p.changes[n++] = p.changes[i];
-	p.n = n;
-	if (!ret)
+	if (!ret) {
+		keep_changes(&p, is_pruned);
 		ret = plan_run(&p, c);
+	}
 	if (ret)
 		put_back(c->ifindex, have);
 	else

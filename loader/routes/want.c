@@ -48,11 +48,6 @@ static int reserve_routes(struct wish *w)
 	return w->out->routes ? OK : fail("out of memory");
 }
 
-static void want_route(struct wish *w, const struct route *route)
-{
-	w->out->routes[w->out->n_routes++] = *route;
-}
-
 static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 {
 	struct footprint *f = w->out;
@@ -194,7 +189,7 @@ static int want_prefix_route(struct wish *w, uint32_t i,
 	if (impossible(w, p, prefix, own_table))
 		return OK;
 	w->table_used[six] |= own_table;
-	want_route(w, &route);
+	w->out->routes[w->out->n_routes++] = route;
 	return want_neigh(w, p->id, via);
 }
 
@@ -221,7 +216,7 @@ static void want_throw(struct wish *w, const struct prefix *prefix)
 		.peer = NO_PEER,
 	};
 
-	want_route(w, &route);
+	w->out->routes[w->out->n_routes++] = route;
 }
 
 static void want_local(struct wish *w, const struct ip *local)

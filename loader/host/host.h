@@ -216,10 +216,6 @@ int neigh_list(uint32_t ifindex, struct neigh **out, size_t *n);
 void neigh_put(union nl_request *r, uint16_t type, uint32_t ifindex,
 	       const struct neigh *neigh);
 
-/* Returns NUD_*. NUD_NONE: no entry, as nothing was sent lately; this is
- * normal. */
-uint16_t neigh_state(uint32_t ifindex, const struct ip *ip);
-
 /* The last next hop that was looked up; most peers share it. */
 struct next_hop {
 	uint32_t oif;

@@ -224,13 +224,6 @@ static void undo(struct job *j, const struct hooks *was,
 	interface_write(j->m, before);
 }
 
-static int fail_stray(const char *dev, enum hook h)
-{
-	return fail(
-		"%s: the filter of tunload at tc %s is not the one of these pins: `tc filter del dev %s %s pref 94`, then detach again",
-		dev, hook_text(h), dev, hook_text(h));
-}
-
 /* True if the interface has pins under a former name, which it copies. */
 static bool former_name(const char *ifname, uint32_t ifindex,
 			char former[static IFNAMSIZ])
@@ -267,8 +260,7 @@ int hooks_must_be_free(const char *ifname, uint32_t ifindex)
 		if (hooked_filter(h, ifindex))
 			return fail(
 				"%s has a filter of tunload whose pins are not in \"%s\": name their bpffs with --bpffs, or `tc filter del dev %s %s pref 94`",
-				ifname, pins_bpffs(), ifname,
-				h == HOOK_TC_EGRESS ? "egress" : "ingress");
+				ifname, pins_bpffs(), ifname, hook_text(h));
 	}
 	if (hooked_links(ifindex))
 		return fail(
@@ -306,7 +298,9 @@ int hooks_detach(const char *ifname, uint32_t ifindex, bool clsact_ours)
 		clsact_drop(ifindex);
 	for (enum hook h = HOOK_TC_INGRESS; h < HOOK_COUNT; h++) {
 		if (ifindex && hooked_filter(h, ifindex))
-			return fail_stray(ifname, h);
+			return fail(
+				"%s: the filter of tunload at tc %s is not the one of these pins: `tc filter del dev %s %s pref 94`, then detach again",
+				ifname, hook_text(h), ifname, hook_text(h));
 	}
 	return OK;
 }

@@ -58,19 +58,15 @@ int snapshot_read(struct snapshot *s, const char *ifname)
 	/* The clock of the data plane, so that both agree on what has expired:
 	 * the exact clock is up to a tick ahead of it. */
 	*s = (struct snapshot){.now_ns = clock_ns(CLOCK_MONOTONIC_COARSE)};
-	ret = interface_read(&m, &s->iface);
+	ret = interface_read(&m, &s->iface) ?: state_read(&m, ifname, &s->conf);
 	/* The map may have been edited by hand. */
 	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';
-	if (!ret)
-		ret = state_read(&m, ifname, &s->conf);
 	if (!ret) {
 		read_hooks(s);
-		ret = read_stats(&m, s);
-		if (!ret)
-			ret = read_host(s);
-		if (ret)
-			snapshot_free(s);
+		ret = read_stats(&m, s) ?: read_host(s);
 	}
+	if (ret)
+		snapshot_free(s);
 	maps_close(&m);
 	return ret;
 }

@@ -165,22 +165,20 @@ static int look(const struct maps *m, struct conf *want, bool *any)
 /* Resolves the running state again, and tells whether that changes anything. */
 static int foresee(const char *ifname, struct conf *want, bool *any)
 {
-	struct conf now;
+	struct conf now = {0};
 	struct maps m;
 	int ret = maps_open(&m, ifname);
 
 	if (ret)
 		return ret;
-	ret = state_read_keep(&m, ifname, &now);
+	ret = state_read_keep(&m, ifname, &now)
+		      ?: resolve_again(&now, NULL, want);
 	if (!ret) {
-		ret = resolve_again(&now, NULL, want);
-		if (!ret) {
-			ret = look(&m, want, any);
-			if (ret)
-				conf_free(want);
-		}
-		conf_free(&now);
+		ret = look(&m, want, any);
+		if (ret)
+			conf_free(want);
 	}
+	conf_free(&now);
 	maps_close(&m);
 	return ret;
 }

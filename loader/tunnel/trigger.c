@@ -105,11 +105,6 @@ static bool is_icmp(int verdict)
 	return verdict_list[verdict].from == TL_FROM_ICMP;
 }
 
-static bool is_encap(int verdict)
-{
-	return verdict == TL_tx_encap;
-}
-
 /* No answer: judges by how the peer's counters changed since sending. */
 static void hint_silence(struct trigger_result *r,
 			 const struct tl_verdicts *before,
@@ -134,7 +129,7 @@ static void hint_silence(struct trigger_result *r,
 	else if (icmp >= 0)
 		hint(r, "%s: %s", verdict_list[icmp].name,
 		     verdict_list[icmp].text);
-	else if (grown(before, now, is_encap) < 0)
+	else if (now->tx_encap.packets <= before->tx_encap.packets)
 		hint(r,
 		     "nothing left the interface: does the next hop answer (ip neigh), is the route to %s there (ip route get %s)?",
 		     probe, probe);

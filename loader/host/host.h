@@ -141,8 +141,13 @@ struct if_addr {
 		      * temporary; for IPv4: primary; not ours */
 };
 
+struct addrs {
+	struct if_addr *all;
+	size_t n;
+};
+
 /* All addresses of ifindex, or of the whole host for 0. */
-int addr_list(uint32_t ifindex, struct if_addr **out, size_t *n);
+int addr_list(uint32_t ifindex, struct addrs *out);
 /* Builds a request; type is RTM_NEWADDR or RTM_DELADDR. */
 void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a);
 

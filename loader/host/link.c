@@ -162,17 +162,17 @@ static bool take_addr(const struct nlmsghdr *nlh, const struct nl_dump *d,
 	return true;
 }
 
-int addr_list(uint32_t ifindex, struct if_addr **out, size_t *n)
+int addr_list(uint32_t ifindex, struct addrs *out)
 {
 	struct nl_dump d = {
 		.what = "addresses",
 		.ask = ask_addrs,
 		.take = take_addr,
-		.size = sizeof(**out),
+		.size = sizeof(*out->all),
 		.filter = &ifindex,
 	};
 
-	return nl_dump(&d, (void **)out, n);
+	return nl_dump(&d, (void **)&out->all, &out->n);
 }
 
 void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a)

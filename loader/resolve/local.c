@@ -10,12 +10,11 @@
 #define DAD_WAIT_MS 2000
 #define DAD_STEP_MS 100
 
-const struct if_addr *find_addr(const struct if_addr *addrs, size_t n,
-				const struct ip *ip)
+const struct if_addr *find_addr(const struct addrs *addrs, const struct ip *ip)
 {
-	for (size_t i = 0; i < n; i++)
-		if (ip_equal(&addrs[i].ip, ip))
-			return &addrs[i];
+	for (size_t i = 0; i < addrs->n; i++)
+		if (ip_equal(&addrs->all[i].ip, ip))
+			return &addrs->all[i];
 	return NULL;
 }
 
@@ -27,9 +26,10 @@ static bool is_tentative(const struct if_addr *a)
 
 const struct if_addr *first_usable(const struct host *h, uint8_t family)
 {
-	for (size_t i = 0; h->addrs && i < h->n; i++)
-		if (h->addrs[i].usable && h->addrs[i].ip.family == family)
-			return &h->addrs[i];
+	for (size_t i = 0; i < h->addrs.n; i++)
+		if (h->addrs.all[i].usable &&
+		    h->addrs.all[i].ip.family == family)
+			return &h->addrs.all[i];
 	return NULL;
 }
 
@@ -40,19 +40,19 @@ static bool awaits_dad(const struct conf *c, const struct host *h)
 	bool fixed = false, automatic = false, tentative = false;
 
 	for_each_peer (p, c) {
-		const struct if_addr *a = find_addr(h->addrs, h->n, &p->local);
+		const struct if_addr *a = find_addr(&h->addrs, &p->local);
 
 		if (p->local_fixed)
 			fixed |= a && is_tentative(a);
 		else if (p->endpoint.family != 4)
 			automatic = true;
 	}
-	for (size_t i = 0; i < h->n; i++) {
-		if (!is_tentative(&h->addrs[i]))
+	for (size_t i = 0; i < h->addrs.n; i++) {
+		if (!is_tentative(&h->addrs.all[i]))
 			continue;
-		tentative |= !ip_is_link_local(&h->addrs[i].ip);
+		tentative |= !ip_is_link_local(&h->addrs.all[i].ip);
 		fixed |= c->local6_fixed &&
-			 ip_equal(&h->addrs[i].ip, &c->local6);
+			 ip_equal(&h->addrs.all[i].ip, &c->local6);
 	}
 	return fixed || (automatic && tentative && !first_usable(h, 6));
 }
@@ -62,12 +62,12 @@ int read_addresses(const struct conf *c, struct host *h)
 	int waited, ret;
 
 	for (waited = 0;; waited += DAD_STEP_MS) {
-		ret = addr_list(h->link.ifindex, &h->addrs, &h->n);
+		ret = addr_list(h->link.ifindex, &h->addrs);
 		if (ret || !h->link.up || waited >= DAD_WAIT_MS ||
 		    !awaits_dad(c, h))
 			return ret;
-		free(h->addrs);
-		h->addrs = NULL;
+		free(h->addrs.all);
+		h->addrs = (struct addrs){0};
 		sleep_ms(DAD_STEP_MS);
 	}
 }
@@ -109,9 +109,9 @@ static struct ip kernel_source(const struct host *h, const struct ip *dst)
  * need not be asked. */
 static bool is_only_usable(const struct host *h, const struct if_addr *a)
 {
-	for (size_t i = 0; i < h->n; i++)
-		if (&h->addrs[i] != a && h->addrs[i].usable &&
-		    h->addrs[i].ip.family == a->ip.family)
+	for (size_t i = 0; i < h->addrs.n; i++)
+		if (&h->addrs.all[i] != a && h->addrs.all[i].usable &&
+		    h->addrs.all[i].ip.family == a->ip.family)
 			return false;
 	return true;
 }
@@ -122,7 +122,7 @@ static const struct if_addr *find_usable(const struct host *h,
 	const struct if_addr *a = NULL;
 
 	if (ip && ip->family)
-		a = find_addr(h->addrs, h->n, ip);
+		a = find_addr(&h->addrs, ip);
 	return a && a->usable ? a : NULL;
 }
 
@@ -145,7 +145,7 @@ const char *local_fault(const struct host *h, const struct ip *local,
 			const struct if_addr *instead,
 			char buf[static LOCAL_FAULT_LEN])
 {
-	const struct if_addr *a = find_addr(h->addrs, h->n, local);
+	const struct if_addr *a = find_addr(&h->addrs, local);
 	char ip[IP_STRLEN];
 
 	if (a && a->flags & IFA_F_DADFAILED && local->family == 6)

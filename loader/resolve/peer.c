@@ -102,7 +102,7 @@ static int settle_endpoint(const struct resolver *r, struct peer *p)
 	const struct prefix *around = endpoint_inside(p);
 
 	endpoint_str(p, endpoint);
-	if (find_addr(r->own.addrs, r->own.n, &p->endpoint)) {
+	if (find_addr(&r->own, &p->endpoint)) {
 		give_up_endpoint(p);
 		return refuse(
 			p, from,
@@ -224,15 +224,14 @@ static struct ip second_host(const struct prefix *prefix)
 	return prefix_contains(prefix, &next) ? next : ip;
 }
 
-static struct ip choose_probe(const struct own_addrs *own,
-			      const struct owners *o, const struct peer *p,
+static struct ip choose_probe(const struct addrs *own, const struct owners *o,
+			      const struct peer *p,
 			      struct ip (*host)(const struct prefix *prefix))
 {
 	for_each_allowed (a, p) {
 		struct ip ip = host(a);
 
-		if (a->len && owner_is(o, &ip, p) &&
-		    !find_addr(own->addrs, own->n, &ip))
+		if (a->len && owner_is(o, &ip, p) && !find_addr(own, &ip))
 			return ip;
 	}
 	return (struct ip){0};

@@ -5,12 +5,6 @@
 
 #include "resolve.h"
 
-/* The addresses of this host, which a name must not resolve to. */
-struct own_addrs {
-	struct if_addr *addrs;
-	size_t n;
-};
-
 /* The state of resolving a configuration. */
 struct resolver {
 	struct conf *c;
@@ -18,7 +12,7 @@ struct resolver {
 	struct names was;	/* of now */
 	struct names looked_up; /* results to use again */
 	struct host host;
-	struct own_addrs own;
+	struct addrs own; /* of this host; no name may resolve to one */
 	bool strict;	  /* missing interface addresses are errors */
 	bool no_look_ups; /* only looked_up is used */
 	size_t kept;	  /* endpoints kept, as names do not resolve */

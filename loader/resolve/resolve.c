@@ -64,7 +64,7 @@ static int check_sources(const struct resolver *r)
 
 	for (size_t i = 0; i < 2; i++) {
 		if (!sources[i]->family || lens[i] >= 0 ||
-		    find_addr(r->own.addrs, r->own.n, sources[i]))
+		    find_addr(&r->own, sources[i]))
 			continue;
 		return conf_fail(
 			interface_origin(c, KEY_SOURCE),
@@ -91,12 +91,12 @@ static bool known_name(const struct names *names, struct peer *p)
 /* Picks the first valid endpoint of the family, in the resolver's order (RFC
  * 6724). */
 static bool pick(const struct addrinfo *list, uint8_t family,
-		 const struct own_addrs *own, struct ip *out)
+		 const struct addrs *own, struct ip *out)
 {
 	for (; list; list = list->ai_next) {
 		*out = ip_from_sockaddr(list->ai_addr);
 		if (out->family == family && !address_fault(out) &&
-		    !find_addr(own->addrs, own->n, out))
+		    !find_addr(own, out))
 			return true;
 	}
 	*out = (struct ip){0};
@@ -125,7 +125,7 @@ static int look_up(const char *host, struct addrinfo **list)
  * address, else IPv4), but only of the family of a configured `local`, and only
  * a valid endpoint. Returns NULL, or why there is no address. */
 static const char *resolve_host(struct peer *p, uint8_t preferred,
-				const struct own_addrs *own)
+				const struct addrs *own)
 {
 	uint8_t only = p->local_fixed ? p->local.family : 0;
 	struct addrinfo *list;
@@ -214,7 +214,7 @@ static int run_resolver(struct resolver *r, const struct conf *names)
 	if (!ret)
 		ret = read_addresses(c, &r->host);
 	if (!ret)
-		ret = addr_list(0, &r->own.addrs, &r->own.n);
+		ret = addr_list(0, &r->own);
 	if (!ret && r->now)
 		ret = names_init(&r->was, r->now);
 	if (!ret && names)
@@ -228,8 +228,8 @@ static int run_resolver(struct resolver *r, const struct conf *names)
 	warn_rest(r->kept, "peers keep their endpoints in the same way");
 	names_free(&r->was);
 	names_free(&r->looked_up);
-	free(r->own.addrs);
-	free(r->host.addrs);
+	free(r->own.all);
+	free(r->host.addrs.all);
 	return ret;
 }
 

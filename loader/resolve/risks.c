@@ -8,9 +8,8 @@
 struct look {
 	const struct conf *c;
 	struct link_info link;
-	struct if_addr *addrs; /* of the host */
-	size_t n;
-	size_t warned; /* of prefixes */
+	struct addrs own; /* of the host */
+	size_t warned;	  /* of prefixes */
 };
 
 static void warn_default(const struct conf *c, const struct peer *p,
@@ -52,8 +51,8 @@ static void warn_prefixes(struct look *l, const struct peer *p)
 	for_each_allowed (a, p) {
 		if (!a->len && l->c->routes && warn_few(&l->warned))
 			warn_default(l->c, p, a);
-		for (size_t j = 0; a->len && j < l->n; j++)
-			warn_held(l, p, a, &l->addrs[j]);
+		for (size_t j = 0; a->len && j < l->own.n; j++)
+			warn_held(l, p, a, &l->own.all[j]);
 	}
 }
 
@@ -79,13 +78,13 @@ void warn_risks(const struct conf *c)
 {
 	struct look l = {.c = c};
 
-	if (link_info(c->ifname, &l.link) || addr_list(0, &l.addrs, &l.n))
+	if (link_info(c->ifname, &l.link) || addr_list(0, &l.own))
 		return;
 	for_each_peer (p, c)
 		warn_prefixes(&l, p);
 	warn_rest(l.warned, "warnings about allowed-ips");
 	warn_mtus(&l);
-	free(l.addrs);
+	free(l.own.all);
 }
 
 void warn_lonely_files(void)

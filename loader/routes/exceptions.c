@@ -68,15 +68,14 @@ static int add_routes(struct set *s, const struct conf *c,
 
 static int add_own(struct set *s)
 {
-	struct if_addr *addrs;
-	size_t i, n;
-	int ret = addr_list(0, &addrs, &n);
+	struct addrs own;
+	int ret = addr_list(0, &own);
 
 	if (ret)
 		return ret;
-	for (i = 0; !ret && i < n; i++)
-		ret = add_host(s, &addrs[i].ip, true);
-	free(addrs);
+	for (size_t i = 0; !ret && i < own.n; i++)
+		ret = add_host(s, &own.all[i].ip, true);
+	free(own.all);
 	return ret;
 }
 
@@ -172,19 +171,21 @@ static struct ip computed_broadcast(const struct if_addr *a)
 
 int host_broadcasts(struct ip **out, size_t *n)
 {
-	struct if_addr *addrs;
-	size_t i, m, found = 0;
+	struct addrs own;
+	size_t found = 0;
 
-	if (addr_list(0, &addrs, &m))
+	if (addr_list(0, &own))
 		return FAILED;
-	*out = calloc(m + 1, sizeof(**out));
-	for (i = 0; *out && i < m; i++)
-		if (has_broadcast(&addrs[i]))
-			(*out)[found++] =
-				addrs[i].broadcast.family
-					? addrs[i].broadcast
-					: computed_broadcast(&addrs[i]);
-	free(addrs);
+	*out = calloc(own.n + 1, sizeof(**out));
+	for (size_t i = 0; *out && i < own.n; i++) {
+		const struct if_addr *a = &own.all[i];
+
+		if (has_broadcast(a))
+			(*out)[found++] = a->broadcast.family
+						  ? a->broadcast
+						  : computed_broadcast(a);
+	}
+	free(own.all);
 	if (!*out)
 		return fail("out of memory");
 	*n = sort_unique(*out, found, sizeof(**out), ip_compare);

@@ -85,19 +85,20 @@ static bool is_source6(const struct if_addr *a)
 
 int footprint_read_addrs(uint32_t ifindex, struct footprint *f)
 {
-	size_t i, n;
+	struct addrs own;
 
-	if (addr_list(0, &f->addrs, &n))
+	if (addr_list(0, &own))
 		return FAILED;
-	f->sources6 = calloc(n + 1, sizeof(*f->sources6));
+	f->addrs = own.all;
+	f->sources6 = calloc(own.n + 1, sizeof(*f->sources6));
 	if (!f->sources6)
 		return fail("out of memory");
-	for (i = 0; i < n; i++)
-		if (is_source6(&f->addrs[i]))
-			f->sources6[f->n_sources6++] = f->addrs[i].ip;
-	for (i = 0; i < n; i++)
-		if (f->addrs[i].ifindex == ifindex)
-			f->addrs[f->n_addrs++] = f->addrs[i];
+	for (size_t i = 0; i < own.n; i++)
+		if (is_source6(&own.all[i]))
+			f->sources6[f->n_sources6++] = own.all[i].ip;
+	for (size_t i = 0; i < own.n; i++)
+		if (own.all[i].ifindex == ifindex)
+			f->addrs[f->n_addrs++] = own.all[i];
 	return OK;
 }
 

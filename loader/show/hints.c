@@ -39,12 +39,11 @@ struct ip peer_gateway(const struct conf *c, const struct peer *p,
 }
 
 static void address_hint(const struct sink *out, const char *key,
-			 const struct ip *ip, const struct if_addr *addrs,
-			 size_t n)
+			 const struct ip *ip, const struct addrs *addrs)
 {
 	char text[IP_STRLEN];
 
-	if (ip->family && !find_addr(addrs, n, ip))
+	if (ip->family && !find_addr(addrs, ip))
 		say(out,
 		    "%s %s is not an address of this host now: assign it, or set another",
 		    key, ip_str(ip, text));
@@ -54,16 +53,15 @@ static void addresses_hint(const struct sink *out)
 {
 	const struct snapshot *s = out->s;
 	const struct conf *c = &s->conf;
-	const struct host *h = &s->host;
 
 	address_hint(out, c->address4_len < 0 ? "source" : "address",
-		     &c->source4, s->own, s->n_own);
+		     &c->source4, &s->own);
 	address_hint(out, c->address6_len < 0 ? "source" : "address",
-		     &c->source6, s->own, s->n_own);
+		     &c->source6, &s->own);
 	if (c->local4_fixed)
-		address_hint(out, "local4", &c->local4, h->addrs, h->n);
+		address_hint(out, "local4", &c->local4, &s->host.addrs);
 	if (c->local6_fixed)
-		address_hint(out, "local6", &c->local6, h->addrs, h->n);
+		address_hint(out, "local6", &c->local6, &s->host.addrs);
 }
 
 static bool any_received(const struct snapshot *s, uint8_t family)
@@ -119,7 +117,7 @@ static void state_hint(const struct sink *out, const struct peer *p)
 	uint32_t outer = p->endpoint.family == 4 ? 20 : 40;
 	char ip[IP_STRLEN], fault[256];
 
-	if (!find_addr(s->host.addrs, s->host.n, &p->local))
+	if (!find_addr(&s->host.addrs, &p->local))
 		say(out,
 		    "local %s is not an address of %s now, so nothing is sent: run `tunload reload %s`",
 		    ip_str(&p->local, ip), s->conf.ifname, s->conf.ifname);

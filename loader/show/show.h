@@ -25,8 +25,7 @@ struct snapshot {
 	size_t changes_pending; /* to routes, rules, neighbours and addresses of
 				   ours that others have changed */
 	struct host host;	/* the interface and its addresses */
-	struct if_addr *own;	/* addresses of the host */
-	size_t n_own;
+	struct addrs own;	/* addresses of the host */
 	struct next_hop *last_hop;
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 };

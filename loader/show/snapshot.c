@@ -23,9 +23,9 @@ static int read_host(struct snapshot *s)
 	int ret = link_info(s->conf.ifname, &s->host.link);
 
 	if (!ret)
-		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
+		ret = addr_list(s->conf.ifindex, &s->host.addrs);
 	if (!ret)
-		ret = addr_list(0, &s->own, &s->n_own);
+		ret = addr_list(0, &s->own);
 	if (!ret && routes_pending(&s->conf, NULL, &s->changes_pending))
 		s->changes_pending = 0;
 	return ret;
@@ -44,8 +44,8 @@ void snapshot_free(struct snapshot *s)
 {
 	conf_free(&s->conf);
 	free(s->peers);
-	free(s->own);
-	free(s->host.addrs);
+	free(s->own.all);
+	free(s->host.addrs.all);
 }
 
 int snapshot_read(struct snapshot *s, const char *ifname)

@@ -44,9 +44,9 @@ static int filter_replies(int fd, uint8_t family)
 			  sizeof(only6));
 }
 
-static int open_family(uint8_t family, const char *ifname,
-		       const struct ip *source)
+static int open_family(uint8_t family, const struct conf *c)
 {
+	const struct ip *source = conf_source(c, family);
 	int fd = socket(nl_af(family), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	struct sockaddr_storage from;
@@ -54,8 +54,8 @@ static int open_family(uint8_t family, const char *ifname,
 
 	if (fd < 0)
 		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname,
-		       strlen(ifname)) ||
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->ifname,
+		       strlen(c->ifname)) ||
 	    filter_replies(fd, family)) {
 		close(fd);
 		return -1;
@@ -68,16 +68,15 @@ static int open_family(uint8_t family, const char *ifname,
 	return fd;
 }
 
-int echo_open(struct echo *e, const char *ifname, const struct ip *source4,
-	      const struct ip *source6)
+int echo_open(struct echo *e, const struct conf *c)
 {
 	int err;
 
-	e->fd4 = open_family(4, ifname, source4);
+	e->fd4 = open_family(4, c);
 	err = errno;
-	e->fd6 = open_family(6, ifname, source6);
+	e->fd6 = open_family(6, c);
 	if (e->fd4 < 0 && e->fd6 < 0)
-		return fail("cannot open an ICMP socket on %s: %s", ifname,
+		return fail("cannot open an ICMP socket on %s: %s", c->ifname,
 			    strerror(err));
 	if (getrandom(&e->nonce, sizeof(e->nonce), 0) != sizeof(e->nonce))
 		return fail("cannot get random numbers: %s", strerror(errno));

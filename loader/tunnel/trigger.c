@@ -330,7 +330,7 @@ int trigger_send(const struct conf *c, const struct maps *m,
 		 struct trigger_result *results)
 {
 	struct run run = {.m = m, .c = c, .results = results, .n = n};
-	int ret = echo_open(&run.echo, c->ifname, &c->source4, &c->source6);
+	int ret = echo_open(&run.echo, c);
 
 	if (!ret)
 		ret = prepare_run(&run, peers);

@@ -26,7 +26,7 @@ static bool is_tentative(const struct if_addr *a)
 
 const struct if_addr *first_usable(const struct host *h, uint8_t family)
 {
-	for (size_t i = 0; i < h->addrs.n; i++)
+	for (size_t i = 0; h->addrs.all && i < h->addrs.n; i++)
 		if (h->addrs.all[i].usable &&
 		    h->addrs.all[i].ip.family == family)
 			return &h->addrs.all[i];

@@ -356,7 +356,7 @@ static int add_rules(struct footprint *f, const struct need *n)
 	};
 	int ret = OK;
 
-	for (size_t i = 0; !ret && i < n->n_locals; i++) {
+	for (size_t i = 0; !ret && n->locals && i < n->n_locals; i++) {
 		rule.from = n->locals[i];
 		ret = push(f->rules, f->n_rules, &rule);
 	}
@@ -365,7 +365,7 @@ static int add_rules(struct footprint *f, const struct need *n)
 	if (!ret && n->n_tables)
 		ret = push(f->rules, f->n_rules, &rule);
 	rule.no_default = false;
-	for (size_t i = 0; !ret && i < n->n_tables; i++) {
+	for (size_t i = 0; !ret && n->tables && i < n->n_tables; i++) {
 		rule.table = n->tables[i];
 		ret = push(f->rules, f->n_rules, &rule);
 	}

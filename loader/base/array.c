@@ -17,12 +17,12 @@ bool array_grow(void **array, size_t n, size_t size)
 	return true;
 }
 
-bool array_append(void **array, size_t *n, const void *element, size_t size)
+int array_push(void **array, size_t *n, const void *element, size_t size)
 {
 	if (!array_grow(array, *n, size))
-		return false;
+		return fail("out of memory");
 	memcpy((char *)*array + (*n)++ * size, element, size);
-	return true;
+	return OK;
 }
 
 static bool is_sorted(const void *array, size_t n, size_t size,
@@ -51,6 +51,12 @@ size_t unique(void *array, size_t n, size_t size, comparison *compare)
 		if (!m || compare(a + (m - 1) * size, a + i * size))
 			memmove(a + m++ * size, a + i * size, size);
 	return m;
+}
+
+size_t sort_unique(void *array, size_t n, size_t size, comparison *compare)
+{
+	sort(array, n, size, compare);
+	return unique(array, n, size, compare);
 }
 
 size_t lower_bound(const void *key, const void *array, size_t n, size_t size,

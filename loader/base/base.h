@@ -18,7 +18,7 @@
 
 /*
  * Errors. One error is one line on standard error: what is wrong, the bad value
- * in quotes, what to do. The functions return the exit status, so that a caller
+ * in quotes, what to do. Printing it returns the exit status, so that a caller
  * writes `return fail("...")` and its caller hands it on.
  */
 
@@ -30,12 +30,13 @@ enum status {
 	USAGE = 2,  /* the command line or the configuration is wrong */
 };
 
-/* Prints "tunload: <message>\n" to standard error; returns FAILED. */
-int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The same; returns USAGE. */
-int fail_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Prints "tunload: warning: <message>\n"; nothing failed. */
-void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Prints "tunload: <message>\n" to standard error and returns the status; OK: a
+ * warning, "tunload: warning: <message>\n". */
+int report_line(enum status status, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+#define fail(...)	report_line(FAILED, __VA_ARGS__)
+#define fail_usage(...) report_line(USAGE, __VA_ARGS__)
+#define warn(...)	report_line(OK, __VA_ARGS__)
 
 /* With many peers the first few warnings of a kind are printed, the others only
  * counted in *n: is this one of the few? */
@@ -90,6 +91,8 @@ bool prefix_contains(const struct prefix *p, const struct ip *ip);
 bool prefix_within(const struct prefix *inner, const struct prefix *outer);
 /* Shortens p to len bits and clears the bits behind them. */
 void prefix_shorten(struct prefix *p, uint8_t len);
+/* The prefix of this address alone. */
+struct prefix ip_prefix(const struct ip *ip);
 /* First host address: .1 for a network, the address itself for /31, /32, /127
  * and /128; 10.0.0.1 style also for IPv6 (::1 in the prefix). */
 struct ip prefix_first_host(const struct prefix *p);
@@ -108,8 +111,6 @@ bool text_printable(const char *s);
 
 /* True if word is probably a typing error for meant. */
 bool word_close(const char *word, const char *meant);
-
-/* bpf/layout.h with the integer types of user space. */
 
 /* A peer's gateway on the interface: its addresses and its MAC hold the peer id
  * (layout.h says how). */
@@ -141,17 +142,19 @@ void sleep_ms(unsigned int ms);
 
 /* A comparison for qsort(): less than, equal to, or greater than 0. */
 typedef int comparison(const void *, const void *);
+/* The result of one for two numbers or pointers. */
+#define compare_values(a, b) (((a) > (b)) - ((a) < (b)))
 
 /* Makes room for one more element of size bytes after the n of *array. The
  * capacity is n rounded up to a power of two, so it is not stored. False when
  * out of memory. */
 bool array_grow(void **array, size_t n, size_t size);
-bool array_append(void **array, size_t *n, const void *element, size_t size);
-/* Appends *element to the n of array. False when out of memory. sizeof takes an
- * assignment, so that the compiler compares the types. */
-#define append(array, n, element)                                              \
-	array_append((void **)&(array), &(n), (element),                       \
-		     sizeof(*(array) = *(element)))
+int array_push(void **array, size_t *n, const void *element, size_t size);
+/* Appends *element to the n of array; a status. sizeof takes an assignment, so
+ * that the compiler compares the types. */
+#define push(array, n, element)                                                \
+	array_push((void **)&(array), &(n), (element),                         \
+		   sizeof(*(array) = *(element)))
 
 /* Like qsort(), but first checks whether the array is sorted already, as files
  * and the kernel's tables mostly are. */
@@ -159,6 +162,8 @@ void sort(void *array, size_t n, size_t size, comparison *compare);
 /* Keeps the first of each run of equal elements in a sorted array; returns how
  * many are left. */
 size_t unique(void *array, size_t n, size_t size, comparison *compare);
+/* Both. */
+size_t sort_unique(void *array, size_t n, size_t size, comparison *compare);
 /* Returns the index of the first element that is not less than key, or n. */
 size_t lower_bound(const void *key, const void *array, size_t n, size_t size,
 		   comparison *compare);

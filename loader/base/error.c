@@ -9,12 +9,16 @@
 
 /* Quoted values come from outside: whatever they contain, an error stays one
  * line of readable length without control characters. */
-static void print_line(const char *prefix, const char *fmt, va_list args)
+int report_line(enum status status, const char *fmt, ...)
 {
 	char line[1024];
-	int n = vsnprintf(line, sizeof(line), fmt, args);
+	va_list args;
 	bool all;
+	int n;
 
+	va_start(args, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
 	all = text_printable(line);
 	for (char *c = line; *c; c++) {
 		if (iscntrl((unsigned char)*c) || (!all && *c & 0x80))
@@ -22,36 +26,8 @@ static void print_line(const char *prefix, const char *fmt, va_list args)
 	}
 	if (n >= (int)sizeof(line))
 		strcpy(line + sizeof(line) - 4, "...");
-	fprintf(stderr, "tunload: %s%s\n", prefix, line);
-}
-
-int fail(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	print_line("", fmt, args);
-	va_end(args);
-	return FAILED;
-}
-
-int fail_usage(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	print_line("", fmt, args);
-	va_end(args);
-	return USAGE;
-}
-
-void warn(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	print_line("warning: ", fmt, args);
-	va_end(args);
+	fprintf(stderr, "tunload: %s%s\n", status ? "" : "warning: ", line);
+	return status;
 }
 
 void warn_rest(size_t n, const char *what)

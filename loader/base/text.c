@@ -162,6 +162,11 @@ void prefix_shorten(struct prefix *p, uint8_t len)
 	p->len = len;
 }
 
+struct prefix ip_prefix(const struct ip *ip)
+{
+	return (struct prefix){*ip, address_bits(ip)};
+}
+
 struct ip prefix_first_host(const struct prefix *p)
 {
 	unsigned int bits = address_bits(&p->ip);
@@ -174,17 +179,10 @@ struct ip prefix_first_host(const struct prefix *p)
 
 bool number_parse(const char *s, uint32_t min, uint32_t max, uint32_t *out)
 {
-	uint64_t n = 0;
+	unsigned long long n = strtoull(s, NULL, 10);
 
-	if (!*s)
+	if (!*s || s[strspn(s, "0123456789")] || n > max)
 		return false;
-	for (; *s; s++) {
-		if (!isdigit((unsigned char)*s))
-			return false;
-		n = n * 10 + (*s - '0');
-		if (n > max)
-			return false;
-	}
 	*out = n;
 	return n >= min;
 }

@@ -79,23 +79,21 @@ int take_options(int argc, char **argv, const struct opt *opts)
 	return OK;
 }
 
-const char *take_iface(int argc, char **argv)
+int take_iface(int argc, char **argv, const char **ifname)
 {
 	const char *name;
 
-	if (optind >= argc) {
-		fail_usage("%s: no interface named: see `tunload help %s`",
-			   argv[0], argv[0]);
-		return NULL;
-	}
-	name = argv[optind++];
+	if (optind >= argc)
+		return fail_usage(
+			"%s: no interface named: see `tunload help %s`",
+			argv[0], argv[0]);
+	name = *ifname = argv[optind++];
 	if (*name && strlen(name) < IFNAMSIZ && strcmp(name, ".") &&
 	    strcmp(name, "..") && !strpbrk(name, "/: ") && text_printable(name))
-		return name;
-	fail_usage(
+		return OK;
+	return fail_usage(
 		"%s: \"%s\" is not an interface name: give 1 to %d characters without /, : and blanks",
 		argv[0], name, IFNAMSIZ - 1);
-	return NULL;
 }
 
 int no_more_args(int argc, char **argv)
@@ -108,12 +106,6 @@ int no_more_args(int argc, char **argv)
 int only_iface(int argc, char **argv, const struct opt *opts,
 	       const char **ifname)
 {
-	int ret = take_options(argc, argv, opts);
-
-	if (ret)
-		return ret;
-	*ifname = take_iface(argc, argv);
-	if (!*ifname)
-		return USAGE;
-	return no_more_args(argc, argv);
+	return take_options(argc, argv, opts) ?:
+	       take_iface(argc, argv, ifname) ?: no_more_args(argc, argv);
 }

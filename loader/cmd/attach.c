@@ -2,10 +2,7 @@
 /* `tunload attach` */
 #include "cmd.h"
 
-#include "conf/conf.h"
-#include "resolve/resolve.h"
 #include "show/show.h"
-#include "tunnel/tunnel.h"
 
 static void print_no_file(const struct conf *c)
 {
@@ -89,7 +86,7 @@ static int parse_mode(const char *text, enum tl_mode *mode)
 	int ret;
 
 	conf_init(&c, "");
-	ret = key_set(&interface_keys[KEY_MODE], &c, &line, text);
+	ret = key_set(&interface_keys[KEY_MODE], &c, line, text);
 	*mode = c.mode;
 	return ret;
 }

@@ -6,7 +6,6 @@
 #ifndef TUNLOAD_CMD_H
 #define TUNLOAD_CMD_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/base.h"
@@ -45,7 +44,7 @@ COMMANDS(DECLARE)
 
 /* Returns NULL after a USAGE error that suggests a command. */
 const struct command *command_find(const char *name);
-void command_help(FILE *out, const struct command *command);
+void command_help(const struct command *command);
 
 /* Set by a command that changed something. Its output only reports that, so a
  * failure to write the output does not fail the command. */
@@ -66,8 +65,8 @@ struct opt {
  * begin at optind. */
 int take_options(int argc, char **argv, const struct opt *opts);
 /* Takes the IFACE argument at *optind: checks the length and that it is not a
- * path. Prints its error and returns NULL. */
-const char *take_iface(int argc, char **argv);
+ * path. */
+int take_iface(int argc, char **argv, const char **ifname);
 /* USAGE if arguments are left over. */
 int no_more_args(int argc, char **argv);
 /* All three above, for commands whose only argument is IFACE. */

@@ -32,49 +32,48 @@ const struct command *command_find(const char *name)
 #define HELP_WIDTH 79
 
 /* Wraps text at the given column; the first line is there already. */
-static void print_wrapped(FILE *out, const char *text, int column)
+static void print_wrapped(const char *text, int column)
 {
 	int at = column, n;
 
 	for (; *text; text += n + strspn(text + n, " ")) {
 		n = strcspn(text, " ");
 		if (at > column && at + 1 + n > HELP_WIDTH) {
-			fprintf(out, "\n%*s", column, "");
+			printf("\n%*s", column, "");
 			at = column;
 		}
-		at += fprintf(out, "%s%.*s", at > column ? " " : "", n, text);
+		at += printf("%s%.*s", at > column ? " " : "", n, text);
 	}
-	fputc('\n', out);
+	putchar('\n');
 }
 
 #define KEY_COLUMN 22
 
 /* "  ttl 1-255           outer TTL or hop limit (64)" */
-static void print_keys(FILE *out, const struct key *keys)
+static void print_keys(const struct key *keys)
 {
 	for (const struct key *k = keys; k->name; k++) {
 		char values[KEY_STRLEN], initial[KEY_STRLEN], text[256];
 		const char *of = key_default(k, initial);
-		int at =
-			fprintf(out, "  %s %s", k->name, key_values(k, values));
+		int at = printf("  %s %s", k->name, key_values(k, values));
 
 		if (at >= KEY_COLUMN)
-			at = fprintf(out, "\n") - 1;
-		fprintf(out, "%*s", KEY_COLUMN - at, "");
+			at = printf("\n") - 1;
+		printf("%*s", KEY_COLUMN - at, "");
 		snprintf(text, sizeof(text), *of ? "%s (%s)" : "%s", k->help,
 			 of);
-		print_wrapped(out, text, KEY_COLUMN);
+		print_wrapped(text, KEY_COLUMN);
 	}
 }
 
-void command_help(FILE *out, const struct command *command)
+void command_help(const struct command *command)
 {
-	fprintf(out, "tunload %s%s%s\n\n%c%s.\n%s", command->name,
-		*command->args ? " " : "", command->args,
-		command->brief[0] - 'a' + 'A', command->brief + 1,
-		command->text);
+	printf("tunload %s%s%s\n\n%c%s.\n%s", command->name,
+	       *command->args ? " " : "", command->args,
+	       command->brief[0] - 'a' + 'A', command->brief + 1,
+	       command->text);
 	if (command->keys)
-		print_keys(out, command->keys);
+		print_keys(command->keys);
 }
 
 static int run_help(int argc, char **argv)
@@ -89,7 +88,7 @@ static int run_help(int argc, char **argv)
 		command = command_find(argv[1]);
 		if (!command)
 			return USAGE;
-		command_help(stdout, command);
+		command_help(command);
 		return OK;
 	}
 	printf("tunload [--bpffs DIR] COMMAND ...\n\n"

@@ -54,7 +54,7 @@ static int run_command(int argc, char **argv)
 	if (!command)
 		return USAGE;
 	if (asks_for_help(argc, argv)) {
-		command_help(stdout, command);
+		command_help(command);
 		return check_output(OK);
 	}
 	return check_output(command->run(argc, argv));

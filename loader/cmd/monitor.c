@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <string.h>
 
-#include "maps/maps.h"
 #include "show/show.h"
 
 #define LISTEN_NS  2000000000ull /* a request for events ends if not renewed */
@@ -50,7 +49,7 @@ static int print_event(void *ctx, void *data, size_t size)
 		mon->status = json_print(event_json(e, time, peer.name),
 					 JSON_COMPACT);
 	else
-		event_text(stdout, e, time, peer.name);
+		event_text(e, time, peer.name);
 	if (!mon->status && (fflush(stdout) || ferror(stdout)))
 		mon->status = fail("cannot write to standard output");
 	return mon->status ? -ECANCELED : 0;

@@ -5,9 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/conf.h"
-#include "maps/maps.h"
-#include "tunnel/tunnel.h"
 #include "show/show.h"
 
 /* Sorts behind the running configuration, which has line 0. */
@@ -20,7 +17,7 @@ static int set_words(const struct edit *e, struct peer *p)
 
 	p->origin = command_line;
 	for (char **word = e->words; *word; word += 2) {
-		const struct key *k = key_find(p, &command_line, word[0]);
+		const struct key *k = key_find(p, command_line, word[0]);
 		uint64_t bit;
 		int ret;
 
@@ -34,7 +31,7 @@ static int set_words(const struct edit *e, struct peer *p)
 		seen |= bit;
 		if (k->again)
 			p->n_allowed = 0;
-		ret = key_set(k, p, &command_line, word[1]);
+		ret = key_set(k, p, command_line, word[1]);
 		if (ret)
 			return ret;
 	}
@@ -125,17 +122,17 @@ static int check_words(const struct edit *e, const char *ifname, int n)
 /* argv is without the verb. */
 static int do_edit(int argc, char **argv, struct edit *e)
 {
-	const char *ifname = take_iface(argc, argv);
-	int ret;
+	const char *ifname;
+	int ret = take_iface(argc, argv, &ifname);
 
-	if (!ifname)
-		return USAGE;
+	if (ret)
+		return ret;
 	if (optind == argc)
 		return fail_usage(
 			"peer: no peer named: see `tunload help peer`");
 	e->name = argv[optind++];
 	e->words = argv + optind;
-	ret = peer_name_check(&command_line, e->name);
+	ret = peer_name_check(command_line, e->name);
 	if (ret)
 		return ret;
 	if (e->make == edit_del)
@@ -152,6 +149,51 @@ static int do_edit(int argc, char **argv, struct edit *e)
 	return ret ?: edit_and_print(ifname, e);
 }
 
+static json_t *listed_json(const struct peer *p)
+{
+	/* clang-format off */
+	json_t *out = json_pack(
+		"{s:s, s:o, s:o, s:o, s:I, s:o}",
+		"name", p->name,
+		"endpoint", json_ip(&p->endpoint),
+		"hostname", p->host[0] ? json_string(p->host) : json_null(),
+		"allowed_ips", json_allowed(p),
+		"mtu", (json_int_t)p->mtu,
+		"waiting", *p->waiting ? json_string(p->waiting)
+				       : json_null());
+	/* clang-format on */
+
+	return json_with_keys(out, peer_keys, p);
+}
+
+/* Prints an array of the peers with all their settings. */
+static int print_list_json(const struct conf *c)
+{
+	json_t *list = json_array();
+
+	for_each_peer (p, c)
+		json_array_append_new(list, listed_json(p));
+	return json_print(list, JSON_INDENT(2));
+}
+
+/* Prints a line per peer, in the words of `peer add`. */
+static void print_list(const struct conf *c)
+{
+	char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
+
+	for_each_peer (p, c) {
+		printf("%s endpoint %s", p->name, ip_str(&p->endpoint, ip));
+		printf(" local %s mtu %u allowed-ips", ip_str(&p->local, ip),
+		       p->mtu);
+		for (size_t j = 0; j < p->n_allowed; j++)
+			printf("%c%s", j ? ',' : ' ',
+			       prefix_str(&p->allowed[j], prefix));
+		if (*p->waiting)
+			printf(" waits: %s", p->waiting);
+		putchar('\n');
+	}
+}
+
 static int show_list(const char *ifname, bool json)
 {
 	struct conf c;
@@ -160,9 +202,9 @@ static int show_list(const char *ifname, bool json)
 	if (ret)
 		return ret;
 	if (json)
-		ret = peer_list_json(&c);
+		ret = print_list_json(&c);
 	else
-		peer_list_text(&c);
+		print_list(&c);
 	conf_free(&c);
 	return ret;
 }
@@ -181,11 +223,8 @@ static int do_list(int argc, char **argv)
 		return fail_usage(
 			"peer: --json goes with list only: write `tunload peer list IFACE --json`");
 	optind++;
-	ifname = take_iface(argc, argv);
-	if (!ifname)
-		return USAGE;
-	ret = no_more_args(argc, argv) ?: require_bpf();
-	return ret ?: show_list(ifname, json);
+	ret = take_iface(argc, argv, &ifname) ?: no_more_args(argc, argv);
+	return ret ?: require_bpf() ?: show_list(ifname, json);
 }
 
 static int run_peer(int argc, char **argv)

@@ -2,9 +2,7 @@
 /* `tunload reload` */
 #include "cmd.h"
 
-#include "resolve/resolve.h"
 #include "show/show.h"
-#include "tunnel/tunnel.h"
 
 /* Reads the state again: it may have changed before the lock was taken. */
 static int reload_and_print(const char *ifname, struct conf *want)

@@ -2,10 +2,8 @@
 /* `tunload status` */
 #include "cmd.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "maps/maps.h"
 #include "show/show.h"
 
 /* Prints text if list is NULL. */
@@ -20,7 +18,7 @@ static int show_one(const char *ifname, json_t *list)
 	hop.oif = s.conf.ifindex;
 	s.last_hop = &hop;
 	if (!list)
-		status_text(stdout, &s);
+		status_text(&s);
 	else if (json_array_append_new(list, status_json(&s)))
 		ret = fail("out of memory");
 	snapshot_free(&s);
@@ -85,12 +83,9 @@ static int run_status(int argc, char **argv)
 
 	if (ret)
 		return ret;
-	if (optind < argc) {
-		ifname = take_iface(argc, argv);
-		if (!ifname)
-			return USAGE;
-	}
-	ret = no_more_args(argc, argv) ?: require_bpf();
+	if (optind < argc)
+		ret = take_iface(argc, argv, &ifname);
+	ret = ret ?: no_more_args(argc, argv) ?: require_bpf();
 	if (ret)
 		return ret;
 	if (json)

@@ -2,12 +2,9 @@
 /* `tunload trigger` */
 #include "cmd.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "maps/maps.h"
-#include "tunnel/tunnel.h"
 #include "show/show.h"
 
 #define WAIT_MAX 3600
@@ -82,13 +79,6 @@ static void print_probe(const struct trigger_result *r,
 		printf("%s: sent to %s\n", name, to);
 }
 
-static void print_text(const struct trigger_result *r, const struct args *a)
-{
-	print_probe(r, &r->main, a);
-	if (r->other.sent)
-		print_probe(r, &r->other, a);
-}
-
 static json_t *rtt_json(const struct trigger_probe *probe)
 {
 	if (probe->rtt_ms < 0)
@@ -156,8 +146,11 @@ static int print_results(const struct selection *s, const struct args *a)
 
 		if (has_failed(r, a) && (!a->due || a->wait_s > 0))
 			ret = FAILED;
-		if (!a->json && (!a->due || a->wait_s > 0 || !r->main.sent))
-			print_text(r, a);
+		if (a->json || (a->due && a->wait_s <= 0 && r->main.sent))
+			continue;
+		print_probe(r, &r->main, a);
+		if (r->other.sent)
+			print_probe(r, &r->other, a);
 	}
 	if (a->json && print_json(s, a))
 		return FAILED;
@@ -234,10 +227,8 @@ static int run_trigger(int argc, char **argv)
 		{0},
 	};
 
-	if (take_options(argc, argv, opts) || parse_wait(wait, &a.wait_s))
-		return USAGE;
-	a.ifname = take_iface(argc, argv);
-	if (!a.ifname)
+	if (take_options(argc, argv, opts) || parse_wait(wait, &a.wait_s) ||
+	    take_iface(argc, argv, &a.ifname))
 		return USAGE;
 	a.names = argv + optind;
 	a.n_names = argc - optind;

@@ -57,12 +57,12 @@ static bool print_peers(const char *verb, const struct conf *c,
 {
 	bool any = false;
 
-	for (size_t i = 0; i < c->n_peers; i++) {
-		if (!is(&c->peers[i], other))
+	for_each_peer (p, c) {
+		if (!is(p, other))
 			continue;
 		if (!any)
 			printf("%s %s", first ? ":" : ";", verb);
-		printf(" %s", c->peers[i].name);
+		printf(" %s", p->name);
 		any = true;
 	}
 	return any;

@@ -2,7 +2,6 @@
 /* The rules between the settings of a configuration. */
 #include "conf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Formats " (line N)", or "" for a setting that is not from a file. */
@@ -16,17 +15,16 @@ static const char *place(struct origin from, char buf[static 32])
 
 static int check_probe(const struct peer *p)
 {
-	struct origin from = peer_origin(p, KEY_PROBE);
 	char probe[IP_STRLEN];
 
 	if (!p->probe_fixed)
 		return OK;
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (prefix_contains(&p->allowed[i], &p->probe))
+	for_each_allowed (a, p) {
+		if (prefix_contains(a, &p->probe))
 			return OK;
 	}
 	return conf_error(
-		&from,
+		peer_origin(p, KEY_PROBE),
 		"peer %s: probe \"%s\" is in none of its allowed-ips: give an inner address behind the peer, or auto",
 		p->name, ip_str(&p->probe, probe));
 }
@@ -40,13 +38,13 @@ static int check_endpoint(const struct peer *p)
 
 	endpoint_str(p, endpoint);
 	if (fault)
-		return conf_error(&from, "peer %s: endpoint %s %s", p->name,
+		return conf_error(from, "peer %s: endpoint %s %s", p->name,
 				  endpoint, fault);
 	if (!around)
 		return OK;
 	from = allowed_origin(p, around);
 	return conf_error(
-		&from,
+		from,
 		"peer %s: endpoint %s is inside its own allowed-ips \"%s\": tunnel packets would be tunnelled again; take the prefix out",
 		p->name, endpoint, prefix_str(around, prefix));
 }
@@ -62,14 +60,14 @@ static int check_local(const struct peer *p)
 	endpoint_str(p, endpoint);
 	if (p->local.family != p->endpoint.family)
 		return conf_error(
-			&from,
+			from,
 			"peer %s: local \"%s\" is IPv%u but the endpoint %s is IPv%u: use one family",
 			p->name, local, p->local.family, endpoint,
 			p->endpoint.family);
 	from = peer_origin(p, KEY_ENDPOINT);
 	if (ip_equal(&p->local, &p->endpoint))
 		return conf_error(
-			&from,
+			from,
 			"peer %s: endpoint %s is its own local address: give the other end's",
 			p->name, endpoint);
 	return OK;
@@ -78,12 +76,11 @@ static int check_local(const struct peer *p)
 /* RFC 8200 5: the MTU of an IPv6 path is at least 1280. */
 static int check_path_mtu(const struct conf *c, const struct peer *p)
 {
-	struct origin from = interface_origin(c, KEY_PATH_MTU);
 
 	if (p->endpoint.family == 4 || c->path_mtu >= IPV6_MTU_MIN)
 		return OK;
 	return conf_error(
-		&from,
+		interface_origin(c, KEY_PATH_MTU),
 		"path-mtu \"%u\" is too small for the IPv6 endpoint of peer %s (RFC 8200 5): raise it to %u or more",
 		c->path_mtu, p->name, IPV6_MTU_MIN);
 }
@@ -101,12 +98,12 @@ static int check_peer(const struct conf *c, const struct peer *p)
 
 	if (!p->endpoint.family && !p->host[0])
 		return conf_error(
-			&p->origin,
+			p->origin,
 			"peer %s: no endpoint: add \"endpoint\" with the other end's address",
 			p->name);
 	if (!p->n_allowed)
 		return conf_error(
-			&p->origin,
+			p->origin,
 			"peer %s: no allowed-ips: add \"allowed-ips\" with the prefixes behind it",
 			p->name);
 	ret = check_probe(p);
@@ -127,24 +124,23 @@ static int report_same_prefix(const struct owned *a, const struct owned *b)
 	prefix_str(b->prefix, prefix);
 	if (a->peer != b->peer)
 		return conf_error(
-			&from,
+			from,
 			"peer %s: allowed-ips \"%s\" belongs to peer %s%s already: leave it out, or take it from %s",
 			b->peer->name, prefix, a->peer->name,
 			place(first, line), a->peer->name);
 	if (first.line != from.line)
 		return conf_error(
-			&from,
+			from,
 			"peer %s: allowed-ips \"%s\" again, first in line %u: remove one",
 			b->peer->name, prefix, first.line);
 	return conf_error(
-		&from, "peer %s: allowed-ips \"%s\" is given twice: remove one",
+		from, "peer %s: allowed-ips \"%s\" is given twice: remove one",
 		b->peer->name, prefix);
 }
 
 /* A longer prefix of another peer would take the trigger's packets. */
 static int check_probe_owner(const struct owners *o, const struct peer *p)
 {
-	struct origin from = peer_origin(p, KEY_PROBE);
 	const struct owned *owned;
 	char probe[IP_STRLEN], prefix[PREFIX_STRLEN];
 
@@ -154,7 +150,7 @@ static int check_probe_owner(const struct owners *o, const struct peer *p)
 	if (!owned)
 		return OK;
 	return conf_error(
-		&from,
+		peer_origin(p, KEY_PROBE),
 		"peer %s: probe \"%s\" is behind peer %s, whose allowed-ips \"%s\" is longer: give an address behind %s, or auto",
 		p->name, ip_str(&p->probe, probe), owned->peer->name,
 		prefix_str(owned->prefix, prefix), p->name);
@@ -183,44 +179,56 @@ static int check_prefixes(const struct conf *c)
 	return ret;
 }
 
-static int compare_endpoints(const void *a, const void *b)
+/* Of equal ones, peers whose endpoint is a name come last. */
+static int compare_outer(const void *a, const void *b)
 {
-	const struct peer *const *x = a, *const *y = b;
+	const struct peer *x = *(struct peer *const *)a;
+	const struct peer *y = *(struct peer *const *)b;
 
-	return outer_compare(*x, *y) ?: owner_compare_peers(*x, *y);
+	return outer_compare(x, y) ?: !!*x->host - !!*y->host ?:
+	       owner_compare_peers(x, y);
 }
 
-static int report_same_endpoint(const struct peer *a, const struct peer *b)
+static int report_conflict(const struct peer *a, struct peer *b,
+			   conflict_report *report)
 {
-	struct origin from = peer_origin(b, KEY_ENDPOINT);
-	char endpoint[ENDPOINT_STRLEN], line[32];
+	char endpoint[ENDPOINT_STRLEN], line[32], text[512];
 
-	return conf_error(
-		&from,
-		"peer %s: endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
-		b->name, endpoint_str(b, endpoint), a->name,
+	snprintf(
+		text, sizeof(text),
+		"endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
+		endpoint_str(b, endpoint), a->name,
 		place(peer_origin(a, KEY_ENDPOINT), line));
+	return report(b, peer_origin(b, KEY_ENDPOINT), text);
 }
 
-/* Only the outer addresses tell which peer a packet is from. */
-static int check_endpoints(const struct conf *c)
+int conf_conflicts(const struct conf *c, bool (*counts)(const struct peer *p),
+		   conflict_report *report)
 {
-	const struct peer **all = malloc((c->n_peers + 1) * sizeof(*all));
+	struct peer **all = malloc((c->n_peers + 1) * sizeof(*all));
+	const struct peer *first = NULL;
 	size_t i, n = 0;
 	int ret = OK;
 
 	if (!all)
 		return fail("out of memory");
-	for (i = 0; i < c->n_peers; i++)
-		if (has_address(&c->peers[i]))
-			all[n++] = &c->peers[i];
-	qsort(all, n, sizeof(*all), compare_endpoints);
-	for (i = 1; !ret && i < n; i++) {
-		if (!outer_compare(all[i - 1], all[i]))
-			ret = report_same_endpoint(all[i - 1], all[i]);
+	for_each_peer (p, c)
+		if (counts(p))
+			all[n++] = p;
+	qsort(all, n, sizeof(*all), compare_outer);
+	for (i = 0; !ret && i < n; i++) {
+		if (first && !outer_compare(first, all[i]))
+			ret = report_conflict(first, all[i], report);
+		else
+			first = all[i];
 	}
 	free(all);
 	return ret;
+}
+
+static int refuse_conflict(struct peer *p, struct origin from, const char *text)
+{
+	return conf_error(from, "peer %s: %s", p->name, text);
 }
 
 int conf_check(const struct conf *c)
@@ -229,9 +237,6 @@ int conf_check(const struct conf *c)
 
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
 		ret = check_peer(c, &c->peers[i]);
-	if (!ret)
-		ret = check_prefixes(c);
-	if (!ret)
-		ret = check_endpoints(c);
-	return ret;
+	return ret ?: check_prefixes(c) ?:
+	       conf_conflicts(c, has_address, refuse_conflict);
 }

@@ -26,12 +26,12 @@ struct origin {
 	unsigned int line;
 };
 
-/* fail_usage() with "FILE:LINE: " in front, if there is a file. */
-int conf_error(const struct origin *from, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-/* The same with fail(), for a setting that the host refuses. */
-int conf_fail(const struct origin *from, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/* report_line() with "FILE:LINE: " in front, if there is a file. */
+int conf_report(enum status status, struct origin from, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+#define conf_error(...) conf_report(USAGE, __VA_ARGS__)
+/* For a setting that the host refuses. */
+#define conf_fail(...) conf_report(FAILED, __VA_ARGS__)
 
 /* The rows of keys.h as indices, and as fields of the model. */
 #define KEY_ENUM(id, ...) KEY_##id,
@@ -81,9 +81,23 @@ struct conf {
 	size_t n_peers;
 };
 
+/* Loops over the peers of a configuration, and over the allowed prefixes of a
+ * peer. */
+#define for_each_peer(p, c)                                                    \
+	for (struct peer *p = (c)->peers; p && p < (c)->peers + (c)->n_peers;  \
+	     p++)
+#define for_each_allowed(a, p)                                                 \
+	for (struct prefix *a = (p)->allowed;                                  \
+	     a && a < (p)->allowed + (p)->n_allowed; a++)
+
 /* Sets the defaults, without peers. Never fails; ifname must fit IFNAMSIZ. */
 void conf_init(struct conf *c, const char *ifname);
 void conf_free(struct conf *c);
+/* The inner source of that family (4 or 6). */
+static inline const struct ip *conf_source(const struct conf *c, uint8_t family)
+{
+	return family == 4 ? &c->source4 : &c->source6;
+}
 struct peer *conf_peer(const struct conf *c, const char *name);
 /* The peers of a conf by name, for many look-ups; valid until the next
  * conf_add_peer() or conf_del_peer(). */
@@ -99,6 +113,8 @@ struct peer *names_find(const struct names *names, const char *name);
  * peers become invalid. */
 struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
+/* The first allowed prefix of that family (4 or 6), or NULL. */
+const struct prefix *peer_inner(const struct peer *p, uint8_t family);
 /* A second address to probe: the first host of the first allowed prefix, other
  * than a default route, that is not of the probe's family; family 0 if there is
  * none. Inner IPv4 and IPv6 are different outer protocols, 4 and 41, and a
@@ -139,6 +155,14 @@ int conf_load(struct conf *c, const char *ifname, const char *file,
  * are names. */
 int conf_check(const struct conf *c);
 
+/* Reports each peer with the outer addresses of another one before it, of those
+ * that count: only the outer addresses tell which peer a packet is from. Ends
+ * with the first report that is not OK. */
+typedef int conflict_report(struct peer *p, struct origin from,
+			    const char *text);
+int conf_conflicts(const struct conf *c, bool (*counts)(const struct peer *p),
+		   conflict_report *report);
+
 /* Prints c as a configuration file that conf_read() reads back the same. */
 void conf_write(FILE *out, const struct conf *c);
 
@@ -160,7 +184,7 @@ enum key_type {
  * struct peer. */
 struct key;
 struct key_ops {
-	int (*set)(const struct key *k, void *target, const struct origin *from,
+	int (*set)(const struct key *k, void *target, struct origin from,
 		   const char *value);
 	void (*write)(FILE *out, const struct key *k, const void *target);
 	bool (*same)(const void *a, const void *b);
@@ -205,12 +229,16 @@ extern const struct key peer_keys[N_PEER_KEYS + 1];
 
 /* Finds a key of [interface] or, if p is not NULL, of [peer]. NULL after a
  * USAGE error that suggests a key. */
-const struct key *key_find(const struct peer *p, const struct origin *from,
+const struct key *key_find(const struct peer *p, struct origin from,
 			   const char *name);
 /* Sets a key from text, as in the file and as in `peer add`. Errors name the
  * origin and quote the value. */
-int key_set(const struct key *k, void *target, const struct origin *from,
+int key_set(const struct key *k, void *target, struct origin from,
 	    const char *value);
+/* conf_error() about a value: [peer NAME: ]KEY "VALUE" and the message. */
+int key_error(const struct key *k, const void *target, struct origin from,
+	      const char *value, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 /* Returns the place of the value of a NUMBER or CHOICE; NULL for other
  * types. */
 uint32_t *key_number(const struct key *k, void *target);
@@ -234,10 +262,9 @@ const char *key_values(const struct key *k, char buf[static KEY_STRLEN]);
 void keys_init(const struct key *keys, void *target);
 /* True if both would be written to a file alike. */
 bool keys_same(const struct key *keys, const void *a, const void *b);
-void keys_write(FILE *out, const struct key *keys, const void *target);
 
 /* Checks a peer's name; the error says which names are valid. */
-int peer_name_check(const struct origin *from, const char *name);
+int peer_name_check(struct origin from, const char *name);
 
 /* Returns why ip cannot be an endpoint, local or source address, as a text to
  * print after the quoted address; NULL if it can. */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Finds, sets, compares and writes keys, by their types. */
+/* Finds, sets, compares and writes keys, by their types; writes a
+ * configuration. */
 #include "conf.h"
 
+#include <stdarg.h>
 #include <string.h>
 
-const struct key *key_find(const struct peer *p, const struct origin *from,
+const struct key *key_find(const struct peer *p, struct origin from,
 			   const char *name)
 {
 	const struct key *keys = p ? peer_keys : interface_keys;
@@ -102,24 +104,25 @@ bool key_valid(const struct key *k, uint32_t n)
 	return is_meaning(k, n) || (n >= k->min && n <= k->max);
 }
 
-/* Formats "peer NAME: " for errors about a peer's key. */
-#define WHOSE_LEN (TL_NAME_LEN + 8)
-static const char *whose(const struct key *k, const void *target,
-			 char buf[static WHOSE_LEN])
+int key_error(const struct key *k, const void *target, struct origin from,
+	      const char *value, const char *fmt, ...)
 {
-	const struct peer *p = target;
+	const char *peer =
+		k->of_peer ? ((const struct peer *)target)->name : "";
+	char fault[1024];
+	va_list args;
 
-	buf[0] = '\0';
-	if (k->of_peer)
-		snprintf(buf, WHOSE_LEN, "peer %s: ", p->name);
-	return buf;
+	va_start(args, fmt);
+	vsnprintf(fault, sizeof(fault), fmt, args);
+	va_end(args);
+	return conf_error(from, "%s%s%s%s \"%s\" %s", *peer ? "peer " : "",
+			  peer, *peer ? ": " : "", k->name, value, fault);
 }
 
-static int set_number(const struct key *k, void *target,
-		      const struct origin *from, const char *value)
+static int set_number(const struct key *k, void *target, struct origin from,
+		      const char *value)
 {
 	uint32_t *n = key_number(k, target);
-	char who[WHOSE_LEN];
 
 	if (k->word && !strcmp(value, k->word)) {
 		*n = k->meaning;
@@ -127,10 +130,9 @@ static int set_number(const struct key *k, void *target,
 	}
 	if (number_parse(value, k->min, k->max, n))
 		return OK;
-	return conf_error(from,
-			  "%s%s \"%s\" is not a number from %u to %u%s%s%s",
-			  whose(k, target, who), k->name, value, k->min, k->max,
-			  k->word ? ", or " : "", k->word ?: "", k->hint ?: "");
+	return key_error(k, target, from, value,
+			 "is not a number from %u to %u%s%s%s", k->min, k->max,
+			 k->word ? ", or " : "", k->word ?: "", k->hint ?: "");
 }
 
 /* Joins the words of a CHOICE. */
@@ -146,10 +148,10 @@ static const char *words_str(const struct key *k, const char *between,
 	return buf;
 }
 
-static int set_choice(const struct key *k, void *target,
-		      const struct origin *from, const char *value)
+static int set_choice(const struct key *k, void *target, struct origin from,
+		      const char *value)
 {
-	char who[WHOSE_LEN], words[KEY_STRLEN];
+	char words[KEY_STRLEN];
 
 	for (uint32_t i = 0; i < n_words(k); i++) {
 		if (!strcmp(value, k->words[i])) {
@@ -158,42 +160,36 @@ static int set_choice(const struct key *k, void *target,
 		}
 	}
 	if (n_words(k) == 2)
-		return conf_error(from, "%s%s \"%s\" is neither %s nor %s",
-				  whose(k, target, who), k->name, value,
-				  k->words[1], k->words[0]);
-	return conf_error(from, "%s%s \"%s\" is none of %s",
-			  whose(k, target, who), k->name, value,
-			  words_str(k, ", ", words));
+		return key_error(k, target, from, value, "is neither %s nor %s",
+				 k->words[1], k->words[0]);
+	return key_error(k, target, from, value, "is none of %s",
+			 words_str(k, ", ", words));
 }
 
 /* Sets an address; `auto` is the same as no setting. */
-static int set_address(const struct key *k, void *target,
-		       const struct origin *from, const char *value)
+static int set_address(const struct key *k, void *target, struct origin from,
+		       const char *value)
 {
 	static const char *const kinds[] = {[4] = "IPv4", [6] = "IPv6"};
 	bool fixed = strcmp(value, "auto");
 	const char *fault;
-	char who[WHOSE_LEN];
 	struct ip ip = {0};
 
-	whose(k, target, who);
 	if (fixed &&
 	    (!ip_parse(value, &ip) || (k->family && ip.family != k->family)))
-		return conf_error(
-			from,
-			"%s%s \"%s\" is not an %s address: give one%s, or auto",
-			who, k->name, value,
-			k->family ? kinds[k->family] : "IP", k->hint ?: "");
+		return key_error(k, target, from, value,
+				 "is not an %s address: give one%s, or auto",
+				 k->family ? kinds[k->family] : "IP",
+				 k->hint ?: "");
 	fault = address_fault(&ip);
 	if (fault)
-		return conf_error(from, "%s%s \"%s\" %s", who, k->name, value,
-				  fault);
+		return key_error(k, target, from, value, "%s", fault);
 	*(struct ip *)((char *)target + k->offset) = ip;
 	*(bool *)((char *)target + k->fixed) = fixed;
 	return OK;
 }
 
-int key_set(const struct key *k, void *target, const struct origin *from,
+int key_set(const struct key *k, void *target, struct origin from,
 	    const char *value)
 {
 	switch (k->type) {
@@ -297,8 +293,20 @@ static void write_key(FILE *out, const struct key *k, const void *target)
 	fputc('\n', out);
 }
 
-void keys_write(FILE *out, const struct key *keys, const void *target)
+static void keys_write(FILE *out, const struct key *keys, const void *target)
 {
 	for (const struct key *k = keys; k->name; k++)
 		write_key(out, k, target);
+}
+
+void conf_write(FILE *out, const struct conf *c)
+{
+	fprintf(out, "[interface]\n");
+	keys_write(out, interface_keys, c);
+	for_each_peer (p, c) {
+		fprintf(out, "\n[peer %s]\n", p->name);
+		if (*p->waiting)
+			fprintf(out, "# waits: %s\n", p->waiting);
+		keys_write(out, peer_keys, p);
+	}
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Makes, copies and searches a configuration. */
+/* Makes, copies and searches a configuration; tells where its settings are
+ * from. */
 #include "conf.h"
 
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
+#include <stdarg.h>
 #include <string.h>
 
 void conf_init(struct conf *c, const char *ifname)
@@ -25,8 +26,8 @@ static void free_peer(struct peer *p)
 
 void conf_free(struct conf *c)
 {
-	for (size_t i = 0; i < c->n_peers; i++)
-		free_peer(&c->peers[i]);
+	for_each_peer (p, c)
+		free_peer(p);
 	free(c->peers);
 	c->peers = NULL;
 	c->n_peers = 0;
@@ -34,9 +35,9 @@ void conf_free(struct conf *c)
 
 struct peer *conf_peer(const struct conf *c, const char *name)
 {
-	for (size_t i = 0; i < c->n_peers; i++) {
-		if (!strcmp(c->peers[i].name, name))
-			return &c->peers[i];
+	for_each_peer (p, c) {
+		if (!strcmp(p->name, name))
+			return p;
 	}
 	return NULL;
 }
@@ -45,7 +46,7 @@ static int compare_names(const void *a, const void *b)
 {
 	const struct peer *const *x = a, *const *y = b;
 
-	return strcmp((*x)->name, (*y)->name) ?: (*x > *y) - (*x < *y);
+	return strcmp((*x)->name, (*y)->name) ?: compare_values(*x, *y);
 }
 
 int names_init(struct names *names, const struct conf *c)
@@ -66,22 +67,19 @@ void names_free(struct names *names)
 	*names = (struct names){0};
 }
 
+static int compare_name(const void *name, const void *peer)
+{
+	return strcmp(name, (*(struct peer *const *)peer)->name);
+}
+
 struct peer *names_find(const struct names *names, const char *name)
 {
-	size_t low = 0, high = names->n;
+	struct peer **found = NULL;
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int order = strcmp(name, names->sorted[mid]->name);
-
-		if (!order)
-			return names->sorted[mid];
-		if (order < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return NULL;
+	if (names->n)
+		found = bsearch(name, names->sorted, names->n,
+				sizeof(*names->sorted), compare_name);
+	return found ? *found : NULL;
 }
 
 struct peer *conf_add_peer(struct conf *c, const char *name)
@@ -140,16 +138,23 @@ static bool copy_peer(struct peer *to, const struct peer *from)
 	return false;
 }
 
+const struct prefix *peer_inner(const struct peer *p, uint8_t family)
+{
+	for_each_allowed (a, p)
+		if (a->ip.family == family)
+			return a;
+	return NULL;
+}
+
 struct ip peer_other_probe(const struct peer *p)
 {
 	if (!p->probe.family)
 		return (struct ip){0};
 
-	for (size_t i = 0; i < p->n_allowed; i++) {
+	for_each_allowed (a, p) {
 		/* A default route has no first host. */
-		if (p->allowed[i].len &&
-		    p->allowed[i].ip.family != p->probe.family)
-			return prefix_first_host(&p->allowed[i]);
+		if (a->len && a->ip.family != p->probe.family)
+			return prefix_first_host(a);
 	}
 	return (struct ip){0};
 }
@@ -173,4 +178,36 @@ int conf_copy(struct conf *to, const struct conf *from)
 		return OK;
 	conf_free(to);
 	return fail("out of memory");
+}
+
+int conf_report(enum status status, struct origin from, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!from.file)
+		return report_line(status, "%s", text);
+	return report_line(status, "%s:%u: %s", from.file, from.line, text);
+}
+
+struct origin interface_origin(const struct conf *c, enum interface_key key)
+{
+	return (struct origin){c->lines[key] ? c->file : NULL, c->lines[key]};
+}
+
+struct origin peer_origin(const struct peer *p, enum peer_key key)
+{
+	return (struct origin){p->origin.file, p->lines[key] ?: p->origin.line};
+}
+
+struct origin allowed_origin(const struct peer *p, const struct prefix *allowed)
+{
+	struct origin from = {p->origin.file, 0};
+
+	if (p->allowed_lines)
+		from.line = p->allowed_lines[allowed - p->allowed];
+	return from;
 }

@@ -2,16 +2,12 @@
 /* Finds the peer whose allowed prefixes hold an address. */
 #include "conf.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include "base/base.h"
 
 int owner_compare_peers(const struct peer *a, const struct peer *b)
 {
-	if (a->origin.line != b->origin.line)
-		return a->origin.line < b->origin.line ? -1 : 1;
-	return a < b ? -1 : a > b;
+	return compare_values(a->origin.line, b->origin.line)
+		       ?: compare_values(a, b);
 }
 
 int outer_compare(const struct peer *a, const struct peer *b)
@@ -30,20 +26,15 @@ static int compare_prefixes(const void *a, const void *b)
 static int compare_owned(const void *a, const void *b)
 {
 	const struct owned *x = a, *y = b;
-	int order = compare_prefixes(a, b);
 
-	if (order)
-		return order;
-	if (x->peer != y->peer)
-		return owner_compare_peers(x->peer, y->peer);
-	return x->prefix < y->prefix ? -1 : x->prefix > y->prefix;
+	return compare_prefixes(a, b) ?:
+	       owner_compare_peers(x->peer, y->peer) ?:
+	       compare_values(x->prefix, y->prefix);
 }
 
 static void take_in(struct owners *o, const struct peer *p)
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		const struct prefix *a = &p->allowed[i];
-
+	for_each_allowed (a, p) {
 		o->all[o->n++] = (struct owned){a, p};
 		o->lengths[a->ip.family == 6][a->len] = true;
 	}
@@ -54,8 +45,8 @@ int owners_init(struct owners *o, const struct conf *c)
 	size_t total = 0;
 
 	*o = (struct owners){0};
-	for (size_t i = 0; i < c->n_peers; i++)
-		total += c->peers[i].n_allowed;
+	for_each_peer (p, c)
+		total += p->n_allowed;
 	if (total > TL_MAX_PREFIXES)
 		return fail_usage(
 			"%s: %zu allowed-ips are more than the %u that fit",
@@ -63,8 +54,8 @@ int owners_init(struct owners *o, const struct conf *c)
 	o->all = calloc(total + 1, sizeof(*o->all));
 	if (!o->all)
 		return fail("out of memory");
-	for (size_t i = 0; i < c->n_peers; i++)
-		take_in(o, &c->peers[i]);
+	for_each_peer (p, c)
+		take_in(o, p);
 	sort(o->all, o->n, sizeof(*o->all), compare_owned);
 	return OK;
 }
@@ -113,7 +104,7 @@ const struct owned *owner_around(const struct owners *o,
 
 const struct owned *owner_of(const struct owners *o, const struct ip *ip)
 {
-	const struct prefix host = {*ip, ip->family == 4 ? 32 : 128};
+	const struct prefix host = ip_prefix(ip);
 
 	return owner_around(o, &host);
 }
@@ -138,10 +129,9 @@ bool owner_is(const struct owners *o, const struct ip *ip, const struct peer *p)
 
 const struct prefix *endpoint_inside(const struct peer *p)
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (p->allowed[i].len &&
-		    prefix_contains(&p->allowed[i], &p->endpoint))
-			return &p->allowed[i];
+	for_each_allowed (a, p) {
+		if (a->len && prefix_contains(a, &p->endpoint))
+			return a;
 	}
 	return NULL;
 }

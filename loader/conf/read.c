@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads a configuration file line by line, up to the first error. */
+/* Finds a configuration file and reads it line by line, up to the first
+ * error. */
 #include <errno.h>
-#include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "conf.h"
 
@@ -15,25 +17,19 @@
 struct reader {
 	struct conf *conf;
 	FILE *file;
-	char *line;	     /* CONF_LINE_MAX + 1 characters */
-	unsigned int number; /* of that line */
+	char *line;	    /* CONF_LINE_MAX + 1 characters */
+	struct origin here; /* that line */
 	bool in_section;
 	struct peer *peer; /* of the current section; NULL: [interface] */
 	bool interface_seen;
 };
 
-static struct origin here(const struct reader *r)
-{
-	return (struct origin){r->conf->file, r->number};
-}
-
 static int begin_interface(struct reader *r)
 {
-	struct origin from = here(r);
 
 	if (r->interface_seen)
 		return conf_error(
-			&from,
+			r->here,
 			"second section [interface]: merge it with the first");
 	r->interface_seen = true;
 	r->peer = NULL;
@@ -42,23 +38,22 @@ static int begin_interface(struct reader *r)
 
 static int begin_peer(struct reader *r, const char *name)
 {
-	struct origin from = here(r);
 
-	if (peer_name_check(&from, name))
+	if (peer_name_check(r->here, name))
 		return USAGE;
 	if (r->conf->n_peers == TL_MAX_PEERS)
-		return conf_error(&from, "peer %s: more than %u peers", name,
+		return conf_error(r->here, "peer %s: more than %u peers", name,
 				  TL_MAX_PEERS);
 	r->peer = conf_add_peer(r->conf, name);
 	if (!r->peer)
 		return fail("out of memory");
-	r->peer->origin = from;
+	r->peer->origin = r->here;
 	return OK;
 }
 
 /* Also suggests a section for [Interface], [Peer] and [peers x] of other
  * tools. */
-static int unknown_section(const struct origin *from, const char *section)
+static int unknown_section(struct origin from, const char *section)
 {
 	size_t n = strcspn(section, " \t");
 	const char *name = section + n + strspn(section + n, " \t");
@@ -80,7 +75,6 @@ static int unknown_section(const struct origin *from, const char *section)
 
 static int begin_section(struct reader *r, const char *section)
 {
-	struct origin from = here(r);
 
 	r->in_section = true;
 	if (!strcmp(section, "interface"))
@@ -89,7 +83,7 @@ static int begin_section(struct reader *r, const char *section)
 		section += 4;
 		return begin_peer(r, section + strspn(section, " \t"));
 	}
-	return unknown_section(&from, section);
+	return unknown_section(r->here, section);
 }
 
 static bool is_blank(char c)
@@ -125,12 +119,11 @@ static char *cut(char *text)
 
 static int take_section(struct reader *r, char *line)
 {
-	struct origin from = here(r);
 	size_t n = strlen(line);
 
 	if (line[n - 1] != ']' || strpbrk(line + 1, "[]") != line + n - 1)
 		return conf_error(
-			&from,
+			r->here,
 			"section \"%s\" is not of the form [interface] or [peer NAME]",
 			cut(line));
 	line[n - 1] = '\0';
@@ -140,38 +133,36 @@ static int take_section(struct reader *r, char *line)
 
 static int set_key(struct reader *r, const char *name, const char *value)
 {
-	struct origin from = here(r);
 	const struct key *k;
 	unsigned int *line;
 
 	if (!r->in_section)
 		return conf_error(
-			&from,
+			r->here,
 			"key \"%s\" before any section: write [interface] or [peer NAME] first",
 			name);
-	k = key_find(r->peer, &from, name);
+	k = key_find(r->peer, r->here, name);
 	if (!k)
 		return USAGE;
 	line = r->peer ? &r->peer->lines[k - peer_keys]
 		       : &r->conf->lines[k - interface_keys];
 	if (*line && !k->again)
 		return conf_error(
-			&from,
+			r->here,
 			"%s%s: key \"%s\" again, first in line %u: remove one",
 			r->peer ? "peer " : "[interface]",
 			r->peer ? r->peer->name : "", name, *line);
-	*line = from.line;
-	return key_set(k, r->peer ?: (void *)r->conf, &from, value);
+	*line = r->here.line;
+	return key_set(k, r->peer ?: (void *)r->conf, r->here, value);
 }
 
 static int take_setting(struct reader *r, char *line)
 {
-	struct origin from = here(r);
 	size_t n = strcspn(line, "=:");
 	char *key, *value;
 
 	if (line[n] != '=' || !n)
-		return conf_error(&from,
+		return conf_error(r->here,
 				  "line \"%s\" is not of the form KEY = VALUE",
 				  cut(line));
 	line[n] = '\0';
@@ -179,18 +170,18 @@ static int take_setting(struct reader *r, char *line)
 	value = strip(line + n + 1);
 	if (!*value)
 		return conf_error(
-			&from,
+			r->here,
 			"key \"%s\" has no value: give one or remove the line",
 			key);
 	n = strlen(key);
 	if (n > KEY_NAME_MAX)
 		return conf_error(
-			&from,
+			r->here,
 			"unknown key \"%s\": remove it, or see tunload.conf(5)",
 			cut(key));
 	if (n + strlen(value) > SETTING_MAX && strcmp(key, "allowed-ips"))
 		return conf_error(
-			&from,
+			r->here,
 			"value of \"%s\" is too long: write at most %zu characters instead of \"%s\"",
 			key, SETTING_MAX - n, cut(value));
 	return set_key(r, key, value);
@@ -200,7 +191,7 @@ static int take_line(struct reader *r)
 {
 	char *line = r->line;
 
-	if (r->number == 1 && !strncmp(line, "\xef\xbb\xbf", 3))
+	if (r->here.line == 1 && !strncmp(line, "\xef\xbb\xbf", 3))
 		line += 3; /* the UTF-8 byte order mark of some editors */
 	line = strip(line);
 	if (*line == '[')
@@ -211,20 +202,18 @@ static int take_line(struct reader *r)
 /* Reads a line, without its line end; *end is true after the last line. */
 static int read_line(struct reader *r, bool *end)
 {
-	struct origin from;
 	size_t n = 0;
 	int c;
 
-	r->number++;
-	from = here(r);
+	r->here.line++;
 	while ((c = getc_unlocked(r->file)) != EOF && c != '\n') {
 		if (!c)
 			return conf_error(
-				&from,
+				r->here,
 				"NUL byte: this is no text file; save it as UTF-8");
 		if (n == CONF_LINE_MAX)
 			return conf_error(
-				&from,
+				r->here,
 				"line longer than %u characters: split the list over several lines",
 				CONF_LINE_MAX);
 		r->line[n++] = c;
@@ -263,7 +252,7 @@ static int check_names(const struct conf *c)
 		if (strcmp(first->name, second->name))
 			continue;
 		ret = conf_error(
-			&second->origin,
+			second->origin,
 			"second section [peer %s], first in line %u: merge or rename one",
 			second->name, first->origin.line);
 	}
@@ -300,9 +289,26 @@ int conf_read(struct conf *c, const char *file)
 	if (ret)
 		return ret;
 	strcpy(c->file, file);
+	r.here.file = c->file;
 	r.line = calloc(1, CONF_LINE_MAX + 1);
 	ret = r.line ? read_lines(&r) : fail("out of memory");
 	free(r.line);
 	fclose(r.file);
 	return ret ?: check_names(c);
+}
+
+int conf_load(struct conf *c, const char *ifname, const char *file, bool *found)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	conf_init(c, ifname);
+	snprintf(path, sizeof(path), CONF_DIR "/%s.conf", ifname);
+	*found = file || !access(path, F_OK);
+	if (!*found)
+		return OK;
+	ret = conf_read(c, file ? file : path);
+	if (ret)
+		conf_free(c);
+	return ret;
 }

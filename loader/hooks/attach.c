@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Puts the programs on their hooks, and takes them off. */
+/* Puts the programs on their hooks, and takes them off; finds programs of
+ * tunload that are pinned elsewhere. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "bpf_log.h"
 #include "one_hook.h"
 
 /* How long a change of modes may take. If the command is killed meanwhile, the
@@ -18,22 +17,24 @@ enum tc_kind { TC_TRY_TCX, TC_TCX, TC_CLSACT };
 
 /* The state of one hooks_attach(). */
 struct job {
-	const struct pins *p;
+	const char *ifname;
 	const struct maps *m;
 	struct tl_interface *iface;
 	enum tc_kind tc;
 };
 
-void hooks_query(const struct pins *p, uint32_t ifindex, struct hooks *out)
+void hooks_query(const char *ifname, uint32_t ifindex, struct hooks *out)
 {
 	memset(out, 0, sizeof(*out));
 	for (enum hook h = 0; h < HOOK_COUNT; h++)
-		out->on[h] = link_exists(p, h);
+		out->on[h] = link_exists(ifname, h);
 	out->tcx = out->on[HOOK_TC_INGRESS] || out->on[HOOK_TC_EGRESS];
 	if (out->tcx)
 		return;
-	out->on[HOOK_TC_INGRESS] = filter_exists(p, HOOK_TC_INGRESS, ifindex);
-	out->on[HOOK_TC_EGRESS] = filter_exists(p, HOOK_TC_EGRESS, ifindex);
+	out->on[HOOK_TC_INGRESS] =
+		filter_exists(ifname, HOOK_TC_INGRESS, ifindex);
+	out->on[HOOK_TC_EGRESS] =
+		filter_exists(ifname, HOOK_TC_EGRESS, ifindex);
 }
 
 static enum tc_kind tc_kind(const struct hooks *was)
@@ -54,7 +55,7 @@ static const char *hook_text(enum hook h)
 
 static int put_failed(const struct job *j, enum hook h, int err)
 {
-	const char *dev = j->p->ifname, *words = bpf_log_words();
+	const char *dev = j->ifname, *words = bpf_log_words();
 
 	if (err == -EBUSY)
 		return fail(
@@ -81,7 +82,7 @@ static int make_clsact(struct job *j)
 		return FAILED;
 	if (err == -EEXIST)
 		return OK;
-	return fail("%s: cannot make a clsact qdisc: %s%s", j->p->ifname,
+	return fail("%s: cannot make a clsact qdisc: %s%s", j->ifname,
 		    strerror(-err),
 		    err == -ENOENT ? ": try `modprobe sch_ingress cls_bpf`"
 				   : "");
@@ -89,7 +90,7 @@ static int make_clsact(struct job *j)
 
 static int need_clsact(struct job *j)
 {
-	const char *dev = j->p->ifname;
+	const char *dev = j->ifname;
 	char kind[IFNAMSIZ];
 	int err = hooked_clsact(j->iface->ifindex, kind);
 
@@ -111,7 +112,7 @@ static int put_tc(struct job *j, enum hook h, int prog)
 	int err = 0;
 
 	if (j->tc != TC_CLSACT) {
-		err = link_put(j->p, h, ifindex, prog);
+		err = link_put(j->ifname, h, ifindex, prog);
 		/* Kernels before 6.6 have no TCX and return these. */
 		if (j->tc == TC_TRY_TCX)
 			j->tc = err == -EINVAL || err == -EOPNOTSUPP ? TC_CLSACT
@@ -120,7 +121,7 @@ static int put_tc(struct job *j, enum hook h, int prog)
 	if (j->tc == TC_CLSACT) {
 		if (need_clsact(j))
 			return FAILED;
-		err = filter_put(j->p, h, ifindex, prog);
+		err = filter_put(j->ifname, h, ifindex, prog);
 	}
 	return err ? put_failed(j, h, err) : OK;
 }
@@ -128,9 +129,9 @@ static int put_tc(struct job *j, enum hook h, int prog)
 static void drop_hook(const struct job *j, enum hook h)
 {
 	if (h == HOOK_XDP || j->tc != TC_CLSACT)
-		link_drop(j->p, h);
+		link_drop(j->ifname, h);
 	else
-		filter_drop(j->p, h, j->iface->ifindex);
+		filter_drop(j->ifname, h, j->iface->ifindex);
 }
 
 /* In mode auto a refusal is not an error, but becomes mode_reason. */
@@ -138,19 +139,19 @@ static int put_xdp(struct job *j, int prog, enum tl_mode asked, bool *native)
 {
 	struct tl_interface *iface = j->iface;
 	char driver[32];
-	int err = link_put(j->p, HOOK_XDP, iface->ifindex, prog);
+	int err = link_put(j->ifname, HOOK_XDP, iface->ifindex, prog);
 
 	*native = !err;
 	if (err) {
-		xdp_refusal(j->p->ifname, iface->ifindex, prog, err,
+		xdp_refusal(j->ifname, iface->ifindex, prog, err,
 			    iface->mode_reason);
 		if (asked == TL_MODE_NATIVE)
 			return fail(
 				"%s: mode \"native\" is not possible: %s: use auto or tc",
-				j->p->ifname, iface->mode_reason);
+				j->ifname, iface->mode_reason);
 		return OK;
 	}
-	driver_name(j->p->ifname, driver);
+	driver_name(j->ifname, driver);
 	snprintf(iface->mode_reason, sizeof(iface->mode_reason),
 		 "driver %s takes native XDP", driver);
 	return OK;
@@ -205,13 +206,13 @@ static void undo(struct job *j, const struct hooks *was,
 	struct programs old;
 	bool have = (was->on[HOOK_XDP] || was->on[HOOK_TC_INGRESS] ||
 		     was->on[HOOK_TC_EGRESS]) &&
-		    !programs_open(&old, j->p);
+		    !programs_open(&old, j->ifname);
 
 	for (enum hook h = 0; h < HOOK_COUNT; h++) {
 		if (!was->on[h])
 			drop_hook(j, h);
 		else if (have && h == HOOK_XDP)
-			link_put(j->p, h, before->ifindex, old.fd[h]);
+			link_put(j->ifname, h, before->ifindex, old.fd[h]);
 		else if (have)
 			put_tc(j, h, old.fd[h]);
 	}
@@ -223,25 +224,63 @@ static void undo(struct job *j, const struct hooks *was,
 	interface_write(j->m, before);
 }
 
-static int fail_stray(const char *dev, enum hook h)
+/* True if the interface has pins under a former name, which it copies. */
+static bool former_name(const char *ifname, uint32_t ifindex,
+			char former[static IFNAMSIZ])
 {
-	return fail(
-		"%s: the filter of tunload at tc %s is not the one of these pins: `tc filter del dev %s %s pref 94`, then detach again",
-		dev, hook_text(h), dev, hook_text(h));
+	char(*names)[IFNAMSIZ] = NULL;
+	struct tl_interface iface;
+	uint64_t cookie;
+	bool found = false;
+	size_t n = 0;
+
+	if (netns_cookie(&cookie) || pins_list(&names, &n))
+		return false;
+	for (size_t i = 0; !found && i < n; i++) {
+		found = strcmp(names[i], ifname) &&
+			pins_interface(names[i], &iface) &&
+			iface.ifindex == ifindex &&
+			iface.netns_cookie == cookie && !pins_dead(names[i]);
+		if (found)
+			strcpy(former, names[i]);
+	}
+	free(names);
+	return found;
 }
 
-int hooks_attach(const struct programs *g, const struct pins *p,
+int hooks_must_be_free(const char *ifname, uint32_t ifindex)
+{
+	char former[IFNAMSIZ];
+
+	if (former_name(ifname, ifindex, former))
+		return fail(
+			"%s is attached under its former name: `tunload detach %s` first",
+			ifname, former);
+	for (enum hook h = HOOK_TC_INGRESS; h < HOOK_COUNT; h++) {
+		if (hooked_filter(h, ifindex))
+			return fail(
+				"%s has a filter of tunload whose pins are not in \"%s\": name their bpffs with --bpffs, or `tc filter del dev %s %s pref 94`",
+				ifname, pins_bpffs(), ifname, hook_text(h));
+	}
+	if (hooked_links(ifindex))
+		return fail(
+			"%s is attached from another bpffs than \"%s\": name it with --bpffs",
+			ifname, pins_bpffs());
+	return OK;
+}
+
+int hooks_attach(const struct programs *g, const char *ifname,
 		 const struct maps *m, struct tl_interface *iface,
 		 enum tl_mode asked)
 {
-	struct job j = {.p = p, .m = m, .iface = iface};
+	struct job j = {.ifname = ifname, .m = m, .iface = iface};
 	struct tl_interface before;
 	struct hooks was;
 	int ret;
 
 	iface->no_guard_until_ns = 0; /* may be left by a killed command */
 	before = *iface;
-	hooks_query(p, iface->ifindex, &was);
+	hooks_query(ifname, iface->ifindex, &was);
 	j.tc = tc_kind(&was);
 	ret = put_all(&j, g, &was, asked);
 	if (ret)
@@ -249,17 +288,19 @@ int hooks_attach(const struct programs *g, const struct pins *p,
 	return ret;
 }
 
-int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours)
+int hooks_detach(const char *ifname, uint32_t ifindex, bool clsact_ours)
 {
-	filter_drop(p, HOOK_TC_INGRESS, ifindex);
-	filter_drop(p, HOOK_TC_EGRESS, ifindex);
+	filter_drop(ifname, HOOK_TC_INGRESS, ifindex);
+	filter_drop(ifname, HOOK_TC_EGRESS, ifindex);
 	for (enum hook h = 0; h < HOOK_COUNT; h++)
-		link_drop(p, h);
+		link_drop(ifname, h);
 	if (clsact_ours)
 		clsact_drop(ifindex);
 	for (enum hook h = HOOK_TC_INGRESS; h < HOOK_COUNT; h++) {
 		if (ifindex && hooked_filter(h, ifindex))
-			return fail_stray(p->ifname, h);
+			return fail(
+				"%s: the filter of tunload at tc %s is not the one of these pins: `tc filter del dev %s %s pref 94`, then detach again",
+				ifname, hook_text(h), ifname, hook_text(h));
 	}
 	return OK;
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Keeps the messages of libbpf and the kernel about a refused program. */
-#include "bpf_log.h"
+#include "one_hook.h"
 
 #include <bpf/libbpf.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char first[256];	 /* libbpf's first warning */

@@ -17,9 +17,9 @@ struct programs {
 	struct maps maps;
 };
 
-/* Loads the object. Reuses maps that are pinned under p (an upgrade keeps peers
+/* Loads the object. Reuses the pinned maps of ifname (an upgrade keeps peers
  * and counters), and makes and pins the others. */
-int programs_load(struct programs *g, const struct pins *p);
+int programs_load(struct programs *g, const char *ifname);
 /* Loads the object with maps of its own and drops it, to see whether the kernel
  * accepts it. */
 int programs_try(void);
@@ -29,18 +29,18 @@ int programs_try(void);
  * commits staged programs that a killed command has left on the hooks of
  * ifindex.
  */
-int programs_stage(const struct programs *g, const struct pins *p,
+int programs_stage(const struct programs *g, const char *ifname,
 		   uint32_t ifindex);
 /* Replaces the pinned programs by the staged ones (by rename(), so that a
  * reader always finds one). */
-int programs_commit(const struct pins *p);
+int programs_commit(const char *ifname);
 /* Removes the pins of the staged programs. */
-void programs_unstage(const struct pins *p);
+void programs_unstage(const char *ifname);
 /* The path at which the program of that hook is pinned or staged. */
-int programs_path(char path[static PATH_MAX], const struct pins *p, enum hook h,
+int programs_path(char path[static PATH_MAX], const char *ifname, enum hook h,
 		  bool staged);
 /* Opens the pinned programs, without their maps. */
-int programs_open(struct programs *g, const struct pins *p);
+int programs_open(struct programs *g, const char *ifname);
 void programs_close(struct programs *g);
 
 /* What is on the hooks now. */
@@ -56,18 +56,17 @@ struct hooks {
  * handle (TUNLOAD_HOOK=clsact in the environment chooses these for tests).
  * Updates our programs in place. Sets iface->mode, mode_asked, mode_reason (the
  * caller sets it for mode tc) and TL_IF_F_CLSACT_OURS and writes iface to m. On
- * failure the hooks are as before; this needs the former programs still pinned
- * under p.
+ * failure the hooks are as before; this needs the former programs still pinned.
  */
-int hooks_attach(const struct programs *g, const struct pins *p,
+int hooks_attach(const struct programs *g, const char *ifname,
 		 const struct maps *m, struct tl_interface *iface,
 		 enum tl_mode asked);
 /* Takes our programs off, and removes the clsact qdisc if it is ours and empty.
  * Works on half-finished states and if the interface is gone. FAILED if a
  * filter of tunload remains that does not belong to these pins. */
-int hooks_detach(const struct pins *p, uint32_t ifindex, bool clsact_ours);
-void hooks_query(const struct pins *p, uint32_t ifindex, struct hooks *out);
-/* Whether the kernel has TCX (link.c). */
+int hooks_detach(const char *ifname, uint32_t ifindex, bool clsact_ours);
+void hooks_query(const char *ifname, uint32_t ifindex, struct hooks *out);
+/* Whether the kernel has TCX. */
 bool hooks_have_tcx(uint32_t ifindex);
 /* FAILED, with advice, if programs of tunload that are pinned in another bpffs
  * or under another name are on the interface. Recognizing those on links takes

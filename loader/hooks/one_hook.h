@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Functions for a single hook, for attach.c: XDP and TCX links, clsact filters.
- * Unless noted, they return 0 or -errno and print nothing. */
+/* Shared by the files of hooks/. Functions for a single hook: unless noted,
+ * they return 0 or -errno and print nothing. What libbpf and the kernel say. */
 #ifndef TUNLOAD_ONE_HOOK_H
 #define TUNLOAD_ONE_HOOK_H
 
 #include "hooks.h"
 
-/* link.c. True for a link pinned under p whose interface still exists. */
-bool link_exists(const struct pins *p, enum hook h);
+/* Links: XDP and TCX. True for a pinned link whose interface still
+ * exists. */
+bool link_exists(const char *ifname, enum hook h);
 /* Puts prog on the hook: replaces the program of the existing link atomically,
  * or makes and pins a link. */
-int link_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
-void link_drop(const struct pins *p, enum hook h);
+int link_put(const char *ifname, enum hook h, uint32_t ifindex, int prog);
+void link_drop(const char *ifname, enum hook h);
 
-/* clsact.c, for kernels before 6.6. True if our filter has the program that is
- * pinned or staged under p. */
-bool filter_exists(const struct pins *p, enum hook h, uint32_t ifindex);
+/* Filters, for kernels before 6.6. True if our filter has the program that is
+ * pinned or staged. */
+bool filter_exists(const char *ifname, enum hook h, uint32_t ifindex);
 /* The same for only the pinned or only the staged program. */
-bool filter_holds(const struct pins *p, enum hook h, uint32_t ifindex,
+bool filter_holds(const char *ifname, enum hook h, uint32_t ifindex,
 		  bool staged);
 /* -EBUSY: another filter has our preference and handle. */
-int filter_put(const struct pins *p, enum hook h, uint32_t ifindex, int prog);
-void filter_drop(const struct pins *p, enum hook h, uint32_t ifindex);
+int filter_put(const char *ifname, enum hook h, uint32_t ifindex, int prog);
+void filter_drop(const char *ifname, enum hook h, uint32_t ifindex);
 int clsact_create(uint32_t ifindex);
 /* Removes the qdisc if it has no filters. */
 void clsact_drop(uint32_t ifindex);
@@ -29,5 +30,12 @@ void clsact_drop(uint32_t ifindex);
 /* Why link_put() could not put prog on the XDP hook, in words. */
 void xdp_refusal(const char *ifname, uint32_t ifindex, int prog, int err,
 		 char words[static TL_REASON_LEN]);
+
+/* bpf_log.c. Stops libbpf from printing and clears the kept messages. With
+ * TUNLOAD_DEBUG=1 in the environment libbpf still prints to standard error. */
+void bpf_log_start(void);
+/* The kernel's message since bpf_log_start() (extended ack, the end of a
+ * verifier log), else libbpf's first warning, else "". */
+const char *bpf_log_words(void);
 
 #endif

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Loads the BPF object, pins its programs and replaces them. */
-#include "hooks.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -9,8 +8,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "bpf_log.h"
-#include "features.h"
 #include "one_hook.h"
 #include "tunload.skel.h"
 
@@ -18,26 +15,26 @@
 static const char *const prog_pins[HOOK_COUNT] = {
 	"prog_xdp_ingress", "prog_tc_ingress", "prog_tc_egress"};
 
-static int check_layout(const struct pins *p)
+static int check_layout(const char *ifname)
 {
 	struct tl_interface iface;
 
-	if (!pins_interface(p->ifname, &iface) || !iface.layout ||
+	if (!pins_interface(ifname, &iface) || !iface.layout ||
 	    iface.layout == TL_LAYOUT)
 		return OK;
 	return fail(
 		"%s was attached by another version of tunload (map layout %u, this one's is %u): `tunload detach %s` first",
-		p->ifname, iface.layout, TL_LAYOUT, p->ifname);
+		ifname, iface.layout, TL_LAYOUT, ifname);
 }
 
-static int set_pin_paths(struct tunload_bpf *skel, const struct pins *p)
+static int set_pin_paths(struct tunload_bpf *skel, const char *ifname)
 {
 	char path[PATH_MAX];
 	struct bpf_map *map;
 
 	for (size_t i = 0; i < MAP_COUNT; i++) {
 		map = bpf_object__find_map_by_name(skel->obj, map_pins[i].name);
-		if (pins_path(path, p->ifname, map_pins[i].name))
+		if (pins_path(path, ifname, map_pins[i].name))
 			return FAILED;
 		if (!map || bpf_map__set_pin_path(map, path))
 			return fail("cannot pin the map \"%s\" at \"%s\": %s",
@@ -56,14 +53,14 @@ static uint32_t stats_rows(void)
 	return cpus < most / TL_MAX_PEERS ? cpus * TL_MAX_PEERS : most;
 }
 
-static int load_failed(const struct pins *p, int err)
+static int load_failed(const char *ifname, int err)
 {
 	const char *words = bpf_log_words();
 
-	if (strstr(words, "parameter mismatch"))
+	if (ifname && strstr(words, "parameter mismatch"))
 		return fail(
 			"%s was attached by another version of tunload, whose maps differ: `tunload detach %s` first",
-			p->ifname, p->ifname);
+			ifname, ifname);
 	return fail(
 		"the kernel refuses the BPF programs: %s%s%s (TUNLOAD_DEBUG=1 shows all it says)",
 		words, *words ? ": " : "", strerror(-err));
@@ -94,6 +91,65 @@ static void skip_modules(struct tunload_bpf *skel)
 	bpf_log_start(); /* drop the warning about it */
 }
 
+/*
+ * True if the kernel loads this tc program. libbpf_probe_bpf_helper() searches
+ * the verifier's log for a text, and Linux 6.12 has another text for a
+ * forbidden helper.
+ */
+static bool loads(const struct bpf_insn *insns, size_t n)
+{
+	int fd;
+
+	bpf_log_start(); /* a refusal is an answer, not an error */
+	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "tunload_probe", "GPL",
+			   insns, n, NULL);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+#define LEN(array) (sizeof(array) / sizeof(*(array)))
+
+/* Operations of struct bpf_insn: code, destination, source, offset, value. */
+#define SET  (BPF_ALU64 | BPF_MOV | BPF_K)
+#define COPY (BPF_ALU64 | BPF_MOV | BPF_X)
+#define ADD  (BPF_ALU64 | BPF_ADD | BPF_K)
+#define CALL (BPF_JMP | BPF_CALL)
+#define EXIT (BPF_JMP | BPF_EXIT)
+
+/* bpf_probe_read_kernel(), which a kernel lockdown forbids. */
+static bool can_probe_read(void)
+{
+	static const struct bpf_insn insns[] = {
+		{COPY, BPF_REG_1, BPF_REG_10, 0, 0},
+		{ADD, BPF_REG_1, 0, 0, -8},
+		{SET, BPF_REG_2, 0, 0, 8},
+		{SET, BPF_REG_3, 0, 0, 0},
+		{CALL, 0, 0, 0, BPF_FUNC_probe_read_kernel},
+		{SET, BPF_REG_0, 0, 0, 0},
+		{EXIT, 0, 0, 0, 0},
+	};
+
+	return loads(insns, LEN(insns));
+}
+
+/* bpf_skb_get_xfrm_state(), which a kernel without IPsec lacks. */
+static bool has_xfrm(void)
+{
+	static const struct bpf_insn insns[] = {
+		{SET, BPF_REG_2, 0, 0, 0},
+		{COPY, BPF_REG_3, BPF_REG_10, 0, 0},
+		{ADD, BPF_REG_3, 0, 0, -64},
+		{SET, BPF_REG_4, 0, 0, sizeof(struct bpf_xfrm_state)},
+		{SET, BPF_REG_5, 0, 0, 0},
+		{CALL, 0, 0, 0, BPF_FUNC_skb_get_xfrm_state},
+		{SET, BPF_REG_0, 0, 0, 0},
+		{EXIT, 0, 0, 0, 0},
+	};
+
+	return loads(insns, LEN(insns));
+}
+
 /* Sets the secret that marks our own skbs (bpf/packet/marks.h), and whether the
  * kernel allows two helpers (bpf/packet/kernel.h). */
 static int set_constants(struct tunload_bpf *skel)
@@ -105,8 +161,8 @@ static int set_constants(struct tunload_bpf *skel)
 			return fail("cannot get random numbers: %s",
 				    strerror(errno));
 	skel->rodata->own_secret = secret;
-	skel->rodata->can_read_kernel = feature_probe_read();
-	skel->rodata->has_xfrm = feature_xfrm();
+	skel->rodata->can_read_kernel = can_probe_read();
+	skel->rodata->has_xfrm = has_xfrm();
 	bpf_log_start();
 	return OK;
 }
@@ -126,57 +182,60 @@ static int open_object(struct programs *g)
 	return FAILED;
 }
 
-int programs_try(void)
+/* ifname NULL: with maps of its own. */
+static int load(struct programs *g, const char *ifname)
 {
-	const struct pins none = {0};
-	struct programs g;
-	int ret = open_object(&g), err;
+	int ret = open_object(g), err;
 
 	if (ret)
 		return ret;
-	err = tunload_bpf__load(g.skel);
-	ret = err ? load_failed(&none, err) : OK;
-	programs_close(&g);
-	return ret;
-}
-
-int programs_load(struct programs *g, const struct pins *p)
-{
-	int ret = check_layout(p), err;
-
-	if (!ret)
-		ret = open_object(g);
-	if (ret)
-		return ret;
-	ret = set_pin_paths(g->skel, p);
+	if (ifname)
+		ret = set_pin_paths(g->skel, ifname);
 	if (!ret) {
 		err = tunload_bpf__load(g->skel);
-		ret = err ? load_failed(p, err) : OK;
+		ret = err ? load_failed(ifname, err) : OK;
 	}
 	if (ret)
 		programs_close(g);
-	else
+	return ret;
+}
+
+int programs_try(void)
+{
+	struct programs g;
+	int ret = load(&g, NULL);
+
+	if (!ret)
+		programs_close(&g);
+	return ret;
+}
+
+int programs_load(struct programs *g, const char *ifname)
+{
+	int ret = check_layout(ifname) ?: load(g, ifname);
+
+	if (!ret)
 		take_fds(g);
 	return ret;
 }
 
 /* The staged name has no dot, which bpffs refuses. */
-int programs_path(char path[static PATH_MAX], const struct pins *p, enum hook h,
+int programs_path(char path[static PATH_MAX], const char *ifname, enum hook h,
 		  bool staged)
 {
 	char name[64];
 
 	snprintf(name, sizeof(name), "%s%s", prog_pins[h],
 		 staged ? "_new" : "");
-	return pins_path(path, p->ifname, name);
+	return pins_path(path, ifname, name);
 }
 
-static int commit_one(const struct pins *p, enum hook h)
+static int commit_one(const char *ifname, enum hook h)
 {
 	char path[PATH_MAX], staged[PATH_MAX];
 
-	if (programs_path(path, p, h, false) ||
-	    programs_path(staged, p, h, true))
+	if (programs_path(path, ifname, h, false) ||
+	    programs_path(staged, ifname, h, true))
 		return FAILED;
 	if (rename(staged, path))
 		return fail("cannot pin a program at \"%s\": %s", path,
@@ -184,15 +243,14 @@ static int commit_one(const struct pins *p, enum hook h)
 	return OK;
 }
 
-static int stage_one(const struct pins *p, enum hook h, int fd,
-		     uint32_t ifindex)
+static int stage_one(const char *ifname, enum hook h, int fd, uint32_t ifindex)
 {
 	char path[PATH_MAX];
 
-	if (programs_path(path, p, h, true))
+	if (programs_path(path, ifname, h, true))
 		return FAILED;
 	/* Left by a command that was killed after it had put it on the hook. */
-	if (filter_holds(p, h, ifindex, true) && commit_one(p, h))
+	if (filter_holds(ifname, h, ifindex, true) && commit_one(ifname, h))
 		return FAILED;
 	unlink(path); /* left by one killed before that */
 	if (bpf_obj_pin(fd, path))
@@ -201,36 +259,36 @@ static int stage_one(const struct pins *p, enum hook h, int fd,
 	return OK;
 }
 
-int programs_stage(const struct programs *g, const struct pins *p,
+int programs_stage(const struct programs *g, const char *ifname,
 		   uint32_t ifindex)
 {
 	int ret = OK;
 
 	for (enum hook h = 0; !ret && h < HOOK_COUNT; h++)
-		ret = stage_one(p, h, g->fd[h], ifindex);
+		ret = stage_one(ifname, h, g->fd[h], ifindex);
 	return ret;
 }
 
-int programs_commit(const struct pins *p)
+int programs_commit(const char *ifname)
 {
 	int ret = OK;
 
 	for (enum hook h = 0; !ret && h < HOOK_COUNT; h++)
-		ret = commit_one(p, h);
+		ret = commit_one(ifname, h);
 	return ret;
 }
 
-void programs_unstage(const struct pins *p)
+void programs_unstage(const char *ifname)
 {
 	char path[PATH_MAX];
 
 	for (enum hook h = 0; h < HOOK_COUNT; h++) {
-		if (!programs_path(path, p, h, true))
+		if (!programs_path(path, ifname, h, true))
 			unlink(path);
 	}
 }
 
-int programs_open(struct programs *g, const struct pins *p)
+int programs_open(struct programs *g, const char *ifname)
 {
 	char path[PATH_MAX];
 
@@ -238,7 +296,7 @@ int programs_open(struct programs *g, const struct pins *p)
 	for (enum hook h = 0; h < HOOK_COUNT; h++)
 		g->fd[h] = -1;
 	for (enum hook h = 0; h < HOOK_COUNT; h++) {
-		if (!programs_path(path, p, h, false))
+		if (!programs_path(path, ifname, h, false))
 			g->fd[h] = bpf_obj_get(path);
 		if (g->fd[h] < 0) {
 			programs_close(g);

@@ -3,26 +3,8 @@
 #include "host.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-/* True if the sysctl at this path is not 0; false if it does not exist. */
-static bool is_on(const char *name)
-{
-	char path[PATH_MAX];
-	int value = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (fscanf(f, "%d", &value) != 1)
-		value = 0;
-	fclose(f);
-	return value;
-}
 
 /* Reads the number from the first line that matches format. */
 static uint64_t counter(const char *path, const char *format)
@@ -39,22 +21,13 @@ static uint64_t counter(const char *path, const char *format)
 	return n;
 }
 
-static bool forwards4(const char *ifname, char *setting, size_t len)
+/* True if the sysctl is not 0; false if it does not exist. */
+static bool is_on(const char *name)
 {
-	snprintf(setting, len, "net/ipv4/conf/%s/forwarding", ifname);
-	return is_on(setting);
-}
+	char path[PATH_MAX];
 
-/* IPv6 forwarding depends on the host's setting. The interface's `forwarding`
- * only affects router advertisements. */
-static bool forwards6(const char *ifname, char *setting, size_t len)
-{
-	/* Since Linux 6.17. */
-	snprintf(setting, len, "net/ipv6/conf/%s/force_forwarding", ifname);
-	if (is_on(setting))
-		return true;
-	snprintf(setting, len, "net/ipv6/conf/all/forwarding");
-	return is_on(setting);
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	return counter(path, "%ju");
 }
 
 uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
@@ -62,14 +35,21 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 {
 	char path[PATH_MAX];
 
-	if (family == 4) {
-		if (forwards4(ifname, setting, len))
-			return 0;
-		/* The line of names does not match; InAddrErrors is the fifth
-		 * number. */
+	/* IPv6: since Linux 6.17. */
+	snprintf(setting, len,
+		 family == 4 ? "net/ipv4/conf/%s/forwarding"
+			     : "net/ipv6/conf/%s/force_forwarding",
+		 ifname);
+	if (is_on(setting))
+		return 0;
+	/* The line of names does not match; InAddrErrors is the fifth
+	 * number. */
+	if (family == 4)
 		return counter("/proc/net/snmp", "Ip: %*u %*u %*u %*u %ju");
-	}
-	if (forwards6(ifname, setting, len))
+	/* IPv6 forwarding depends on the host's setting. The interface's
+	 * `forwarding` only affects router advertisements. */
+	snprintf(setting, len, "net/ipv6/conf/all/forwarding");
+	if (is_on(setting))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/net/dev_snmp6/%s", ifname);
 	return counter(path, "Ip6InAddrErrors %ju");

@@ -39,24 +39,18 @@ struct name_search {
 static int find_name(const struct nlmsghdr *nlh, void *data)
 {
 	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *tb[TCA_MAX + 1], *attr;
+	const struct nlattr *tb[TCA_MAX + 1];
 	struct name_search *s = data;
 	size_t len = strlen(s->name);
+	const char *name;
 
 	if (tcm->tcm_handle != FILTER_HANDLE ||
 	    TC_H_MAJ(tcm->tcm_info) >> 16 != FILTER_PRIORITY)
 		return MNL_CB_OK;
 	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
-	if (!tb[TCA_OPTIONS])
-		return MNL_CB_OK;
-	mnl_attr_for_each_nested (attr, tb[TCA_OPTIONS]) {
-		if (mnl_attr_get_type(attr) != TCA_BPF_NAME ||
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0)
-			continue;
-		if (!strncmp(mnl_attr_get_str(attr), s->name, len) &&
-		    mnl_attr_get_str(attr)[len] == ':')
-			s->found = true;
-	}
+	name = nl_str(nl_nested(tb[TCA_OPTIONS], TCA_BPF_NAME));
+	if (!strncmp(name, s->name, len) && name[len] == ':')
+		s->found = true;
 	return MNL_CB_OK;
 }
 
@@ -81,15 +75,12 @@ static int find_kind(const struct nlmsghdr *nlh, void *data)
 	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
 	struct kind_search *s = data;
 	const struct nlattr *tb[TCA_MAX + 1];
-	const struct nlattr *kind;
 
 	if ((uint32_t)tcm->tcm_ifindex != s->ifindex ||
 	    tcm->tcm_parent != TC_H_CLSACT)
 		return MNL_CB_OK;
 	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
-	kind = tb[TCA_KIND];
-	if (kind && mnl_attr_validate(kind, MNL_TYPE_NUL_STRING) >= 0)
-		snprintf(s->kind, IFNAMSIZ, "%s", mnl_attr_get_str(kind));
+	snprintf(s->kind, IFNAMSIZ, "%s", nl_str(tb[TCA_KIND]));
 	return MNL_CB_OK;
 }
 

@@ -8,10 +8,8 @@
 #define TUNLOAD_HOST_H
 
 #include <libmnl/libmnl.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <sys/socket.h>
 
-#include "base/base.h"
 #include "conf/conf.h"
 
 /* nl.c. rtnetlink requests and their answers. */
@@ -71,12 +69,13 @@ struct nl_dump {
 	const void *filter; /* for ask() and take() */
 	uint8_t only;	    /* only this family, 4 or 6; 0: both */
 	uint8_t family;
-	void *all; /* malloc()ed; NULL on failure */
+	void *all;
 	size_t n;
 };
 
-/* An unknown interface, table or family gives an empty list, not an error. */
-int nl_dump(struct nl_dump *d);
+/* *out is malloc()ed, and NULL on failure. An unknown interface, table or
+ * family gives an empty list, not an error. */
+int nl_dump(struct nl_dump *d, void **out, size_t *n);
 
 /* Sets tb[type] to each attribute, NULL if absent; header_len as above. */
 void nl_attrs(const struct nlmsghdr *nlh, size_t header_len,
@@ -88,10 +87,19 @@ struct ip nl_ip(const struct nlattr *a, uint8_t family);
 struct ip nl_gateway(const struct nlattr *const *tb, uint8_t family);
 /* 0 if absent. */
 uint32_t nl_u32(const struct nlattr *a);
+uint8_t nl_u8(const struct nlattr *a);
+/* "" if absent or not terminated. */
+const char *nl_str(const struct nlattr *a);
+/* The attribute of that type inside of nest; NULL if either is absent. */
+const struct nlattr *nl_nested(const struct nlattr *nest, uint16_t type);
 
 /* 4 <-> AF_INET, 6 <-> AF_INET6; anything else is 0. */
 uint8_t nl_family(int af);
 int nl_af(uint8_t family);
+
+/* An address <-> a struct sockaddr_in or sockaddr_in6 with port 0. */
+struct ip ip_from_sockaddr(const void *sa);
+socklen_t ip_to_sockaddr(const struct ip *ip, struct sockaddr_storage *out);
 
 /*
  * rtnetlink by libmnl: links, addresses, routes, rules, neighbours. The
@@ -133,8 +141,13 @@ struct if_addr {
 		      * temporary; for IPv4: primary; not ours */
 };
 
+struct addrs {
+	struct if_addr *all;
+	size_t n;
+};
+
 /* All addresses of ifindex, or of the whole host for 0. */
-int addr_list(uint32_t ifindex, struct if_addr **out, size_t *n);
+int addr_list(uint32_t ifindex, struct addrs *out);
 /* Builds a request; type is RTM_NEWADDR or RTM_DELADDR. */
 void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a);
 
@@ -197,7 +210,7 @@ void rule_put(union nl_request *r, uint16_t type, const struct rule *rule);
 
 /* A neighbour on an interface. */
 struct neigh {
-	struct ip ip;
+	struct ip ip;	      /* the first field: also sorted by ip_compare() */
 	uint8_t mac[MAC_LEN]; /* zero: not resolved */
 	uint16_t state;	      /* NUD_* */
 	uint8_t protocol;
@@ -207,10 +220,6 @@ int neigh_list(uint32_t ifindex, struct neigh **out, size_t *n);
 /* type RTM_NEWNEIGH, permanent and of RTPROT_TUNLOAD, or RTM_DELNEIGH. */
 void neigh_put(union nl_request *r, uint16_t type, uint32_t ifindex,
 	       const struct neigh *neigh);
-
-/* Returns NUD_*. NUD_NONE: no entry, as nothing was sent lately; this is
- * normal. */
-uint16_t neigh_state(uint32_t ifindex, const struct ip *ip);
 
 /* The last next hop that was looked up; most peers share it. */
 struct next_hop {
@@ -242,10 +251,10 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 
 /* The tunnel that the host's routing chooses. */
 
-/* The id of the peer whose gateway is the next hop of a packet to dst, from
- * source (family 0: not chosen yet), bound to oif; TL_PEER_NONE: no tunnel, or
- * no route. */
-uint32_t path_peer(uint32_t oif, const struct ip *source, const struct ip *dst);
+/* True if the gateway of p is the next hop of a packet to dst from the inner
+ * source of c. */
+bool path_leads_to(const struct conf *c, const struct peer *p,
+		   const struct ip *dst);
 /* Returns the outer or link-local address that the kernel would use as inner
  * source to dst through the tunnel of p, as no source is configured; family 0
  * if it would not. */
@@ -293,7 +302,7 @@ bool kernel_at_least(unsigned int major, unsigned int minor);
 /* An inner prefix that is not part of any tunnel although a shorter allowed
  * prefix contains it. own: an address of this host. */
 struct exception {
-	struct prefix prefix;
+	struct prefix prefix; /* the first field: also prefix_compare()d */
 	bool own;
 };
 

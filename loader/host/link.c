@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads links by rtnetlink. */
+/* Reads links, lists and changes their addresses by rtnetlink. */
 #include "host.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
@@ -12,24 +13,15 @@
  * AF_INET6 has the sysctls of the interface. */
 static bool lacks_ipv6(const struct nlattr *af_spec)
 {
-	const struct nlattr *family, *a;
+	const struct nlattr *six = nl_nested(af_spec, AF_INET6);
+	const struct nlattr *conf = nl_nested(six, IFLA_INET6_CONF);
 	const int32_t *sysctls;
 
-	if (!af_spec)
-		return false;
-	mnl_attr_for_each_nested (family, af_spec) {
-		if (mnl_attr_get_type(family) != AF_INET6)
-			continue;
-		mnl_attr_for_each_nested (a, family) {
-			sysctls = mnl_attr_get_payload(a);
-			if (mnl_attr_get_type(a) == IFLA_INET6_CONF &&
-			    mnl_attr_get_payload_len(a) >
-				    DEVCONF_DISABLE_IPV6 * sizeof(*sysctls))
-				return sysctls[DEVCONF_DISABLE_IPV6];
-		}
-		return false;
-	}
-	return true;
+	if (!conf || mnl_attr_get_payload_len(conf) <=
+			     DEVCONF_DISABLE_IPV6 * sizeof(*sysctls))
+		return af_spec && !six;
+	sysctls = mnl_attr_get_payload(conf);
+	return sysctls[DEVCONF_DISABLE_IPV6];
 }
 
 struct link_reply {
@@ -40,24 +32,11 @@ struct link_reply {
 
 static uint32_t vrf_table(const struct nlattr *linkinfo)
 {
-	const struct nlattr *a, *b;
-	uint32_t table = 0;
-	bool vrf = false;
+	const struct nlattr *data = nl_nested(linkinfo, IFLA_INFO_DATA);
 
-	if (!linkinfo)
+	if (strcmp(nl_str(nl_nested(linkinfo, IFLA_INFO_KIND)), "vrf"))
 		return 0;
-	mnl_attr_for_each_nested (a, linkinfo) {
-		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
-			vrf = mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
-			      !strcmp(mnl_attr_get_str(a), "vrf");
-		if (mnl_attr_get_type(a) != IFLA_INFO_DATA)
-			continue;
-		mnl_attr_for_each_nested (b, a) {
-			if (mnl_attr_get_type(b) == IFLA_VRF_TABLE)
-				table = nl_u32(b);
-		}
-	}
-	return vrf ? table : 0;
+	return nl_u32(nl_nested(data, IFLA_VRF_TABLE));
 }
 
 static int on_link(const struct nlmsghdr *nlh, void *data)
@@ -116,4 +95,99 @@ int link_info(const char *ifname, struct link_info *out)
 			"no such interface \"%s\": `ip link` lists those of this host",
 			ifname);
 	return fail("cannot read interface \"%s\": %s", ifname, nl_error());
+}
+
+/* Addresses that may not be a source (RFC 4862 2, 5.4, 5.5.4), or not for long
+ * (RFC 8981). */
+#define UNUSABLE6                                                              \
+	(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TEMPORARY)
+
+static bool addr_usable(const struct if_addr *a, uint8_t scope)
+{
+	if (scope != RT_SCOPE_UNIVERSE || a->ours)
+		return false;
+	/* IFA_F_SECONDARY and IFA_F_TEMPORARY are one bit. */
+	return !(a->flags & (a->ip.family == 4 ? IFA_F_SECONDARY : UNUSABLE6));
+}
+
+/* True for an address made by tunload: an IPv4 one has a gateway network's
+ * other end, an IPv6 one our IFA_PROTO. */
+static bool addr_ours(const struct if_addr *a)
+{
+	if (a->ip.family == 4)
+		return a->prefixlen == gateway_net4.len &&
+		       ip_equal(&a->peer, &gateway_net4.ip);
+	return a->protocol == RTPROT_TUNLOAD;
+}
+
+/* d->filter is an ifindex, 0: all. */
+static void ask_addrs(union nl_request *r, const struct nl_dump *d)
+{
+	struct ifaddrmsg *msg =
+		nl_begin(r, RTM_GETADDR, NLM_F_DUMP, sizeof(*msg));
+
+	msg->ifa_family = nl_af(d->family);
+	msg->ifa_index = *(const uint32_t *)d->filter;
+}
+
+static bool take_addr(const struct nlmsghdr *nlh, const struct nl_dump *d,
+		      void *element)
+{
+	const struct ifaddrmsg *msg = mnl_nlmsg_get_payload(nlh);
+	const uint32_t *ifindex = d->filter;
+	const struct nlattr *tb[IFA_PROTO + 1];
+	struct if_addr *a = element;
+
+	nl_attrs(nlh, sizeof(*msg), tb, IFA_PROTO);
+	/* With a point-to-point address IFA_ADDRESS is the other end's. */
+	struct ip address = nl_ip(tb[IFA_ADDRESS], d->family);
+	struct ip local = nl_ip(tb[IFA_LOCAL], d->family);
+
+	if (nl_family(msg->ifa_family) != d->family ||
+	    (*ifindex && msg->ifa_index != *ifindex) ||
+	    (!address.family && !local.family))
+		return false;
+	*a = (struct if_addr){
+		.ip = local.family ? local : address,
+		.broadcast = nl_ip(tb[IFA_BROADCAST], d->family),
+		.ifindex = msg->ifa_index,
+		.prefixlen = msg->ifa_prefixlen,
+		.flags = tb[IFA_FLAGS] ? nl_u32(tb[IFA_FLAGS]) : msg->ifa_flags,
+		.protocol = nl_u8(tb[IFA_PROTO]),
+	};
+	if (local.family && address.family && !ip_equal(&local, &address))
+		a->peer = address;
+	a->ours = addr_ours(a);
+	a->usable = addr_usable(a, msg->ifa_scope);
+	return true;
+}
+
+int addr_list(uint32_t ifindex, struct addrs *out)
+{
+	struct nl_dump d = {
+		.what = "addresses",
+		.ask = ask_addrs,
+		.take = take_addr,
+		.size = sizeof(*out->all),
+		.filter = &ifindex,
+	};
+
+	return nl_dump(&d, (void **)&out->all, &out->n);
+}
+
+void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a)
+{
+	bool new = type == RTM_NEWADDR;
+	struct ifaddrmsg *msg = nl_begin(
+		r, type, new ? NLM_F_CREATE | NLM_F_EXCL : 0, sizeof(*msg));
+
+	msg->ifa_family = nl_af(a->ip.family);
+	msg->ifa_prefixlen = a->prefixlen;
+	msg->ifa_index = a->ifindex;
+	nl_put_ip(r, IFA_LOCAL, &a->ip);
+	nl_put_ip(r, IFA_ADDRESS, a->peer.family ? &a->peer : &a->ip);
+	if (!new || a->ip.family == 4)
+		return;
+	mnl_attr_put_u32(&r->nlh, IFA_FLAGS, a->flags);
+	mnl_attr_put_u8(&r->nlh, IFA_PROTO, RTPROT_TUNLOAD);
 }

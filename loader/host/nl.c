@@ -4,11 +4,9 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "base/base.h"
 
 /* Link and route messages grow with the hardware and the next hops. */
 #define ANSWER_LEN 32768
@@ -38,10 +36,8 @@ const char *nl_error(void)
 static int ack_attr(const struct nlattr *a, void *data)
 {
 	(void)data;
-	if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG &&
-	    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
-		snprintf(error_text, sizeof(error_text), "%s",
-			 mnl_attr_get_str(a));
+	if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG)
+		snprintf(error_text, sizeof(error_text), "%s", nl_str(a));
 	return MNL_CB_OK;
 }
 
@@ -197,19 +193,18 @@ static int dump_family(struct nl_dump *d)
 	return fail("cannot list %s: %s", d->what, nl_error());
 }
 
-int nl_dump(struct nl_dump *d)
+int nl_dump(struct nl_dump *d, void **out, size_t *n)
 {
 	int ret = OK;
 
 	for (d->family = 4; !ret && d->family <= 6; d->family += 2)
 		if (!d->only || d->only == d->family)
 			ret = dump_family(d);
-	if (!ret)
-		return OK;
-	free(d->all);
-	d->all = NULL;
-	d->n = 0;
-	return FAILED;
+	if (ret)
+		free(d->all);
+	*out = ret ? NULL : d->all;
+	*n = ret ? 0 : d->n;
+	return ret;
 }
 
 /* The receive buffer has room for the answers to so many requests, even if all
@@ -350,6 +345,29 @@ uint32_t nl_u32(const struct nlattr *a)
 	return a && mnl_attr_get_payload_len(a) >= 4 ? mnl_attr_get_u32(a) : 0;
 }
 
+uint8_t nl_u8(const struct nlattr *a)
+{
+	return a && mnl_attr_get_payload_len(a) ? mnl_attr_get_u8(a) : 0;
+}
+
+const char *nl_str(const struct nlattr *a)
+{
+	return a && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0
+		       ? mnl_attr_get_str(a)
+		       : "";
+}
+
+const struct nlattr *nl_nested(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *a;
+
+	if (nest)
+		mnl_attr_for_each_nested (a, nest)
+			if (mnl_attr_get_type(a) == type)
+				return a;
+	return NULL;
+}
+
 uint8_t nl_family(int af)
 {
 	return af == AF_INET ? 4 : af == AF_INET6 ? 6 : 0;
@@ -358,4 +376,31 @@ uint8_t nl_family(int af)
 int nl_af(uint8_t family)
 {
 	return family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC;
+}
+
+struct ip ip_from_sockaddr(const void *sa)
+{
+	const struct sockaddr_in *v4 = sa;
+	const struct sockaddr_in6 *v6 = sa;
+	struct ip ip = {.family = nl_family(v4->sin_family)};
+
+	if (ip.family == 4)
+		memcpy(ip.addr, &v4->sin_addr, 4);
+	if (ip.family == 6)
+		memcpy(ip.addr, &v6->sin6_addr, 16);
+	return ip;
+}
+
+socklen_t ip_to_sockaddr(const struct ip *ip, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (void *)out;
+	struct sockaddr_in6 *v6 = (void *)out;
+	bool four = ip->family == 4;
+
+	*out = (struct sockaddr_storage){.ss_family = nl_af(ip->family)};
+	if (four)
+		memcpy(&v4->sin_addr, ip->addr, 4);
+	else
+		memcpy(&v6->sin6_addr, ip->addr, 16);
+	return four ? sizeof(*v4) : sizeof(*v6);
 }

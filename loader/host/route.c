@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads and changes routes by rtnetlink. */
+/* Reads and changes routes and policy rules by rtnetlink. */
 #include "host.h"
 
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
@@ -19,17 +20,6 @@ static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
 	return 0;
 }
 
-static uint32_t metrics_mtu(const struct nlattr *metrics)
-{
-	const struct nlattr *a;
-
-	if (metrics)
-		mnl_attr_for_each_nested (a, metrics)
-			if (mnl_attr_get_type(a) == RTAX_MTU)
-				return nl_u32(a);
-	return 0;
-}
-
 static struct route parse_route(const struct nlmsghdr *nlh, uint32_t oif)
 {
 	const struct rtmsg *msg = mnl_nlmsg_get_payload(nlh);
@@ -43,7 +33,7 @@ static struct route parse_route(const struct nlmsghdr *nlh, uint32_t oif)
 		.prefsrc = nl_ip(tb[RTA_PREFSRC], family),
 		.table = tb[RTA_TABLE] ? nl_u32(tb[RTA_TABLE]) : msg->rtm_table,
 		.oif = nl_u32(tb[RTA_OIF]),
-		.mtu = metrics_mtu(tb[RTA_METRICS]),
+		.mtu = nl_u32(nl_nested(tb[RTA_METRICS], RTAX_MTU)),
 		.metric = nl_u32(tb[RTA_PRIORITY]),
 		.protocol = msg->rtm_protocol,
 		.type = msg->rtm_type,
@@ -113,11 +103,8 @@ int route_list(const struct route_filter *filter, struct route **out, size_t *n)
 		.filter = filter,
 		.only = filter->family,
 	};
-	int ret = nl_dump(&d);
 
-	*out = d.all;
-	*n = d.n;
-	return ret;
+	return nl_dump(&d, (void **)out, n);
 }
 
 static int on_used(const struct nlmsghdr *nlh, void *data)
@@ -221,4 +208,66 @@ const char *route_protocol_name(uint8_t protocol, char buf[static 16])
 		return names[protocol];
 	snprintf(buf, 16, "%u", protocol);
 	return buf;
+}
+
+static void ask_rules(union nl_request *r, const struct nl_dump *d)
+{
+	struct fib_rule_hdr *msg =
+		nl_begin(r, RTM_GETRULE, NLM_F_DUMP, sizeof(*msg));
+
+	msg->family = nl_af(d->family);
+}
+
+/* Skips other families: a kernel without the requested one lists those that it
+ * has. */
+static bool take_rule(const struct nlmsghdr *nlh, const struct nl_dump *d,
+		      void *element)
+{
+	const struct fib_rule_hdr *msg = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[FRA_PROTOCOL + 1];
+
+	nl_attrs(nlh, sizeof(*msg), tb, FRA_PROTOCOL);
+	if (nl_family(msg->family) != d->family ||
+	    nl_u8(tb[FRA_PROTOCOL]) != RTPROT_TUNLOAD)
+		return false;
+	*(struct rule *)element = (struct rule){
+		.family = d->family,
+		.from = nl_ip(tb[FRA_SRC], d->family),
+		.table = tb[FRA_TABLE] ? nl_u32(tb[FRA_TABLE]) : msg->table,
+		.preference = nl_u32(tb[FRA_PRIORITY]),
+		.no_default = tb[FRA_SUPPRESS_PREFIXLEN] &&
+			      !nl_u32(tb[FRA_SUPPRESS_PREFIXLEN]),
+	};
+	return true;
+}
+
+int rule_list(struct rule **out, size_t *n)
+{
+	struct nl_dump d = {
+		.what = "rules",
+		.ask = ask_rules,
+		.take = take_rule,
+		.size = sizeof(**out),
+	};
+
+	return nl_dump(&d, (void **)out, n);
+}
+
+/* Without NLM_F_EXCL an equal rule is not an error. */
+void rule_put(union nl_request *r, uint16_t type, const struct rule *rule)
+{
+	uint16_t flags = type == RTM_NEWRULE ? NLM_F_CREATE : 0;
+	struct fib_rule_hdr *msg = nl_begin(r, type, flags, sizeof(*msg));
+
+	msg->family = nl_af(rule->family);
+	msg->action = FR_ACT_TO_TBL;
+	if (rule->from.family) {
+		msg->src_len = rule->family == 4 ? 32 : 128;
+		nl_put_ip(r, FRA_SRC, &rule->from);
+	}
+	mnl_attr_put_u32(&r->nlh, FRA_TABLE, rule->table);
+	mnl_attr_put_u32(&r->nlh, FRA_PRIORITY, rule->preference);
+	mnl_attr_put_u8(&r->nlh, FRA_PROTOCOL, RTPROT_TUNLOAD);
+	if (rule->no_default)
+		mnl_attr_put_u32(&r->nlh, FRA_SUPPRESS_PREFIXLEN, 0);
 }

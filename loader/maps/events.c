@@ -39,17 +39,12 @@ static uint32_t map_id(int fd)
 static bool is_pinned(const struct maps *m, const char *ifname)
 {
 	char path[PATH_MAX];
-	uint32_t id;
-	int fd;
+	int fd = pins_path(path, ifname, "events") ? -1 : bpf_obj_get(path);
+	uint32_t id = map_id(fd);
 
-	if (pins_path(path, ifname, "events"))
-		return false;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return false;
-	id = map_id(fd);
-	close(fd);
-	return id == map_id(m->events);
+	if (fd >= 0)
+		close(fd);
+	return id && id == map_id(m->events);
 }
 
 int events_ask(const struct maps *m, const char *ifname, uint64_t until_ns,
@@ -61,13 +56,12 @@ int events_ask(const struct maps *m, const char *ifname, uint64_t until_ns,
 	if (ret)
 		return ret;
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || !is_pinned(m, ifname)) {
-		if (fd >= 0)
-			close(fd);
-		return fail("%s was detached", ifname);
-	}
-	ret = set_until(m, fd, until_ns, asked);
-	close(fd);
+	if (fd >= 0 && is_pinned(m, ifname))
+		ret = set_until(m, fd, until_ns, asked);
+	else
+		ret = fail("%s was detached", ifname);
+	if (fd >= 0)
+		close(fd);
 	return ret;
 }
 

@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <string.h>
 
-#include "conf/conf.h"
 #include "host/host.h"
 
 /* The pin directory of an interface: bpffs, paths, lock, owner. */
@@ -22,9 +21,6 @@ const char *pins_bpffs(void);
  * path is too long. A dot in IFACE (eth0.100) becomes a colon: bpffs does not
  * allow dots in names, nor the kernel colons in interface names. */
 int pins_path(char buf[static PATH_MAX], const char *ifname, const char *name);
-
-#define LOCK_WAIT_MS 10000 /* the longest wait for a lock */
-#define LOCK_POLL_MS 50
 
 /* An open, exclusively locked pin directory. */
 struct pins {
@@ -47,13 +43,6 @@ int pins_remove(struct pins *p);
 bool pins_empty(const struct pins *p);
 /* Unlocks; removes the directory if it is empty. */
 void pins_close(struct pins *p);
-
-/* bpffs.c. Mounts a bpffs for the pins if there is none. FAILED if is_default
- * and the bpffs belongs only to this mount namespace (made by `ip netns exec`
- * or `unshare -m`) and would vanish with it. */
-int bpffs_mount(struct pins *p, bool is_default);
-/* False if the directory cannot be read, too. */
-bool dir_empty(const char *path);
 
 /* True if the interface has a pin directory, whatever is in it. */
 bool pins_exist(const char *ifname);

@@ -4,22 +4,6 @@
 
 #include "rows.h"
 
-/* Returns the first row that is not less than key. */
-static size_t first_row(const struct table *t, const struct tl_prefix6 *key)
-{
-	size_t low = 0, high = t->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (memcmp(table_key(t, mid), key, t->key) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
 /* True if row i has the prefix length of key and lies in p. */
 static bool is_within(const struct table *t, size_t i,
 		      const struct tl_prefix6 *key, const struct prefix *p)
@@ -45,7 +29,8 @@ static bool overlaps(const struct table *t, const struct prefix *p, uint8_t len,
 	if (len < p->len)
 		prefix_shorten(&part, len);
 	memcpy(key.addr, part.ip.addr, sizeof(key.addr));
-	for (size_t i = first_row(t, &key); is_within(t, i, &key, &part); i++) {
+	for (size_t i = table_lower(t, &key); is_within(t, i, &key, &part);
+	     i++) {
 		memcpy(&v, table_value(t, i), sizeof(v));
 		if (v.peer != id || v.flags & TL_PREFIX_F_SHARED)
 			return true;

@@ -4,12 +4,9 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "host/host.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* since Linux 5.14, not in older headers */
@@ -46,46 +43,41 @@ int fail_not_attached(const char *ifname)
 		    ifname);
 }
 
-/* Reads the value of the pinned map `interface`, of any size, malloc()ed; NULL
- * if it is not there. */
-static void *read_value(int fd, size_t *size)
+/* Opens the pinned map `interface` of any layout and reads its value, of *size
+ * bytes, malloc()ed. NULL if it is not there. The caller closes *fd if that is
+ * not negative. */
+static void *open_interface(const char *ifname, int *fd, size_t *size)
 {
 	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info), key = 0;
+	char path[PATH_MAX];
 	void *value;
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) ||
+	*fd = pins_path(path, ifname, "interface") ? -1 : bpf_obj_get(path);
+	if (*fd < 0 || bpf_obj_get_info_by_fd(*fd, &info, &len) ||
 	    info.type != BPF_MAP_TYPE_ARRAY)
 		return NULL;
 	*size = info.value_size;
 	value = calloc(1, *size);
-	if (value && bpf_map_lookup_elem(fd, &key, value)) {
+	if (value && bpf_map_lookup_elem(*fd, &key, value)) {
 		free(value);
 		value = NULL;
 	}
 	return value;
 }
 
-static int open_interface(const char *ifname)
-{
-	char path[PATH_MAX];
-
-	return pins_path(path, ifname, "interface") ? -1 : bpf_obj_get(path);
-}
-
 /* The head of struct tl_interface, up to its flags, is the same in every
  * TL_LAYOUT, so that a newer tunload can still detach an older one's. */
 bool pins_interface(const char *ifname, struct tl_interface *out)
 {
-	int fd = open_interface(ifname);
-	size_t size = 0;
-	void *value = fd >= 0 ? read_value(fd, &size) : NULL;
-	bool ok;
+	size_t size;
+	int fd;
+	void *value = open_interface(ifname, &fd, &size);
+	bool ok = value;
 
 	memset(out, 0, sizeof(*out));
 	if (value)
 		memcpy(out, value, size < sizeof(*out) ? size : sizeof(*out));
-	ok = value;
 	free(value);
 	if (fd >= 0)
 		close(fd);
@@ -103,10 +95,10 @@ bool is_attached(const char *ifname, struct tl_interface *out)
 
 void pins_unready(const char *ifname)
 {
-	int fd = open_interface(ifname);
 	uint32_t key = 0;
-	size_t size = 0;
-	struct tl_interface *value = fd >= 0 ? read_value(fd, &size) : NULL;
+	size_t size;
+	int fd;
+	struct tl_interface *value = open_interface(ifname, &fd, &size);
 
 	if (value && size >= offsetof(struct tl_interface, mode)) {
 		value->flags &= ~TL_IF_F_READY;

@@ -257,8 +257,7 @@ static bool key_prefix(uint8_t family, const struct tl_prefix6 *key,
 
 static int allow(struct peer *p, const struct prefix *prefix)
 {
-	return append(p->allowed, p->n_allowed, prefix) ? OK
-							: fail("out of memory");
+	return push(p->allowed, p->n_allowed, prefix);
 }
 
 static int read_prefixes(struct conf *c, const struct table *t, uint8_t family)

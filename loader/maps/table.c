@@ -4,7 +4,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -69,22 +68,27 @@ void table_sort(struct table *t)
 	t->n = n + 1;
 }
 
-void *table_find(const struct table *t, const void *key)
+size_t table_lower(const struct table *t, const void *key)
 {
 	size_t low = 0, high = t->n, mid;
-	int order;
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		order = memcmp(key, table_key(t, mid), t->key);
-		if (!order)
-			return table_value(t, mid);
-		if (order < 0)
-			high = mid;
-		else
+		if (memcmp(table_key(t, mid), key, t->key) < 0)
 			low = mid + 1;
+		else
+			high = mid;
 	}
-	return NULL;
+	return low;
+}
+
+void *table_find(const struct table *t, const void *key)
+{
+	size_t i = table_lower(t, key);
+
+	return i < t->n && !memcmp(table_key(t, i), key, t->key)
+		       ? table_value(t, i)
+		       : NULL;
 }
 
 static int fail_map(const struct table *t, const char *verb, int err)

@@ -45,6 +45,8 @@ int table_read(struct table *t);
 int table_add(struct table *t, const void *key, const void *value);
 /* Sorts by key, with memcmp(); keeps one of the rows with equal keys. */
 void table_sort(struct table *t);
+/* The first row of a sorted table whose key is not less than this one, or n. */
+size_t table_lower(const struct table *t, const void *key);
 /* Returns the value of that key in a sorted table, or NULL. */
 void *table_find(const struct table *t, const void *key);
 /* The same for keys in ascending order; *at keeps the position and starts at

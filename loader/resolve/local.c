@@ -4,21 +4,17 @@
 
 #include <linux/if_addr.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include "host/host.h"
 
 #define DAD_WAIT_MS 2000
 #define DAD_STEP_MS 100
 
-const struct if_addr *find_addr(const struct if_addr *addrs, size_t n,
-				const struct ip *ip)
+const struct if_addr *find_addr(const struct addrs *addrs, const struct ip *ip)
 {
-	for (size_t i = 0; i < n; i++)
-		if (ip_equal(&addrs[i].ip, ip))
-			return &addrs[i];
+	for (size_t i = 0; i < addrs->n; i++)
+		if (ip_equal(&addrs->all[i].ip, ip))
+			return &addrs->all[i];
 	return NULL;
 }
 
@@ -30,9 +26,10 @@ static bool is_tentative(const struct if_addr *a)
 
 const struct if_addr *first_usable(const struct host *h, uint8_t family)
 {
-	for (size_t i = 0; h->addrs && i < h->n; i++)
-		if (h->addrs[i].usable && h->addrs[i].ip.family == family)
-			return &h->addrs[i];
+	for (size_t i = 0; h->addrs.all && i < h->addrs.n; i++)
+		if (h->addrs.all[i].usable &&
+		    h->addrs.all[i].ip.family == family)
+			return &h->addrs.all[i];
 	return NULL;
 }
 
@@ -42,21 +39,20 @@ static bool awaits_dad(const struct conf *c, const struct host *h)
 {
 	bool fixed = false, automatic = false, tentative = false;
 
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
-		const struct if_addr *a = find_addr(h->addrs, h->n, &p->local);
+	for_each_peer (p, c) {
+		const struct if_addr *a = find_addr(&h->addrs, &p->local);
 
 		if (p->local_fixed)
 			fixed |= a && is_tentative(a);
 		else if (p->endpoint.family != 4)
 			automatic = true;
 	}
-	for (size_t i = 0; i < h->n; i++) {
-		if (!is_tentative(&h->addrs[i]))
+	for (size_t i = 0; i < h->addrs.n; i++) {
+		if (!is_tentative(&h->addrs.all[i]))
 			continue;
-		tentative |= !ip_is_link_local(&h->addrs[i].ip);
+		tentative |= !ip_is_link_local(&h->addrs.all[i].ip);
 		fixed |= c->local6_fixed &&
-			 ip_equal(&h->addrs[i].ip, &c->local6);
+			 ip_equal(&h->addrs.all[i].ip, &c->local6);
 	}
 	return fixed || (automatic && tentative && !first_usable(h, 6));
 }
@@ -66,12 +62,12 @@ int read_addresses(const struct conf *c, struct host *h)
 	int waited, ret;
 
 	for (waited = 0;; waited += DAD_STEP_MS) {
-		ret = addr_list(h->link.ifindex, &h->addrs, &h->n);
+		ret = addr_list(h->link.ifindex, &h->addrs);
 		if (ret || !h->link.up || waited >= DAD_WAIT_MS ||
 		    !awaits_dad(c, h))
 			return ret;
-		free(h->addrs);
-		h->addrs = NULL;
+		free(h->addrs.all);
+		h->addrs = (struct addrs){0};
 		sleep_ms(DAD_STEP_MS);
 	}
 }
@@ -96,36 +92,26 @@ static int question_socket(const struct host *h, uint8_t family)
 static struct ip kernel_source(const struct host *h, const struct ip *dst)
 {
 	static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} to = {.any.sa_family = nl_af(dst->family)};
-	struct ip source = {0};
-	socklen_t len = sizeof(to);
+	struct sockaddr_storage to;
+	socklen_t len = ip_to_sockaddr(dst, &to);
 	int fd = question_socket(h, dst->family);
-	bool four = dst->family == 4;
-	void *addr = four ? (void *)&to.v4.sin_addr : (void *)&to.v6.sin6_addr;
 
-	to.v4.sin_port = htons(9); /* at the same offset in both */
-	memcpy(addr, dst->addr, four ? 4 : 16);
+	/* At the same offset in a struct sockaddr_in6. */
+	((struct sockaddr_in *)&to)->sin_port = htons(9);
 	/* Disconnect first, as a connected socket keeps its source. */
-	if (fd >= 0 && !connect(fd, &nobody, sizeof(nobody)) &&
-	    !connect(fd, &to.any, four ? sizeof(to.v4) : sizeof(to.v6)) &&
-	    !getsockname(fd, &to.any, &len)) {
-		source.family = dst->family;
-		memcpy(source.addr, addr, four ? 4 : 16);
-	}
-	return source;
+	if (fd < 0 || connect(fd, &nobody, sizeof(nobody)) ||
+	    connect(fd, (void *)&to, len) || getsockname(fd, (void *)&to, &len))
+		return (struct ip){0};
+	return ip_from_sockaddr(&to);
 }
 
 /* True if there is only one usable address of the family, so that the kernel
  * need not be asked. */
 static bool is_only_usable(const struct host *h, const struct if_addr *a)
 {
-	for (size_t i = 0; i < h->n; i++)
-		if (&h->addrs[i] != a && h->addrs[i].usable &&
-		    h->addrs[i].ip.family == a->ip.family)
+	for (size_t i = 0; i < h->addrs.n; i++)
+		if (&h->addrs.all[i] != a && h->addrs.all[i].usable &&
+		    h->addrs.all[i].ip.family == a->ip.family)
 			return false;
 	return true;
 }
@@ -136,7 +122,7 @@ static const struct if_addr *find_usable(const struct host *h,
 	const struct if_addr *a = NULL;
 
 	if (ip && ip->family)
-		a = find_addr(h->addrs, h->n, ip);
+		a = find_addr(&h->addrs, ip);
 	return a && a->usable ? a : NULL;
 }
 
@@ -159,7 +145,7 @@ const char *local_fault(const struct host *h, const struct ip *local,
 			const struct if_addr *instead,
 			char buf[static LOCAL_FAULT_LEN])
 {
-	const struct if_addr *a = find_addr(h->addrs, h->n, local);
+	const struct if_addr *a = find_addr(&h->addrs, local);
 	char ip[IP_STRLEN];
 
 	if (a && a->flags & IFA_F_DADFAILED && local->family == 6)

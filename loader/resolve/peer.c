@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Determines a peer's local, endpoint and MTU. */
+/* Determines a peer's local, endpoint, MTU and probe. */
 #include "peer.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "conf/conf.h"
 
 void peer_waits(struct peer *p, const char *fmt, ...)
 {
@@ -29,7 +26,7 @@ static bool is_written(const struct peer *p)
 /* Prints an error if the setting is from the file or command line, else p
  * waits. */
 __attribute__((format(printf, 3, 4))) static int
-refuse(struct peer *p, const struct origin *from, const char *fmt, ...)
+refuse(struct peer *p, struct origin from, const char *fmt, ...)
 {
 	char text[512];
 	va_list args;
@@ -43,26 +40,7 @@ refuse(struct peer *p, const struct origin *from, const char *fmt, ...)
 	return OK;
 }
 
-static void lacks_address(struct resolver *r, const struct peer *p)
-{
-	if (!r->lacks_address)
-		r->lacks_address = p;
-}
-
-static void fixed_local(struct resolver *r, struct peer *p,
-			const struct if_addr *instead)
-{
-	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
-	const char *fault;
-
-	fault = local_fault(&r->host, &p->local, instead, buf);
-	if (!fault)
-		return;
-	peer_waits(p, "local \"%s\" %s", ip_str(&p->local, ip), fault);
-	lacks_address(r, p);
-}
-
-static void automatic_local(struct resolver *r, struct peer *p,
+static void automatic_local(const struct resolver *r, struct peer *p,
 			    const struct if_addr *a)
 {
 	bool four = p->endpoint.family == 4;
@@ -86,8 +64,6 @@ static void automatic_local(struct resolver *r, struct peer *p,
 			r->c->ifname, p->endpoint.family,
 			ip_str(&p->endpoint, ip));
 	}
-	if (!p->local.family)
-		lacks_address(r, p);
 }
 
 static void settle_local(struct resolver *r, struct peer *p)
@@ -95,11 +71,17 @@ static void settle_local(struct resolver *r, struct peer *p)
 	const struct peer *was = names_find(&r->was, p->name);
 	const struct if_addr *a =
 		choose_local(&r->host, &p->endpoint, was ? &was->local : NULL);
+	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
+	const char *fault = NULL;
 
 	if (p->local_fixed)
-		fixed_local(r, p, a);
+		fault = local_fault(&r->host, &p->local, a, buf);
 	else
 		automatic_local(r, p, a);
+	if (fault)
+		peer_waits(p, "local \"%s\" %s", ip_str(&p->local, ip), fault);
+	if (!r->lacks_address && (fault || !p->local.family))
+		r->lacks_address = p;
 }
 
 /* Keeps an unusable endpoint out of the maps; a name is looked up again
@@ -120,10 +102,10 @@ static int settle_endpoint(const struct resolver *r, struct peer *p)
 	const struct prefix *around = endpoint_inside(p);
 
 	endpoint_str(p, endpoint);
-	if (find_addr(r->own.addrs, r->own.n, &p->endpoint)) {
+	if (find_addr(&r->own, &p->endpoint)) {
 		give_up_endpoint(p);
 		return refuse(
-			p, &from,
+			p, from,
 			"endpoint %s is its own local address: give the other end's",
 			endpoint);
 	}
@@ -131,17 +113,9 @@ static int settle_endpoint(const struct resolver *r, struct peer *p)
 		return OK;
 	give_up_endpoint(p);
 	return refuse(
-		p, &from,
+		p, from,
 		"endpoint %s is inside its own allowed-ips \"%s\": tunnel packets would be tunnelled again; take the prefix out",
 		endpoint, prefix_str(around, prefix));
-}
-
-static const struct prefix *first_ipv6(const struct peer *p)
-{
-	for (size_t i = 0; i < p->n_allowed; i++)
-		if (p->allowed[i].ip.family == 6)
-			return &p->allowed[i];
-	return NULL;
 }
 
 /* The origin of the inner MTU: a key, or the interface. */
@@ -157,7 +131,7 @@ struct mtu_cause {
  * bytes. */
 static int check_mtu(struct peer *p, const struct mtu_cause *cause)
 {
-	const struct prefix *six = first_ipv6(p);
+	const struct prefix *six = peer_inner(p, 6);
 	uint32_t least = six ? IPV6_MTU_MIN : PEER_MTU_MIN;
 	char prefix[PREFIX_STRLEN], why[PREFIX_STRLEN + 80] = "";
 
@@ -175,7 +149,7 @@ static int check_mtu(struct peer *p, const struct mtu_cause *cause)
 			   least + cause->overhead);
 		return OK;
 	}
-	return refuse(p, &cause->from,
+	return refuse(p, cause->from,
 		      "%s \"%u\" is too small%s: raise it to %u or more",
 		      cause->name, cause->value, why, least + cause->overhead);
 }
@@ -222,53 +196,61 @@ int resolve_peer(struct resolver *r, struct peer *p)
 	return ret ?: settle_mtu(r, p);
 }
 
-static int compare_claims(const void *a, const void *b)
+static bool has_outer(const struct peer *p)
 {
-	const struct peer *x = *(struct peer *const *)a;
-	const struct peer *y = *(struct peer *const *)b;
-
-	return outer_compare(x, y) ?: !!*x->host - !!*y->host ?:
-	       owner_compare_peers(x, y);
+	return p->endpoint.family && p->local.family;
 }
 
-/* Only the outer addresses tell which peer a packet is from. */
-static int report_conflict(const struct peer *a, struct peer *b)
+static int give_up_conflict(struct peer *p, struct origin from,
+			    const char *text)
 {
-	struct origin from = peer_origin(b, KEY_ENDPOINT);
-	struct origin first = peer_origin(a, KEY_ENDPOINT);
-	char endpoint[ENDPOINT_STRLEN], line[32] = "";
-	int ret;
+	int ret = refuse(p, from, "%s", text);
 
-	if (first.file)
-		snprintf(line, sizeof(line), " (line %u)", first.line);
-	ret = refuse(
-		b, &from,
-		"endpoint %s belongs to peer %s%s already, with the same local address: give one of them another local, or make them one peer",
-		endpoint_str(b, endpoint), a->name, line);
-	give_up_endpoint(b);
+	give_up_endpoint(p);
 	return ret;
 }
 
 int resolve_conflicts(struct resolver *r)
 {
-	struct peer **all = malloc((r->c->n_peers + 1) * sizeof(*all));
-	const struct peer *first = NULL;
-	size_t i, n = 0;
-	int ret = OK;
+	return conf_conflicts(r->c, has_outer, give_up_conflict);
+}
 
-	if (!all)
-		return fail("out of memory");
-	for (i = 0; i < r->c->n_peers; i++)
-		if (r->c->peers[i].endpoint.family &&
-		    r->c->peers[i].local.family)
-			all[n++] = &r->c->peers[i];
-	qsort(all, n, sizeof(*all), compare_claims);
-	for (i = 0; !ret && i < n; i++) {
-		if (first && !outer_compare(first, all[i]))
-			ret = report_conflict(first, all[i]);
-		else
-			first = all[i];
+/* Returns the second host, or the first if there is only one. */
+static struct ip second_host(const struct prefix *prefix)
+{
+	struct ip ip = prefix_first_host(prefix), next = ip;
+
+	next.addr[ip.family == 4 ? 3 : 15]++;
+	return prefix_contains(prefix, &next) ? next : ip;
+}
+
+static struct ip choose_probe(const struct addrs *own, const struct owners *o,
+			      const struct peer *p,
+			      struct ip (*host)(const struct prefix *prefix))
+{
+	for_each_allowed (a, p) {
+		struct ip ip = host(a);
+
+		if (a->len && owner_is(o, &ip, p) && !find_addr(own, &ip))
+			return ip;
 	}
-	free(all);
+	return (struct ip){0};
+}
+
+int resolve_probes(const struct resolver *r)
+{
+	struct owners o;
+	int ret = owners_init(&o, r->c);
+
+	for (size_t i = 0; !ret && i < r->c->n_peers; i++) {
+		struct peer *p = &r->c->peers[i];
+
+		if (p->probe_fixed)
+			continue;
+		p->probe = choose_probe(&r->own, &o, p, prefix_first_host);
+		if (!p->probe.family)
+			p->probe = choose_probe(&r->own, &o, p, second_host);
+	}
+	owners_free(&o);
 	return ret;
 }

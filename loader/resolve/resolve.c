@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Resolves a configuration on this host: interface, addresses, MTU. */
-#include "resolve.h"
-
-#include <net/if_arp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "conf/conf.h"
-#include "names.h"
+/* Resolves a configuration on this host: interface, addresses, DNS names of
+ * endpoints, and then each peer. */
 #include "peer.h"
-#include "probe.h"
+
+#include <errno.h>
+#include <net/if_arp.h>
+#include <netdb.h>
+#include <string.h>
 
 static int check_link(const struct conf *c, const struct link_info *link)
 {
@@ -37,15 +33,15 @@ static int interface_local(const struct resolver *r, uint8_t family, bool fixed,
 	char buf[LOCAL_FAULT_LEN], ip[IP_STRLEN];
 	const struct ip *was = NULL;
 	const char *fault;
-	size_t i;
 
 	if (now)
 		was = family == 4 ? &now->local4 : &now->local6;
-	for (i = 0; i < c->n_peers; i++)
-		if (c->peers[i].endpoint.family == family)
-			break;
-	if (i < c->n_peers)
-		a = choose_local(&r->host, &c->peers[i].endpoint, was);
+	for_each_peer (p, c) {
+		if (p->endpoint.family != family)
+			continue;
+		a = choose_local(&r->host, &p->endpoint, was);
+		break;
+	}
 	if (!fixed) {
 		*local = a ? a->ip : (struct ip){0};
 		return OK;
@@ -53,7 +49,7 @@ static int interface_local(const struct resolver *r, uint8_t family, bool fixed,
 	fault = local_fault(&r->host, local, a, buf);
 	if (!fault || !r->strict)
 		return OK;
-	return conf_fail(&from, "local%u \"%s\" %s", family, ip_str(local, ip),
+	return conf_fail(from, "local%u \"%s\" %s", family, ip_str(local, ip),
 			 fault);
 }
 
@@ -64,15 +60,14 @@ static int check_sources(const struct resolver *r)
 	const struct conf *c = r->c;
 	const struct ip *const sources[] = {&c->source4, &c->source6};
 	const int lens[] = {c->address4_len, c->address6_len};
-	struct origin from = interface_origin(c, KEY_SOURCE);
 	char ip[IP_STRLEN];
 
 	for (size_t i = 0; i < 2; i++) {
 		if (!sources[i]->family || lens[i] >= 0 ||
-		    find_addr(r->own.addrs, r->own.n, sources[i]))
+		    find_addr(&r->own, sources[i]))
 			continue;
 		return conf_fail(
-			&from,
+			interface_origin(c, KEY_SOURCE),
 			"source \"%s\" is not an address of this host: assign it to one of its interfaces, or write address instead of source, and tunload does",
 			ip_str(sources[i], ip));
 	}
@@ -88,6 +83,66 @@ static bool known_name(const struct names *names, struct peer *p)
 		return false;
 	p->endpoint = found->endpoint;
 	return true;
+}
+
+/* How long the failing look-ups of one command may take in all. */
+#define PATIENCE_S 10
+
+/* Picks the first valid endpoint of the family, in the resolver's order (RFC
+ * 6724). */
+static bool pick(const struct addrinfo *list, uint8_t family,
+		 const struct addrs *own, struct ip *out)
+{
+	for (; list; list = list->ai_next) {
+		*out = ip_from_sockaddr(list->ai_addr);
+		if (out->family == family && !address_fault(out) &&
+		    !find_addr(own, out))
+			return true;
+	}
+	*out = (struct ip){0};
+	return false;
+}
+
+/* Looks a name up. An unreachable name server costs seconds per name, so after
+ * PATIENCE_S the command does not look up any more names. */
+static int look_up(const char *host, struct addrinfo **list)
+{
+	static const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	static time_t spent;
+	time_t start = time(NULL);
+	int ret;
+
+	if (spent >= PATIENCE_S)
+		return EAI_AGAIN;
+	ret = getaddrinfo(host, NULL, &hints, list);
+	if (ret)
+		spent += time(NULL) - start;
+	return ret;
+}
+
+/* Looks p->host up and sets p->endpoint. If the name has addresses of both
+ * families, takes the preferred one (IPv6 if the interface has a usable IPv6
+ * address, else IPv4), but only of the family of a configured `local`, and only
+ * a valid endpoint. Returns NULL, or why there is no address. */
+static const char *resolve_host(struct peer *p, uint8_t preferred,
+				const struct addrs *own)
+{
+	uint8_t only = p->local_fixed ? p->local.family : 0;
+	struct addrinfo *list;
+	int ret;
+
+	ret = look_up(p->host, &list);
+	if (ret)
+		return ret == EAI_SYSTEM ? strerror(errno) : gai_strerror(ret);
+	if (only)
+		preferred = only;
+	if (!pick(list, preferred, own, &p->endpoint) && !only)
+		pick(list, preferred == 4 ? 6 : 4, own, &p->endpoint);
+	freeaddrinfo(list);
+	if (p->endpoint.family)
+		return NULL;
+	return only ? "no usable address of the family of its local"
+		    : "no usable address";
 }
 
 static void resolve_name(struct resolver *r, struct peer *p)
@@ -124,7 +179,7 @@ static int check_any_works(const struct resolver *r)
 	if (!p)
 		return OK;
 	from = peer_origin(p, p->local_fixed ? KEY_LOCAL : KEY_ENDPOINT);
-	return conf_fail(&from, "peer %s: %s", p->name, p->waiting);
+	return conf_fail(from, "peer %s: %s", p->name, p->waiting);
 }
 
 static int resolve_on(struct resolver *r)
@@ -133,8 +188,8 @@ static int resolve_on(struct resolver *r)
 	int ret = OK;
 	size_t i;
 
-	for (i = 0; i < c->n_peers; i++)
-		resolve_name(r, &c->peers[i]);
+	for_each_peer (p, c)
+		resolve_name(r, p);
 	ret = interface_local(r, 4, c->local4_fixed, &c->local4);
 	if (!ret)
 		ret = interface_local(r, 6, c->local6_fixed, &c->local6);
@@ -145,7 +200,7 @@ static int resolve_on(struct resolver *r)
 	if (!ret)
 		ret = resolve_conflicts(r);
 	if (!ret)
-		ret = resolve_probes(c);
+		ret = resolve_probes(r);
 	return ret || !r->strict ? ret : check_any_works(r);
 }
 
@@ -159,22 +214,22 @@ static int run_resolver(struct resolver *r, const struct conf *names)
 	if (!ret)
 		ret = read_addresses(c, &r->host);
 	if (!ret)
-		ret = addr_list(0, &r->own.addrs, &r->own.n);
+		ret = addr_list(0, &r->own);
 	if (!ret && r->now)
 		ret = names_init(&r->was, r->now);
 	if (!ret && names)
 		ret = names_init(&r->looked_up, names);
 	c->ifindex = r->host.link.ifindex;
 	c->table = r->host.link.table;
-	for (size_t i = 0; i < c->n_peers; i++)
-		c->peers[i].waiting[0] = '\0';
+	for_each_peer (p, c)
+		p->waiting[0] = '\0';
 	if (!ret)
 		ret = resolve_on(r);
 	warn_rest(r->kept, "peers keep their endpoints in the same way");
 	names_free(&r->was);
 	names_free(&r->looked_up);
-	free(r->own.addrs);
-	free(r->host.addrs);
+	free(r->own.all);
+	free(r->host.addrs.all);
 	return ret;
 }
 
@@ -198,9 +253,7 @@ void resolve_forget(struct conf *c)
 		c->local4 = (struct ip){0};
 	if (!c->local6_fixed)
 		c->local6 = (struct ip){0};
-	for (size_t i = 0; i < c->n_peers; i++) {
-		struct peer *p = &c->peers[i];
-
+	for_each_peer (p, c) {
 		if (!p->local_fixed)
 			p->local = (struct ip){0};
 		if (!p->probe_fixed)
@@ -230,9 +283,8 @@ void warn_waiting(const struct conf *c)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->n_peers; i++)
-		if (*c->peers[i].waiting && warn_few(&n))
-			warn("peer %s waits: %s", c->peers[i].name,
-			     c->peers[i].waiting);
+	for_each_peer (p, c)
+		if (*p->waiting && warn_few(&n))
+			warn("peer %s waits: %s", p->name, p->waiting);
 	warn_rest(n, "peers wait: `tunload status` says why");
 }

@@ -6,7 +6,6 @@
 #ifndef TUNLOAD_RESOLVE_H
 #define TUNLOAD_RESOLVE_H
 
-#include "conf/conf.h"
 #include "host/host.h"
 
 /* Completing a configuration: interface, addresses, names, MTU. */
@@ -57,8 +56,7 @@ void warn_waiting(const struct conf *c);
 /* The interface a configuration is resolved against. */
 struct host {
 	struct link_info link;
-	struct if_addr *addrs; /* of the interface */
-	size_t n;
+	struct addrs addrs; /* of the interface */
 };
 
 /* Reads addrs. Waits up to two seconds for a tentative address that c needs (at
@@ -66,8 +64,7 @@ struct host {
 int read_addresses(const struct conf *c, struct host *h);
 
 /* Returns NULL if ip is not among them. */
-const struct if_addr *find_addr(const struct if_addr *addrs, size_t n,
-				const struct ip *ip);
+const struct if_addr *find_addr(const struct addrs *addrs, const struct ip *ip);
 /* Returns NULL if the interface has no usable address of the family. */
 const struct if_addr *first_usable(const struct host *h, uint8_t family);
 /* Chooses the source towards dst: the kernel's choice if it is usable, else the

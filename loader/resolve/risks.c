@@ -3,29 +3,24 @@
 #include "resolve.h"
 
 #include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "host/host.h"
 
 struct look {
 	const struct conf *c;
 	struct link_info link;
-	struct if_addr *addrs; /* of the host */
-	size_t n;
-	size_t warned; /* of prefixes */
+	struct addrs own; /* of the host */
+	size_t warned;	  /* of prefixes */
 };
 
 static void warn_default(const struct conf *c, const struct peer *p,
 			 const struct prefix *a)
 {
-	bool four = a->ip.family == 4;
 	char prefix[PREFIX_STRLEN];
 
 	prefix_str(a, prefix);
 	warn("peer %s: allowed-ips \"%s\": all traffic but that of the host's own networks and outer addresses goes into this tunnel%s",
 	     p->name, prefix,
-	     (four ? c->source4 : c->source6).family
+	     conf_source(c, a->ip.family)->family
 		     ? ""
 		     : ", with the outer address as its source: set `source` or `address`");
 }
@@ -33,9 +28,8 @@ static void warn_default(const struct conf *c, const struct peer *p,
 static void warn_held(struct look *l, const struct peer *p,
 		      const struct prefix *a, const struct if_addr *own)
 {
-	const struct ip *source =
-		own->ip.family == 4 ? &l->c->source4 : &l->c->source6;
-	struct prefix net = {own->ip, own->ip.family == 4 ? 32 : 128};
+	const struct ip *source = conf_source(l->c, own->ip.family);
+	struct prefix net = ip_prefix(&own->ip);
 	char prefix[PREFIX_STRLEN], held[PREFIX_STRLEN];
 	bool is_source = ip_equal(&own->ip, source);
 
@@ -54,13 +48,11 @@ static void warn_held(struct look *l, const struct peer *p,
 
 static void warn_prefixes(struct look *l, const struct peer *p)
 {
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		const struct prefix *a = &p->allowed[i];
-
+	for_each_allowed (a, p) {
 		if (!a->len && l->c->routes && warn_few(&l->warned))
 			warn_default(l->c, p, a);
-		for (size_t j = 0; a->len && j < l->n; j++)
-			warn_held(l, p, a, &l->addrs[j]);
+		for (size_t j = 0; a->len && j < l->own.n; j++)
+			warn_held(l, p, a, &l->own.all[j]);
 	}
 }
 
@@ -72,9 +64,7 @@ static void warn_mtus(const struct look *l)
 	if (c->lines[KEY_PATH_MTU] && c->path_mtu > l->link.mtu)
 		warn("path-mtu \"%u\" is more than the MTU %u of %s, which is used",
 		     c->path_mtu, l->link.mtu, c->ifname);
-	for (size_t i = 0; i < c->n_peers; i++) {
-		const struct peer *p = &c->peers[i];
-
+	for_each_peer (p, c) {
 		if (p->mtu_fixed && p->mtu && p->mtu < p->mtu_fixed &&
 		    warn_few(&n))
 			warn("peer %s: mtu \"%u\" with the outer header is more than the MTU %u of %s: %u is used",
@@ -88,13 +78,13 @@ void warn_risks(const struct conf *c)
 {
 	struct look l = {.c = c};
 
-	if (link_info(c->ifname, &l.link) || addr_list(0, &l.addrs, &l.n))
+	if (link_info(c->ifname, &l.link) || addr_list(0, &l.own))
 		return;
-	for (size_t i = 0; i < c->n_peers; i++)
-		warn_prefixes(&l, &c->peers[i]);
+	for_each_peer (p, c)
+		warn_prefixes(&l, p);
 	warn_rest(l.warned, "warnings about allowed-ips");
 	warn_mtus(&l);
-	free(l.addrs);
+	free(l.own.all);
 }
 
 void warn_lonely_files(void)

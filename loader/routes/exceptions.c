@@ -4,10 +4,8 @@
 #include "routes.h"
 
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "want.h"
 
 struct set {
@@ -25,13 +23,6 @@ static int compare_exceptions(const void *va, const void *vb)
 		       ?: (int)b->own - (int)a->own;
 }
 
-static int compare_their_prefixes(const void *va, const void *vb)
-{
-	const struct exception *a = va, *b = vb;
-
-	return prefix_compare(&a->prefix, &b->prefix);
-}
-
 /* Adds p if a shorter allowed prefix contains it and none equals it. */
 static int add_exception(struct set *s, const struct prefix *p, bool own)
 {
@@ -40,12 +31,12 @@ static int add_exception(struct set *s, const struct prefix *p, bool own)
 
 	if (!around || around->prefix->len == p->len)
 		return OK;
-	return append(s->out, s->n, &e) ? OK : fail("out of memory");
+	return push(s->out, s->n, &e);
 }
 
 static int add_host(struct set *s, const struct ip *ip, bool own)
 {
-	struct prefix p = {*ip, ip->family == 4 ? 32 : 128};
+	struct prefix p = ip_prefix(ip);
 
 	return ip->family ? add_exception(s, &p, own) : OK;
 }
@@ -77,27 +68,23 @@ static int add_routes(struct set *s, const struct conf *c,
 
 static int add_own(struct set *s)
 {
-	struct if_addr *addrs;
-	size_t i, n;
-	int ret = addr_list(0, &addrs, &n);
+	struct addrs own;
+	int ret = addr_list(0, &own);
 
 	if (ret)
 		return ret;
-	for (i = 0; !ret && i < n; i++)
-		ret = add_host(s, &addrs[i].ip, true);
-	free(addrs);
+	for (size_t i = 0; !ret && i < own.n; i++)
+		ret = add_host(s, &own.all[i].ip, true);
+	free(own.all);
 	return ret;
 }
 
 static int collect(struct set *s, const struct conf *c,
 		   const struct footprint *have)
 {
-	int ret = owners_init(&s->owners, c);
+	int ret = owners_init(&s->owners, c) ?: add_routes(s, c, have) ?:
+		  add_own(s);
 
-	if (!ret)
-		ret = add_routes(s, c, have);
-	if (!ret)
-		ret = add_own(s);
 	for (size_t i = 0; !ret && i < n_link_scope; i++)
 		ret = add_exception(s, &link_scope[i], false);
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
@@ -118,16 +105,14 @@ int routes_exceptions(const struct conf *c, const struct footprint *have,
 	}
 	sort(s.out, s.n, sizeof(*s.out), compare_exceptions);
 	*out = s.out;
-	*n = unique(s.out, s.n, sizeof(*s.out), compare_their_prefixes);
+	*n = unique(s.out, s.n, sizeof(*s.out), prefix_compare);
 	return OK;
 }
 
 static bool has_networks(const struct conf *c, uint8_t family)
 {
-	for (size_t i = 0; i < c->n_peers; i++)
-		for (size_t j = 0; j < c->peers[i].n_allowed; j++) {
-			const struct prefix *a = &c->peers[i].allowed[j];
-
+	for_each_peer (p, c)
+		for_each_allowed (a, p) {
 			if (a->ip.family == family &&
 			    a->len < (family == 4 ? 32 : 128))
 				return true;
@@ -186,22 +171,23 @@ static struct ip computed_broadcast(const struct if_addr *a)
 
 int host_broadcasts(struct ip **out, size_t *n)
 {
-	struct if_addr *addrs;
-	size_t i, m, found = 0;
+	struct addrs own;
+	size_t found = 0;
 
-	if (addr_list(0, &addrs, &m))
+	if (addr_list(0, &own))
 		return FAILED;
-	*out = calloc(m + 1, sizeof(**out));
-	for (i = 0; *out && i < m; i++)
-		if (has_broadcast(&addrs[i]))
-			(*out)[found++] =
-				addrs[i].broadcast.family
-					? addrs[i].broadcast
-					: computed_broadcast(&addrs[i]);
-	free(addrs);
+	*out = calloc(own.n + 1, sizeof(**out));
+	for (size_t i = 0; *out && i < own.n; i++) {
+		const struct if_addr *a = &own.all[i];
+
+		if (has_broadcast(a))
+			(*out)[found++] = a->broadcast.family
+						  ? a->broadcast
+						  : computed_broadcast(a);
+	}
+	free(own.all);
 	if (!*out)
 		return fail("out of memory");
-	sort(*out, found, sizeof(**out), ip_compare);
-	*n = unique(*out, found, sizeof(**out), ip_compare);
+	*n = sort_unique(*out, found, sizeof(**out), ip_compare);
 	return OK;
 }

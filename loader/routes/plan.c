@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Computes the changes from the host's state to the wanted one. */
+/* Computes the changes from the host's state to the wanted one; makes them. */
 #include "plan.h"
 
+#include <errno.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
+#include <net/if.h>
 #include <string.h>
 
 void plan_free(struct plan *p)
@@ -91,7 +92,7 @@ static void new_neighs(struct plan *p)
 		const struct neigh *new = &p->want.neighs[i];
 		const struct neigh *old =
 			find_next(new, p->have.neighs, p->have.n_neighs,
-				  sizeof(*new), neigh_compare, &at);
+				  sizeof(*new), ip_compare, &at);
 
 		if (new->protocol == RTPROT_TUNLOAD &&
 		    (!old || !neigh_equal(old, new)))
@@ -108,7 +109,7 @@ static void old_neighs(struct plan *p)
 
 		if ((p->everything || old->protocol == RTPROT_TUNLOAD) &&
 		    !find_next(old, p->want.neighs, p->want.n_neighs,
-			       sizeof(*old), neigh_compare, &at))
+			       sizeof(*old), ip_compare, &at))
 			add_change(p, CHANGE_NEIGH, old, NULL);
 	}
 }
@@ -233,7 +234,129 @@ int plan_make(struct plan *p, struct conf *c, uint32_t ifindex,
 		p->have = *have;
 		p->borrowed = true;
 	} else {
-		ret = footprint_read(ifindex, &p->have);
+		ret = footprint_read(ifindex, &p->have, false);
 	}
 	return ret ?: footprint_want(c, &p->have, &p->want) ?: plan_diff(p);
+}
+
+struct run {
+	const struct plan *p;
+	const struct route **blocked; /* by routes that are not ours */
+	size_t n_blocked;
+};
+
+static void build_change(union nl_request *r, size_t i, void *data)
+{
+	const struct run *run = data;
+	const struct change *c = &run->p->changes[i];
+	const void *what = c->new ?: c->old;
+
+	if (c->kind == CHANGE_ADDR)
+		addr_put(r, c->new ? RTM_NEWADDR : RTM_DELADDR, what);
+	else if (c->kind == CHANGE_NEIGH)
+		neigh_put(r, c->new ? RTM_NEWNEIGH : RTM_DELNEIGH,
+			  run->p->ifindex, what);
+	else if (c->kind == CHANGE_RULE)
+		rule_put(r, c->new ? RTM_NEWRULE : RTM_DELRULE, what);
+	else
+		route_put(r, c->new ? RTM_NEWROUTE : RTM_DELROUTE,
+			  c->old ? NLM_F_REPLACE : NLM_F_EXCL, what);
+}
+
+static int fail_route(const struct route *route, const char *verb)
+{
+	char prefix[PREFIX_STRLEN], ifname[IFNAMSIZ] = "?";
+
+	if_indextoname(route->oif, ifname);
+	return conf_fail(route->origin, "cannot %s route \"%s\" on %s: %s",
+			 verb, prefix_str(&route->dst, prefix), ifname,
+			 nl_error());
+}
+
+static int on_refused(size_t i, void *data)
+{
+	struct run *run = data;
+	const struct change *c = &run->p->changes[i];
+	const struct if_addr *addr = c->new ?: c->old;
+	const struct route *route = c->new ?: c->old;
+	const char *verb = c->new ? "add" : "remove";
+	char ip[IP_STRLEN];
+
+	/* Neighbours are optional: tc_egress answers for gateways. */
+	if (c->kind == CHANGE_NEIGH || (!c->new &&nl_absent(errno)))
+		return OK;
+	if (c->kind == CHANGE_ROUTE && errno == EEXIST)
+		return route->peer == NO_PEER
+			       ? OK
+			       : push(run->blocked, run->n_blocked, &route);
+	if (c->kind == CHANGE_ROUTE)
+		return fail_route(route, verb);
+	if (c->kind == CHANGE_RULE)
+		return fail("cannot %s a policy rule: %s", verb, nl_error());
+	if (errno == EEXIST)
+		return OK;
+	return fail("cannot %s address %s: %s", verb, ip_str(&addr->ip, ip),
+		    nl_error());
+}
+
+static void explain_route(struct peer *p, const struct route *route,
+			  const struct route *found)
+{
+	char prefix[PREFIX_STRLEN], ifname[IFNAMSIZ], proto[16];
+
+	if (*p->waiting)
+		return;
+	prefix_str(&route->dst, prefix);
+	if (found && found->oif && if_indextoname(found->oif, ifname))
+		snprintf(
+			p->waiting, sizeof(p->waiting),
+			"route \"%s\" already exists on %s (proto %s): remove it",
+			prefix, ifname,
+			route_protocol_name(found->protocol, proto));
+	else
+		snprintf(
+			p->waiting, sizeof(p->waiting),
+			"route \"%s\" already exists (blackhole or with several next hops): remove it",
+			prefix);
+}
+
+int explain_foreign(struct conf *c, const struct route **routes, size_t n,
+		    bool refused, size_t *blocked)
+{
+	const struct route_filter all = {0};
+	const struct route *found = NULL;
+	struct route *others;
+	size_t n_others;
+
+	*blocked = 0;
+	if (!n)
+		return OK;
+	if (route_list(&all, &others, &n_others))
+		return FAILED;
+	sort(others, n_others, sizeof(*others), route_compare);
+	for (size_t i = 0; i < n; i++) {
+		if (n_others)
+			found = bsearch(routes[i], others, n_others,
+					sizeof(*others), route_compare);
+		if (!found && !refused)
+			continue;
+		explain_route(&c->peers[routes[i]->peer], routes[i], found);
+		++*blocked;
+	}
+	free(others);
+	return OK;
+}
+
+int plan_run(const struct plan *p, struct conf *c)
+{
+	struct run run = {.p = p};
+	struct nl_batch batch = {build_change, on_refused, &run};
+	int ret = nl_batch_run(&batch, p->n);
+	size_t n;
+
+	if (!ret && c)
+		ret = explain_foreign(c, run.blocked, run.n_blocked, true, &n);
+
+	free(run.blocked);
+	return ret;
 }

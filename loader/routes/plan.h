@@ -35,19 +35,11 @@ void plan_free(struct plan *p);
 /* Sets the changes from have to want. */
 int plan_diff(struct plan *p);
 
-/* Routes that are not ours, to name those in the way. */
-struct foreign {
-	struct route *routes; /* sorted by route_compare() */
-	size_t n;
-};
-
-int foreign_read(struct foreign *f);
-const struct route *foreign_find(const struct foreign *f,
-				 const struct route *route);
-/* Makes p wait because of the route found (NULL: unknown), unless it waits
- * already. */
-void explain_foreign(struct peer *p, const struct route *route,
-		     const struct route *found);
+/* Makes the peers of n routes wait, unless they wait already, because of routes
+ * of others in their place; *blocked counts these. refused: the kernel says
+ * that there are such routes, also where none is listed. */
+int explain_foreign(struct conf *c, const struct route **routes, size_t n,
+		    bool refused, size_t *blocked);
 
 /* Executes all changes. A route that exists and is not ours makes its peer
  * wait. */

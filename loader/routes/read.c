@@ -2,10 +2,8 @@
 /* Reads what tunload has on the host for an interface. */
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "want.h"
 
 const struct ip old_placeholder = {
@@ -38,9 +36,8 @@ static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 	struct route_filter which = {.protocol = others ? 0 : RTPROT_TUNLOAD};
 	size_t i, n, kept = 0;
 	int ret = route_list(&which, &f->routes, &n);
-	bool room = true;
 
-	for (i = 0; !ret && room && i < n; i++) {
+	for (i = 0; !ret && i < n; i++) {
 		const struct route *r = &f->routes[i];
 		bool ours = r->protocol == RTPROT_TUNLOAD;
 
@@ -48,12 +45,10 @@ static int read_routes(uint32_t ifindex, struct footprint *f, bool others)
 					  : r->oif == ifindex))
 			f->routes[kept++] = *r;
 		else if (ours && is_record(r))
-			room = append(f->records, f->n_records, r);
+			ret = push(f->records, f->n_records, r);
 		else if (r->type == RTN_UNICAST && others)
-			room = append(f->others, f->n_others, r);
+			ret = push(f->others, f->n_others, r);
 	}
-	if (!room)
-		ret = fail("out of memory");
 	f->n_routes = kept;
 	sort(f->routes, kept, sizeof(*f->routes), route_compare);
 	return ret;
@@ -78,7 +73,7 @@ static int read_neighs(uint32_t ifindex, struct footprint *f)
 	for (i = 0; i < n; i++)
 		if (is_gateway(&f->neighs[i]))
 			f->neighs[f->n_neighs++] = f->neighs[i];
-	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
+	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), ip_compare);
 	return OK;
 }
 
@@ -90,37 +85,28 @@ static bool is_source6(const struct if_addr *a)
 
 int footprint_read_addrs(uint32_t ifindex, struct footprint *f)
 {
-	size_t i, n;
+	struct addrs own;
 
-	if (addr_list(0, &f->addrs, &n))
+	if (addr_list(0, &own))
 		return FAILED;
-	f->sources6 = calloc(n + 1, sizeof(*f->sources6));
+	f->addrs = own.all;
+	f->sources6 = calloc(own.n + 1, sizeof(*f->sources6));
 	if (!f->sources6)
 		return fail("out of memory");
-	for (i = 0; i < n; i++)
-		if (is_source6(&f->addrs[i]))
-			f->sources6[f->n_sources6++] = f->addrs[i].ip;
-	for (i = 0; i < n; i++)
-		if (f->addrs[i].ifindex == ifindex)
-			f->addrs[f->n_addrs++] = f->addrs[i];
+	for (size_t i = 0; i < own.n; i++)
+		if (is_source6(&own.all[i]))
+			f->sources6[f->n_sources6++] = own.all[i].ip;
+	for (size_t i = 0; i < own.n; i++)
+		if (own.all[i].ifindex == ifindex)
+			f->addrs[f->n_addrs++] = own.all[i];
 	return OK;
 }
 
-static int read_footprint(uint32_t ifindex, struct footprint *out, bool others)
+int footprint_read(uint32_t ifindex, struct footprint *out, bool others)
 {
 	*out = (struct footprint){0};
 	return footprint_read_addrs(ifindex, out) ?:
 	       read_neighs(ifindex, out)   ?:
 	       rule_list(&out->rules, &out->n_rules) ?:
 	       read_routes(ifindex, out, others);
-}
-
-int footprint_read(uint32_t ifindex, struct footprint *out)
-{
-	return read_footprint(ifindex, out, false);
-}
-
-int footprint_read_all(uint32_t ifindex, struct footprint *out)
-{
-	return read_footprint(ifindex, out, true);
 }

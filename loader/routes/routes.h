@@ -53,7 +53,7 @@ int routes_foresee(struct conf *c, const struct footprint *have, size_t *n);
 
 /* For --dry-run: prints a line for each route, rule or address to add ("+ ...")
  * or remove ("- ..."). */
-int routes_print_plan(FILE *out, struct conf *c);
+int routes_print_plan(struct conf *c);
 
 /* The exceptions of c: the host's routes that are not ours, link-local and
  * multicast prefixes, endpoints, addresses of the host; each only if a shorter

@@ -4,7 +4,6 @@
 #include "routes.h"
 
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "plan.h"
@@ -13,18 +12,20 @@
  * host is then read and compared again, at most this often. */
 #define PASSES 3
 
-static bool is_addr(const struct change *c)
+static bool is_addr(const struct plan *p, const struct change *c)
 {
+	(void)p;
 	return c->kind == CHANGE_ADDR;
 }
 
 /* Keeps only the changes for which is() is true. */
-static void keep_changes(struct plan *p, bool (*is)(const struct change *))
+static void keep_changes(struct plan *p, bool (*is)(const struct plan *p,
+						    const struct change *c))
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		if (is(&p->changes[i]))
+		if (is(p, &p->changes[i]))
 			p->changes[n++] = p->changes[i];
 	p->n = n;
 }
@@ -57,7 +58,7 @@ static void put_back(uint32_t ifindex, const struct footprint *before)
 
 	if (before->assumed)
 		return;
-	if (!footprint_read(ifindex, &p.have)) {
+	if (!footprint_read(ifindex, &p.have, false)) {
 		p.want = *before;
 		if (!plan_diff(&p))
 			plan_run(&p, NULL);
@@ -83,7 +84,7 @@ int routes_read(uint32_t ifindex, struct footprint **out)
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return fail("out of memory");
-	ret = footprint_read_all(ifindex, *out);
+	ret = footprint_read(ifindex, *out, true);
 	if (!ret)
 		return OK;
 	routes_free(*out);
@@ -128,7 +129,7 @@ int routes_sync(struct conf *c, const struct footprint *have)
 int routes_clear(uint32_t ifindex)
 {
 	struct footprint have;
-	int ret = footprint_read(ifindex, &have);
+	int ret = footprint_read(ifindex, &have, false);
 
 	if (!ret)
 		ret = sync_host(NULL, ifindex, &have);
@@ -163,16 +164,13 @@ static void forget_removed(struct footprint *have, const struct plan *p)
 int routes_prune(struct conf *c, struct footprint *have)
 {
 	struct plan p;
-	size_t n = 0;
 	int ret = plan_make(&p, c, c->ifindex, have);
 
 	have->settled = !ret && !p.n;
-	for (size_t i = 0; !ret && i < p.n; i++)
-		if (is_pruned(&p, &p.changes[i]))
-			p.changes[n++] = p.changes[i];
-	p.n = n;
-	if (!ret)
+	if (!ret) {
+		keep_changes(&p, is_pruned);
 		ret = plan_run(&p, c);
+	}
 	if (ret)
 		put_back(c->ifindex, have);
 	else
@@ -192,29 +190,20 @@ static bool is_new_route(const struct change *c)
  * routes. */
 static int explain_blocked(const struct plan *p, struct conf *c, size_t *n)
 {
-	struct foreign f = {0};
-	size_t i;
+	const struct route **new = NULL;
+	size_t n_new = 0;
+	int ret = OK;
 
-	*n = 0;
-	for (i = 0; i < p->n && !is_new_route(&p->changes[i]); i++)
-		;
-	if (i == p->n)
-		return OK;
-	if (foreign_read(&f))
-		return FAILED;
-	for (; i < p->n; i++) {
-		const struct route *new = p->changes[i].new;
-		const struct route *found = NULL;
+	for (size_t i = 0; !ret && i < p->n; i++) {
+		const struct route *route = p->changes[i].new;
 
 		if (is_new_route(&p->changes[i]))
-			found = foreign_find(&f, new);
-		if (!found)
-			continue;
-		explain_foreign(&c->peers[new->peer], new, found);
-		++*n;
+			ret = push(new, n_new, &route);
 	}
-	free(f.routes);
-	return OK;
+	if (!ret)
+		ret = explain_foreign(c, new, n_new, false, n);
+	free(new);
+	return ret;
 }
 
 int routes_foresee(struct conf *c, const struct footprint *have, size_t *n)
@@ -254,66 +243,64 @@ int routes_pending(const struct conf *c, const struct footprint *have,
 	return ret;
 }
 
-static void print_route(FILE *out, char sign, const struct route *r,
-			const char *ifname)
+static void print_route(char sign, const struct route *r, const char *ifname)
 {
 	char prefix[PREFIX_STRLEN], ip[IP_STRLEN];
 
-	fprintf(out, "%c %s%s", sign, r->type == RTN_THROW ? "throw " : "",
-		prefix_str(&r->dst, prefix));
+	printf("%c %s%s", sign, r->type == RTN_THROW ? "throw " : "",
+	       prefix_str(&r->dst, prefix));
 	if (r->gateway.family)
-		fprintf(out, " via %s%s",
-			r->gateway.family == r->dst.ip.family ? "" : "inet6 ",
-			ip_str(&r->gateway, ip));
+		printf(" via %s%s",
+		       r->gateway.family == r->dst.ip.family ? "" : "inet6 ",
+		       ip_str(&r->gateway, ip));
 	if (r->type != RTN_THROW)
-		fprintf(out, " dev %s", ifname);
+		printf(" dev %s", ifname);
 	if (r->table != RT_TABLE_MAIN)
-		fprintf(out, " table %u", r->table);
-	fprintf(out, " proto %u", r->protocol);
+		printf(" table %u", r->table);
+	printf(" proto %u", r->protocol);
 	if (r->prefsrc.family)
-		fprintf(out, " src %s", ip_str(&r->prefsrc, ip));
+		printf(" src %s", ip_str(&r->prefsrc, ip));
 	if (r->metric)
-		fprintf(out, " metric %u", r->metric);
+		printf(" metric %u", r->metric);
 	if (r->mtu)
-		fprintf(out, " mtu %u", r->mtu);
-	fputc('\n', out);
+		printf(" mtu %u", r->mtu);
+	putchar('\n');
 }
 
-static void print_rule(FILE *out, char sign, const struct rule *r)
+static void print_rule(char sign, const struct rule *r)
 {
 	char ip[IP_STRLEN];
 
-	fprintf(out, "%c rule inet%s from %s lookup %u%s\n", sign,
-		r->family == 6 ? "6" : "",
-		r->from.family ? ip_str(&r->from, ip) : "all", r->table,
-		r->no_default ? " suppress_prefixlength 0" : "");
+	printf("%c rule inet%s from %s lookup %u%s\n", sign,
+	       r->family == 6 ? "6" : "",
+	       r->from.family ? ip_str(&r->from, ip) : "all", r->table,
+	       r->no_default ? " suppress_prefixlength 0" : "");
 }
 
-static void print_addr(FILE *out, char sign, const struct if_addr *a,
-		       const char *ifname)
+static void print_addr(char sign, const struct if_addr *a, const char *ifname)
 {
 	char ip[IP_STRLEN], peer[IP_STRLEN] = "";
 
 	if (a->peer.family)
 		ip_str(&a->peer, peer);
-	fprintf(out, "%c address %s%s%s/%u dev %s\n", sign, ip_str(&a->ip, ip),
-		*peer ? " peer " : "", peer, a->prefixlen, ifname);
+	printf("%c address %s%s%s/%u dev %s\n", sign, ip_str(&a->ip, ip),
+	       *peer ? " peer " : "", peer, a->prefixlen, ifname);
 }
 
-static void print_half(FILE *out, char sign, enum change_kind kind,
-		       const void *what, const char *ifname)
+static void print_half(char sign, enum change_kind kind, const void *what,
+		       const char *ifname)
 {
 	if (!what)
 		return;
 	if (kind == CHANGE_ROUTE)
-		print_route(out, sign, what, ifname);
+		print_route(sign, what, ifname);
 	else if (kind == CHANGE_RULE)
-		print_rule(out, sign, what);
+		print_rule(sign, what);
 	else if (kind == CHANGE_ADDR)
-		print_addr(out, sign, what, ifname);
+		print_addr(sign, what, ifname);
 }
 
-int routes_print_plan(FILE *out, struct conf *c)
+int routes_print_plan(struct conf *c)
 {
 	struct plan p;
 	int ret = plan_make(&p, c, c->ifindex, NULL);
@@ -321,8 +308,8 @@ int routes_print_plan(FILE *out, struct conf *c)
 	for (size_t i = 0; !ret && i < p.n; i++) {
 		const struct change *h = &p.changes[i];
 
-		print_half(out, '-', h->kind, h->old, c->ifname);
-		print_half(out, '+', h->kind, h->new, c->ifname);
+		print_half('-', h->kind, h->old, c->ifname);
+		print_half('+', h->kind, h->new, c->ifname);
 	}
 	plan_free(&p);
 	return ret;

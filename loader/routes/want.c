@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Computes the routes, neighbours and addresses that a configuration wants. */
+/* Computes the routes, neighbours, addresses and policy rules that a
+ * configuration wants. */
 #include "want.h"
 
 #include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
-#include "conf/conf.h"
 #include "resolve/resolve.h"
 
 /* The metric of IPv6 routes, the kernel's default (IP6_RT_PRIO_USER). */
@@ -44,15 +42,10 @@ static int reserve_routes(struct wish *w)
 {
 	size_t n = n_link_scope + 2 + w->c->n_peers;
 
-	for (size_t i = 0; i < w->c->n_peers; i++)
-		n += w->c->peers[i].n_allowed;
+	for_each_peer (p, w->c)
+		n += p->n_allowed;
 	w->out->routes = calloc(n, sizeof(*w->out->routes));
 	return w->out->routes ? OK : fail("out of memory");
-}
-
-static void want_route(struct wish *w, const struct route *route)
-{
-	w->out->routes[w->out->n_routes++] = *route;
 }
 
 static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
@@ -70,15 +63,7 @@ static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 	if (f->n_neighs && ip_equal(&f->neighs[f->n_neighs - 1].ip, &neigh.ip))
 		return OK;
 	gateway_ether(peer_id, neigh.mac);
-	return append(f->neighs, f->n_neighs, &neigh) ? OK
-						      : fail("out of memory");
-}
-
-static int want_addr(struct wish *w, const struct if_addr *addr)
-{
-	struct footprint *f = w->out;
-
-	return append(f->addrs, f->n_addrs, addr) ? OK : fail("out of memory");
+	return push(f->neighs, f->n_neighs, &neigh);
 }
 
 /* Makes the IPv4 source a point-to-point address towards all gateways, so that
@@ -86,6 +71,7 @@ static int want_addr(struct wish *w, const struct if_addr *addr)
 static int want_addrs(struct wish *w)
 {
 	const struct conf *c = w->c;
+	struct footprint *f = w->out;
 	struct if_addr four = {
 		.ip = c->source4,
 		.peer = gateway_net4.ip,
@@ -101,10 +87,10 @@ static int want_addrs(struct wish *w)
 	int ret = OK;
 
 	if (c->source4.family)
-		ret = want_addr(w, &four);
+		ret = push(f->addrs, f->n_addrs, &four);
 	if (!ret && c->source6.family && c->address6_len >= 0 &&
 	    !w->link.no_ipv6)
-		ret = want_addr(w, &six);
+		ret = push(f->addrs, f->n_addrs, &six);
 	return ret;
 }
 
@@ -203,7 +189,7 @@ static int want_prefix_route(struct wish *w, uint32_t i,
 	if (impossible(w, p, prefix, own_table))
 		return OK;
 	w->table_used[six] |= own_table;
-	want_route(w, &route);
+	w->out->routes[w->out->n_routes++] = route;
 	return want_neigh(w, p->id, via);
 }
 
@@ -230,19 +216,19 @@ static void want_throw(struct wish *w, const struct prefix *prefix)
 		.peer = NO_PEER,
 	};
 
-	want_route(w, &route);
+	w->out->routes[w->out->n_routes++] = route;
 }
 
 static void want_local(struct wish *w, const struct ip *local)
 {
-	struct prefix host = {*local, local->family == 4 ? 32 : 128};
+	struct prefix host = ip_prefix(local);
 
 	if (local->family && w->table_used[local->family == 6])
 		want_throw(w, &host);
 }
 
 /* Adds throw routes for what is not tunnelled, and for the outer addresses, as
- * a record for rules.c. */
+ * a record for rules_want(). */
 static void want_throws(struct wish *w)
 {
 	const struct conf *c = w->c;
@@ -261,28 +247,17 @@ int route_compare_prefix(const void *va, const void *vb)
 {
 	const struct route *a = va, *b = vb;
 
-	if (a->dst.len != b->dst.len)
-		return a->dst.len > b->dst.len ? -1 : 1;
-	return ip_compare(&a->dst.ip, &b->dst.ip);
+	return compare_values(b->dst.len, a->dst.len)
+		       ?: ip_compare(&a->dst.ip, &b->dst.ip);
 }
 
 int route_compare(const void *va, const void *vb)
 {
 	const struct route *a = va, *b = vb;
-	int d = route_compare_prefix(a, b);
 
-	if (d)
-		return d;
-	if (a->table != b->table)
-		return a->table < b->table ? -1 : 1;
-	return a->metric == b->metric ? 0 : a->metric < b->metric ? -1 : 1;
-}
-
-int neigh_compare(const void *va, const void *vb)
-{
-	const struct neigh *a = va, *b = vb;
-
-	return ip_compare(&a->ip, &b->ip);
+	return route_compare_prefix(a, b) ?:
+	       compare_values(a->table, b->table) ?:
+	       compare_values(a->metric, b->metric);
 }
 
 static int collect_endpoints(struct wish *w)
@@ -290,10 +265,9 @@ static int collect_endpoints(struct wish *w)
 	w->endpoints = calloc(w->c->n_peers + 1, sizeof(*w->endpoints));
 	if (!w->endpoints)
 		return fail("out of memory");
-	for (size_t i = 0; i < w->c->n_peers; i++)
-		if (w->c->peers[i].endpoint.family)
-			w->endpoints[w->n_endpoints++] =
-				w->c->peers[i].endpoint;
+	for_each_peer (p, w->c)
+		if (p->endpoint.family)
+			w->endpoints[w->n_endpoints++] = p->endpoint;
 	sort(w->endpoints, w->n_endpoints, sizeof(*w->endpoints), ip_compare);
 	return OK;
 }
@@ -322,13 +296,107 @@ static int want_all(struct wish *w, const struct footprint *have)
 	if (!ret)
 		want_throws(w);
 	free(w->endpoints);
-	sort(f->routes, f->n_routes, sizeof(*f->routes), route_compare);
-	f->n_routes = unique(f->routes, f->n_routes, sizeof(*f->routes),
-			     route_compare);
-	sort(f->neighs, f->n_neighs, sizeof(*f->neighs), neigh_compare);
-	f->n_neighs = unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
-			     neigh_compare);
+	f->n_routes = sort_unique(f->routes, f->n_routes, sizeof(*f->routes),
+				  route_compare);
+	f->n_neighs = sort_unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
+				  ip_compare);
 	return ret;
+}
+
+/*
+ * The rules are those of wg-quick: packets from our outer addresses use main;
+ * then main without its default route; then our tables. A rule does not name
+ * the interface it was made for, and outer packets of one interface must not
+ * take the default route of another, so all interfaces of a namespace share the
+ * rules: first every outer address, then main once, then every table. The table
+ * of an interface records its outer addresses, as a throw route to each; such a
+ * route has no effect, as the local table comes first.
+ */
+struct need {
+	uint8_t family;
+	struct ip *locals;
+	uint32_t *tables;
+	size_t n_locals, n_tables;
+};
+
+static bool is_link_scope(const struct prefix *p)
+{
+	for (size_t i = 0; i < n_link_scope; i++)
+		if (prefix_equal(p, &link_scope[i]))
+			return true;
+	return false;
+}
+
+static int compare_tables(const void *va, const void *vb)
+{
+	const uint32_t *a = va, *b = vb;
+
+	return compare_values(*a, *b);
+}
+
+static int add_record(struct need *n, const struct route *r)
+{
+	uint8_t host = n->family == 4 ? 32 : 128;
+	int ret;
+
+	if (r->type != RTN_THROW || r->dst.ip.family != n->family)
+		return OK;
+	ret = push(n->tables, n->n_tables, &r->table);
+	if (ret || r->dst.len != host || is_link_scope(&r->dst))
+		return ret;
+	return push(n->locals, n->n_locals, &r->dst.ip);
+}
+
+static int add_rules(struct footprint *f, const struct need *n)
+{
+	struct rule rule = {
+		.family = n->family,
+		.table = RT_TABLE_MAIN,
+		.preference = RULE_PREFERENCE,
+	};
+	int ret = OK;
+
+	for (size_t i = 0; !ret && n->locals && i < n->n_locals; i++) {
+		rule.from = n->locals[i];
+		ret = push(f->rules, f->n_rules, &rule);
+	}
+	rule.from = (struct ip){0};
+	rule.no_default = true;
+	if (!ret && n->n_tables)
+		ret = push(f->rules, f->n_rules, &rule);
+	rule.no_default = false;
+	for (size_t i = 0; !ret && n->tables && i < n->n_tables; i++) {
+		rule.table = n->tables[i];
+		ret = push(f->rules, f->n_rules, &rule);
+	}
+	return ret;
+}
+
+static int want_family(const struct footprint *have, struct footprint *want,
+		       uint8_t family)
+{
+	struct need n = {.family = family};
+	int ret = OK;
+
+	for (size_t i = 0; !ret && i < have->n_records; i++)
+		ret = add_record(&n, &have->records[i]);
+	for (size_t i = 0; !ret && i < want->n_routes; i++)
+		ret = add_record(&n, &want->routes[i]);
+	n.n_locals = sort_unique(n.locals, n.n_locals, sizeof(*n.locals),
+				 ip_compare);
+	n.n_tables = sort_unique(n.tables, n.n_tables, sizeof(*n.tables),
+				 compare_tables);
+	if (!ret)
+		ret = add_rules(want, &n);
+	free(n.locals);
+	free(n.tables);
+	return ret;
+}
+
+/* Computes the rules from the tables in use. */
+static int rules_want(const struct footprint *have, struct footprint *want)
+{
+	return want_family(have, want, 4) ?: want_family(have, want, 6);
 }
 
 int footprint_want(struct conf *c, const struct footprint *have,

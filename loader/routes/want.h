@@ -16,14 +16,14 @@
 struct footprint {
 	struct route *routes; /* sorted by route_compare() */
 	struct rule *rules;   /* in the kernel's order; of all interfaces */
-	struct neigh *neighs; /* sorted by neigh_compare() */
+	struct neigh *neighs; /* sorted by ip_compare() */
 	struct if_addr *addrs;
 	size_t n_routes, n_rules, n_neighs, n_addrs;
 	/* Throw routes in the tables of other interfaces, which record the
 	 * rules that these need. */
 	struct route *records;
 	size_t n_records;
-	/* Not ours; filled in by footprint_read_all(), for the exceptions. */
+	/* Not ours; if asked for, for the exceptions. */
 	struct route *others;
 	size_t n_others;
 	bool settled; /* routes_prune() has found no difference */
@@ -35,10 +35,9 @@ struct footprint {
 
 void footprint_free(struct footprint *f);
 
-/* Reads the host's state. The caller calls footprint_free() also on failure. */
-int footprint_read(uint32_t ifindex, struct footprint *out);
-/* The same, and the routes of others. */
-int footprint_read_all(uint32_t ifindex, struct footprint *out);
+/* Reads the host's state, with the routes of others if asked for. The caller
+ * calls footprint_free() also on failure. */
+int footprint_read(uint32_t ifindex, struct footprint *out, bool others);
 /* Only the addresses. */
 int footprint_read_addrs(uint32_t ifindex, struct footprint *out);
 
@@ -50,15 +49,11 @@ int footprint_read_addrs(uint32_t ifindex, struct footprint *out);
 int footprint_want(struct conf *c, const struct footprint *have,
 		   struct footprint *out);
 
-/* For footprint_want(): computes the rules from the tables in use. */
-int rules_want(const struct footprint *have, struct footprint *want);
-
 /* For qsort(): by prefix, longest first, then by table and metric, by which the
  * kernel tells routes apart. */
 int route_compare(const void *a, const void *b);
 /* By the prefix only, in the same order. */
 int route_compare_prefix(const void *a, const void *b);
-int neigh_compare(const void *a, const void *b);
 
 /* Prefixes that are never tunnelled: their packets stay on a link, or go to the
  * metadata service of a cloud instance. */

@@ -80,18 +80,17 @@ static const char *verdict_name(const struct tl_event *e)
 					     : "unknown";
 }
 
-static void print_pair(FILE *out, const char *label, const struct ip *src,
+static void print_pair(const char *label, const struct ip *src,
 		       const struct ip *dst)
 {
 	char from[IP_STRLEN], to[IP_STRLEN];
 
 	if (src->family)
-		fprintf(out, " %s %s > %s", label, ip_str(src, from),
-			ip_str(dst, to));
+		printf(" %s %s > %s", label, ip_str(src, from),
+		       ip_str(dst, to));
 }
 
-void event_text(FILE *out, const struct tl_event *e, double time,
-		const char *peer)
+void event_text(const struct tl_event *e, double time, const char *peer)
 {
 	time_t seconds = time;
 	struct event_addresses a;
@@ -99,13 +98,12 @@ void event_text(FILE *out, const struct tl_event *e, double time,
 	struct tm tm;
 
 	strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&seconds, &tm));
-	fprintf(out, "%s.%06u %s %s", clock,
-		(unsigned int)((time - seconds) * 1e6), verdict_name(e),
-		*peer ? peer : "-");
+	printf("%s.%06u %s %s", clock, (unsigned int)((time - seconds) * 1e6),
+	       verdict_name(e), *peer ? peer : "-");
 	event_addresses(e, &a);
-	print_pair(out, "outer", &a.outer_src, &a.outer_dst);
-	print_pair(out, "inner", &a.inner_src, &a.inner_dst);
-	fprintf(out, " length %u\n", e->length);
+	print_pair("outer", &a.outer_src, &a.outer_dst);
+	print_pair("inner", &a.inner_src, &a.inner_dst);
+	printf(" length %u\n", e->length);
 }
 
 static json_t *pair_json(const struct ip *src, const struct ip *dst)

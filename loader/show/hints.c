@@ -5,9 +5,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "base/base.h"
-#include "host/host.h"
-
 const char *const hook_names[HOOK_COUNT] = {
 	[HOOK_XDP] = "xdp",
 	[HOOK_TC_INGRESS] = "tc_ingress",
@@ -33,15 +30,6 @@ __attribute__((format(printf, 2, 3))) static void say(const struct sink *out,
 	out->hint(out->to, text);
 }
 
-bool has_inner(const struct peer *p, uint8_t family)
-{
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		if (p->allowed[i].ip.family == family)
-			return true;
-	}
-	return false;
-}
-
 struct ip peer_gateway(const struct conf *c, const struct peer *p,
 		       uint8_t family)
 {
@@ -50,34 +38,12 @@ struct ip peer_gateway(const struct conf *c, const struct peer *p,
 	return gateway_ip(p->id, family);
 }
 
-static void hooks_hint(const struct sink *out)
-{
-	const char *dev = out->s->conf.ifname;
-
-	for (int h = 0; h < HOOK_COUNT; h++)
-		if (out->s->hooks_missing[h])
-			say(out,
-			    "somebody took our program off the hook %s: `tunload attach %s` puts it back",
-			    hook_names[h], dev);
-}
-
-static void routes_hint(const struct sink *out)
-{
-	const char *dev = out->s->conf.ifname;
-
-	if (out->s->changes_pending)
-		say(out,
-		    "routes are missing or changed: %zu of ours (gateways and addresses included): run `tunload reload %s`",
-		    out->s->changes_pending, dev);
-}
-
 static void address_hint(const struct sink *out, const char *key,
-			 const struct ip *ip, const struct if_addr *addrs,
-			 size_t n)
+			 const struct ip *ip, const struct addrs *addrs)
 {
 	char text[IP_STRLEN];
 
-	if (ip->family && !find_addr(addrs, n, ip))
+	if (ip->family && !find_addr(addrs, ip))
 		say(out,
 		    "%s %s is not an address of this host now: assign it, or set another",
 		    key, ip_str(ip, text));
@@ -87,23 +53,22 @@ static void addresses_hint(const struct sink *out)
 {
 	const struct snapshot *s = out->s;
 	const struct conf *c = &s->conf;
-	const struct host *h = &s->host;
 
 	address_hint(out, c->address4_len < 0 ? "source" : "address",
-		     &c->source4, s->own, s->n_own);
+		     &c->source4, &s->own);
 	address_hint(out, c->address6_len < 0 ? "source" : "address",
-		     &c->source6, s->own, s->n_own);
+		     &c->source6, &s->own);
 	if (c->local4_fixed)
-		address_hint(out, "local4", &c->local4, h->addrs, h->n);
+		address_hint(out, "local4", &c->local4, &s->host.addrs);
 	if (c->local6_fixed)
-		address_hint(out, "local6", &c->local6, h->addrs, h->n);
+		address_hint(out, "local6", &c->local6, &s->host.addrs);
 }
 
 static bool any_received(const struct snapshot *s, uint8_t family)
 {
 	for (size_t i = 0; i < s->conf.n_peers; i++)
 		if (s->peers[i].verdicts.rx_decap.packets &&
-		    has_inner(&s->conf.peers[i], family))
+		    peer_inner(&s->conf.peers[i], family))
 			return true;
 	return false;
 }
@@ -132,8 +97,15 @@ void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 	if (!s->host.link.up)
 		say(&out, "the interface is down: `ip link set %s up`",
 		    s->conf.ifname);
-	hooks_hint(&out);
-	routes_hint(&out);
+	for (int h = 0; h < HOOK_COUNT; h++)
+		if (s->hooks_missing[h])
+			say(&out,
+			    "somebody took our program off the hook %s: `tunload attach %s` puts it back",
+			    hook_names[h], s->conf.ifname);
+	if (s->changes_pending)
+		say(&out,
+		    "routes are missing or changed: %zu of ours (gateways and addresses included): run `tunload reload %s`",
+		    s->changes_pending, s->conf.ifname);
 	addresses_hint(&out);
 	forwarding_hint(&out, 4);
 	forwarding_hint(&out, 6);
@@ -145,7 +117,7 @@ static void state_hint(const struct sink *out, const struct peer *p)
 	uint32_t outer = p->endpoint.family == 4 ? 20 : 40;
 	char ip[IP_STRLEN], fault[256];
 
-	if (!find_addr(s->host.addrs, s->host.n, &p->local))
+	if (!find_addr(&s->host.addrs, &p->local))
 		say(out,
 		    "local %s is not an address of %s now, so nothing is sent: run `tunload reload %s`",
 		    ip_str(&p->local, ip), s->conf.ifname, s->conf.ifname);
@@ -161,23 +133,20 @@ static void state_hint(const struct sink *out, const struct peer *p)
 static void inner_hint(const struct sink *out, const struct peer *p)
 {
 	const struct conf *c = &out->s->conf;
-	const struct ip *source =
-		p->probe.family == 4 ? &c->source4 : &c->source6;
 	char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
 
 	if (p->keepalive && !p->probe.family)
 		say(out,
 		    "no probe, so the timer cannot keep the path open: set one to an inner address behind the peer that answers a ping");
 	else if (c->routes && p->probe.family &&
-		 path_peer(c->ifindex, source, &p->probe) != p->id)
+		 !path_leads_to(c, p, &p->probe))
 		say(out,
 		    "packets to %s do not go into this tunnel: another route or rule leads past it (ip route get %s)",
 		    ip_str(&p->probe, ip), ip);
 	for (size_t i = 0; c->routes && i < p->n_allowed; i++) {
 		const struct prefix *a = &p->allowed[i];
 
-		if (!a->len &&
-		    !(a->ip.family == 4 ? &c->source4 : &c->source6)->family)
+		if (!a->len && !conf_source(c, a->ip.family)->family)
 			say(out,
 			    "%s without a source: this host's own packets go into the tunnel with an outer address as their source, which the other end may drop: set `source` or `address`",
 			    prefix_str(a, prefix));
@@ -244,8 +213,8 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 	if (v->rx_decap.packets)
 		return;
 	ip_str(&p->endpoint, endpoint);
-	if (has_inner(p, 6))
-		numbers = has_inner(p, 4) ? "4 and 41" : "41";
+	if (peer_inner(p, 6))
+		numbers = peer_inner(p, 4) ? "4 and 41" : "41";
 	if (dropped_from(v))
 		say(out,
 		    "packets come from this peer, but all are dropped: see why above");

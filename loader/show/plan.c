@@ -32,8 +32,8 @@ static void print_planned(const struct peer *p)
 
 static int need_ids(struct conf *c)
 {
-	for (size_t i = 0; i < c->n_peers; i++)
-		if (c->peers[i].id == TL_PEER_NONE)
+	for_each_peer (p, c)
+		if (p->id == TL_PEER_NONE)
 			return state_first_ids(c);
 	return OK;
 }
@@ -43,7 +43,7 @@ int print_plan(struct conf *c)
 	if (need_ids(c))
 		return FAILED;
 	print_mode(c);
-	for (size_t i = 0; i < c->n_peers; i++)
-		print_planned(&c->peers[i]);
-	return routes_print_plan(stdout, c);
+	for_each_peer (p, c)
+		print_planned(p);
+	return routes_print_plan(c);
 }

@@ -9,10 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "base/base.h"
-#include "conf/conf.h"
 #include "resolve/resolve.h"
-#include "maps/maps.h"
 #include "tunnel/tunnel.h"
 
 /* The state of an interface that `tunload status` shows, read at one time. */
@@ -28,8 +25,7 @@ struct snapshot {
 	size_t changes_pending; /* to routes, rules, neighbours and addresses of
 				   ours that others have changed */
 	struct host host;	/* the interface and its addresses */
-	struct if_addr *own;	/* addresses of the host */
-	size_t n_own;
+	struct addrs own;	/* addresses of the host */
 	struct next_hop *last_hop;
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 };
@@ -70,22 +66,16 @@ void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to);
  * routes use the IPv6 one, as there is no IPv4 source. */
 struct ip peer_gateway(const struct conf *c, const struct peer *p,
 		       uint8_t family);
-/* True if p has an allowed prefix of that family. */
-bool has_inner(const struct peer *p, uint8_t family);
 
 /* The object of `status --json`; NULL: out of memory. */
 json_t *status_json(const struct snapshot *s);
 /* Prints the same for people. */
-void status_text(FILE *out, const struct snapshot *s);
+void status_text(const struct snapshot *s);
 
 /* Parts of the JSON output of several commands. */
 
 /* The address as text; null for none. */
 json_t *json_ip(const struct ip *ip);
-/* {"packets": N, "bytes": N} */
-json_t *json_counter(const struct tl_counter *c);
-/* {"<verdict>": counter, ...} of the counters above 0. */
-json_t *json_verdicts(const struct tl_verdicts *v);
 /* ["10.0.0.0/8", ...] */
 json_t *json_allowed(const struct peer *p);
 
@@ -101,18 +91,10 @@ int json_print(json_t *root, size_t flags);
 
 /* Prints a line: time (given in seconds since 1970), verdict, peer ("" for
  * none), addresses, length. */
-void event_text(FILE *out, const struct tl_event *e, double time,
-		const char *peer);
+void event_text(const struct tl_event *e, double time, const char *peer);
 json_t *event_json(const struct tl_event *e, double time, const char *peer);
 
 /* Prints what attach or reload would do with c; gives new peers ids. */
 int print_plan(struct conf *c);
-
-/* The two outputs of `tunload peer list`. */
-
-/* Prints an array of the peers with all their settings. */
-int peer_list_json(const struct conf *c);
-/* Prints a line per peer, in the words of `peer add`. */
-void peer_list_text(const struct conf *c);
 
 #endif

@@ -2,7 +2,6 @@
 /* Reads what `tunload status` shows. */
 #include "show.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static int read_stats(const struct maps *m, struct snapshot *s)
@@ -24,9 +23,9 @@ static int read_host(struct snapshot *s)
 	int ret = link_info(s->conf.ifname, &s->host.link);
 
 	if (!ret)
-		ret = addr_list(s->conf.ifindex, &s->host.addrs, &s->host.n);
+		ret = addr_list(s->conf.ifindex, &s->host.addrs);
 	if (!ret)
-		ret = addr_list(0, &s->own, &s->n_own);
+		ret = addr_list(0, &s->own);
 	if (!ret && routes_pending(&s->conf, NULL, &s->changes_pending))
 		s->changes_pending = 0;
 	return ret;
@@ -34,11 +33,10 @@ static int read_host(struct snapshot *s)
 
 static void read_hooks(struct snapshot *s)
 {
-	struct pins p = {0};
+	const char *ifname = s->conf.ifname;
 
-	strcpy(p.ifname, s->conf.ifname);
-	hooks_query(&p, s->iface.ifindex, &s->hooks);
-	hooks_missing(p.ifname, &s->iface, s->hooks_missing);
+	hooks_query(ifname, s->iface.ifindex, &s->hooks);
+	hooks_missing(ifname, &s->iface, s->hooks_missing);
 	s->kernel_has_tcx = hooks_have_tcx(s->iface.ifindex);
 }
 
@@ -46,8 +44,8 @@ void snapshot_free(struct snapshot *s)
 {
 	conf_free(&s->conf);
 	free(s->peers);
-	free(s->own);
-	free(s->host.addrs);
+	free(s->own.all);
+	free(s->host.addrs.all);
 }
 
 int snapshot_read(struct snapshot *s, const char *ifname)
@@ -60,19 +58,15 @@ int snapshot_read(struct snapshot *s, const char *ifname)
 	/* The clock of the data plane, so that both agree on what has expired:
 	 * the exact clock is up to a tick ahead of it. */
 	*s = (struct snapshot){.now_ns = clock_ns(CLOCK_MONOTONIC_COARSE)};
-	ret = interface_read(&m, &s->iface);
+	ret = interface_read(&m, &s->iface) ?: state_read(&m, ifname, &s->conf);
 	/* The map may have been edited by hand. */
 	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';
-	if (!ret)
-		ret = state_read(&m, ifname, &s->conf);
 	if (!ret) {
 		read_hooks(s);
-		ret = read_stats(&m, s);
-		if (!ret)
-			ret = read_host(s);
-		if (ret)
-			snapshot_free(s);
+		ret = read_stats(&m, s) ?: read_host(s);
 	}
+	if (ret)
+		snapshot_free(s);
 	maps_close(&m);
 	return ret;
 }

@@ -42,47 +42,46 @@ static const char *human_age(const struct snapshot *s, uint64_t then_ns,
 	return buf;
 }
 
-static void print_endpoint(FILE *out, const struct peer *p)
+static void print_endpoint(const struct peer *p)
 {
 	char endpoint[IP_STRLEN], local[IP_STRLEN];
-	bool inner4 = has_inner(p, 4), inner6 = has_inner(p, 6);
+	bool inner4 = peer_inner(p, 4), inner6 = peer_inner(p, 6);
 	unsigned int outer = p->endpoint.family;
 
-	fprintf(out, "\npeer %s: %s <- %s", p->name,
-		ip_str(&p->endpoint, endpoint), ip_str(&p->local, local));
+	printf("\npeer %s: %s <- %s", p->name, ip_str(&p->endpoint, endpoint),
+	       ip_str(&p->local, local));
 	if (*p->waiting)
-		fprintf(out, ", waits");
+		printf(", waits");
 	else if (inner4 && inner6)
-		fprintf(out, " (4in%u, 6in%u)", outer, outer);
+		printf(" (4in%u, 6in%u)", outer, outer);
 	else
-		fprintf(out, " (%uin%u)", inner4 ? 4 : 6, outer);
-	fputc('\n', out);
+		printf(" (%uin%u)", inner4 ? 4 : 6, outer);
+	putchar('\n');
 	if (p->host[0])
-		fprintf(out, "  name         %s\n", p->host);
+		printf("  name         %s\n", p->host);
 }
 
-static void print_allowed(FILE *out, const struct peer *p)
+static void print_allowed(const struct peer *p)
 {
 	char text[PREFIX_STRLEN];
 	size_t i;
 
-	fprintf(out, "  allowed ips  ");
+	printf("  allowed ips  ");
 	for (i = 0; i < p->n_allowed && i < PREFIXES_SHOWN; i++)
-		fprintf(out, "%s%s", i ? ", " : "",
-			prefix_str(&p->allowed[i], text));
+		printf("%s%s", i ? ", " : "", prefix_str(&p->allowed[i], text));
 	if (i < p->n_allowed)
-		fprintf(out, " and %zu more", p->n_allowed - i);
-	fputc('\n', out);
+		printf(" and %zu more", p->n_allowed - i);
+	putchar('\n');
 }
 
-static void print_traffic(FILE *out, const char *label,
-			  const struct tl_counter *c, const char *last)
+static void print_traffic(const char *label, const struct tl_counter *c,
+			  const char *last)
 {
 	char bytes[32];
 
-	fprintf(out, "  %-12s %ju packet%s, %s, last %s\n", label,
-		(uintmax_t)c->packets, c->packets == 1 ? "" : "s",
-		human_bytes(c->bytes, bytes), last);
+	printf("  %-12s %ju packet%s, %s, last %s\n", label,
+	       (uintmax_t)c->packets, c->packets == 1 ? "" : "s",
+	       human_bytes(c->bytes, bytes), last);
 }
 
 /* Wraps the text at blanks, under the label. */
@@ -106,8 +105,7 @@ static void print_hint(void *to, const char *text)
 	}
 }
 
-static void print_verdict(FILE *out, enum tl_verdict verdict,
-			  const struct tl_counter *c)
+static void print_verdict(enum tl_verdict verdict, const struct tl_counter *c)
 {
 	static const char *const fates[] = {
 		[TL_FATE_TUNNEL] = "tunnelled",
@@ -118,37 +116,33 @@ static void print_verdict(FILE *out, enum tl_verdict verdict,
 	char bytes[32];
 
 	if (c->packets)
-		fprintf(out, "  %-12s %ju packet%s, %s, %s: %s\n",
-			fates[verdict_list[verdict].fate],
-			(uintmax_t)c->packets, c->packets == 1 ? "" : "s",
-			human_bytes(c->bytes, bytes),
-			verdict_list[verdict].name, verdict_list[verdict].text);
+		printf("  %-12s %ju packet%s, %s, %s: %s\n",
+		       fates[verdict_list[verdict].fate], (uintmax_t)c->packets,
+		       c->packets == 1 ? "" : "s", human_bytes(c->bytes, bytes),
+		       verdict_list[verdict].name, verdict_list[verdict].text);
 }
 
-static void print_fate(FILE *out, const struct tl_verdicts *v,
-		       enum tl_fate fate)
+static void print_fate(const struct tl_verdicts *v, enum tl_fate fate)
 {
 	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
 		if (verdict_list[i].fate == fate)
-			print_verdict(out, i, &verdict_counters(v)[i]);
+			print_verdict(i, &verdict_counters(v)[i]);
 	}
 }
 
-static void print_mtu(FILE *out, const struct snapshot *s, const struct peer *p)
+static void print_mtu(const struct snapshot *s, const struct peer *p)
 {
 	uint64_t left = mtu_learned_for(s, p) / 1000000000;
 
 	if (left)
-		fprintf(out,
-			"  mtu          %u (learnt from ICMP, for another %ju s; else %u)\n",
-			p->learned_mtu, (uintmax_t)left, p->mtu);
+		printf("  mtu          %u (learnt from ICMP, for another %ju s; else %u)\n",
+		       p->learned_mtu, (uintmax_t)left, p->mtu);
 	else
-		fprintf(out, "  mtu          %u\n", p->mtu);
+		printf("  mtu          %u\n", p->mtu);
 }
 
 /* With routes = no, prints the gateways that the user's routes need. */
-static void print_gateways(FILE *out, const struct snapshot *s,
-			   const struct peer *p)
+static void print_gateways(const struct snapshot *s, const struct peer *p)
 {
 	struct ip four = peer_gateway(&s->conf, p, 4);
 	struct ip six = peer_gateway(&s->conf, p, 6);
@@ -156,79 +150,61 @@ static void print_gateways(FILE *out, const struct snapshot *s,
 
 	if (s->conf.routes)
 		return;
-	fprintf(out, "  gateway      ");
+	printf("  gateway      ");
 	if (four.family)
-		fprintf(out, "%s, ", ip_str(&four, text));
-	fprintf(out, "%s\n", ip_str(&six, text));
+		printf("%s, ", ip_str(&four, text));
+	printf("%s\n", ip_str(&six, text));
 }
 
-static void print_peer(FILE *out, const struct snapshot *s, size_t i)
+static void print_peer(const struct snapshot *s, size_t i)
 {
 	const struct tl_peer_stats *stats = &s->peers[i];
 	const struct peer *p = &s->conf.peers[i];
 	char age[32];
 
-	print_endpoint(out, p);
-	print_allowed(out, p);
-	print_gateways(out, s, p);
-	print_mtu(out, s, p);
-	print_traffic(out, "received", &stats->verdicts.rx_decap,
+	print_endpoint(p);
+	print_allowed(p);
+	print_gateways(s, p);
+	print_mtu(s, p);
+	print_traffic("received", &stats->verdicts.rx_decap,
 		      human_age(s, stats->last_rx_ns, age));
-	print_traffic(out, "sent", &stats->verdicts.tx_encap,
+	print_traffic("sent", &stats->verdicts.tx_encap,
 		      human_age(s, stats->last_tx_ns, age));
-	print_fate(out, &stats->verdicts, TL_FATE_DROP);
-	print_fate(out, &stats->verdicts, TL_FATE_PASS);
-	peer_hints(s, i, print_hint, out);
+	print_fate(&stats->verdicts, TL_FATE_DROP);
+	print_fate(&stats->verdicts, TL_FATE_PASS);
+	peer_hints(s, i, print_hint, stdout);
 }
 
-static void print_tc_hook(FILE *out, const struct snapshot *s)
+static void print_settings(const struct snapshot *s)
 {
+	const char *tcx = s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)";
+	bool native = s->iface.mode == TL_MODE_NATIVE;
 	const char *hook = tc_hook(s);
-
-	if (!hook)
-		fprintf(out, "  tc hook      none\n");
-	else
-		fprintf(out, "  tc hook      %s%s\n", hook,
-			s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)");
-}
-
-/* See READABLE_AT_MOST in bpf/core/parse.h. */
-static void print_xdp(FILE *out, const struct snapshot *s)
-{
-	if (s->iface.mode == TL_MODE_NATIVE && !kernel_at_least(6, 18))
-		fprintf(out,
-			"  xdp          no headers behind a frame's linear part (bpf_xdp_pull_data needs Linux 6.18)\n");
-}
-
-static void print_routes(FILE *out, const struct snapshot *s)
-{
-	if (!s->conf.routes)
-		fprintf(out,
-			"  routes       none of ours (routes = no): only what is routed to a peer's gateway is tunnelled\n");
-}
-
-void status_text(FILE *out, const struct snapshot *s)
-{
-	const struct tl_interface *iface = &s->iface;
 	char local[IP_STRLEN];
 
-	fprintf(out, "%s: attached, %s (%s)\n", s->conf.ifname,
-		iface->mode == TL_MODE_NATIVE ? "native XDP" : "tc",
-		iface->mode_reason);
-	print_tc_hook(out, s);
-	print_xdp(out, s);
-	fprintf(out, "  local4       %s\n", ip_str(&s->conf.local4, local));
-	fprintf(out, "  local6       %s\n", ip_str(&s->conf.local6, local));
-	print_routes(out, s);
-	interface_hints(s, print_hint, out);
+	printf("%s: attached, %s (%s)\n", s->conf.ifname,
+	       native ? "native XDP" : "tc", s->iface.mode_reason);
+	printf("  tc hook      %s%s\n", hook ?: "none", hook ? tcx : "");
+	/* See READABLE_AT_MOST in bpf/core/parse.h. */
+	if (native && !kernel_at_least(6, 18))
+		printf("  xdp          no headers behind a frame's linear part (bpf_xdp_pull_data needs Linux 6.18)\n");
+	printf("  local4       %s\n", ip_str(&s->conf.local4, local));
+	printf("  local6       %s\n", ip_str(&s->conf.local6, local));
+	if (!s->conf.routes)
+		printf("  routes       none of ours (routes = no): only what is routed to a peer's gateway is tunnelled\n");
+}
+
+void status_text(const struct snapshot *s)
+{
+	print_settings(s);
+	interface_hints(s, print_hint, stdout);
 	if (!s->conf.n_peers)
-		fprintf(out,
-			"\nno peers: add them with `tunload peer add %s NAME endpoint A allowed-ips P`\n",
-			s->conf.ifname);
+		printf("\nno peers: add them with `tunload peer add %s NAME endpoint A allowed-ips P`\n",
+		       s->conf.ifname);
 	for (size_t i = 0; i < s->conf.n_peers; i++)
-		print_peer(out, s, i);
-	fprintf(out, "\nall packets of %s\n", s->conf.ifname);
-	print_fate(out, &s->verdicts, TL_FATE_DROP);
-	print_fate(out, &s->verdicts, TL_FATE_TUNNEL);
-	print_fate(out, &s->verdicts, TL_FATE_PASS);
+		print_peer(s, i);
+	printf("\nall packets of %s\n", s->conf.ifname);
+	print_fate(&s->verdicts, TL_FATE_DROP);
+	print_fate(&s->verdicts, TL_FATE_TUNNEL);
+	print_fate(&s->verdicts, TL_FATE_PASS);
 }

@@ -1,11 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Brings the running state in line with a configuration and with the host. */
+/* Opens what runs; brings it in line with a configuration and with the host;
+ * says what it has changed. */
 #include "tunnel.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "resolve/resolve.h"
+
+#define PEERS_NAMED 8 /* in a line about what was changed */
+
+int running_open(struct running *r, const char *ifname)
+{
+	int ret;
+
+	*r = (struct running){0};
+	ret = pins_open(&r->pins, ifname, false);
+	if (ret)
+		return ret;
+	ret = maps_open(&r->maps, ifname);
+	if (!ret)
+		ret = state_read_keep(&r->maps, ifname, &r->now);
+	if (ret)
+		running_close(r);
+	return ret;
+}
+
+void running_close(struct running *r)
+{
+	conf_free(&r->now);
+	maps_close(&r->maps);
+	pins_close(&r->pins);
+}
 
 void mode_reason_asked(struct tl_interface *iface, enum tl_mode asked,
 		       const char *how)
@@ -19,11 +44,9 @@ bool hooks_missing(const char *ifname, const struct tl_interface *iface,
 		   bool missing[static HOOK_COUNT])
 {
 	bool native = iface->mode == TL_MODE_NATIVE;
-	struct pins p = {0};
 	struct hooks is;
 
-	strcpy(p.ifname, ifname);
-	hooks_query(&p, iface->ifindex, &is);
+	hooks_query(ifname, iface->ifindex, &is);
 	missing[HOOK_XDP] = native && !is.on[HOOK_XDP];
 	missing[HOOK_TC_INGRESS] = !native && !is.on[HOOK_TC_INGRESS];
 	missing[HOOK_TC_EGRESS] = !is.on[HOOK_TC_EGRESS];
@@ -37,11 +60,13 @@ static void hooks_restore(const struct running *r,
 	struct tl_interface iface;
 	struct programs old;
 
-	if (interface_read(&r->maps, &iface) || programs_open(&old, &r->pins))
+	if (interface_read(&r->maps, &iface) ||
+	    programs_open(&old, r->pins.ifname))
 		return;
 	memcpy(iface.mode_reason, before->mode_reason,
 	       sizeof(iface.mode_reason));
-	hooks_attach(&old, &r->pins, &r->maps, &iface, before->mode_asked);
+	hooks_attach(&old, r->pins.ifname, &r->maps, &iface,
+		     before->mode_asked);
 	programs_close(&old);
 }
 
@@ -54,11 +79,13 @@ static int put_hooks(const struct running *r, const struct programs *g,
 
 	mode_reason_asked(iface, want->mode, how);
 	if (g)
-		return hooks_attach(g, &r->pins, &r->maps, iface, want->mode);
-	ret = programs_open(&pinned, &r->pins);
+		return hooks_attach(g, r->pins.ifname, &r->maps, iface,
+				    want->mode);
+	ret = programs_open(&pinned, r->pins.ifname);
 	if (ret)
 		return ret;
-	ret = hooks_attach(&pinned, &r->pins, &r->maps, iface, want->mode);
+	ret = hooks_attach(&pinned, r->pins.ifname, &r->maps, iface,
+			   want->mode);
 	programs_close(&pinned);
 	return ret;
 }
@@ -69,7 +96,7 @@ static int align_from(const struct running *r, const struct programs *g,
 		      struct footprint *have)
 {
 	struct tl_interface iface, before;
-	bool gone;
+	bool all = g || how, gone;
 	int ret = interface_read(&r->maps, &iface);
 
 	if (ret)
@@ -78,12 +105,12 @@ static int align_from(const struct running *r, const struct programs *g,
 	gone = hooks_missing(r->pins.ifname, &iface, mended->hooks);
 	if (routes_pending(&r->now, have, &mended->routes))
 		mended->routes = 0;
-	if (g || gone)
+	if (all || gone)
 		ret = put_hooks(r, g, &iface, want, how);
 	if (ret)
 		return ret;
 	ret = apply(&r->maps, &r->now, want, have);
-	if (ret && g)
+	if (ret && all)
 		hooks_restore(r, &before);
 	return ret;
 }
@@ -138,24 +165,128 @@ static int look(const struct maps *m, struct conf *want, bool *any)
 /* Resolves the running state again, and tells whether that changes anything. */
 static int foresee(const char *ifname, struct conf *want, bool *any)
 {
-	struct conf now;
+	struct conf now = {0};
 	struct maps m;
 	int ret = maps_open(&m, ifname);
 
 	if (ret)
 		return ret;
-	ret = state_read_keep(&m, ifname, &now);
+	ret = state_read_keep(&m, ifname, &now)
+		      ?: resolve_again(&now, NULL, want);
 	if (!ret) {
-		ret = resolve_again(&now, NULL, want);
-		if (!ret) {
-			ret = look(&m, want, any);
-			if (ret)
-				conf_free(want);
-		}
-		conf_free(&now);
+		ret = look(&m, want, any);
+		if (ret)
+			conf_free(want);
 	}
+	conf_free(&now);
 	maps_close(&m);
 	return ret;
+}
+
+/* Returns the "; " between parts, or "" before the first. */
+static const char *next(FILE *out)
+{
+	return ftell(out) > 0 ? "; " : "";
+}
+
+static void write_hooks(FILE *out, const struct mended *m)
+{
+	static const char *const names[HOOK_COUNT] = {
+		[HOOK_XDP] = "XDP",
+		[HOOK_TC_INGRESS] = "tc ingress",
+		[HOOK_TC_EGRESS] = "tc egress",
+	};
+
+	for (int h = 0; h < HOOK_COUNT; h++)
+		if (m->hooks[h])
+			fprintf(out, "%sput the program back on %s", next(out),
+				names[h]);
+}
+
+/* Writes how a peer of unchanged configuration differs; false: it does not. */
+static bool write_difference(FILE *out, const struct peer *was,
+			     const struct peer *p)
+{
+	char a[IP_STRLEN], b[IP_STRLEN];
+
+	if (*p->waiting && strcmp(p->waiting, was->waiting))
+		fprintf(out, "%speer %s waits: %s", next(out), p->name,
+			p->waiting);
+	else if (!ip_equal(&p->endpoint, &was->endpoint))
+		fprintf(out, "%speer %s: endpoint %s", next(out), p->name,
+			ip_str(&p->endpoint, a));
+	else if (!ip_equal(&p->local, &was->local))
+		fprintf(out, "%speer %s: local %s instead of %s", next(out),
+			p->name, ip_str(&p->local, a), ip_str(&was->local, b));
+	else if (*was->waiting && !*p->waiting)
+		fprintf(out, "%speer %s waits no longer", next(out), p->name);
+	else if (p->mtu != was->mtu)
+		fprintf(out, "%speer %s: mtu %u instead of %u", next(out),
+			p->name, p->mtu, was->mtu);
+	else if (!ip_equal(&p->probe, &was->probe))
+		fprintf(out, "%speer %s: probe %s", next(out), p->name,
+			ip_str(&p->probe, a));
+	else
+		return false;
+	return true;
+}
+
+static void write_peers(FILE *out, const struct conf *now,
+			const struct conf *want)
+{
+	FILE *null = fopen("/dev/null", "we");
+	struct names names = {0};
+	size_t n = 0;
+
+	if (names_init(&names, now) || !null)
+		goto out;
+	for_each_peer (p, want) {
+		const struct peer *was = names_find(&names, p->name);
+
+		if (was)
+			n += write_difference(n < PEERS_NAMED ? out : null, was,
+					      p);
+	}
+	if (n > PEERS_NAMED)
+		fprintf(out, "; %zu more peers", n - PEERS_NAMED);
+out:
+	names_free(&names);
+	if (null)
+		fclose(null);
+}
+
+/* Writes, separated by "; ", what was repaired, and how changes of the host
+ * made the peers of want differ from those of now; or nothing. */
+static void mended_write(FILE *out, const struct mended *m,
+			 const struct conf *now, const struct conf *want)
+{
+	write_hooks(out, m);
+	if (m->routes)
+		fprintf(out, "%sput %zu routes or addresses right", next(out),
+			m->routes);
+	if (now && want) {
+		write_peers(out, now, want);
+		if (want->exceptions_changed)
+			fprintf(out,
+				"%supdated the networks that stay outside of the tunnels",
+				next(out));
+	}
+}
+
+void mended_print(const struct mended *m, const struct conf *now,
+		  const struct conf *want)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return;
+	mended_write(out, m, now, want);
+	fclose(out);
+	if (text && *text)
+		printf("%s: mended: %s\n", want->ifname, text);
+	free(text);
 }
 
 /* Reads the state again: it may have changed before the lock was taken. */

@@ -2,8 +2,6 @@
 /* Makes maps and routes equal to a configuration. */
 #include "tunnel.h"
 
-#include <stdlib.h>
-
 int host_facts_read(const struct conf *c, const struct footprint *have,
 		    struct host_facts *out)
 {
@@ -59,11 +57,8 @@ int apply(const struct maps *m, const struct conf *now, struct conf *want,
 	/* On failure routes_prune() has restored what it removed. */
 	if (ret)
 		return ret;
-	ret = apply_maps(m, want, have);
-	if (!ret)
-		ret = routes_sync(want, have);
-	if (!ret)
-		ret = state_waiting(m, want);
+	ret = apply_maps(m, want, have) ?: routes_sync(want, have) ?:
+	      state_waiting(m, want);
 	if (ret)
 		restore(m, now);
 	return ret;
@@ -74,12 +69,9 @@ int apply(const struct maps *m, const struct conf *now, struct conf *want,
 static int change_peer(const struct maps *m, const struct conf *was,
 		       struct conf *want, struct footprint *have)
 {
-	int ret = routes_prune(want, have);
+	int ret = routes_prune(want, have) ?: state_apply_peer(m, was, want) ?:
+		  routes_sync(want, have);
 
-	if (!ret)
-		ret = state_apply_peer(m, was, want);
-	if (!ret)
-		ret = routes_sync(want, have);
 	if (!ret && want->n_peers && *want->peers->waiting)
 		ret = state_apply_peer(m, was, want);
 	return ret;

@@ -3,7 +3,6 @@
 #include "tunnel.h"
 
 #include <net/if.h>
-#include <stdlib.h>
 
 #include "resolve/resolve.h"
 
@@ -34,7 +33,7 @@ static struct remains find_remains(struct pins *p)
 
 static int load_programs(struct attachment *a)
 {
-	int ret = programs_load(&a->programs, &a->run.pins);
+	int ret = programs_load(&a->programs, a->run.pins.ifname);
 
 	a->run.maps = a->programs.maps;
 	return ret;
@@ -68,8 +67,8 @@ static int write_record(struct attachment *a)
 
 static int pin_programs(struct attachment *a)
 {
-	return programs_stage(&a->programs, &a->run.pins, a->want.ifindex)
-		       ?: programs_commit(&a->run.pins);
+	return programs_stage(&a->programs, a->run.pins.ifname, a->want.ifindex)
+		       ?: programs_commit(a->run.pins.ifname);
 }
 
 static const char *mode_how(const struct attachment *a)
@@ -80,13 +79,14 @@ static const char *mode_how(const struct attachment *a)
 static int put_on_hooks(struct attachment *a)
 {
 	mode_reason_asked(&a->iface, a->want.mode, mode_how(a));
-	return hooks_attach(&a->programs, &a->run.pins, &a->run.maps, &a->iface,
-			    a->want.mode);
+	return hooks_attach(&a->programs, a->run.pins.ifname, &a->run.maps,
+			    &a->iface, a->want.mode);
 }
 
 static int take_off_hooks(struct remains *r)
 {
-	r->filter_left = hooks_detach(r->pins, r->ifindex, r->clsact_ours);
+	r->filter_left =
+		hooks_detach(r->pins->ifname, r->ifindex, r->clsact_ours);
 	return r->filter_left ? FAILED : OK;
 }
 
@@ -258,12 +258,9 @@ static int attach_fresh(struct attachment *a)
  * anew. Traffic pauses meanwhile, so the programs are tried before. */
 static int replace_layout2(struct attachment *a)
 {
-	int ret = programs_try();
+	int ret = programs_try() ?: undo_steps(&a->run.pins, N_STEPS) ?:
+		  attach_fresh(a);
 
-	if (!ret)
-		ret = undo_steps(&a->run.pins, N_STEPS);
-	if (!ret)
-		ret = attach_fresh(a);
 	a->way = REPLACED;
 	return ret;
 }
@@ -272,15 +269,15 @@ static int replace_layout2(struct attachment *a)
 static int exchange_programs(struct attachment *a)
 {
 	bool asked = !a->same || a->options.mode_given;
-	const struct pins *p = &a->run.pins;
-	int ret = programs_stage(&a->programs, p, a->run.now.ifindex);
+	const char *ifname = a->run.pins.ifname;
+	int ret = programs_stage(&a->programs, ifname, a->run.now.ifindex);
 
 	if (!ret)
 		ret = align(&a->run, &a->programs, &a->want,
 			    asked ? mode_how(a) : NULL, &a->mended);
 	if (ret)
-		programs_unstage(p);
-	return ret ?: programs_commit(p);
+		programs_unstage(ifname);
+	return ret ?: programs_commit(ifname);
 }
 
 static int upgrade(struct attachment *a)

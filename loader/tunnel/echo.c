@@ -29,24 +29,6 @@ struct message {
 	uint32_t zero;
 };
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t fill_address(union address *a, const struct ip *ip)
-{
-	memset(a, 0, sizeof(*a));
-	a->any.sa_family = nl_af(ip->family);
-	if (ip->family == 4) {
-		memcpy(&a->v4.sin_addr, ip->addr, 4);
-		return sizeof(a->v4);
-	}
-	memcpy(&a->v6.sin6_addr, ip->addr, 16);
-	return sizeof(a->v6);
-}
-
 /* Receives echo replies only, so that other ICMP does not wake us up. */
 static int filter_replies(int fd, uint8_t family)
 {
@@ -62,40 +44,39 @@ static int filter_replies(int fd, uint8_t family)
 			  sizeof(only6));
 }
 
-static int open_family(uint8_t family, const char *ifname,
-		       const struct ip *source)
+static int open_family(uint8_t family, const struct conf *c)
 {
+	const struct ip *source = conf_source(c, family);
 	int fd = socket(nl_af(family), SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-	union address from;
+	struct sockaddr_storage from;
 	socklen_t len;
 
 	if (fd < 0)
 		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, ifname,
-		       strlen(ifname)) ||
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->ifname,
+		       strlen(c->ifname)) ||
 	    filter_replies(fd, family)) {
 		close(fd);
 		return -1;
 	}
-	len = fill_address(&from, source);
+	len = ip_to_sockaddr(source, &from);
 	/* The source may be on another interface. If it is gone, the kernel's
 	 * choice opens the path as well. */
 	if (source->family)
-		bind(fd, &from.any, len);
+		bind(fd, (void *)&from, len);
 	return fd;
 }
 
-int echo_open(struct echo *e, const char *ifname, const struct ip *source4,
-	      const struct ip *source6)
+int echo_open(struct echo *e, const struct conf *c)
 {
 	int err;
 
-	e->fd4 = open_family(4, ifname, source4);
+	e->fd4 = open_family(4, c);
 	err = errno;
-	e->fd6 = open_family(6, ifname, source6);
+	e->fd6 = open_family(6, c);
 	if (e->fd4 < 0 && e->fd6 < 0)
-		return fail("cannot open an ICMP socket on %s: %s", ifname,
+		return fail("cannot open an ICMP socket on %s: %s", c->ifname,
 			    strerror(err));
 	if (getrandom(&e->nonce, sizeof(e->nonce), 0) != sizeof(e->nonce))
 		return fail("cannot get random numbers: %s", strerror(errno));
@@ -137,8 +118,8 @@ int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
 		.sent_at = now,
 		.index = index,
 	};
-	union address a;
-	socklen_t len = fill_address(&a, to);
+	struct sockaddr_storage a;
+	socklen_t len = ip_to_sockaddr(to, &a);
 	int fd = four ? e->fd4 : e->fd6;
 
 	if (four)
@@ -147,7 +128,7 @@ int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
 		errno = EAFNOSUPPORT;
 		return -1;
 	}
-	return sendto(fd, &m, sizeof(m), 0, &a.any, len) < 0 ? -1 : 0;
+	return sendto(fd, &m, sizeof(m), 0, (void *)&a, len) < 0 ? -1 : 0;
 }
 
 /* Returns false if no message is there. *out is zero if it is not for us. */

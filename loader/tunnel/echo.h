@@ -12,10 +12,9 @@ struct echo {
 	uint64_t nonce;
 };
 
-/* Opens raw sockets, bound to the interface and to the sources (unless of
- * family 0). FAILED if neither family is available. */
-int echo_open(struct echo *e, const char *ifname, const struct ip *source4,
-	      const struct ip *source6);
+/* Opens raw sockets, bound to the interface of c and to its sources, if there
+ * are any. FAILED if neither family is available. */
+int echo_open(struct echo *e, const struct conf *c);
 void echo_close(struct echo *e);
 
 /* Sends a request that carries index and the time of sending. Returns 0, or -1

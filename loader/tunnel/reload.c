@@ -57,19 +57,10 @@ int reload_read(const char *ifname, const char *file, struct conf *want)
 
 int reload(const struct running *r, struct conf *want, struct mended *mended)
 {
-	struct programs g;
-	int ret;
-
 	if (r->now.ifindex != want->ifindex)
 		return fail(
 			"%s is another interface than the attached one of that name: run `tunload attach %s`",
 			want->ifname, want->ifname);
-	if (want->mode == r->now.mode)
-		return align(r, NULL, want, NULL, mended);
-	ret = programs_open(&g, &r->pins);
-	if (ret)
-		return ret;
-	ret = align(r, &g, want, "mode = tc", mended);
-	programs_close(&g);
-	return ret;
+	return align(r, NULL, want,
+		     want->mode == r->now.mode ? NULL : "mode = tc", mended);
 }

@@ -1,13 +1,143 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Sends the first packet, which opens the path to a peer. */
+/* Sends the first packet, which opens the path to a peer, and chooses a hint if
+ * it is not answered. */
 #include "tunnel.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdarg.h>
+#include <string.h>
 
-#include "host/host.h"
 #include "echo.h"
-#include "trigger_hint.h"
+
+__attribute__((format(printf, 2, 3))) static void hint(struct trigger_result *r,
+						       const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(r->hint, sizeof(r->hint), fmt, args);
+	va_end(args);
+}
+
+/* to is not routed into the peer's tunnel. */
+static void hint_no_route(struct trigger_result *r, const struct ip *to,
+			  const struct conf *c)
+{
+	char ip[IP_STRLEN], gateway[IP_STRLEN];
+	struct ip via = gateway_ip(
+		r->peer->id, to->family == 4 && c->source4.family ? 4 : 6);
+
+	ip_str(to, ip);
+	ip_str(&via, gateway);
+	if (c->routes)
+		hint(r,
+		     "the route to %s is missing, or another one leads past the tunnel (ip route get %s): run `tunload reload %s`",
+		     ip, ip, c->ifname);
+	else
+		hint(r,
+		     "%s is not routed to the peer's gateway %s (routes = no, so routes are yours)",
+		     ip, gateway);
+}
+
+/* Hints at a wrong inner source: the packet is dropped, here or by the peer, or
+ * answered outside of the tunnel. */
+static bool hint_source(struct trigger_result *r, const struct ip *to,
+			const struct conf *c)
+{
+	struct ip wrong = path_wrong_source(c, r->peer, to);
+	char ip[IP_STRLEN];
+
+	if (!wrong.family)
+		return false;
+	hint(r,
+	     "no source is set, so it went with inner source %s, an outer or link-local address, which is dropped: set `address` or `source`",
+	     ip_str(&wrong, ip));
+	return true;
+}
+
+/* Sending has failed with errno err. */
+static void hint_not_sent(struct trigger_result *r, const struct ip *to,
+			  const struct conf *c, int err)
+{
+	char ip[IP_STRLEN];
+
+	ip_str(to, ip);
+	/* tc_egress has dropped it. */
+	if (err == ENOBUFS && hint_source(r, to, c))
+		return;
+	if (err == ENETUNREACH || err == EHOSTUNREACH)
+		hint(r, "%s: is there a route to %s (ip route get %s)?",
+		     strerror(err), ip, ip);
+	else if (err == EPERM || err == EACCES)
+		hint(r,
+		     "%s: does a firewall of this host, or a prohibit route, forbid packets to %s?",
+		     strerror(err), ip);
+	else
+		hint(r, "cannot send to %s: %s", ip, strerror(err));
+}
+
+/* Returns the verdict, of those for which wanted() is true, whose counter grew
+ * most; -1: none grew. */
+static int grown(const struct tl_verdicts *before,
+		 const struct tl_verdicts *now, bool (*wanted)(int verdict))
+{
+	const struct tl_counter *a = verdict_counters(before);
+	const struct tl_counter *b = verdict_counters(now);
+	uint64_t most = 0;
+	int found = -1;
+
+	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
+		if (!wanted(i) || b[i].packets <= a[i].packets + most)
+			continue;
+		most = b[i].packets - a[i].packets;
+		found = i;
+	}
+	return found;
+}
+
+static bool is_dropped(int verdict)
+{
+	return verdict_list[verdict].fate == TL_FATE_DROP;
+}
+
+static bool is_icmp(int verdict)
+{
+	return verdict_list[verdict].from == TL_FROM_ICMP;
+}
+
+/* No answer: judges by how the peer's counters changed since sending. */
+static void hint_silence(struct trigger_result *r,
+			 const struct tl_verdicts *before,
+			 const struct tl_verdicts *now, const struct conf *c)
+{
+	const struct peer *p = r->peer;
+	const struct ip *silent =
+		r->main.sent && !r->main.answered ? &r->main.to : &r->other.to;
+	unsigned int protocol = silent->family == 4 ? 4 : 41;
+	char local[IP_STRLEN], endpoint[IP_STRLEN], probe[IP_STRLEN];
+	int drop = grown(before, now, is_dropped);
+	int icmp = grown(before, now, is_icmp);
+
+	ip_str(&p->local, local);
+	ip_str(&p->endpoint, endpoint);
+	ip_str(silent, probe);
+	if (drop >= 0)
+		hint(r, "packets %s but were dropped: %s: %s",
+		     verdict_list[drop].from == TL_FROM_HOST ? "were to leave"
+							     : "came back",
+		     verdict_list[drop].name, verdict_list[drop].text);
+	else if (icmp >= 0)
+		hint(r, "%s: %s", verdict_list[icmp].name,
+		     verdict_list[icmp].text);
+	else if (now->tx_encap.packets <= before->tx_encap.packets)
+		hint(r,
+		     "nothing left the interface: does the next hop answer (ip neigh), is the route to %s there (ip route get %s)?",
+		     probe, probe);
+	else if (!hint_source(r, silent, c))
+		hint(r,
+		     "does the path let protocol %u through, does %s send to %s (its NAT: the public one), does %s answer pings, is there a way back?",
+		     protocol, endpoint, local, probe);
+}
 
 /* How often requests are repeated and counters read. The first request may get
  * lost while ARP or neighbour discovery takes too long. */
@@ -27,24 +157,14 @@ static double now_s(void)
 	return clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
-/* True if the host routes the probe into the tunnel of p; by another route it
- * would leave without a tunnel. */
-static bool leads_to(const struct run *run, const struct peer *p,
-		     const struct ip *to)
-{
-	const struct ip *source =
-		to->family == 4 ? &run->c->source4 : &run->c->source6;
-
-	return path_peer(run->c->ifindex, source, to) == p->id;
-}
-
 static void send_probe(struct run *run, size_t i, struct trigger_probe *probe)
 {
 	struct trigger_result *r = &run->results[i];
 
 	if (!probe->to.family || probe->answered)
 		return;
-	if (!leads_to(run, r->peer, &probe->to))
+	/* By another route it would leave without a tunnel. */
+	if (!path_leads_to(run->c, r->peer, &probe->to))
 		hint_no_route(r, &probe->to, run->c);
 	else if (!echo_send(&run->echo, &probe->to, i, now_s()))
 		probe->sent = true;
@@ -57,9 +177,10 @@ static void send_one(struct run *run, size_t i)
 	struct trigger_result *r = &run->results[i];
 
 	if (*r->peer->waiting)
-		hint_waits(r);
+		hint(r, "the peer waits: %s", r->peer->waiting);
 	else if (!r->main.to.family)
-		hint_no_probe(r);
+		hint(r,
+		     "no probe: set one to an inner address behind the peer that answers a ping");
 	send_probe(run, i, &r->other);
 	send_probe(run, i, &r->main);
 }
@@ -91,21 +212,16 @@ static int has_received(const struct run *run, size_t i, bool *out)
 
 /* For a peer with prefixes of one family, any received packet shows that the
  * path is open. */
-static int look_at_counter(struct run *run, size_t i)
-{
-	struct trigger_result *r = &run->results[i];
-
-	if (r->other.to.family || r->main.answered || !r->main.sent)
-		return OK;
-	return has_received(run, i, &r->main.answered);
-}
-
 static int look_at_counters(struct run *run)
 {
 	int ret = OK;
 
-	for (size_t i = 0; !ret && i < run->n; i++)
-		ret = look_at_counter(run, i);
+	for (size_t i = 0; !ret && i < run->n; i++) {
+		struct trigger_result *r = &run->results[i];
+
+		if (!r->other.to.family && !r->main.answered && r->main.sent)
+			ret = has_received(run, i, &r->main.answered);
+	}
 	return ret;
 }
 
@@ -214,7 +330,7 @@ int trigger_send(const struct conf *c, const struct maps *m,
 		 struct trigger_result *results)
 {
 	struct run run = {.m = m, .c = c, .results = results, .n = n};
-	int ret = echo_open(&run.echo, c->ifname, &c->source4, &c->source6);
+	int ret = echo_open(&run.echo, c);
 
 	if (!ret)
 		ret = prepare_run(&run, peers);

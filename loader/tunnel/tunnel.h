@@ -8,7 +8,6 @@
 #define TUNLOAD_TUNNEL_H
 
 #include "routes/routes.h"
-#include "maps/maps.h"
 #include "hooks/hooks.h"
 
 /* The running state of an interface: its locked pins, its maps, its
@@ -37,9 +36,10 @@ struct mended {
 
 /*
  * Changes an attachment under traffic: puts the programs of g on the hooks, in
- * the mode of want (g NULL: puts the pinned ones back if a hook lacks one), and
- * changes maps and routes from r->now to want. how: see mode_reason_asked(). On
- * failure everything is restored; this needs the former programs still pinned.
+ * the mode of want (g NULL: puts the pinned ones there, if a hook lacks one or
+ * how is given), and changes maps and routes from r->now to want. how: see
+ * mode_reason_asked(). On failure everything is restored; this needs the former
+ * programs still pinned.
  */
 int align(const struct running *r, const struct programs *g, struct conf *want,
 	  const char *how, struct mended *mended);
@@ -53,11 +53,9 @@ int align_due(const char *ifname, char **said);
 bool hooks_missing(const char *ifname, const struct tl_interface *iface,
 		   bool missing[static HOOK_COUNT]);
 
-/* Writes, separated by "; ", what was repaired, and how changes of the host
- * made the peers of want differ from those of now; or nothing. */
-void mended_write(FILE *out, const struct mended *m, const struct conf *now,
-		  const struct conf *want);
-/* Prints "IFACE: mended: ..." to standard output, if there is anything. */
+/* Prints "IFACE: mended: ..." to standard output: what was repaired, and how
+ * changes of the host made the peers of want differ from those of now (NULL:
+ * not said); nothing if there is nothing. */
 void mended_print(const struct mended *m, const struct conf *now,
 		  const struct conf *want);
 
@@ -157,22 +155,6 @@ int apply_peer(const struct maps *m, const struct conf *now, struct conf *was,
 int host_facts_read(const struct conf *c, const struct footprint *have,
 		    struct host_facts *out);
 void host_facts_free(struct host_facts *facts);
-
-/* A change of one peer among many. */
-
-/* With more peers, a change of one peer does not align all others. */
-#define ALIGN_PEERS_MAX 1000
-
-/*
- * Changes was to want. Each contains one peer; was is empty for a new peer,
- * want for a removed one. Does not align the other peers and the host; the
- * timer does that. *done is false, and nothing is changed, if the change may
- * affect others or depends on the host: names, waiting peers, equal endpoints,
- * default routes, overlapping prefixes, endpoints or the host's networks inside
- * of prefixes. m has the rows of now: state_read_keep().
- */
-int one_peer_change(const struct maps *m, const struct conf *now,
-		    struct conf *was, struct conf *want, bool *done);
 
 /* The first packet, which opens the path to a peer. */
 

@@ -245,8 +245,8 @@ def test_every_function_has_a_name_of_its_own():
     ("loader/show/json.c", None, "static int\nconf_read(void)\n{\n}\n",
      "conf_read() is in loader/conf/read.c"),
     ("loader/show/json.c", None,
-     "__attribute__((format(printf, 1, 2))) static void fail(const char *f,\n"
-     "\t\t...)\n{\n}\n", "fail() is in loader/base/error.c"),
+     "__attribute__((format(printf, 1, 2))) static void report_line(int s,\n"
+     "\t\t...)\n{\n}\n", "report_line() is in loader/base/error.c"),
     ("loader/show/json.c", None, "int conf_read(void);\n", None),
     ("bpf/layout.h", None, "static __always_inline bool conf_read(void)\n{\n}\n",
      "conf_read() is in loader/conf/read.c"),

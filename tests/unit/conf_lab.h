@@ -106,8 +106,8 @@ static inline void read_bad(const char *text, const char *line)
 }
 
 /* Sets a key of a peer, as `peer set` does. */
-static inline int peer_set(struct peer *p, const struct origin *from,
-			   const char *key, const char *value)
+static inline int peer_set(struct peer *p, struct origin from, const char *key,
+			   const char *value)
 {
 	const struct key *k = key_find(p, from, key);
 

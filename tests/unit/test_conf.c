@@ -21,7 +21,7 @@ static void test_model(void **state)
 
 		assert_non_null(p);
 		assert_int_equal(
-			peer_set(p, &command_line, "allowed-ips", "10.0.0.0/8"),
+			peer_set(p, command_line, "allowed-ips", "10.0.0.0/8"),
 			OK);
 	}
 	assert_int_equal(conf_copy(&copy, &c), OK);
@@ -76,27 +76,27 @@ static void test_set_again(void **state)
 	conf_init(&c, "eth0");
 	p = conf_add_peer(&c, "a");
 	assert_non_null(p);
-	assert_int_equal(peer_set(p, &command_line, "endpoint", "h.example"),
+	assert_int_equal(peer_set(p, command_line, "endpoint", "h.example"),
 			 OK);
 	assert_string_equal(p->host, "h.example");
-	assert_int_equal(peer_set(p, &command_line, "endpoint", "192.0.2.1"),
+	assert_int_equal(peer_set(p, command_line, "endpoint", "192.0.2.1"),
 			 OK);
 	assert_string_equal(p->host, "");
 	assert_int_equal(p->endpoint.family, 4);
-	assert_int_equal(peer_set(p, &command_line, "local", "192.0.2.9"), OK);
+	assert_int_equal(peer_set(p, command_line, "local", "192.0.2.9"), OK);
 	assert_true(p->local_fixed);
-	assert_int_equal(peer_set(p, &command_line, "local", "auto"), OK);
+	assert_int_equal(peer_set(p, command_line, "local", "auto"), OK);
 	assert_false(p->local_fixed);
 	assert_int_equal(p->local.family, 0);
-	assert_int_equal(peer_set(p, &command_line, "mtu", "1400"), OK);
-	assert_int_equal(peer_set(p, &command_line, "mtu", "auto"), OK);
+	assert_int_equal(peer_set(p, command_line, "mtu", "1400"), OK);
+	assert_int_equal(peer_set(p, command_line, "mtu", "auto"), OK);
 	assert_int_equal(p->mtu_fixed, 0);
 	conf_free(&c);
 }
 
 static int set_ttl(void *arg)
 {
-	return peer_set(arg, &command_line, "ttl", "x\ny\033[2J");
+	return peer_set(arg, command_line, "ttl", "x\ny\033[2J");
 }
 
 /* An error about an argument names no file, and has no control characters. */
@@ -257,17 +257,17 @@ static void test_many(void **state)
 			assert_non_null(conf_add_peer(&c, text));
 			sprintf(text, "192.0.%d.%d", i / 100 / 250,
 				1 + i / 100 % 250);
-			peer_set(&c.peers[i / 100], &command_line, "endpoint",
+			peer_set(&c.peers[i / 100], command_line, "endpoint",
 				 text);
 		}
 		sprintf(text, "10.%d.%d.%d/32", i >> 16, i >> 8 & 255, i & 255);
-		peer_set(&c.peers[i / 100], &command_line, "allowed-ips", text);
+		peer_set(&c.peers[i / 100], command_line, "allowed-ips", text);
 	}
 	begin = clock();
 	assert_int_equal(conf_check(&c), OK);
 	/* milliseconds when sorted, minutes when compared pair by pair */
 	assert_true(clock() - begin < 5 * CLOCKS_PER_SEC);
-	peer_set(&c.peers[999], &command_line, "allowed-ips", "10.0.0.0");
+	peer_set(&c.peers[999], command_line, "allowed-ips", "10.0.0.0");
 	assert_string_equal(
 		said(check, &c, &ret),
 		"peer p999: allowed-ips \"10.0.0.0/32\" belongs to "
@@ -285,8 +285,7 @@ static struct ip other_probe(const char *allowed, const char *probe)
 	conf_init(&c, "eth0");
 	p = conf_add_peer(&c, "a");
 	assert_non_null(p);
-	assert_int_equal(peer_set(p, &command_line, "allowed-ips", allowed),
-			 OK);
+	assert_int_equal(peer_set(p, command_line, "allowed-ips", allowed), OK);
 	if (probe)
 		assert_true(ip_parse(probe, &p->probe));
 	other = peer_other_probe(p);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#undef fail /* of base.h */
 #include <cmocka.h>
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))

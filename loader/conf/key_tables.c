@@ -1,16 +1,137 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The keys of [peer NAME], also the words of `peer add|set`. endpoint and
- * allowed-ips are not scalars and are handled here. */
+/* The tables of keys, of [interface] and of [peer NAME], which are also the
+ * words of `peer add|set`; and the keys that are not scalars: source, address,
+ * endpoint and allowed-ips. */
 #include "conf.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+/* Parses a word of the list of source or address: an address and, for `address`
+ * only, an optional length (-1: not given). */
+static int parse_inner(const struct key *k, struct origin from,
+		       const char *text, struct ip *ip, int *len)
+{
+	char addr[IP_STRLEN + 8];
+	char *slash;
+	uint32_t n;
+	const char *fault;
+
+	snprintf(addr, sizeof(addr), "%s", text);
+	slash = len ? strchr(addr, '/') : NULL;
+	if (slash)
+		*slash = '\0';
+	if (!ip_parse(addr, ip))
+		return key_error(k, NULL, from, text,
+				 "is not an IP address: give %s",
+				 len ? "one, and its prefix length if you like"
+				     : "one of this host");
+	fault = address_fault(ip);
+	if (fault)
+		return key_error(k, NULL, from, text, "%s", fault);
+	if (!len)
+		return OK;
+	*len = ip->family == 4 ? 32 : 128;
+	if (slash && !number_parse(slash + 1, 1, *len, &n))
+		return key_error(
+			k, NULL, from, text,
+			"has no prefix length from 1 to %d: write ADDRESS/LENGTH",
+			*len);
+	if (slash)
+		*len = n;
+	return OK;
+}
+
+static bool is_address(const struct key *k)
+{
+	return k == &interface_keys[KEY_ADDRESS];
+}
+
+/* source and address set the same fields, each family once. */
+static int set_one_inner(const struct key *k, struct conf *c,
+			 struct origin from, const char *text)
+{
+	bool address = is_address(k);
+	int len = -1, *to_len;
+	struct ip ip, *to;
+
+	if (parse_inner(k, from, text, &ip, address ? &len : NULL))
+		return USAGE;
+	to = ip.family == 4 ? &c->source4 : &c->source6;
+	to_len = ip.family == 4 ? &c->address4_len : &c->address6_len;
+	if (to->family && (*to_len >= 0) != address)
+		return conf_error(
+			from,
+			"%s \"%s\": there is an IPv%u %s already: give one of the two",
+			k->name, text, ip.family,
+			address ? "source" : "address");
+	if (to->family)
+		return key_error(
+			k, c, from, text,
+			"is a second IPv%u address: give one of a family",
+			ip.family);
+	*to = ip;
+	*to_len = len;
+	return OK;
+}
+
+static int set_inner(const struct key *k, void *target, struct origin from,
+		     const char *value)
+{
+	const char *list = value, *word;
+	char text[PREFIX_STRLEN + 1];
+	size_t n;
+
+	if (!value[strspn(value, ", \t")])
+		return key_error(k, target, from, value,
+				 "has no address in it: give %s",
+				 is_address(k) ? "one" : "one of this host");
+	while ((word = list_next(&list, &n))) {
+		snprintf(text, sizeof(text), "%.*s", (int)n, word);
+		if (set_one_inner(k, target, from, text))
+			return USAGE;
+	}
+	return OK;
+}
+
+/* Writes the addresses, of both families, that this key has set. */
+static void write_inner(FILE *out, const struct key *k, const void *target)
+{
+	const struct conf *c = target;
+	const struct ip *ips[] = {&c->source4, &c->source6};
+	const int lens[] = {c->address4_len, c->address6_len};
+	bool any = false;
+	char text[IP_STRLEN];
+
+	for (int i = 0; i < 2; i++) {
+		if (!ips[i]->family || (lens[i] >= 0) != is_address(k))
+			continue;
+		fprintf(out, "%s%s%s", any ? "" : k->name, any ? ", " : " = ",
+			ip_str(ips[i], text));
+		if (is_address(k))
+			fprintf(out, "/%d", lens[i]);
+		any = true;
+	}
+	if (any)
+		fputc('\n', out);
+}
+
+static bool is_same_inner(const void *a, const void *b)
+{
+	const struct conf *x = a, *y = b;
+
+	return ip_equal(&x->source4, &y->source4) &&
+	       ip_equal(&x->source6, &y->source6) &&
+	       x->address4_len == y->address4_len &&
+	       x->address6_len == y->address6_len;
+}
+
+static const struct key_ops inner_ops = {set_inner, write_inner, is_same_inner};
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))
 
 #define PREFIXES_A_LINE 8
 
-int peer_name_check(const struct origin *from, const char *name)
+int peer_name_check(struct origin from, const char *name)
 {
 	if (name_valid(name))
 		return OK;
@@ -51,8 +172,8 @@ static const char *endpoint_mistake(const char *s)
 	return "is not an IPv4 address, IPv6 address or DNS name: give one of them";
 }
 
-static int set_endpoint(const struct key *k, void *target,
-			const struct origin *from, const char *value)
+static int set_endpoint(const struct key *k, void *target, struct origin from,
+			const char *value)
 {
 	struct peer *p = target;
 	const char *fault = NULL;
@@ -65,8 +186,7 @@ static int set_endpoint(const struct key *k, void *target,
 	else
 		ip.family = 0;
 	if (fault)
-		return conf_error(from, "peer %s: %s \"%s\" %s", p->name,
-				  k->name, value, fault);
+		return key_error(k, p, from, value, "%s", fault);
 	p->host[0] = '\0';
 	if (!ip.family)
 		strcpy(p->host, value);
@@ -129,8 +249,9 @@ static bool prefix_is_special(const struct prefix *p)
 	return false;
 }
 
-static int parse_allowed(const struct peer *p, const struct origin *from,
-			 const char *word, size_t n, struct prefix *out)
+static int parse_allowed(const struct key *k, const struct peer *p,
+			 struct origin from, const char *word, size_t n,
+			 struct prefix *out)
 {
 	char text[PREFIX_STRLEN + 8], right[PREFIX_STRLEN];
 	const char *why;
@@ -141,22 +262,14 @@ static int parse_allowed(const struct peer *p, const struct origin *from,
 			"allowed-ips \"%.*s\" is not a prefix: write ADDRESS/LENGTH",
 			n < QUOTE_MAX ? (int)n : QUOTE_MAX, word);
 	snprintf(text, sizeof(text), "%.*s", (int)n, word);
-	if (!prefix_parse(text, out, &why)) {
-		if (out->ip.family)
-			return conf_error(
-				from,
-				"peer %s: allowed-ips \"%s\" %s: write %s",
-				p->name, text, why, prefix_str(out, right));
-		return conf_error(
-			from,
-			"peer %s: allowed-ips \"%s\" %s: write ADDRESS/LENGTH",
-			p->name, text, why);
-	}
+	if (!prefix_parse(text, out, &why))
+		return key_error(k, p, from, text, "%s: write %s", why,
+				 out->ip.family ? prefix_str(out, right)
+						: "ADDRESS/LENGTH");
 	if (prefix_is_special(out))
-		return conf_error(
-			from,
-			"peer %s: allowed-ips \"%s\" is loopback, multicast, link-local or reserved and cannot be tunnelled: remove it",
-			p->name, text);
+		return key_error(
+			k, p, from, text,
+			"is loopback, multicast, link-local or reserved and cannot be tunnelled: remove it");
 	return OK;
 }
 
@@ -183,27 +296,25 @@ static bool grow_allowed(struct peer *p, size_t more)
 	return lines && allowed;
 }
 
-static int add_allowed(const struct key *k, void *target,
-		       const struct origin *from, const char *value)
+static int add_allowed(const struct key *k, void *target, struct origin from,
+		       const char *value)
 {
 	struct peer *p = target;
 	size_t n, words = count_words(value);
 	const char *word;
 
 	if (!words)
-		return conf_error(
-			from,
-			"peer %s: %s \"%s\" has no prefix in it: write ADDRESS/LENGTH",
-			p->name, k->name, value);
+		return key_error(k, p, from, value,
+				 "has no prefix in it: write ADDRESS/LENGTH");
 	if (!grow_allowed(p, words))
 		return fail("out of memory");
 	while ((word = list_next(&value, &n))) {
 		struct prefix *to = &p->allowed[p->n_allowed];
-		int ret = parse_allowed(p, from, word, n, to);
+		int ret = parse_allowed(k, p, from, word, n, to);
 
 		if (ret)
 			return ret;
-		p->allowed_lines[p->n_allowed++] = from->line;
+		p->allowed_lines[p->n_allowed++] = from.line;
 	}
 	if (!p->probe_fixed)
 		p->probe = (struct ip){0};
@@ -259,5 +370,8 @@ static const struct key_ops endpoint_ops = {set_endpoint, write_endpoint,
 static const struct key_ops allowed_ops = {add_allowed, write_allowed,
 					   is_same_allowed};
 
-#define ROW(...) KEY_ROW(peer, true, __VA_ARGS__)
-const struct key peer_keys[] = {TL_PEER_KEYS(ROW){.name = NULL}};
+#define INTERFACE_ROW(...) KEY_ROW(conf, false, __VA_ARGS__)
+const struct key interface_keys[] = {
+	TL_INTERFACE_KEYS(INTERFACE_ROW){.name = NULL}};
+#define PEER_ROW(...) KEY_ROW(peer, true, __VA_ARGS__)
+const struct key peer_keys[] = {TL_PEER_KEYS(PEER_ROW){.name = NULL}};

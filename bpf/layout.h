@@ -178,6 +178,20 @@ struct tl_peer_stats {
 	struct tl_verdicts verdicts;
 };
 
+/* traffic: what each CPU has tunnelled for a peer, in slot (peer id modulo
+ * TL_TRAFFIC_SLOTS). It is not in the row of `peer_stats` yet; that is where it
+ * goes when another peer takes the slot. */
+struct tl_traffic {
+	__u32 peer; /* id, or TL_PEER_NONE */
+	__u32 zero;
+	struct tl_counter rx_decap, tx_encap;
+	__u64 last_rx_ns; /* CLOCK_MONOTONIC, 0 = never */
+	__u64 last_tx_ns;
+};
+
+#define TL_TRAFFIC_SLOTS   1024
+#define TL_TRAFFIC_IDLE_NS 1000000000ULL /* then another peer may take it */
+
 /* interface: one entry, the loader's record of this attachment. */
 struct tl_interface {
 	__u32 layout; /* TL_LAYOUT */

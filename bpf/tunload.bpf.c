@@ -3,6 +3,7 @@
  * counts it. */
 #include "decide/egress.h"
 #include "decide/ingress.h"
+#include "decide/lean.h"
 #include "packet/device.h"
 #include "packet/encap.h"
 #include "packet/fragment.h"
@@ -12,9 +13,12 @@
 #include "packet/solicit.h"
 #include "packet/xdp.h"
 
-SEC("xdp.frags")
-int xdp_ingress(struct xdp_md *ctx)
+/* Handles a frame that is not one for lean(). The functions that the programs
+ * call are global, so each is verified once, with its own share of the stack.
+ */
+__attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 {
+	__u32 generation = generation_now();
 	struct view view = {};
 	struct rx rx = {};
 	__be16 proto;
@@ -31,24 +35,34 @@ int xdp_ingress(struct xdp_md *ctx)
 	if (is_icmp_verdict(rx.outcome.verdict))
 		icmp_verified(&rx, xdp_message(ctx, link_len + rx.message_at,
 					       rx.message_len, rx.pseudo_sum));
-	if (rx.outcome.verdict == PASSED)
+	if (rx.outcome.verdict == PASSED) {
+		rx.outcome.now_ns = now_coarse();
+		xdp_keep(ctx, link_len + rx.outer_len,
+			 flow_kind(rx.outer_family, rx.inner_family),
+			 generation, rx.outcome.peer);
 		rx.outcome.verdict = xdp_decap(ctx, link_len, &rx)
 					     ? TL_rx_decap
 					     : TL_rx_error;
+	}
 	return xdp_finish(ctx, link_len, &rx.outcome);
 }
 
-SEC("tc")
-int tc_ingress(struct __sk_buff *skb)
+SEC("xdp.frags")
+int xdp_ingress(struct xdp_md *ctx)
 {
+	return xdp_lean(ctx) ? XDP_PASS : xdp_full(ctx);
+}
+
+/* Handles an arriving frame that is not one for lean(). */
+__attribute__((noinline)) int tc_full(struct __sk_buff *skb)
+{
+	__u32 generation = generation_now();
 	struct tag tag = tag_in_frame(skb);
 	__u32 link_len = ETH_HLEN + tag.len;
 	__u32 need = link_len + IP6_HLEN;
 	struct rx rx = {};
 	struct view view;
 
-	if (own_take(skb) == OWN_ANSWER)
-		return TC_ACT_UNSPEC;
 	for (int i = 0; i < 2; i++) {
 		make_readable(skb, need);
 		view = skb_view(skb, link_len);
@@ -65,10 +79,28 @@ int tc_ingress(struct __sk_buff *skb)
 	if (is_icmp_verdict(rx.outcome.verdict))
 		icmp_verified(&rx, skb_message(skb, link_len + rx.message_at,
 					       rx.message_len, rx.pseudo_sum));
-	if (rx.outcome.verdict == PASSED)
+	if (rx.outcome.verdict == PASSED) {
+		rx.outcome.now_ns = now_coarse();
+		skb_keep(skb, link_len + rx.outer_len,
+			 flow_kind(rx.outer_family, rx.inner_family),
+			 generation, rx.outcome.peer);
 		rx.outcome.verdict =
 			skb_decap(skb, &tag, &rx) ? TL_rx_decap : TL_rx_error;
+	}
 	return skb_finish(skb, link_len, &rx.outcome);
+}
+
+SEC("tc")
+int tc_ingress(struct __sk_buff *skb)
+{
+	int done;
+
+	if (own_take(skb) == OWN_ANSWER)
+		return TC_ACT_UNSPEC;
+	done = skb_lean(skb);
+	if (done == LEAN_NOT)
+		return tc_full(skb);
+	return done == LEAN_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 /* Returns the action for a packet to a gateway, by its verdict. */
@@ -102,10 +134,10 @@ static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 	enum tl_verdict verdict;
 	int action;
 
+	tx.outcome.now_ns = now_coarse();
 	verdict = egress(&view, skb->protocol, skb->gso_size, peer, &tx);
 	if (!fragmented && is_on_interface(skb) && !is_routed_here(skb))
 		verdict = TL_tx_not_routed;
-	tx.outcome.now_ns = bpf_ktime_get_coarse_ns();
 	hop = next_hop_known(peer, tx.outcome.now_ns);
 	if (verdict == TL_tx_neighbour || verdict == TL_tx_waiting) {
 		action = to_solicited(skb);

@@ -6,6 +6,17 @@
 
 #include "ecn.h"
 
+/* The facts of a peer that its outer headers depend on: fields of struct
+ * tl_peer. */
+struct tunnel {
+	__u8 endpoint[16] __attribute__((aligned(8)));
+	__u8 local[16];
+	__u32 mtu;
+	__u8 family;
+	__u8 ttl;
+	__u8 dscp;
+};
+
 /* The facts of the inner packet that its outer header depends on. */
 struct inner {
 	__u8 family; /* 4 or 6 */
@@ -68,7 +79,7 @@ static __always_inline __be16 length_field(__u32 len)
  * atomic and needs no ID (RFC 6864 4.1), else it gets id.
  */
 static __always_inline void build_ip4(struct iphdr *ip,
-				      const struct tl_peer *peer,
+				      const struct tunnel *peer,
 				      const struct inner *in, __u16 id)
 {
 	ip->version = 4;
@@ -86,9 +97,8 @@ static __always_inline void build_ip4(struct iphdr *ip,
 }
 
 /* The next header is 4 or 41, without a Destination Options header. */
-static __always_inline void build_ip6(struct ipv6hdr *ip,
-				      const struct tl_peer *peer,
-				      const struct inner *in)
+static __always_inline void
+build_ip6(struct ipv6hdr *ip, const struct tunnel *peer, const struct inner *in)
 {
 	__u32 label = flow_label(in->flow);
 

@@ -7,11 +7,12 @@
 #include "core/build.h"
 #include "core/mss.h"
 #include "ingress.h"
+#include "record/cache.h"
 
 struct tx {
 	struct outcome outcome;
 	struct inner inner;
-	const struct tl_peer *peer;
+	const struct tunnel *peer;
 	__u32 mtu;     /* the peer's, configured or learned */
 	__u32 payload; /* bytes after the inner header */
 	__u32 syn_at;  /* offset of the TCP header of a SYN, else 0 */
@@ -46,7 +47,7 @@ static __always_inline __u32 transport_len(const struct view *v,
 
 /* A packet is not encapsulated if it is already tunnelled to the endpoint (RFC
  * 2473 4.1.2) or has the endpoint as its source (RFC 2003 3.2). */
-static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
+static __always_inline enum tl_verdict check_loop(const struct tunnel *peer,
 						  const struct ip_info *ip)
 {
 	if (ip->family != peer->family)
@@ -68,11 +69,11 @@ static __always_inline bool stays_on_link(const struct ip_info *ip)
 	return ip4_is_link_scope(*(const __be32 *)ip->dst);
 }
 
-static __always_inline bool has_local(const struct tl_peer *peer)
+static __always_inline bool has_local(const struct tunnel *peer)
 {
-	const __u32 *a = (const __u32 *)peer->local;
+	const __u64 *a = (const __u64 *)peer->local;
 
-	return a[0] | a[1] | a[2] | a[3];
+	return (a[0] | a[1]) != 0;
 }
 
 /* True for an IPv4 packet that may be fragmented and has no options, which
@@ -155,7 +156,8 @@ static __always_inline __u32 syn_at(const struct view *v,
 }
 
 /* Returns the verdict for a packet to the gateway of peer, with its IP header
- * at v->at; PASSED if it shall be encapsulated. Changes nothing. */
+ * at v->at; PASSED if it shall be encapsulated. The caller has set
+ * tx->outcome.now_ns. Changes nothing. */
 static __always_inline enum tl_verdict egress(const struct view *v,
 					      __be16 proto, __u32 gso_size,
 					      __u32 peer, struct tx *tx)
@@ -166,7 +168,7 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 
 	tx->outcome.bytes = v->len;
 	tx->outcome.peer = peer;
-	tx->peer = bpf_map_lookup_elem(&peers, &peer);
+	tx->peer = tunnel_of(peer, tx->outcome.now_ns);
 	if (!tx->peer)
 		return TL_tx_stale_peer;
 	if ((tx->peer->family != 4 && tx->peer->family != 6) ||
@@ -189,7 +191,7 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 	verdict = check_loop(tx->peer, &ip);
 	if (verdict != PASSED)
 		return verdict;
-	tx->mtu = peer_mtu(peer, tx->peer);
+	tx->mtu = peer_mtu(peer, tx->peer->mtu, tx->outcome.now_ns);
 	tx->syn_at = syn_at(v, &ip);
 	tx->payload = tx->outcome.bytes - ip.hlen;
 	fill_inner(v, &ip, tx);

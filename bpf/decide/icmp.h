@@ -107,22 +107,18 @@ static __always_inline __u64 *learned_slot(__u32 peer)
 	return bpf_map_lookup_elem(&learned_until, &slot);
 }
 
-/* The MTU of the peer with that id: the one learned from ICMP until it
- * expires. */
-static __always_inline __u32 peer_mtu(__u32 id, const struct tl_peer *peer)
+/* The MTU of the peer with that id: the configured one, or the one learned from
+ * ICMP until it expires. */
+static __always_inline __u32 peer_mtu(__u32 id, __u32 configured, __u64 now)
 {
 	const __u64 *until = learned_slot(id);
 	const struct tl_learned *row;
-	__u64 now;
 
-	if (!until || !*until)
-		return peer->mtu;
-	now = bpf_ktime_get_coarse_ns();
-	if (now >= *until)
-		return peer->mtu;
+	if (!until || now >= *until)
+		return configured;
 	row = bpf_map_lookup_elem(&learned, &id);
-	return row && row->mtu < peer->mtu && now < row->until_ns ? row->mtu
-								  : peer->mtu;
+	return row && row->mtu < configured && now < row->until_ns ? row->mtu
+								   : configured;
 }
 
 /*
@@ -160,12 +156,12 @@ static __always_inline void learn_mtu(__u32 peer, __u32 mtu)
 		bpf_map_lookup_elem(&interface, &zero);
 	struct tl_peer *p = bpf_map_lookup_elem(&peers, &peer);
 	__u64 *until = learned_slot(peer);
+	__u64 now = bpf_ktime_get_coarse_ns();
 	struct tl_learned row = {.mtu = mtu};
 
-	if (!p || !iface || !until || mtu >= peer_mtu(peer, p))
+	if (!p || !iface || !until || mtu >= peer_mtu(peer, p->mtu, now))
 		return;
-	row.until_ns =
-		bpf_ktime_get_coarse_ns() + iface->pmtu_expiry * 1000000000ULL;
+	row.until_ns = now + iface->pmtu_expiry * 1000000000ULL;
 	bpf_map_update_elem(&learned, &peer, &row, BPF_ANY);
 	if (*until < row.until_ns)
 		*until = row.until_ns;

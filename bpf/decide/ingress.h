@@ -152,9 +152,7 @@ tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 
 	if (outer->fragment)
 		return TL_rx_fragment;
-	/* A peer without counters is treated as absent. */
-	rx->outcome.stats = peer_stats_of(rx->outcome.peer);
-	if (!rx->outcome.stats)
+	if (!bpf_map_lookup_elem(&peers, &rx->outcome.peer))
 		return TL_rx_stale_peer;
 	verdict = check_outer(v, outer);
 	if (verdict != PASSED)

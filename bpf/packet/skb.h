@@ -6,7 +6,7 @@
 
 #include "core/mss.h"
 #include "record/report.h"
-#include "decide/ingress.h"
+#include "decide/lean.h"
 #include "marks.h"
 #include "resize.h"
 #include "vlan.h"
@@ -104,6 +104,31 @@ static __always_inline bool skb_decap(struct __sk_buff *skb,
 	return rx->outer_family == rx->inner_family ||
 	       !bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
 				    sizeof(proto), 0);
+}
+
+/* Decapsulates or passes the packet and counts it, if it is one for lean().
+ * Returns 0 if it is not. A global function, like xdp_lean(). */
+__attribute__((noinline)) int skb_lean(struct __sk_buff *skb)
+{
+	struct view view = skb_view(skb, ETH_HLEN);
+	const struct tag no_tag = {};
+	struct rx rx = {};
+
+	if (!lean(&view, skb->protocol, &rx))
+		return LEAN_NOT;
+	if (rx.outcome.verdict == TL_rx_decap && !skb_decap(skb, &no_tag, &rx))
+		rx.outcome.verdict = TL_rx_error;
+	count(&rx.outcome);
+	return is_drop(rx.outcome.verdict) ? LEAN_DROP : LEAN_PASS;
+}
+
+/* Remembers a packet that passed, for lean(). */
+__attribute__((noinline)) int skb_keep(struct __sk_buff *skb, __u32 inner_at,
+				       __u32 kind, __u32 generation, __u32 peer)
+{
+	flow_keep_any((void *)(long)skb->data, (void *)(long)skb->data_end,
+		      inner_at, kind, generation, peer);
+	return 0;
 }
 
 /* Finishes every packet at this hook: reports and counts it, and returns

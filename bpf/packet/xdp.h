@@ -5,7 +5,7 @@
 #define TUNLOAD_XDP_H
 
 #include "record/report.h"
-#include "decide/ingress.h"
+#include "decide/lean.h"
 #include "resize.h"
 #include "vlan.h"
 
@@ -105,6 +105,60 @@ static __always_inline bool xdp_decap(struct xdp_md *ctx, __u32 link_len,
 	else
 		done = xdp_strip(ctx, LINK_HLEN_MAX, rx);
 	return done && xdp_set_ecn(ctx, link_len, rx);
+}
+
+/* Removes an outer header behind an Ethernet header without tags. */
+static __always_inline bool xdp_strip_lean(struct xdp_md *ctx,
+					   const struct rx *rx)
+{
+	void *data = (void *)(long)ctx->data;
+	__u64 macs;
+	__u32 rest;
+
+	if (data + ETH_HLEN > (void *)(long)ctx->data_end)
+		return false;
+	macs = load64(data);
+	rest = load32(data + 8);
+	if (bpf_xdp_adjust_head(ctx, (int)rx->outer_len))
+		return false;
+	data = (void *)(long)ctx->data;
+	if (data + ETH_HLEN > (void *)(long)ctx->data_end)
+		return false;
+	STORE(__u64, data, macs);
+	STORE(__u32, data + 8, rest);
+	STORE(__be16, data + ETHERTYPE_OFFSET, ethertype(rx->inner_family));
+	return true;
+}
+
+/* Decapsulates or passes the packet and counts it, if it is one for lean(). A
+ * global function, so that the verifier does not follow each way out of it
+ * through what comes after. */
+__attribute__((noinline)) int xdp_lean(struct xdp_md *ctx)
+{
+	const struct ethhdr *eth = (void *)(long)ctx->data;
+	struct view view = {.at = eth + 1, .end = (void *)(long)ctx->data_end};
+	struct rx rx = {};
+
+	if (view.at > view.end)
+		return 0;
+	view.len = view.end - view.at;
+	if (!lean(&view, eth->h_proto, &rx))
+		return 0;
+	if (rx.outcome.verdict == TL_rx_decap &&
+	    (!xdp_set_ecn(ctx, ETH_HLEN + rx.outer_len, &rx) ||
+	     !xdp_strip_lean(ctx, &rx)))
+		return 0;
+	count(&rx.outcome);
+	return 1;
+}
+
+/* Remembers a packet that passed, for lean(). */
+__attribute__((noinline)) int xdp_keep(struct xdp_md *ctx, __u32 inner_at,
+				       __u32 kind, __u32 generation, __u32 peer)
+{
+	flow_keep_any((void *)(long)ctx->data, (void *)(long)ctx->data_end,
+		      inner_at, kind, generation, peer);
+	return 0;
 }
 
 /* Finishes every packet at this hook: reports and counts it, and returns

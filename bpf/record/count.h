@@ -9,10 +9,9 @@
 /* The verdict on a packet, and the peer it is counted for. */
 struct outcome {
 	enum tl_verdict verdict;
-	__u32 peer;		     /* id, or TL_PEER_NONE */
-	__u32 bytes;		     /* of the inner packet, or of the packet */
-	struct tl_peer_stats *stats; /* of the peer, once looked up */
-	__u64 now_ns;		     /* CLOCK_MONOTONIC, coarse, once read */
+	__u32 peer;   /* id, or TL_PEER_NONE */
+	__u32 bytes;  /* of the inner packet, or of the packet */
+	__u64 now_ns; /* CLOCK_MONOTONIC, coarse, once read */
 };
 
 static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
@@ -41,21 +40,91 @@ static __always_inline struct tl_peer_stats *peer_stats_of(__u32 peer)
 	return bpf_map_lookup_elem(&peer_stats, &key);
 }
 
-static __always_inline void count_peer(const struct outcome *o)
+static __always_inline void add_counter(struct tl_counter *to,
+					const struct tl_counter *from)
 {
-	struct tl_peer_stats *stats = o->stats;
+	to->packets += from->packets;
+	to->bytes += from->bytes;
+}
 
-	if (o->peer == TL_PEER_NONE)
-		return;
+/* Moves what is in a slot to the row of its peer, if that peer still exists. */
+static __always_inline void traffic_flush(const struct tl_traffic *slot)
+{
+	struct tl_peer_stats *stats = peer_stats_of(slot->peer);
+
 	if (!stats)
-		stats = peer_stats_of(o->peer);
+		return;
+	add_counter(&stats->verdicts.rx_decap, &slot->rx_decap);
+	add_counter(&stats->verdicts.tx_encap, &slot->tx_encap);
+	if (slot->last_rx_ns > stats->last_rx_ns)
+		stats->last_rx_ns = slot->last_rx_ns;
+	if (slot->last_tx_ns > stats->last_tx_ns)
+		stats->last_tx_ns = slot->last_tx_ns;
+}
+
+/* Gives a slot to a peer, if no other peer is using it. */
+static __attribute__((noinline, unused)) bool
+traffic_take(struct tl_traffic *slot, __u32 peer, __u64 now)
+{
+	const struct tl_traffic empty = {.peer = peer};
+
+	if (slot->peer != TL_PEER_NONE) {
+		if (now - slot->last_rx_ns < TL_TRAFFIC_IDLE_NS ||
+		    now - slot->last_tx_ns < TL_TRAFFIC_IDLE_NS)
+			return false;
+		traffic_flush(slot);
+	}
+	*slot = empty;
+	return true;
+}
+
+/* The slot of a peer, for a tunnelled packet; NULL if another peer is using
+ * it. */
+static __always_inline struct tl_traffic *traffic_of(__u32 peer, __u64 now)
+{
+	const __u32 slot = peer % TL_TRAFFIC_SLOTS;
+	struct tl_traffic *traffic_at = bpf_map_lookup_elem(&traffic, &slot);
+
+	if (!traffic_at || traffic_at->peer == peer ||
+	    traffic_take(traffic_at, peer, now))
+		return traffic_at;
+	return NULL;
+}
+
+/* Counts a verdict in the row of its peer. */
+static __always_inline void count_row(const struct outcome *o)
+{
+	struct tl_peer_stats *stats = peer_stats_of(o->peer);
+
 	if (!stats)
 		return;
 	add(&stats->verdicts, o);
 	if (o->verdict == TL_rx_decap)
-		stats->last_rx_ns = bpf_ktime_get_coarse_ns();
+		stats->last_rx_ns = o->now_ns;
 	else if (o->verdict == TL_tx_encap)
 		stats->last_tx_ns = o->now_ns;
+}
+
+/* Counts a verdict for its peer. now_ns is set if it is rx_decap or
+ * tx_encap. */
+static __always_inline void count_peer(const struct outcome *o)
+{
+	bool is_rx = o->verdict == TL_rx_decap;
+	struct tl_traffic *slot = NULL;
+	struct tl_counter *counter;
+
+	if (o->peer == TL_PEER_NONE)
+		return;
+	if (is_rx || o->verdict == TL_tx_encap)
+		slot = traffic_of(o->peer, o->now_ns);
+	if (!slot) {
+		count_row(o);
+		return;
+	}
+	counter = is_rx ? &slot->rx_decap : &slot->tx_encap;
+	counter->packets++;
+	counter->bytes += o->bytes;
+	*(is_rx ? &slot->last_rx_ns : &slot->last_tx_ns) = o->now_ns;
 }
 
 static __always_inline void count(const struct outcome *o)

@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_MAPS_H
 #define TUNLOAD_MAPS_H
 
-#include "core/net.h"
+#include "core/build.h"
 #include "layout.h"
 
 struct {
@@ -28,6 +28,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } learned_until SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} generations SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -81,6 +88,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, TL_TRAFFIC_SLOTS);
+	__type(key, __u32);
+	__type(value, struct tl_traffic);
+} traffic SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct tl_verdicts);
@@ -127,5 +141,63 @@ struct {
 	__type(key, __u32);
 	__type(value, struct tl_limit);
 } limits SEC(".maps");
+
+/* The caches of cache.h. */
+#define CACHE_BITS  10 /* of the number of a slot */
+#define CACHE_WORDS 6
+
+/* Addresses in network order. How many words are in use follows from the kind
+ * of packet. */
+struct cache_key {
+	__u64 words[CACHE_WORDS];
+};
+
+/* One cache line. */
+struct cached {
+	struct cache_key key;
+	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
+	__u32 generation;
+	__u32 kind : 8; /* 0: empty */
+	__u32 peer : 24;
+};
+
+#define CACHE(name)                                                            \
+	struct {                                                               \
+		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                       \
+		__uint(max_entries, 1 << CACHE_BITS);                          \
+		__type(key, __u32);                                            \
+		__type(value, struct cached);                                  \
+	} name SEC(".maps")
+
+CACHE(flows);
+CACHE(sources);
+
+/* One cache line. */
+struct cached_tunnel {
+	struct tunnel tunnel;
+	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
+	__u32 generation;
+	__u32 peer; /* id, or TL_PEER_NONE */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached_tunnel);
+} tunnels SEC(".maps");
+
+/* The coarse clock of this CPU, read again when the jiffies have moved on. */
+struct tick {
+	__u64 jiffies;
+	__u64 now_ns; /* CLOCK_MONOTONIC, coarse */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct tick);
+} ticks SEC(".maps");
 
 #endif

@@ -5,14 +5,18 @@
 
 #include "limit.h"
 
-/* True if a monitor listens and this CPU is within its limit. */
-static __always_inline bool event_wanted(__u64 now)
+/* Sets *now if a monitor listens and this CPU is within its limit. The clock is
+ * read only if a monitor has ever listened. */
+static __always_inline bool event_wanted(__u64 *now)
 {
 	const __u32 zero = 0;
 	struct tl_interface *iface = bpf_map_lookup_elem(&interface, &zero);
 
-	return iface && iface->monitor_until_ns >= now &&
-	       within_limit(TL_LIMIT_EVENTS, now);
+	if (!iface || !iface->monitor_until_ns)
+		return false;
+	*now = bpf_ktime_get_ns();
+	return iface->monitor_until_ns >= *now &&
+	       within_limit(TL_LIMIT_EVENTS, *now);
 }
 
 /* Reserves an event while a monitor listens, else NULL; the caller fills in
@@ -20,10 +24,10 @@ static __always_inline bool event_wanted(__u64 now)
 static __always_inline struct tl_event *event_reserve(enum tl_verdict verdict,
 						      __u32 peer, __u32 bytes)
 {
-	__u64 now = bpf_ktime_get_ns();
 	struct tl_event *event;
+	__u64 now;
 
-	if (!event_wanted(now))
+	if (!event_wanted(&now))
 		return NULL;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)

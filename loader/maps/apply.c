@@ -9,11 +9,20 @@
  * and the learned MTU. */
 static void forget_path(const struct maps *m, uint32_t id)
 {
-	struct tl_stats_key key = {.peer = id};
-
-	for (int cpus = stats_cpus(); (int)key.cpu < cpus; key.cpu++)
-		bpf_map_delete_elem(m->peer_stats, &key);
+	stats_clear(m, id);
 	bpf_map_delete_elem(m->learned, &id);
+}
+
+/* Makes what the data plane remembers of former look-ups stale
+ * (bpf/record/cache.h). */
+static void next_generation(const struct maps *m)
+{
+	uint32_t zero = 0, generation;
+
+	if (bpf_map_lookup_elem(m->generations, &zero, &generation))
+		return;
+	generation++;
+	bpf_map_update_elem(m->generations, &zero, &generation, BPF_ANY);
 }
 
 /* Deletes the rows of a map, whose keys start with a peer's id, that are of no
@@ -119,7 +128,7 @@ static int prune_prefixes(const struct state_tables *now,
 	return ret;
 }
 
-static int change_maps(const struct state_tables *now,
+static int change_maps(const struct maps *m, const struct state_tables *now,
 		       const struct state_tables *want)
 {
 	int ret = OK;
@@ -132,6 +141,7 @@ static int change_maps(const struct state_tables *now,
 		ret = prune_prefixes(now, want);
 	for (int i = STATE_PREFIXES4 - 1; !ret && i >= STATE_PEERS; i--)
 		ret = table_prune(&now->t[i], &want->t[i], NULL);
+	next_generation(m);
 	return ret;
 }
 
@@ -227,7 +237,7 @@ int state_apply(const struct maps *m, struct conf *c,
 
 	if (!ret) {
 		c->exceptions_changed = exceptions_differ(&now, &want);
-		ret = change_maps(&now, &want);
+		ret = change_maps(m, &now, &want);
 	}
 	if (!ret)
 		forget_old_paths(m, &now.t[STATE_PEERS], &want.t[STATE_PEERS]);
@@ -259,7 +269,7 @@ int state_apply_peer(const struct maps *m, const struct conf *was,
 	if (!ret)
 		ret = state_want(&to, want, &none);
 	if (!ret)
-		ret = change_maps(&now, &to);
+		ret = change_maps(m, &now, &to);
 	if (!ret && peers->n && !keeps_path(peers, &to.t[STATE_PEERS]))
 		forget_path(m, was->peers->id);
 	state_tables_free(&now);

@@ -81,7 +81,7 @@ int netns_cookie(uint64_t *cookie);
 struct maps {
 	int peers, endpoints, prefixes4, prefixes6, shared, broadcasts,
 		next_hops;
-	int learned, learned_until;
+	int learned, learned_until, generations, traffic;
 	int peer_stats, verdicts, interface, hostnames, waiting, events;
 	struct state_tables *rows; /* kept by state_read_keep(), or NULL */
 };
@@ -167,12 +167,16 @@ static inline bool same_path(const struct tl_peer *a, const struct tl_peer *b)
 }
 
 /* Reads the counters of a peer, or of the interface for TL_PEER_NONE, summed
- * over the CPUs; last_*_ns are the latest. All zero for a peer without
- * counters. */
+ * over the CPUs and over `peer_stats` and `traffic`; last_*_ns are the latest.
+ * All zero for a peer without counters. */
 int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out);
 /* The same for all peers of c, as read by state_read(), to out[n_peers]. */
 int stats_read_all(const struct maps *m, const struct conf *c,
 		   struct tl_peer_stats *out);
+/* Sets the counters of a peer to zero. A packet of another peer that another
+ * CPU counts at the same moment may be lost from its counters if both use one
+ * slot. */
+void stats_clear(const struct maps *m, uint32_t peer);
 /* The number of possible CPUs, at least 1. */
 int stats_cpus(void);
 

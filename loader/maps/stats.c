@@ -58,14 +58,84 @@ static int read_interface(const struct maps *m, struct tl_verdicts *out)
 	return ret;
 }
 
-int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
+/* How often counters are read that move meanwhile. */
+#define READ_TRIES 5
+
+/* Slots of the map `traffic`, n of them from the first on, of each CPU. */
+struct slots {
+	const struct maps *m;
+	uint32_t first, n;
+	size_t values; /* of all slots and CPUs */
+	struct tl_traffic *now, *then;
+};
+
+static int slots_init(struct slots *s, const struct maps *m, uint32_t first,
+		      uint32_t n)
+{
+	*s = (struct slots){.m = m, .first = first, .n = n};
+	if (m->traffic < 0)
+		s->n = 0;
+	s->values = (size_t)s->n * stats_cpus();
+	s->now = calloc(s->values + 1, sizeof(*s->now));
+	s->then = calloc(s->values + 1, sizeof(*s->then));
+	return s->now && s->then ? OK : fail("out of memory");
+}
+
+static void slots_free(struct slots *s)
+{
+	free(s->now);
+	free(s->then);
+}
+
+static int slots_read(struct slots *s)
+{
+	size_t cpus = stats_cpus();
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		uint32_t slot = s->first + i;
+
+		if (bpf_map_lookup_elem(s->m->traffic, &slot,
+					&s->now[i * cpus]))
+			return fail("cannot read the map \"traffic\": %s",
+				    strerror(errno));
+	}
+	return OK;
+}
+
+/* Reads the slots again. Sets *again if a slot has another peer now: its
+ * counters have moved to a row of `peer_stats` that may have been read before
+ * or after that. A peer keeps its slot for a second at least. */
+static int slots_check(struct slots *s, bool *again)
+{
+	struct tl_traffic *then = s->now;
+	int ret;
+
+	s->now = s->then;
+	s->then = then;
+	ret = slots_read(s);
+	*again = false;
+	for (size_t i = 0; !ret && i < s->values; i++)
+		*again |= s->now[i].peer != s->then[i].peer;
+	return ret;
+}
+
+static void add_slot(struct tl_peer_stats *sum, const struct tl_traffic *t)
+{
+	struct tl_peer_stats s = {
+		.last_rx_ns = t->last_rx_ns,
+		.last_tx_ns = t->last_tx_ns,
+		.verdicts = {.rx_decap = t->rx_decap, .tx_encap = t->tx_encap},
+	};
+
+	add_stats(sum, &s);
+}
+
+static int read_rows_of(const struct maps *m, uint32_t peer,
+			struct tl_peer_stats *out)
 {
 	struct tl_stats_key key = {.peer = peer};
 	struct tl_peer_stats s;
 
-	memset(out, 0, sizeof(*out));
-	if (peer == TL_PEER_NONE)
-		return read_interface(m, &out->verdicts);
 	for (int cpus = stats_cpus(); (int)key.cpu < cpus; key.cpu++) {
 		if (!bpf_map_lookup_elem(m->peer_stats, &key, &s))
 			add_stats(out, &s);
@@ -77,8 +147,29 @@ int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
 	return OK;
 }
 
-int stats_read_all(const struct maps *m, const struct conf *c,
-		   struct tl_peer_stats *out)
+int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
+{
+	struct slots s;
+	bool again = true;
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	if (peer == TL_PEER_NONE)
+		return read_interface(m, &out->verdicts);
+	ret = slots_init(&s, m, peer % TL_TRAFFIC_SLOTS, 1) ?: slots_read(&s);
+	for (int tries = 0; !ret && again && tries < READ_TRIES; tries++) {
+		memset(out, 0, sizeof(*out));
+		ret = read_rows_of(m, peer, out) ?: slots_check(&s, &again);
+	}
+	for (size_t i = 0; !ret && i < s.values; i++)
+		if (s.now[i].peer == peer)
+			add_slot(out, &s.now[i]);
+	slots_free(&s);
+	return ret;
+}
+
+static int read_all_rows(const struct maps *m, const struct conf *c,
+			 struct tl_peer_stats *out)
 {
 	struct table t = {.name = "peer_stats",
 			  .fd = m->peer_stats,
@@ -86,7 +177,6 @@ int stats_read_all(const struct maps *m, const struct conf *c,
 			  .value = sizeof(struct tl_peer_stats)};
 	int ret = table_read(&t);
 
-	memset(out, 0, c->n_peers * sizeof(*out));
 	for (size_t i = 0; !ret && i < t.n; i++) {
 		const struct tl_stats_key *key = table_key(&t, i);
 		const struct peer *p = peer_by_id(c, key->peer);
@@ -97,4 +187,49 @@ int stats_read_all(const struct maps *m, const struct conf *c,
 	}
 	table_free(&t);
 	return ret;
+}
+
+int stats_read_all(const struct maps *m, const struct conf *c,
+		   struct tl_peer_stats *out)
+{
+	struct slots s;
+	bool again = true;
+	int ret = slots_init(&s, m, 0, TL_TRAFFIC_SLOTS) ?: slots_read(&s);
+
+	for (int tries = 0; !ret && again && tries < READ_TRIES; tries++) {
+		memset(out, 0, c->n_peers * sizeof(*out));
+		ret = read_all_rows(m, c, out) ?: slots_check(&s, &again);
+	}
+	for (size_t i = 0; !ret && i < s.values; i++) {
+		const struct peer *p = peer_by_id(c, s.now[i].peer);
+
+		if (p)
+			add_slot(&out[p - c->peers], &s.now[i]);
+	}
+	slots_free(&s);
+	return ret;
+}
+
+void stats_clear(const struct maps *m, uint32_t peer)
+{
+	struct tl_stats_key key = {.peer = peer};
+	uint32_t slot = peer % TL_TRAFFIC_SLOTS;
+	int cpus = stats_cpus();
+	struct slots s;
+
+	for (; (int)key.cpu < cpus; key.cpu++)
+		bpf_map_delete_elem(m->peer_stats, &key);
+	if (!slots_init(&s, m, slot, 1) && s.n && !slots_read(&s)) {
+		bool any = false;
+
+		for (int i = 0; i < cpus; i++) {
+			if (s.now[i].peer != peer)
+				continue;
+			memset(&s.now[i], 0, sizeof(s.now[i]));
+			any = true;
+		}
+		if (any)
+			bpf_map_update_elem(m->traffic, &slot, s.now, BPF_ANY);
+	}
+	slots_free(&s);
 }

@@ -82,6 +82,10 @@ class Remote:
         """See Runner."""
         return self._call("run", *args, **named)
 
+    def forget(self):
+        """See Runner."""
+        self._call("forget")
+
     def linux(self):
         """See Runner."""
         return self._call("linux")

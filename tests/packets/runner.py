@@ -5,6 +5,7 @@ The object is loaded by bpftool into a bpffs of its own that is gone again
 before the first test: only file descriptors stay.
 """
 
+import contextlib
 import operator
 import os
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from netns import scratch
 
 from . import bpf
-from .world import NAMES, TlEvent
+from .world import NAMES, SLOTS, TlEvent, TlTraffic, moves_on
 
 ROOT = Path(__file__).resolve().parents[2]
 OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
@@ -24,7 +25,7 @@ OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
 PROGRAMS = ("xdp_ingress", "tc_ingress", "tc_egress")
 MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
         "broadcasts", "peer_stats", "verdicts", "interface", "next_hops",
-        "events", "limits")
+        "generations", "traffic", "events", "limits")
 
 XDP_DROP, XDP_PASS = 1, 2
 TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT = -1, 2, 7
@@ -53,6 +54,17 @@ def changes(before, after):
                    after[2 * i + 1] - before[2 * i + 1])
             for i, name in enumerate(NAMES)
             if before[2 * i:2 * i + 2] != after[2 * i:2 * i + 2]}
+
+
+@contextlib.contextmanager
+def one_cpu():
+    """Keeps to one CPU: each remembers for itself."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 class Runner:
@@ -110,6 +122,10 @@ class Runner:
             world.write(self.maps, listen)
             self.world, self.listen = world, listen
 
+    def forget(self):
+        """Makes stale what the programs remember of addresses and peers."""
+        moves_on(self.maps["generations"])
+
     def events(self):
         """The events for a monitor since the last call."""
         return [TlEvent.from_buffer_copy(data) for data in self.ring.read()]
@@ -125,7 +141,24 @@ class Runner:
         for key in rows.keys():
             ident = int.from_bytes(key[:4], "little")
             values.setdefault(ident, []).extend(rows.lookup(key))
-        return {ident: numbers(value) for ident, value in values.items()}
+        values = {ident: numbers(value) for ident, value in values.items()}
+        for ident in self.world.peers:
+            for value in self.traffic(ident):
+                sums = values.setdefault(ident, [0] * (2 + 2 * len(NAMES)))
+                sums[0] += value.last_rx_ns
+                sums[1] += value.last_tx_ns
+                for name, at in (("rx_decap", value.rx_decap),
+                                 ("tx_encap", value.tx_encap)):
+                    for i in range(2):
+                        sums[2 + 2 * NAMES.index(name) + i] += at[i]
+        return values
+
+    def traffic(self, ident):
+        """The slots of that peer, of each CPU."""
+        found = self.maps["traffic"].lookup(
+            (ident % SLOTS).to_bytes(4, "little"))
+        found = [TlTraffic.from_buffer_copy(value) for value in found]
+        return [value for value in found if value.peer == ident]
 
     def counted(self):
         """Changes of the interface's verdicts since the last call."""
@@ -135,7 +168,8 @@ class Runner:
     def quick(self, prog, data, ctx=None, after=None):
         """(action, packet, {verdict: (packets, bytes)}) of one run; its
         context afterwards goes to `after`."""
-        action, out = bpf.test_run(self.progs[prog], data, ctx, after)
+        with one_cpu():
+            action, out = bpf.test_run(self.progs[prog], data, ctx, after)
         self.runs += 1
         return action, out, self.counted()
 

@@ -21,7 +21,7 @@ NO_GUARD = 1 << 31  # not a flag: sets no_guard_until_ns to the future
 READY = 0x01  # TL_IF_F_READY
 NO_PEER = 0
 IFINDEX = 77  # differs from test runs, which have no routes and no addresses
-SLOTS = 1024  # TL_NEXT_HOPS
+SLOTS = 1024  # TL_NEXT_HOPS, TL_TRAFFIC_SLOTS
 
 LAYOUT = int(re.search(
     r"#define TL_LAYOUT (\d+)",
@@ -67,6 +67,12 @@ class TlShared(ctypes.Structure):
 
 class TlNextHop(ctypes.Structure):
     _fields_ = [("until_ns", u64), ("peer", u32), ("macs", u8 * 12)]
+
+
+class TlTraffic(ctypes.Structure):
+    _fields_ = [("peer", u32), ("zero", u32), ("rx_decap", u64 * 2),
+                ("tx_encap", u64 * 2), ("last_rx_ns", u64),
+                ("last_tx_ns", u64)]
 
 
 class TlInterface(ctypes.Structure):
@@ -193,6 +199,12 @@ class World:
         for addr in self.broadcasts:
             maps["broadcasts"].update(addr, addr)
         self.write_next_hops(maps["next_hops"])
+        slots = maps["traffic"]
+        for key in slots.filled:
+            slots.update(key, bytes(TlTraffic()))
+        slots.filled = {(ident % SLOTS).to_bytes(4, "little")
+                        for ident in self.peers}
+        moves_on(maps["generations"])
         iface = TlInterface(layout=LAYOUT, ifindex=IFINDEX, name=b"test0",
                             flags=self.flags & ~NO_GUARD, mode=1,
                             path_mtu=1500,
@@ -210,6 +222,12 @@ class World:
         for slot, row in rows.items():
             slots.update(slot.to_bytes(4, "little"), bytes(row))
         slots.filled = {ident % SLOTS for ident in self.next_hops}
+
+
+def moves_on(generations):
+    """Makes stale what the programs remember of look-ups."""
+    number = int.from_bytes(generations.lookup(bytes(4))[0], "little")
+    generations.update(bytes(4), (number + 1).to_bytes(4, "little"))
 
 
 def shared_row(net, ident):

@@ -19,6 +19,8 @@
 #define bpf_ktime_get_ns()	   fake_now
 #define bpf_ktime_get_coarse_ns()  fake_now
 
+#define bpf_jiffies64() fake_now
+
 #include "../../bpf/record/maps.h"
 
 struct fake_prefix {
@@ -46,6 +48,12 @@ static struct fake_shared {
 } fake_shared[FAKE_SHARED];
 static struct tl_broadcast fake_broadcast;
 static uint32_t fake_cpu;
+static uint32_t fake_generation;
+static struct tick fake_tick;
+static struct cached fake_flows[1 << CACHE_BITS];
+static struct cached fake_sources[1 << CACHE_BITS];
+static struct cached_tunnel fake_tunnels[1 << CACHE_BITS];
+static struct tl_traffic fake_traffic[TL_TRAFFIC_SLOTS];
 static struct fake_stats {
 	bool made;
 	struct tl_peer_stats value;
@@ -132,6 +140,8 @@ static inline void *fake_lookup(const void *map, const void *key)
 			       : NULL;
 	if (map == &learned_until)
 		return &fake_learned_until[*(const uint32_t *)key];
+	if (map == &peer_stats && *(const uint32_t *)key >= FAKE_PEERS)
+		return NULL;
 	if (map == &peer_stats)
 		return fake_row(key)->made ? &fake_row(key)->value : NULL;
 	if (map == &shared)
@@ -146,6 +156,18 @@ static inline void *fake_lookup(const void *map, const void *key)
 		return fake_prefix(6, six->addr, six->prefixlen);
 	if (map == &interface)
 		return &fake_interface;
+	if (map == &generations)
+		return &fake_generation;
+	if (map == &ticks)
+		return &fake_tick;
+	if (map == &flows)
+		return &fake_flows[*(const uint32_t *)key];
+	if (map == &sources)
+		return &fake_sources[*(const uint32_t *)key];
+	if (map == &tunnels)
+		return &fake_tunnels[*(const uint32_t *)key];
+	if (map == &traffic)
+		return &fake_traffic[*(const uint32_t *)key];
 	return map == &limits ? &fake_limits[*(const uint32_t *)key] : NULL;
 }
 

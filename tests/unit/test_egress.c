@@ -12,10 +12,13 @@
 #define SYN 0x02
 #define ACK 0x10
 
+static bool same_generation; /* the maps are changed by hand */
+
 static int peers_up(void **state)
 {
 	(void)state;
 	fake_now = 1000;
+	same_generation = false;
 	fake_add(FOUR, "198.51.100.1", "192.0.2.10", 1480);
 	fake_add(SIX, "2001:db8:2::1", "2001:db8:1::10", 1460);
 	return 0;
@@ -48,6 +51,9 @@ static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
 	enum tl_verdict verdict;
 
 	memset(tx, 0, sizeof(*tx));
+	tx->outcome.now_ns = fake_now;
+	if (!same_generation)
+		fake_generation++;
 	verdict = egress(&view, htons(at[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6),
 			 gso_size, peer, tx);
 	free(at);
@@ -148,6 +154,32 @@ static void trailers(void **state)
 	assert_int_equal(tx.outcome.bytes, 1480);
 	assert_true(tx.inner.df);
 	assert_int_equal(leave(bytes, n, 1479, 0, FOUR, &tx), TL_tx_bad_inner);
+}
+
+/* A change of the map is seen with the next generation, an edit by hand within
+ * a second. */
+static void changes_of_a_peer(void **state)
+{
+	struct tl_peer *peer = &fake_peers[FOUR];
+	struct tx tx;
+
+	(void)state;
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
+	same_generation = true;
+	peer->mtu = 1479;
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
+	fake_generation++;
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_too_big);
+	peer->mtu = 1480;
+	peer->ttl = 9;
+	fake_now += CACHE_TTL_NS - 1;
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_too_big);
+	fake_now++;
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
+	assert_int_equal(tx.peer->ttl, 9);
+	fake_generation++;
+	peer->family = 0; /* gone */
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_stale_peer);
 }
 
 static void learnt_mtu(void **state)
@@ -362,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup(too_large_with_options, peers_up),
 		cmocka_unit_test_setup(ipv6_of_its_least_mtu, peers_up),
 		cmocka_unit_test_setup(trailers, peers_up),
+		cmocka_unit_test_setup(changes_of_a_peer, peers_up),
 		cmocka_unit_test_setup(learnt_mtu, peers_up),
 		cmocka_unit_test_setup(super_packets_that_fit, peers_up),
 		cmocka_unit_test_setup(super_packets_that_do_not_fit, peers_up),

@@ -131,25 +131,99 @@ static void rows_of_counters(void **state)
 
 static void verdicts_are_counted_for_peers(void **state)
 {
-	struct outcome o = {.verdict = TL_rx_decap,
-			    .peer = 1,
-			    .bytes = 100,
-			    .now_ns = 1000};
+	struct outcome o = {
+		.verdict = TL_rx_ecn, .peer = 1, .bytes = 100, .now_ns = 1000};
 	struct tl_peer_stats *stats = &fake_stats[1][0].value;
 
 	(void)state;
 	memset(fake_stats, 0, sizeof(fake_stats));
 	count_peer(&o);
-	assert_true(stats->verdicts.rx_decap.packets == 1);
-	assert_true(stats->verdicts.rx_decap.bytes == 100);
-	assert_true(stats->last_rx_ns == 1000 && stats->last_tx_ns == 0);
-	o.verdict = TL_tx_encap;
-	count_peer(&o);
-	assert_true(stats->verdicts.tx_encap.packets == 1);
-	assert_true(stats->last_tx_ns == 1000);
+	assert_true(stats->verdicts.rx_ecn.packets == 1);
+	assert_true(stats->verdicts.rx_ecn.bytes == 100);
+	assert_true(stats->last_rx_ns == 0 && stats->last_tx_ns == 0);
 	o.peer = 2;
 	count_peer(&o);
 	assert_false(fake_stats[2][0].made);
+}
+
+/* Tunnelled packets are counted in the peer's slot. */
+static void traffic_is_counted_in_slots(void **state)
+{
+	struct outcome o = {.verdict = TL_rx_decap,
+			    .peer = 1,
+			    .bytes = 100,
+			    .now_ns = 1000};
+	struct tl_traffic *slot = &fake_traffic[1];
+
+	(void)state;
+	memset(fake_stats, 0, sizeof(fake_stats));
+	memset(fake_traffic, 0, sizeof(fake_traffic));
+	count_peer(&o);
+	assert_true(slot->peer == 1 && slot->rx_decap.packets == 1 &&
+		    slot->rx_decap.bytes == 100 && slot->last_rx_ns == 1000);
+	assert_true(slot->tx_encap.packets == 0 && slot->last_tx_ns == 0);
+	o.verdict = TL_tx_encap;
+	o.now_ns = 2000;
+	count_peer(&o);
+	count_peer(&o);
+	assert_true(slot->rx_decap.packets == 1 && slot->last_rx_ns == 1000);
+	assert_true(slot->tx_encap.packets == 2 &&
+		    slot->tx_encap.bytes == 200 && slot->last_tx_ns == 2000);
+	assert_false(fake_stats[1][0].made);
+}
+
+/* A peer whose slot another one uses is counted in its row until that one is
+ * idle for a second, whose counters then go to its row. */
+static void a_slot_is_taken_over(void **state)
+{
+	const uint32_t other = 1 + TL_TRAFFIC_SLOTS;
+	struct outcome o = {.verdict = TL_rx_decap,
+			    .peer = 1,
+			    .bytes = 100,
+			    .now_ns = 5000};
+	struct tl_peer_stats *stats = &fake_stats[1][0].value;
+	struct tl_traffic *slot = &fake_traffic[1];
+
+	(void)state;
+	memset(fake_stats, 0, sizeof(fake_stats));
+	memset(fake_traffic, 0, sizeof(fake_traffic));
+	slot->peer = other;
+	slot->tx_encap = (struct tl_counter){7, 700};
+	slot->last_tx_ns = 5000;
+	o.now_ns = 5000 + TL_TRAFFIC_IDLE_NS - 1;
+	count_peer(&o);
+	assert_true(slot->peer == other);
+	assert_true(stats->verdicts.rx_decap.packets == 1 &&
+		    stats->last_rx_ns == o.now_ns);
+	o.verdict = TL_tx_encap;
+	count_peer(&o);
+	assert_true(stats->verdicts.tx_encap.packets == 1 &&
+		    stats->last_tx_ns == o.now_ns);
+	slot->last_rx_ns = 5001; /* it has received, too */
+	o.now_ns++;
+	count_peer(&o);
+	assert_true(slot->peer == other);
+	o.now_ns++; /* the other peer is gone, so its counters are, too */
+	count_peer(&o);
+	assert_true(slot->peer == 1 && slot->tx_encap.packets == 1 &&
+		    slot->rx_decap.packets == 0);
+	assert_true(stats->verdicts.tx_encap.packets == 2);
+
+	slot->rx_decap = (struct tl_counter){3, 30};
+	slot->last_rx_ns = o.now_ns + 10;
+	assert_true(traffic_of(other, o.now_ns + 2 * TL_TRAFFIC_IDLE_NS) ==
+		    slot);
+	assert_true(slot->peer == other && slot->rx_decap.packets == 0);
+	assert_true(stats->verdicts.rx_decap.packets == 4 &&
+		    stats->verdicts.rx_decap.bytes == 130 &&
+		    stats->verdicts.tx_encap.packets == 3 &&
+		    stats->last_rx_ns == o.now_ns + 10 &&
+		    stats->last_tx_ns == o.now_ns);
+	slot->peer = 1;
+	slot->last_rx_ns = slot->last_tx_ns = 1; /* older than the row */
+	assert_non_null(traffic_of(other, o.now_ns + 2 * TL_TRAFFIC_IDLE_NS));
+	assert_true(stats->last_rx_ns == o.now_ns + 10 &&
+		    stats->last_tx_ns == o.now_ns);
 }
 
 int main(void)
@@ -162,6 +236,8 @@ int main(void)
 		cmocka_unit_test_setup(rows_of_counters, peers_up),
 		cmocka_unit_test_setup(verdicts_are_counted_for_peers,
 				       peers_up),
+		cmocka_unit_test_setup(traffic_is_counted_in_slots, peers_up),
+		cmocka_unit_test_setup(a_slot_is_taken_over, peers_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

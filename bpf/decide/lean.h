@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The short way of ingress() for nearly every packet: no options, no fragment,
+ * all headers readable, nothing wrong, and its addresses looked up before
+ * (record/cache.h). Each function returns false for a packet that it does not
+ * pass, and changes nothing; ingress() then finds the verdict.
+ */
+#ifndef TUNLOAD_LEAN_H
+#define TUNLOAD_LEAN_H
+
+#include "core/load.h"
+#include "record/cache.h"
+#include "ingress.h"
+
+/* The result of a hook's lean function. */
+enum { LEAN_NOT, LEAN_PASS, LEAN_DROP };
+
+/* Words of a key of that family: the source of a plain packet, or both outer
+ * addresses. */
+static __always_inline __u32 source_words(const __u8 family)
+{
+	return family == 4 ? 1 : 2;
+}
+
+static __always_inline __u32 outer_words(const __u8 family)
+{
+	return family == 4 ? 1 : 4;
+}
+
+static __always_inline __u8 flow_kind(const __u8 outer, const __u8 inner)
+{
+	return outer << 4 | inner;
+}
+
+/* Fills the key of a tunnel packet of two constant families; returns its
+ * words. outer: the outer source, followed by the destination. */
+static __always_inline __u32 flow_key(struct cache_key *key, const __u8 outer,
+				      const void *outer_addrs, const __u8 inner,
+				      const void *source)
+{
+	const __u32 n = outer_words(outer);
+
+	for (__u32 i = 0; i < n; i++)
+		key->words[i] = load64(outer_addrs + 8 * i);
+	key->words[n] = inner == 4 ? load32(source) : load64(source);
+	if (inner == 6)
+		key->words[n + 1] = load64(source + 8);
+	return n + source_words(inner);
+}
+
+/* Remembers a packet that ingress() has passed, if lean() can use it: v, with
+ * the headers of rx, at most as readable as then. generation: from before its
+ * look-ups. */
+static __always_inline void flow_keep(const void *at, const void *end,
+				      const __u8 outer, const __u8 inner,
+				      __u32 generation, __u32 peer)
+{
+	const void *addrs = at + (outer == 4 ? 12 : 8);
+	const void *source = at + ip_hlen(outer) + (inner == 4 ? 12 : 8);
+	struct cache_key key;
+	struct cached *entry;
+	__u32 n;
+
+	if (at + ip_hlen(outer) + ip_hlen(inner) > end)
+		return;
+	n = flow_key(&key, outer, addrs, inner, source);
+	entry = cache_slot(&flows, &key, n);
+	if (entry)
+		cache_keep(entry, &key, n, flow_kind(outer, inner), generation,
+			   now_coarse(), peer);
+}
+
+/* The same of any families; the packet starts with its link layer header, and
+ * its inner header is at inner_at. */
+static __always_inline void flow_keep_any(const void *data, const void *end,
+					  __u32 inner_at, __u8 kind,
+					  __u32 generation, __u32 peer)
+{
+	const void *at = data + ETH_HLEN;
+
+	if (inner_at != ETH_HLEN + ip_hlen(kind >> 4))
+		return;
+	if (kind == flow_kind(4, 4))
+		flow_keep(at, end, 4, 4, generation, peer);
+	else if (kind == flow_kind(4, 6))
+		flow_keep(at, end, 4, 6, generation, peer);
+	else if (kind == flow_kind(6, 4))
+		flow_keep(at, end, 6, 4, generation, peer);
+	else
+		flow_keep(at, end, 6, 6, generation, peer);
+}
+
+/* The checks of check_inner() of an inner packet of len bytes, without those of
+ * its source. Sets *tos and *bytes. */
+static __always_inline bool lean_inner4(const struct iphdr *ip, const void *end,
+					__u32 len, __u8 *tos, __u32 *bytes)
+{
+	if (check_inner4(ip, end, len) != PASSED ||
+	    check_neighbour4(ip) != PASSED)
+		return false;
+	*tos = ip->tos;
+	*bytes = bpf_ntohs(ip->tot_len);
+	return true;
+}
+
+static __always_inline bool lean_inner6(const struct ipv6hdr *ip,
+					const void *end, __u32 len, __u8 *tos,
+					__u32 *bytes)
+{
+	if (check_inner6(ip, end, len) != PASSED ||
+	    ip->hop_limit == HOP_LIMIT_ND || ip6_is_link_scope(&ip->daddr))
+		return false;
+	*tos = ip6_tclass(ip);
+	*bytes = IP6_HLEN + bpf_ntohs(ip->payload_len);
+	return true;
+}
+
+/* True if the checksum of an IPv4 header without options is right (RFC 1071),
+ * by words of 32 bits. */
+static __always_inline bool lean_checksum(const struct iphdr *ip)
+{
+	const void *at = ip;
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < IP4_HLEN; i += 4)
+		sum += load32(at + i);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return csum_fold((sum & 0xffff) + (sum >> 16)) == 0xffff;
+}
+
+/* A tunnel packet of two constant families whose outer header is right; len:
+ * bytes behind it. */
+static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
+					const __u8 outer, const __u8 inner,
+					__u8 outer_tos, struct rx *rx)
+{
+	const void *addrs = v->at + (outer == 4 ? 12 : 8);
+	const void *at = v->at + ip_hlen(outer);
+	const void *source = at + (inner == 4 ? 12 : 8);
+	__u64 now = now_coarse();
+	struct cached *entry;
+	struct cache_key key;
+	__u32 n;
+	__u8 tos;
+
+	if (at + ip_hlen(inner) > v->end)
+		return false;
+	n = flow_key(&key, outer, addrs, inner, source);
+	entry = cache_slot(&flows, &key, n);
+	if (!entry || !cache_hit(entry, &key, n, flow_kind(outer, inner),
+				 generation_now(), now))
+		return false;
+	if (outer == 4 && !lean_checksum(v->at))
+		return false;
+	if (!(inner == 4
+		      ? lean_inner4(at, v->end, len, &tos, &rx->outcome.bytes)
+		      : lean_inner6(at, v->end, len, &tos, &rx->outcome.bytes)))
+		return false;
+	rx->ecn = ecn_decap(tos, outer_tos);
+	if (rx->ecn == ECN_DROP)
+		return false;
+	rx->set_ecn = rx->ecn != (tos & ECN_MASK);
+	rx->outcome.verdict = TL_rx_decap;
+	rx->outcome.peer = entry->peer;
+	rx->outcome.now_ns = now;
+	rx->outer_family = outer;
+	rx->inner_family = inner;
+	rx->outer_len = ip_hlen(outer);
+	return true;
+}
+
+/* A packet that is of no tunnel: passes if the guard does not know its
+ * source. */
+static __always_inline bool lean_plain(const struct view *v, const __u8 family,
+				       const void *source, struct rx *rx)
+{
+	const __u32 n = source_words(family);
+	__u32 generation = generation_now();
+	const struct tl_prefix *prefix;
+	__u64 now = now_coarse();
+	struct cached *entry;
+	struct cache_key key;
+
+	key.words[0] = family == 4 ? load32(source) : load64(source);
+	if (family == 6)
+		key.words[1] = load64(source + 8);
+	entry = cache_slot(&sources, &key, n);
+	if (!entry)
+		return false;
+	if (!cache_hit(entry, &key, n, family, generation, now)) {
+		prefix = find_prefix(family, source);
+		if (prefix && prefix->flags & TL_PREFIX_F_GUARD)
+			return false;
+		cache_keep(entry, &key, n, family, generation, now,
+			   TL_PEER_NONE);
+	}
+	rx->outcome.verdict = TL_rx_plain;
+	rx->outcome.peer = TL_PEER_NONE;
+	rx->outcome.bytes = v->len;
+	return true;
+}
+
+static __always_inline bool lean4(const struct view *v, struct rx *rx)
+{
+	const struct iphdr *ip = v->at;
+	__u32 len;
+
+	if ((const void *)(ip + 1) > v->end || *(const __u8 *)v->at != 0x45)
+		return false;
+	len = bpf_ntohs(ip->tot_len);
+	if (!is_tunnel(ip->protocol))
+		return ip->protocol != IPPROTO_ICMP && len <= v->len &&
+		       lean_plain(v, 4, &ip->saddr, rx);
+	if (ip4_is_fragment(ip) || len < IP4_HLEN || len > v->len)
+		return false;
+	if (ip->protocol == IPPROTO_IPIP)
+		return lean_tunnel(v, len - IP4_HLEN, 4, 4, ip->tos, rx);
+	return lean_tunnel(v, len - IP4_HLEN, 4, 6, ip->tos, rx);
+}
+
+static __always_inline bool lean6(const struct view *v, struct rx *rx)
+{
+	const struct ipv6hdr *ip = v->at;
+	__u32 len;
+
+	if ((const void *)(ip + 1) > v->end || ip->version != 6)
+		return false;
+	len = bpf_ntohs(ip->payload_len);
+	if (IP6_HLEN + len > v->len)
+		return false;
+	if (ip->nexthdr == IPPROTO_IPIP)
+		return lean_tunnel(v, len, 6, 4, ip6_tclass(ip), rx);
+	if (ip->nexthdr == IPPROTO_IPV6)
+		return lean_tunnel(v, len, 6, 6, ip6_tclass(ip), rx);
+	return (ip->nexthdr == IPPROTO_TCP || ip->nexthdr == IPPROTO_UDP) &&
+	       !is_gateway6(&ip->saddr) && lean_plain(v, 6, &ip->saddr, rx);
+}
+
+/*
+ * Decides about the packet with its IP header at v->at and EtherType proto, of
+ * which v->len bytes are readable and v->end is the end, if it is rx_decap or
+ * rx_plain.
+ */
+static __always_inline bool lean(const struct view *v, __be16 proto,
+				 struct rx *rx)
+{
+	if (proto == bpf_htons(ETH_P_IP))
+		return lean4(v, rx);
+	return proto == bpf_htons(ETH_P_IPV6) && lean6(v, rx);
+}
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Remembers, on each CPU, what the look-ups of a packet's addresses came to:
+ * `flows` has tunnel packets that passed, `sources` plain packets that the
+ * guard let pass. An entry holds for a second at most, and not after a change
+ * by the loader, which moves the generation on: so an edit of the maps by hand
+ * takes effect within a second.
+ */
+#ifndef TUNLOAD_CACHE_H
+#define TUNLOAD_CACHE_H
+
+#include "maps.h"
+
+#define CACHE_TTL_NS 1000000000ULL
+
+/* The value of bpf_ktime_get_coarse_ns(), mostly without that call. */
+static __always_inline __u64 now_coarse(void)
+{
+	const __u32 zero = 0;
+	struct tick *tick = bpf_map_lookup_elem(&ticks, &zero);
+	__u64 jiffies = bpf_jiffies64();
+
+	if (!tick)
+		return bpf_ktime_get_coarse_ns();
+	if (tick->jiffies != jiffies) {
+		tick->jiffies = jiffies;
+		tick->now_ns = bpf_ktime_get_coarse_ns();
+	}
+	return tick->now_ns;
+}
+
+/* The generation of the maps. It is read before the look-ups whose result is
+ * kept, so that a change during them makes the entry stale. */
+static __always_inline __u32 generation_now(void)
+{
+	const __u32 zero = 0;
+	const volatile __u32 *now = bpf_map_lookup_elem(&generations, &zero);
+
+	return now ? *now : 0;
+}
+
+/* The slot of `map` for a key of n words, a constant. Multiplies by 2^64
+ * divided by the golden ratio (Knuth, The Art of Computer Programming, 6.4). */
+static __always_inline struct cached *
+cache_slot(void *map, const struct cache_key *key, const __u32 n)
+{
+	__u64 hash = 0;
+	__u32 slot;
+
+	for (__u32 i = 0; i < n; i++)
+		hash = (hash ^ key->words[i]) * 0x9e3779b97f4a7c15ULL;
+	slot = hash >> (64 - CACHE_BITS);
+	return bpf_map_lookup_elem(map, &slot);
+}
+
+/* True if the entry is of that packet, and still holds. */
+static __always_inline bool cache_hit(const struct cached *entry,
+				      const struct cache_key *key,
+				      const __u32 n, const __u8 kind,
+				      __u32 generation, __u64 now)
+{
+	if (entry->kind != kind || entry->generation != generation ||
+	    now >= entry->until_ns)
+		return false;
+	for (__u32 i = 0; i < n; i++)
+		if (entry->key.words[i] != key->words[i])
+			return false;
+	return true;
+}
+
+static __always_inline void cache_keep(struct cached *entry,
+				       const struct cache_key *key,
+				       const __u32 n, const __u8 kind,
+				       __u32 generation, __u64 now, __u32 peer)
+{
+	for (__u32 i = 0; i < n; i++)
+		entry->key.words[i] = key->words[i];
+	entry->until_ns = now + CACHE_TTL_NS;
+	entry->generation = generation;
+	entry->peer = peer;
+	entry->kind = kind;
+}
+
+/* Copies a peer from the map `peers`; false if there is none. */
+static __attribute__((noinline, unused)) bool
+tunnel_keep(struct cached_tunnel *entry, __u32 peer, __u64 now)
+{
+	__u32 generation = generation_now();
+	const struct tl_peer *from = bpf_map_lookup_elem(&peers, &peer);
+	struct tunnel *to = &entry->tunnel;
+
+	if (!from)
+		return false;
+	__builtin_memcpy(to->endpoint, from->endpoint, sizeof(to->endpoint));
+	__builtin_memcpy(to->local, from->local, sizeof(to->local));
+	to->mtu = from->mtu;
+	to->family = from->family;
+	to->ttl = from->ttl;
+	to->dscp = from->dscp;
+	entry->until_ns = now + CACHE_TTL_NS;
+	entry->generation = generation;
+	entry->peer = peer;
+	return true;
+}
+
+/* The peer with that id, for a packet that leaves; NULL if there is none. */
+static __attribute__((noinline, unused)) const struct tunnel *
+tunnel_of(__u32 peer, __u64 now)
+{
+	const __u32 slot = peer % (1 << CACHE_BITS);
+	struct cached_tunnel *entry = bpf_map_lookup_elem(&tunnels, &slot);
+
+	if (!entry)
+		return NULL;
+	if ((entry->peer != peer || entry->generation != generation_now() ||
+	     now >= entry->until_ns) &&
+	    !tunnel_keep(entry, peer, now))
+		return NULL;
+	return &entry->tunnel;
+}
+
+#endif

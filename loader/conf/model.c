@@ -116,7 +116,7 @@ static size_t room_for(size_t n)
 /* from may be NULL when there is nothing to copy. */
 static void *copy_array(const void *from, size_t n, size_t size)
 {
-	void *to = calloc(n ?: 1, size);
+	void *to = calloc(room_for(n), size);
 
 	if (to && n)
 		memcpy(to, from, n * size);

@@ -10,19 +10,22 @@ static const struct origin command_line;
 
 static void test_model(void **state)
 {
+	const struct prefix more = {.ip = {.family = 4, .addr = {15}},
+				    .len = 8};
 	struct conf c, copy;
+	struct peer *p;
 
 	(void)state;
 	conf_init(&c, "eth0");
 	for (const char *const *name =
 		     (const char *const[]){"a", "b", "c", NULL};
 	     *name; name++) {
-		struct peer *p = conf_add_peer(&c, *name);
-
+		p = conf_add_peer(&c, *name);
 		assert_non_null(p);
-		assert_int_equal(
-			peer_set(p, command_line, "allowed-ips", "10.0.0.0/8"),
-			OK);
+		assert_int_equal(peer_set(p, command_line, "allowed-ips",
+					  "10.0.0.0/8, 11.0.0.0/8, 12.0.0.0/8, "
+					  "13.0.0.0/8, 14.0.0.0/8"),
+				 OK);
 	}
 	assert_int_equal(conf_copy(&copy, &c), OK);
 	conf_del_peer(&c, conf_peer(&c, "b"));
@@ -34,7 +37,11 @@ static void test_model(void **state)
 	assert_int_equal(c.n_peers, 0);
 	conf_free(&c);
 	assert_int_equal(copy.n_peers, 3);
-	assert_int_equal(conf_peer(&copy, "b")->n_allowed, 1);
+	p = conf_peer(&copy, "b");
+	assert_int_equal(p->n_allowed, 5);
+	/* The copy has room for as many as push() expects. */
+	assert_int_equal(push(p->allowed, p->n_allowed, &more), OK);
+	assert_int_equal(p->n_allowed, 6);
 	conf_free(&copy);
 }
 

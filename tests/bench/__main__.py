@@ -16,7 +16,7 @@ from bench import harness
 from lab import REPO, sweep
 from netns import own_mounts
 
-PARTS = ["packet", "plain", "tc", "checks"]
+PARTS = ["packet", "plain", "tc", "checks", "many"]
 
 
 def arguments():
@@ -48,11 +48,13 @@ def main():
     own_mounts()
 
     sweep()
+    cpus = os.sched_getaffinity(0)
     report = harness.Report(args.docs)
     words = [word for word in sys.argv[1:] if word not in args.parts]
     for name in args.parts or PARTS:
         how = " ".join(["tests/bench", name, *map(shlex.quote, words)])
         part = importlib.import_module(f"bench.{name}")
+        os.sched_setaffinity(0, cpus)  # a part may have changed them
         with tempfile.TemporaryDirectory(
                 prefix=f"tunload-{os.getpid()}-bench-") as args.work:
             for table in part.run(args):

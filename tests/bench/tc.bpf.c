@@ -53,7 +53,8 @@ int pop(struct __sk_buff *skb)
 		    KEEP_GSO | (inner_family == 6
 					? BPF_F_ADJ_ROOM_DECAP_L3_IPV6
 					: BPF_F_ADJ_ROOM_DECAP_L3_IPV4)) ||
-	    bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto, sizeof(proto), 0))
+	    bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto, sizeof(proto),
+				0))
 		return TC_ACT_SHOT;
 	return TC_ACT_UNSPEC;
 }

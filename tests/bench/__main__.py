@@ -16,7 +16,7 @@ from bench import harness
 from lab import REPO, sweep
 from netns import own_mounts
 
-PARTS = ["packet", "plain", "tc", "checks", "many"]
+PARTS = ["packet", "plain", "tc", "checks", "many", "rates"]
 
 
 def arguments():

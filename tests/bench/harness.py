@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What all parts share: runs that take turns, tables, the facts of the machine,
-and the files that are written (JSON, Markdown, plots)."""
+"""What all parts share: runs that take turns, tables, the facts of the
+machine, and the files that are written (JSON, Markdown, plots)."""
 import json
 import os
 import re

@@ -160,6 +160,11 @@ def cells(samples):
     return found
 
 
+def short(number):
+    """1000 as 1k, and so on."""
+    return {1000: "1k", 100000: "100k", 1000000: "1M"}.get(number, str(number))
+
+
 def run(args):
     """The table."""
     runs, repeat = args.runs or RUNS, args.repeat or SOURCES
@@ -178,12 +183,12 @@ def run(args):
                     many.check()
                     rows[size] += cells(measured(wrapper, one, many, runs,
                                                  repeat))
-    head = ["peers, prefixes"] + [
+    head = ["peers / prefixes"] + [
         f"{combination} {way}{what}" for combination in FAMILIES.values()
         for way in ("uniform", "Zipf") for what in ("", ", times one")]
     table = Table("many", "ns a packet", head, digits=2)
     for (peers, prefixes), row in rows.items():
-        table.row(f"{peers:,}, {prefixes:,}", *row)
+        table.row(f"{short(peers)} / {short(prefixes)}", *row)
     table.draw("lines", *(f"{combination} {way}"
                           for combination in FAMILIES.values()
                           for way in ("uniform", "Zipf")))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
@@ -102,7 +102,8 @@ def variant(work, commit=None, change=None):
             f.write(text.replace(change[1], change[2]))
     obj = compiled(f"{tree}/bpf/tunload.bpf.c", f"{tree}/tunload.bpf.o", tree,
                    f"{tree}/bpf")
-    runner, world = tests_of(tree) if commit else (packets_runner, packets_world)
+    runner, world = tests_of(tree) if commit else (packets_runner,
+                                                   packets_world)
     loaded = runner.Runner(obj)
     loaded.enter(peers(world.World()))
     return loaded

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a packet pays that tunload leaves alone, as every packet of a host does:
-test runs of each program, less those of an empty one. Two peers, each with a
+"""What a packet pays that tunload leaves alone, as every packet of a host
+does: test runs of each program, less those of an empty one. Two peers, each with a
 guarded prefix of both families. The minimum of the runs counts."""
 from scapy.layers.l2 import ARP, Ether
 
@@ -37,7 +37,8 @@ def run(args):
                 lambda d=data, p=prog: wrapper.time(p, d, repeat)
         for name, prog in (("no tc", empty.progs["tc_empty"]),
                            *((n, runner.progs[n]) for n in KINDS)):
-            measures[name, kind] = lambda d=data, p=prog: timed_tc(p, d, repeat)
+            measures[name, kind] = \
+                lambda d=data, p=prog: timed_tc(p, d, repeat)
     samples = interleave(args.runs or RUNS, measures)
     table = Table("plain", "ns a packet",
                   ["packet", "xdp_ingress", *KINDS])

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Plots in SVG: grouped bars, and lines over a row of categories."""
+"""Plots in SVG: groups of bars, and lines over a row of categories."""
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT = 900, 380
-LEFT, RIGHT, TOP, BOTTOM = 60, 20, 60, 50
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 900, 60, 40, 60, 30
+BAR, GAP = 14, 8
+LETTER = 7  # width of one, about
 COLOURS = ["#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#a463f2"]
 
 
@@ -13,10 +14,16 @@ def label(x, y, words, anchor="middle"):
             f'{escape(str(words))}</text>')
 
 
+def numbers(values):
+    """(place, figure) of those that there are."""
+    return [(i, value) for i, value in enumerate(values)
+            if isinstance(value, (int, float))]
+
+
 def top_of(series):
-    """A round number above all figures."""
-    most = max((v for values in series.values() for v in values if v),
-               default=1)
+    """A round number that no figure exceeds."""
+    most = max((value for values in series.values()
+                for _, value in numbers(values)), default=1)
     step = 1e-6
     while most > step * 10:
         step *= 10
@@ -24,74 +31,67 @@ def top_of(series):
                 if n * step >= most)
 
 
-class Frame:
-    """Axes, title and legend; the height of a figure."""
+def page(height, title, unit, names):
+    """The beginning: background, title and legend."""
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} '
+             f'{height}" font-family="sans-serif" font-size="12">',
+             f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
+             label(10, 20, f"{title}: {unit}", "start")]
+    x = 10
+    for name, colour in zip(names, COLOURS):
+        parts.append(f'<rect x="{x}" y="30" width="12" height="12" '
+                     f'fill="{colour}"/>' + label(x + 16, 40, name, "start"))
+        x += 40 + LETTER * len(name)
+    return parts
 
-    def __init__(self, title, unit, groups, series):
-        self.top = top_of(series)
-        self.step = (WIDTH - LEFT - RIGHT) / max(len(groups), 1)
-        self.parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} '
-            f'{HEIGHT}" font-family="sans-serif" font-size="12">',
-            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-            label(LEFT, 20, f"{title}, {unit}", "start")]
-        for i in range(5):
-            value = self.top * i / 4
-            self.parts.append(
-                f'<path d="M{LEFT} {self.y(value):.1f}H{WIDTH - RIGHT}" '
-                f'stroke="#ddd"/>' + label(LEFT - 6, self.y(value) + 4,
-                                           f"{value:,.4g}", "end"))
-        for i, name in enumerate(groups):
-            self.parts.append(label(self.x(i), HEIGHT - BOTTOM + 18
-                                    + 14 * (i % 2) * (len(groups) > 6), name))
-        x = LEFT
-        for name, colour in zip(series, COLOURS):
-            self.parts.append(f'<rect x="{x}" y="30" width="12" height="12" '
-                              f'fill="{colour}"/>'
-                              + label(x + 16, 40, name, "start"))
-            x += 40 + 7 * len(name)
 
-    def x(self, group):
-        """The middle of a group."""
-        return LEFT + (group + 0.5) * self.step
-
-    def y(self, value):
-        """The height of a figure."""
-        return HEIGHT - BOTTOM - value / self.top * (HEIGHT - BOTTOM - TOP)
-
-    def text(self):
-        """The whole file."""
-        return "\n".join(self.parts) + "\n</svg>\n"
+def whole(parts):
+    """The text of the file."""
+    return "\n".join(parts) + "\n</svg>\n"
 
 
 def bars(title, unit, groups, series):
-    """A group of bars for each of `groups`; series: {name: [a figure for
-    each]}."""
-    frame = Frame(title, unit, groups, series)
-    width = frame.step * 0.8 / len(series)
+    """A group of bars for each of `groups`, one below the other; series:
+    {name: [a figure for each]}."""
+    left = 20 + LETTER * max(map(len, groups))
+    step = GAP + BAR * len(series)
+    scale = (WIDTH - left - RIGHT) / top_of(series)
+    parts = page(TOP + step * len(groups), title, unit, series)
+    for i, name in enumerate(groups):
+        parts.append(label(left - 6, TOP + step * i + BAR * len(series) / 2
+                           + 4, name, "end"))
     for n, (values, colour) in enumerate(zip(series.values(), COLOURS)):
-        for i, value in enumerate(values):
-            if not isinstance(value, (int, float)):
-                continue
-            x = frame.x(i) - frame.step * 0.4 + n * width
-            y = frame.y(max(value, 0))
-            frame.parts.append(
-                f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
-                f'height="{frame.y(0) - y:.1f}" fill="{colour}"/>'
-                + label(x + width / 2, y - 3, f"{value:.4g}"))
-    return frame.text()
+        for i, value in numbers(values):
+            y, width = TOP + step * i + BAR * n, max(value, 0) * scale
+            parts.append(f'<rect x="{left}" y="{y}" width="{width:.1f}" '
+                         f'height="{BAR - 1}" fill="{colour}"/>'
+                         + label(left + width + 4, y + 11, f"{value:.4g}",
+                                 "start"))
+    return whole(parts)
 
 
 def lines(title, unit, groups, series):
     """A line for each of the series over `groups`."""
-    frame = Frame(title, unit, groups, series)
+    height, top = 380, top_of(series)
+    step = (WIDTH - LEFT - RIGHT) / len(groups)
+    parts = page(height, title, unit, series)
+
+    def y_of(value):
+        return height - BOTTOM - value / top * (height - BOTTOM - TOP)
+
+    for value in (top * i / 4 for i in range(5)):
+        parts.append(f'<path d="M{LEFT} {y_of(value):.1f}H{WIDTH - RIGHT}" '
+                     'stroke="#ddd"/>' + label(LEFT - 6, y_of(value) + 4,
+                                               f"{value:,.4g}", "end"))
+    for i, name in enumerate(groups):
+        parts.append(label(LEFT + step * (i + 0.5), height - BOTTOM + 18,
+                           name))
     for values, colour in zip(series.values(), COLOURS):
-        points = [(frame.x(i), frame.y(value))
-                  for i, value in enumerate(values)
-                  if isinstance(value, (int, float))]
+        points = [(LEFT + step * (i + 0.5), y_of(value))
+                  for i, value in numbers(values)]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-        frame.parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" '
-                           f'stroke-width="2"/>')
-        frame.parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" '
-                        f'fill="{colour}"/>' for x, y in points]
-    return frame.text()
+        parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" '
+                     'stroke-width="2"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" '
+                  f'fill="{colour}"/>' for x, y in points]
+    return whole(parts)

@@ -16,7 +16,8 @@ from bench import harness
 from lab import REPO, sweep
 from netns import own_mounts
 
-PARTS = ["packet", "plain", "tc", "checks", "many", "rates"]
+PARTS = ["packet", "plain", "tc", "checks", "many", "rates",
+         "streams", "latency"]
 
 
 def arguments():
@@ -29,6 +30,8 @@ def arguments():
                         help="how often each measurement is taken")
     parser.add_argument("--repeat", type=int,
                         help="packets of one measurement")
+    parser.add_argument("--seconds", type=int,
+                        help="how long a TCP stream runs")
     parser.add_argument("--against", metavar="COMMIT",
                         help="measures the programs of that commit, too")
     parser.add_argument("--docs", default=os.path.join(REPO, "docs"),

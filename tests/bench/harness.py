@@ -16,6 +16,11 @@ from . import svg
 NAME = "performance"
 
 
+def short(cell):
+    """Without digits that say nothing."""
+    return round(cell, 3) if isinstance(cell, float) else cell
+
+
 class Samples(dict):
     """{key: [figure of each run]}."""
 
@@ -38,8 +43,9 @@ class Samples(dict):
     def spread(self):
         """For the JSON file."""
         return {" ".join(map(str, key)) if isinstance(key, tuple) else key:
-                {"min": min(runs), "median": statistics.median(runs),
-                 "max": max(runs), "runs": len(runs)}
+                {"min": short(min(runs)),
+                 "median": short(statistics.median(runs)),
+                 "max": short(max(runs)), "runs": len(runs)}
                 for key, runs in self.items()}
 
 
@@ -106,7 +112,7 @@ class Table:
     def json(self):
         """The same for JSON."""
         return {"unit": self.unit,
-                "rows": {title: dict(zip(self.head[1:], cells))
+                "rows": {title: dict(zip(self.head[1:], map(short, cells)))
                          for title, cells in self.rows.items()},
                 **({"samples": self.samples.spread()} if self.samples else {})}
 

@@ -2,6 +2,7 @@
 """Two namespaces with a tunnel between them, and the same without one."""
 import ctypes
 import os
+import socket
 import struct
 
 from addresses import OUTER
@@ -69,6 +70,19 @@ class Pair:
         return {**{f"plain IPv{v}": PLAIN[v] for v in PLAIN},
                 **{named(i, o): (address(i, o, 0), address(i, o, 1))
                    for i, o in COMBINATIONS}}
+
+    def listen(self, lab):
+        """Sockets of the receiver, by family, that take what is sent until
+        they are full."""
+        sockets = {}
+        for kind, address_of in ((socket.AF_INET, "0.0.0.0"),
+                                 (socket.AF_INET6, "::")):
+            sock = lab.keep(self.recv.socket(kind, socket.SOCK_DGRAM))
+            if kind == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((address_of, PORT))
+            sockets[kind] = sock
+        return sockets
 
     def prog(self, side, name):
         """The program of one end."""

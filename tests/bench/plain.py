@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a packet pays that tunload leaves alone, as every packet of a host
-does: test runs of each program, less those of an empty one. Two peers, each with a
-guarded prefix of both families. The minimum of the runs counts."""
+does: test runs of each program, less those of an empty one. Two peers, each
+with a guarded prefix of both families. The minimum of the runs counts."""
 from scapy.layers.l2 import ARP, Ether
 
 from .harness import Table, interleave

@@ -6,7 +6,6 @@ Small UDP packets from one CPU; the kernel measures each run of a program
 (BPF_ENABLE_STATS), less that of an empty one. The minimum of the runs
 counts."""
 import operator
-import socket
 
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
@@ -87,18 +86,9 @@ def burst(tool, pair, path, number, push, pop):
     return took
 
 
-def listen(lab, pair, flows_of):
-    """Sockets that take what is sent, until they are full. Each path has to
-    deliver: a figure is worth nothing otherwise."""
-    sockets = {}
-    for kind, any_address in (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6,
-                                                           "::"):
-        sock = lab.keep(pair.recv.socket(kind, socket.SOCK_DGRAM))
-        if kind == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((any_address, PORT))
-        sockets[kind] = sock
-    for (source, destination), *_ in flows_of.values():
+def check(pair, paths, sockets):
+    """Fails unless each path delivers: a figure is worth nothing otherwise."""
+    for source, destination in paths:
         udp_socket(pair.send, source).sendto(bytes(PAYLOAD),
                                              (destination, PORT))
         assert sockets[family(source)].recvfrom(100)[1][0] == source
@@ -126,7 +116,7 @@ def run(args):
     number = args.repeat or REPEAT
     with quiet_lab() as lab:
         pair, found = flows(lab, args.work)
-        listen(lab, pair, found)
+        check(pair, [path for path, *_ in found.values()], pair.listen(lab))
         lab.keep(RunTime())
         samples = interleave(args.runs or RUNS, {
             name: lambda f=flow: burst(tool, pair, f[0], number, *f[1:])

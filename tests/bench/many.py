@@ -47,7 +47,7 @@ class Population:
 
     def __init__(self, family, peers, prefixes):
         self.family, self.peers = family, peers
-        self.each = prefixes // peers
+        self.each = prefixes // max(peers, 1)
         self.frame = packets()[FAMILIES[family]]
 
     def endpoint(self, peer):
@@ -64,17 +64,22 @@ class Population:
         """The numbers of its prefixes."""
         return range(peer * self.each, (peer + 1) * self.each)
 
-    def conf(self):
-        """The configuration."""
-        parts = ["[interface]\nmode = tc\nroutes = no"]
+    def allowed(self, numbers):
+        """The value of allowed-ips."""
+        return ", ".join(f"{self.prefix(n)}/{PREFIX_LEN[self.family]}"
+                         for n in numbers)
+
+    def conf(self, settings="routes = no", ttl=64):
+        """The configuration; ttl: of the last peer."""
+        parts = [f"[interface]\nmode = tc\n{settings}"]
         for peer in range(self.peers):
             parts.append(f"[peer p{peer}]\nendpoint = {self.endpoint(peer)}\n"
                          "keepalive = 0")
             numbers = iter(self.of(peer))
             while some := list(itertools.islice(numbers, A_LINE)):
-                parts.append("allowed-ips = " + ", ".join(
-                    f"{self.prefix(n)}/{PREFIX_LEN[self.family]}"
-                    for n in some))
+                parts.append(f"allowed-ips = {self.allowed(some)}")
+        if self.peers:
+            parts.append(f"ttl = {ttl}")
         return "\n".join(parts) + "\n"
 
     def sources(self):
@@ -162,7 +167,7 @@ def cells(samples):
 
 def short(number):
     """1000 as 1k, and so on."""
-    return {1000: "1k", 100000: "100k", 1000000: "1M"}.get(number, str(number))
+    return {1000: "1k", 10000: "10k", 100000: "100k", 1000000: "1M"}.get(number, str(number))
 
 
 def run(args):

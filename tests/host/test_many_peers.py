@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Thousands of peers: every command does for all of them what it does for one.
-How long that takes is tests/bench/scale's business."""
+How long that takes is tests/bench/commands.py's business."""
 import json
 
 import pytest

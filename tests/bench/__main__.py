@@ -17,7 +17,8 @@ from lab import REPO, sweep
 from netns import own_mounts
 
 PARTS = ["packet", "plain", "tc", "checks", "many", "rates",
-         "streams", "latency", "commands", "memory"]
+         "streams", "latency", "commands", "memory",
+         "instructions"]
 
 
 def arguments():
@@ -32,6 +33,8 @@ def arguments():
                         help="packets of one measurement")
     parser.add_argument("--seconds", type=int,
                         help="how long a TCP stream runs")
+    parser.add_argument("--kernel", metavar="LINE",
+                        help="of the machine that counts instructions: 6.1")
     parser.add_argument("--against", metavar="COMMIT",
                         help="measures the programs of that commit, too")
     parser.add_argument("--docs", default=os.path.join(REPO, "docs"),

@@ -18,12 +18,19 @@ struct {
 	__type(value, struct frame);
 } frames SEC(".maps");
 
+/* What has arrived; all of it on one CPU. */
+struct arrived {
+	__u64 number;
+	__u64 first, last; /* packets at which the clock is read */
+	__u64 first_ns, last_ns;
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u64);
-} arrived SEC(".maps");
+	__type(value, struct arrived);
+} arrivals SEC(".maps");
 
 /* Sends a test run's live frame. Its bytes are written each time, as the kernel
  * uses frames again without a copy of the data. */
@@ -59,16 +66,33 @@ int to_stack(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
-/* Counts what arrives, and drops it. */
+static __always_inline void count(void)
+{
+	const __u32 zero = 0;
+	struct arrived *arrived = bpf_map_lookup_elem(&arrivals, &zero);
+
+	if (!arrived)
+		return;
+	arrived->number++;
+	if (arrived->number == arrived->first)
+		arrived->first_ns = bpf_ktime_get_ns();
+	if (arrived->number == arrived->last)
+		arrived->last_ns = bpf_ktime_get_ns();
+}
+
+/* Counts what arrives, and drops it; in XDP or tc. */
 SEC("xdp")
 int sink(struct xdp_md *ctx)
 {
-	const __u32 zero = 0;
-	__u64 *number = bpf_map_lookup_elem(&arrived, &zero);
-
-	if (number)
-		++*number;
+	count();
 	return XDP_DROP;
+}
+
+SEC("tc")
+int tc_sink(struct __sk_buff *skb)
+{
+	count();
+	return 2; /* TC_ACT_SHOT */
 }
 
 char LICENSE[] SEC("license") = "GPL";

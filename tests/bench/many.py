@@ -167,7 +167,7 @@ def cells(samples):
 
 def short(number):
     """1000 as 1k, and so on."""
-    return {1000: "1k", 10000: "10k", 100000: "100k", 1000000: "1M"}.get(number, str(number))
+    return f"{number}".replace("000000", "M").replace("000", "k")
 
 
 def run(args):

@@ -86,6 +86,19 @@ def tests_of(tree):
 def variant(work, commit=None, change=None):
     """A Runner of this tree's programs, or those of a commit that has
     tests/packets/runner.py; change: (file, text, instead)."""
+    obj = tree_object(work, commit, change)
+    runner, world = tests_of(os.path.dirname(obj)) if commit else (
+        packets_runner, packets_world)
+    loaded = runner.Runner(obj)
+    loaded.enter(peers(world.World()))
+    return loaded
+
+
+def tree_object(work, commit=None, change=None):
+    """The object of that, compiled; this tree's may be there already."""
+    obj = os.path.join(work, "tunload.bpf.o")
+    if not commit and not change and os.path.exists(obj):
+        return obj
     tree = os.path.join(work, f"tree{len(os.listdir(work))}")
     os.makedirs(tree)
     subprocess.run(
@@ -100,13 +113,8 @@ def variant(work, commit=None, change=None):
         assert change[1] in text, f"not in {change[0]} any more: {change[1]}"
         with open(path, "w", encoding="utf-8") as f:
             f.write(text.replace(change[1], change[2]))
-    obj = compiled(f"{tree}/bpf/tunload.bpf.c", f"{tree}/tunload.bpf.o", tree,
-                   f"{tree}/bpf")
-    runner, world = tests_of(tree) if commit else (packets_runner,
-                                                   packets_world)
-    loaded = runner.Runner(obj)
-    loaded.enter(peers(world.World()))
-    return loaded
+    return compiled(f"{tree}/bpf/tunload.bpf.c", f"{tree}/tunload.bpf.o",
+                    tree, f"{tree}/bpf")
 
 
 def check_verdicts(runner):

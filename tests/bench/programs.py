@@ -24,16 +24,23 @@ def compiled(source, obj, *include):
     return obj
 
 
+def built(work, source):
+    """The object of a source of this directory, compiled once."""
+    obj = os.path.join(work, f"{source}.bpf.o")
+    if not os.path.exists(obj):
+        compiled(os.path.join(HERE, f"{source}.bpf.c"), obj, REPO,
+                 os.path.join(REPO, "bpf"))
+    return obj
+
+
 class Programs:
     """A source of this directory, compiled and loaded: .progs and .maps by
     name. Its constants may have other values."""
 
     def __init__(self, work, source, **constants):
-        obj = os.path.join(work, f"{source}{len(os.listdir(work))}.o")
-        compiled(os.path.join(HERE, f"{source}.bpf.c"), obj, REPO,
-                 os.path.join(REPO, "bpf"))
-        with open(obj, "rb") as f:
+        with open(built(work, source), "rb") as f:
             data = f.read()
+        obj = os.path.join(work, f"{source}{len(os.listdir(work))}.o")
         for name, value in constants.items():
             data = bpf.with_constant(data, name, value)
         with open(obj, "wb") as f:

@@ -76,9 +76,13 @@ class Host:
 
     def xdp(self, ns, ifname, prog):
         """Attaches a program of live.bpf.c."""
-        path = f"{self.pins}/{ifname}"
+        ns.ip("link", "set", ifname, "xdp", "pinned", self.pin(prog))
+
+    def pin(self, prog):
+        """Pins a program of live.bpf.c; the path."""
+        path = f"{self.pins}/{prog}"
         bpf.obj_pin(self.progs.progs[prog], path)
-        ns.ip("link", "set", ifname, "xdp", "pinned", path)
+        return path
 
     def tunload(self, ifname, mode, peers, forward=None):
         """Attaches tunload; False if it does not know `forward`."""
@@ -90,11 +94,11 @@ class Host:
 
     def arrived(self):
         """Packets that the sink has counted."""
-        return sum(int.from_bytes(n, "little")
-                   for n in self.progs.maps["arrived"].lookup(KEY))
+        return struct.unpack_from("Q", self.progs.maps["arrivals"].lookup(
+            KEY)[0])[0]
 
-    def rate(self, data, number):
-        """Million packets a second that arrive."""
+    def generate(self, data, number):
+        """Sends so many packets through."""
         data = bytes.fromhex(self.ns.mac(IN).replace(":", "")) + data[6:]
         set_frame(self.progs, self.far.links("gen0"), data)
         data_in = ctypes.create_string_buffer(data, len(data))
@@ -102,8 +106,12 @@ class Host:
             prog_fd=self.progs.progs["generate"], data_size_in=len(data),
             data_in=ctypes.addressof(data_in), repeat=number,
             flags=LIVE_FRAMES, batch_size=BATCH)
-        before, begin = self.arrived(), time.monotonic()
         self.far.call(bpf.bpf, bpf.PROG_TEST_RUN, attr)
+
+    def rate(self, data, number):
+        """Million packets a second that arrive."""
+        before, begin = self.arrived(), time.monotonic()
+        self.generate(data, number)
         took = time.monotonic() - begin
         arrived = self.arrived() - before
         assert arrived > number / 10, f"{arrived} of {number} arrived"
@@ -123,7 +131,7 @@ class Redirecting(Host):
         set_frame(other, self.ns.links(OUT), bytes(HEAD))
 
 
-def plain(inner):
+def plain_frame(inner):
     """A frame that is not tunnelled."""
     return bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
                  / inner / UDP(sport=1, dport=2) / Raw(bytes(100)))
@@ -137,7 +145,8 @@ def hosts(lab, work):
     forwarding.xdp(forwarding.ns, IN, "to_stack")
     for version, dst in (4, IP(src="10.1.0.1", dst="172.22.2.2")), \
             (6, IPv6(src="fd00:1::1", dst="fd00:22::2")):
-        rows[f"forwarded by the kernel, IPv{version}"] = forwarding, plain(dst)
+        rows[f"forwarded by the kernel, IPv{version}"] = (forwarding,
+                                                          plain_frame(dst))
 
     def add(what, ifname, mode, peers, frames, forward=None):
         host = Host(lab, work)
@@ -149,7 +158,7 @@ def hosts(lab, work):
             rows.update({f"{what} {name}": (host, frames[name])
                          for name in COMBINATIONS})
 
-    encap = {name: plain(inner) for name, inner in INNER.items()}
+    encap = {name: plain_frame(inner) for name, inner in INNER.items()}
     add("decap, native", IN, "native", DECAP, packets())
     add("decap, tc", IN, "tc", DECAP, packets())
     add("encap", OUT, "tc", ENCAP, encap)

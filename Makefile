@@ -8,6 +8,8 @@
 # make check-unit   the cmocka tests of the pure parts, under ASan and UBSan
 # make check-vm     the VM tier: Debian's kernels under QEMU
 # make check-mutants  breaks bpf/ in small ways; a test must notice each
+# make bench        measures speed and memory, and writes docs/performance.md;
+#                   BENCH="packet --runs 5" for a part (see tests/bench)
 # make lint         format, static analysis, shell scripts, vmlinux.h
 # make format       clang-format in place; format-check only looks
 # make compile_commands.json   for clangd and other tools
@@ -187,6 +189,11 @@ check: all unit-tests fuzzers
 check-vm:
 	scripts/check --vm
 
+.PHONY: bench
+bench: all
+	scripts/install-deps bench
+	$(PYTHON) tests/bench $(BENCH)
+
 .PHONY: check-unit
 check-unit: unit-tests
 	@for t in $(UNIT_BIN); do echo "$$t" && $$t || exit 1; done
@@ -216,7 +223,7 @@ uninstall:
 # The C files of the tree without vmlinux.h, whose layout is the kernel's.
 C_FILES = $(sort $(wildcard bpf/*.[ch] bpf/*/*.h loader/*/*.[ch] dist/*.c \
 	tests/unit/*.[ch] tests/fuzz/*.[ch] \
-	tests/bench/udp_send.c))
+	tests/bench/*.c))
 
 .PHONY: format
 format:

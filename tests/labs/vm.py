@@ -33,6 +33,9 @@ MEMORY = "1G"
 SLOWER = 6  # times, than its host, at most
 QEMU = ["-nodefaults", "-serial", "stdio", "-display", "none", "-accel",
         "tcg,thread=multi", "-no-reboot"]
+# With ERMS, `rep stosb` of Linux 6.1 would count by the byte.
+COUNTED = [word.replace("thread=multi", "thread=single") for word in QEMU] + [
+    "-cpu", "max,-erms", "-icount", "shift=0,sleep=off"]
 # The emulator of an architecture, and its console. Python runs half as fast
 # again on an emulated cortex-a72 as on max, for which QEMU computes pointer
 # authentication.
@@ -192,13 +195,14 @@ class Machine:
 
     def __init__(self, image, script, share, modules=(), devices=(),
                  append="", arch="amd64", root="/", show=(), netns=None,
-                 init=SECOND):
+                 init=SECOND, counted=False):
         """Starts a bash script as root of a machine with that kernel. Its
         directory is `share` (/run/share there); `devices` are more arguments
         for QEMU, which runs in `netns` if that is given, `append` of the
         kernel. With another root file system than ours, it sees in the same
         place, to read, the directories `show`. `init` is what bash runs as its
-        first process; it writes the release and, in the end, the status."""
+        first process; it writes the release and, in the end, the status.
+        counted: each instruction takes a nanosecond of the machine's clock."""
         emulator, console_name = MACHINES[arch]
         self.share, self.processes = share, []
         self.release = release(image)
@@ -213,7 +217,7 @@ class Machine:
         initramfs(image, initrd, modules, root, trees)
         served = [("share", share, "auto"), ("root", root, "always"),
                   *((*tree, "always") for tree in trees)]
-        qemu = [*emulator, *QEMU, "-m", MEMORY,
+        qemu = [*emulator, *(COUNTED if counted else QEMU), "-m", MEMORY,
                 "-kernel", vmlinuz(image), "-initrd", initrd,
                 *self._shared_memory(tag for tag, _, _ in served),
                 *devices, "-append", f"console={console_name} {QUICK} "

@@ -117,7 +117,7 @@ def test_compile_commands(tree):
 def test_help_names_every_target():
     told = run("make", "-s", "-C", REPO, "help").stdout
     for target in ("install", "uninstall", "t T=", "check", "check-unit",
-                   "check-vm", "check-mutants", "lint", "format",
+                   "check-vm", "check-mutants", "bench", "lint", "format",
                    "compile_commands.json", "clean"):
         assert f"\nmake {target}" in told
 
@@ -127,7 +127,7 @@ INSTALL_DEPS = os.path.join(REPO, "scripts", "install-deps")
 
 def test_a_builder_installs_one_compiler_and_no_emulator():
     sets = {name: set(run(INSTALL_DEPS, "--print", name).stdout.split())
-            for name in ("build", "demo", "check", "vm", "lint", "bare")}
+            for name in ("build", "demo", "check", "vm", "bench", "lint", "bare")}
     assert sets["build"] < sets["demo"] < sets["check"] < sets["vm"]
     assert [p for p in sets["demo"] if "clang" in p] == ["clang"]
     assert not [p for p in sets["demo"] if "qemu" in p or "pytest" in p]

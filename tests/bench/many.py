@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What xdp_ingress costs with many peers and prefixes, when packets come from
+all of them alike (uniform) or mostly from some (Zipf).
+
+The loader attaches with the peers; the program that it pins is test-run behind
+one that takes the next of a million sources (`pick` in xdp.bpf.c), less the
+time of an empty program there. The minimum of the runs counts. One peer with
+one prefix takes turns with each size, for the ratio."""
+import ipaddress
+import itertools
+import mmap
+import os
+import random
+
+from packets import bpf
+
+from .harness import Table, interleave, say
+from .packet import packets
+from .pair import quiet_lab
+from .programs import Wrapper
+
+RUNS = 3
+SOURCES = 1 << 20  # of xdp.bpf.c
+SIZES = [(1, 1), (1, 1000), (1, 100000), (1, 1000000), (1000, 1000),
+         (1000, 1000000), (100000, 100000), (100000, 1000000)]
+FAMILIES = {4: "4in4", 6: "6in6"}
+LOCAL = {4: "192.0.2.9/24", 6: "2001:db8::9/64"}  # of packets()
+ROUTER = {4: "192.0.2.1", 6: "2001:db8::1"}
+FIRST_ENDPOINT = {4: "198.18.0.0", 6: "2001:db8:1::"}
+FIRST_PREFIX = {4: "11.0.0.0", 6: "fd00:1000::"}
+PREFIX_LEN = {4: 24, 6: 64}
+A_LINE = 1000  # prefixes
+
+
+def with_checksum(header):
+    """An IPv4 header with its checksum."""
+    words = [int.from_bytes(header[i:i + 2], "big") for i in range(0, 20, 2)]
+    total = sum(words) - words[5]
+    total = (total & 0xffff) + (total >> 16)
+    total = (total & 0xffff) + (total >> 16)
+    return header[:10] + (total ^ 0xffff).to_bytes(2, "big") + header[12:]
+
+
+class Population:
+    """Peers of one family with prefixes of the same, all the same number of
+    them."""
+
+    def __init__(self, family, peers, prefixes):
+        self.family, self.peers = family, peers
+        self.each = prefixes // max(peers, 1)
+        self.frame = packets()[FAMILIES[family]]
+
+    def endpoint(self, peer):
+        """The outer address of a peer."""
+        return ipaddress.ip_address(FIRST_ENDPOINT[self.family]) + peer
+
+    def prefix(self, number):
+        """The first address of a prefix."""
+        first = ipaddress.ip_address(FIRST_PREFIX[self.family])
+        return first + (number << first.max_prefixlen
+                        - PREFIX_LEN[self.family])
+
+    def of(self, peer):
+        """The numbers of its prefixes."""
+        return range(peer * self.each, (peer + 1) * self.each)
+
+    def allowed(self, numbers):
+        """The value of allowed-ips."""
+        return ", ".join(f"{self.prefix(n)}/{PREFIX_LEN[self.family]}"
+                         for n in numbers)
+
+    def conf(self, settings="routes = no", ttl=64):
+        """The configuration; ttl: of the last peer."""
+        parts = [f"[interface]\nmode = tc\n{settings}"]
+        for peer in range(self.peers):
+            parts.append(f"[peer p{peer}]\nendpoint = {self.endpoint(peer)}\n"
+                         "keepalive = 0")
+            numbers = iter(self.of(peer))
+            while some := list(itertools.islice(numbers, A_LINE)):
+                parts.append(f"allowed-ips = {self.allowed(some)}")
+        if self.peers:
+            parts.append(f"ttl = {ttl}")
+        return "\n".join(parts) + "\n"
+
+    def sources(self):
+        """What `pick` writes into the frame, for each prefix."""
+        found, frame = [], self.frame
+        for peer in range(self.peers):
+            outer = self.endpoint(peer).packed
+            if self.family == 4:
+                outer = with_checksum(frame[14:26] + outer
+                                      + frame[30:34])[10:] + frame[34:40]
+            for number in self.of(peer):
+                inner = (self.prefix(number) + 1).packed
+                if self.family == 4:
+                    inner = frame[44:46] + inner + frame[50:60]
+                found.append(outer + inner)
+        return found
+
+
+def drawn(sources):
+    """{distribution: SOURCES of them, in a row}."""
+    dice = random.Random(1)
+    dice.shuffle(sources)
+    zipf = list(itertools.accumulate(
+        1 / rank for rank in range(1, len(sources) + 1)))
+    return {"uniform": b"".join(dice.choices(sources, k=SOURCES)),
+            "Zipf": b"".join(dice.choices(sources, cum_weights=zipf,
+                                          k=SOURCES))}
+
+
+class Attached:
+    """A population that is attached, the program, and drawn sources."""
+
+    def __init__(self, lab, wrapper, population):
+        self.wrapper, self.population = wrapper, population
+        ns, router = lab.netns("many"), lab.netns("router")
+        lab.veth(ns, "eth0", router, "eth0")
+        ns.addr("eth0", *LOCAL.values())
+        for address in ROUTER.values():
+            ns.ip("route", "add", "default", "via", address)
+        self.tl = lab.tunload(ns, "eth0", lab.new_bpffs())
+        self.tl.attach(population.conf(), "--no-trigger", timeout=600)
+        self.prog = bpf.obj_get(f"{self.tl.pins}/prog_xdp_ingress")
+        self.drawn = drawn(population.sources())
+        self.window = mmap.mmap(wrapper.maps["sources"].fd, 32 * SOURCES)
+
+    def time(self, distribution, repeat, prog=None):
+        """Nanoseconds of the program, or of another, for those sources."""
+        self.window[:] = self.drawn[distribution]
+        return self.wrapper.time(prog or self.prog, self.population.frame,
+                                 repeat, "pick", self.population.family)
+
+    def check(self):
+        """Fails unless all packets are decapsulated."""
+        before = self.tl.verdict("rx_decap")
+        self.time("uniform", 1000)
+        assert self.tl.verdict("rx_decap") == before + 1000
+
+    def close(self):
+        """Detaches."""
+        self.window.close()
+        os.close(self.prog)
+        self.tl.close()
+
+
+def measured(wrapper, one, many, runs, repeat):
+    """Samples of both, and of the empty program."""
+    measures = {}
+    for way in many.drawn:
+        measures["empty", way] = lambda w=way: many.time(
+            w, repeat, wrapper.progs["empty"])
+        measures["many", way] = lambda w=way: many.time(w, repeat)
+        measures["one", way] = lambda w=way: one.time(w, repeat)
+    return interleave(runs, measures)
+
+
+def cells(samples):
+    """ns and the ratio, of each distribution."""
+    found = []
+    for way in "uniform", "Zipf":
+        empty, many, one = (samples.least((name, way))
+                            for name in ("empty", "many", "one"))
+        found += [many - empty, round((many - empty) / max(one - empty, 1), 2)]
+    return found
+
+
+def short(number):
+    """1000 as 1k, and so on."""
+    return f"{number}".replace("000000", "M").replace("000", "k")
+
+
+def run(args):
+    """The table."""
+    runs, repeat = args.runs or RUNS, args.repeat or SOURCES
+    rows = {size: [] for size in SIZES}
+    # One CPU: the counters of each are made at its first packet of a peer.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    for family in FAMILIES:
+        wrapper = Wrapper(args.work)
+        with quiet_lab() as lab:
+            one = lab.keep(Attached(lab, wrapper, Population(family, 1, 1)))
+            for size in SIZES:
+                say(f"{FAMILIES[family]}, {size[0]:,} peers x {size[1]:,}")
+                with quiet_lab() as inside:
+                    many = inside.keep(Attached(
+                        inside, wrapper, Population(family, *size)))
+                    many.check()
+                    rows[size] += cells(measured(wrapper, one, many, runs,
+                                                 repeat))
+    head = ["peers / prefixes"] + [
+        f"{combination} {way}{what}" for combination in FAMILIES.values()
+        for way in ("uniform", "Zipf") for what in ("", ", times one")]
+    table = Table("many", "ns a packet", head, digits=2)
+    for (peers, prefixes), row in rows.items():
+        table.row(f"{short(peers)} / {short(prefixes)}", *row)
+    table.draw("lines", *(f"{combination} {way}"
+                          for combination in FAMILIES.values()
+                          for way in ("uniform", "Zipf")))
+    yield table

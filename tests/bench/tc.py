@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the tc programs cost under traffic, beside programs that push and pop a
+constant header with the same helpers and look nothing up (tc.bpf.c).
+
+Small UDP packets from one CPU; the kernel measures each run of a program
+(BPF_ENABLE_STATS), less that of an empty one. The minimum of the runs
+counts."""
+import operator
+
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
+from packets import bpf
+from traffic import family, udp_socket
+
+from .harness import Table, interleave
+from .pair import (COMBINATIONS, PORT, Pair, RunTime, address, named,
+                   quiet_lab, udp_tool)
+from .programs import Programs
+
+RUNS, REPEAT = 15, 100000
+PAYLOAD = 64  # of udp.c
+HEADER = {4: 20, 6: 40}
+
+
+class Constant:
+    """A veth pair between the two namespaces whose ends push and pop a
+    constant header, or do nothing (outer=None): the programs, and addresses
+    to send between."""
+
+    def __init__(self, lab, work, pair, number, inner, outer):
+        self.ifname = f"eth{2 + number}"
+        lab.veth(pair.send, self.ifname, pair.recv, self.ifname)
+        self.path = [f"10.9.{number}.1", f"10.9.{number}.2"] if inner == 4 \
+            else [f"fd00:9:{number}::1", f"fd00:9:{number}::2"]
+        for ns, one in zip(pair.ends, self.path):
+            ns.addr(self.ifname, f"{one}/{24 if inner == 4 else 64}")
+        frame = 14 + HEADER[inner] + 8 + PAYLOAD
+        if not outer:
+            progs = Programs(work, "tc").progs
+            self.push = self.pop = progs["tc_empty"]
+        else:
+            header = self.header(pair, inner, outer)
+            self.push = Programs(
+                work, "tc", length=frame, outer_family=outer,
+                inner_family=inner, header=header).progs["push"]
+            self.pop = Programs(
+                work, "tc", length=frame + HEADER[outer],
+                outer_family=outer, inner_family=inner).progs["pop"]
+        self.attach(pair, lab.bpffs())
+
+    def header(self, pair, inner, outer):
+        """The constant header, as a number in the order of memory."""
+        proto = {4: 4, 6: 41}[inner]
+        size = HEADER[inner] + 8 + PAYLOAD
+        ip = IP(src="192.0.2.1", dst="192.0.2.2", proto=proto, len=20 + size) \
+            if outer == 4 else IPv6(src="2001:db8::1", dst="2001:db8::2",
+                                    nh=proto, plen=size)
+        link = Ether(src=pair.send.mac(self.ifname),
+                     dst=pair.recv.mac(self.ifname))
+        return int.from_bytes(bytes(link / ip), "little")
+
+    def attach(self, pair, pins):
+        """Puts the programs on the hooks; they stay with the interfaces."""
+        for ns, prog, hook in ((pair.send, self.push, "egress"),
+                               (pair.recv, self.pop, "ingress")):
+            path = f"{pins}/{self.ifname}{hook}"
+            bpf.obj_pin(prog, path)
+            ns.run("tc", "qdisc", "add", "dev", self.ifname, "clsact")
+            ns.run("tc", "filter", "add", "dev", self.ifname, hook, "bpf",
+                   "da", "object-pinned", path)
+
+
+def burst(tool, pair, path, number, push, pop):
+    """ns a run of both programs while that many packets go from one end to the
+    other."""
+    programs = {"encap": push, "decap": pop}
+    before = {name: RunTime.read(prog) for name, prog in programs.items()}
+    pair.send.run("taskset", "-c", "0", tool, "send", *path, PORT, number)
+    took = {}
+    for name, prog in programs.items():
+        ns, runs = map(operator.sub, RunTime.read(prog), before[name])
+        assert runs >= number, f"{name}: {runs} of {number} runs"
+        took[name] = ns / runs
+    return took
+
+
+def check(pair, paths, sockets):
+    """Fails unless each path delivers: a figure is worth nothing otherwise."""
+    for source, destination in paths:
+        udp_socket(pair.send, source).sendto(bytes(PAYLOAD),
+                                             (destination, PORT))
+        assert sockets[family(source)].recvfrom(100)[1][0] == source
+
+
+def flows(lab, work):
+    """(pair, {name: (path, program that encapsulates, decapsulates)})."""
+    pair = Pair(lab)
+    ours = pair.prog(0, "tc_egress"), pair.prog(1, "tc_ingress")
+    found = {}
+    for number, (inner, outer) in enumerate(COMBINATIONS):
+        one = Constant(lab, work, pair, number, inner, outer)
+        found[f"constant {named(inner, outer)}"] = (one.path, one.push,
+                                                    one.pop)
+        found[named(inner, outer)] = ([address(inner, outer, side)
+                                       for side in (0, 1)], *ours)
+    one = Constant(lab, work, pair, len(COMBINATIONS), 4, None)
+    found["empty"] = one.path, one.push, one.pop
+    return pair, found
+
+
+def run(args):
+    """The table."""
+    tool = udp_tool(args.work)
+    number = args.repeat or REPEAT
+    with quiet_lab() as lab:
+        pair, found = flows(lab, args.work)
+        check(pair, [path for path, *_ in found.values()], pair.listen(lab))
+        lab.keep(RunTime())
+        samples = interleave(args.runs or RUNS, {
+            name: lambda f=flow: burst(tool, pair, f[0], number, *f[1:])
+            for name, flow in found.items()})
+    table = Table("tc", "ns a packet",
+                  ["packet", "tunload", "constant header", "ratio"])
+    table.samples = samples
+    for direction, prog in ("encap", "tc_egress"), ("decap", "tc_ingress"):
+        for name in (named(*one) for one in COMBINATIONS):
+            ours, constant = (
+                samples.least((which, direction))
+                - samples.least(("empty", direction))
+                for which in (name, f"constant {name}"))
+            table.row(f"{prog} {name}", round(ours), round(constant),
+                      f"{ours / constant:.2f}")
+    table.draw("bars", "tunload", "constant header")
+    yield table

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Small UDP packets, over IPv4 or IPv6:
+ *   udp send SOURCE DESTINATION PORT NUMBER   prints the ns of each packet
+ *   udp ping SOURCE DESTINATION PORT NUMBER   waits for each answer; prints the
+ *                                             median and 99 % of the us
+ *   udp echo ADDRESS PORT                     answers, until it is ended */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SIZE	64
+#define WARM_UP 1000 /* answers that do not count */
+
+static double now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1e9 + ts.tv_nsec;
+}
+
+static struct addrinfo *resolved(const char *address, const char *port)
+{
+	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+				 .ai_socktype = SOCK_DGRAM};
+	struct addrinfo *found;
+
+	if (getaddrinfo(address, port, &hints, &found))
+		exit(2);
+	return found;
+}
+
+static int bound(const char *address, const char *port)
+{
+	struct addrinfo *to = resolved(address, port);
+	int fd = socket(to->ai_family, SOCK_DGRAM, 0);
+
+	if (fd < 0 || bind(fd, to->ai_addr, to->ai_addrlen))
+		exit(1);
+	return fd;
+}
+
+static int connected(char **argv)
+{
+	struct addrinfo *to = resolved(argv[3], argv[4]);
+	int fd = bound(argv[2], "0");
+
+	if (connect(fd, to->ai_addr, to->ai_addrlen))
+		exit(1);
+	return fd;
+}
+
+static int send_many(int fd, long number)
+{
+	char data[SIZE] = {0};
+	double start = now_ns();
+
+	for (long i = 0; i < number; i++)
+		if (write(fd, data, SIZE) < 0)
+			return 1;
+	printf("%.1f\n", (now_ns() - start) / number);
+	return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int ping(int fd, long number)
+{
+	double *took = calloc(number, sizeof(*took));
+	char data[SIZE] = {0};
+
+	if (!took)
+		return 1;
+	for (long i = -WARM_UP; i < number; i++) {
+		double start = now_ns();
+
+		if (write(fd, data, SIZE) < 0 || read(fd, data, SIZE) < 0)
+			return 1;
+		if (i >= 0)
+			took[i] = (now_ns() - start) / 1000;
+	}
+	qsort(took, number, sizeof(*took), by_size);
+	printf("%.2f %.2f\n", took[number / 2], took[number * 99 / 100]);
+	free(took);
+	return 0;
+}
+
+static int echo(int fd)
+{
+	struct sockaddr_storage from;
+	char data[SIZE];
+
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		socklen_t len = sizeof(from);
+		ssize_t size = recvfrom(fd, data, SIZE, 0, (void *)&from, &len);
+
+		if (size < 0 ||
+		    sendto(fd, data, size, 0, (void *)&from, len) < 0)
+			return 1;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "echo"))
+		return echo(bound(argv[2], argv[3]));
+	if (argc == 6 && !strcmp(argv[1], "send"))
+		return send_many(connected(argv), atol(argv[5]));
+	if (argc == 6 && !strcmp(argv[1], "ping"))
+		return ping(connected(argv), atol(argv[5]));
+	return 2;
+}

@@ -9,28 +9,34 @@ RUNS, REPEAT = 15, 200000
 
 # name -> (file, text, instead), and the packets of which it is a part.
 CHECKS = {
-    "outer IPv4 checksum": ("decide/rx.h", "sum = csum_ip4(ip4);",
-                            "sum = 0xffff;", ["4in4", "6in4"]),
-    "outer lengths": ("decide/rx.h", "if (ip->tot_len < ip->hlen || "
-                      "ip->tot_len > v->len)", "if (0)", ["4in4", "6in6"]),
-    "martian source": ("decide/ingress.h", "if (family == 4 ? ip4_is_martian("
-                       "*(const __be32 *)src)\n\t\t\t: ip6_is_martian(src))",
-                       "if (0)", ["4in4", "6in6"]),
-    "allowed source": ("decide/ingress.h", "prefix = find_prefix(family, src);",
-                       "return PASSED;\n\tprefix = NULL;",
-                       ["4in4", "6in6"]),
-    "neighbour discovery": ("decide/ingress.h", "verdict = check_neighbour6("
-                            "v, ip6, rx);", ";", ["6in6"]),
-    "ECN": ("decide/ingress.h", "rx->ecn = ecn_decap(tos, outer->tos);",
+    "outer IPv4 checksum": (
+        "decide/lean.h", "if (outer == 4 && !lean_checksum(v->at))",
+        "if (0)", ["4in4", "6in4"]),
+    "outer addresses and source, as remembered": (
+        "decide/lean.h", "if (!entry || !cache_hit(entry, &key, n, "
+        "flow_kind(outer, inner),\n\t\t\t\t generation_now(), now))",
+        "if (!entry)", ["4in4", "6in6"]),
+    "inner IPv4 destination": (
+        "decide/lean.h", "if (check_inner4(ip, end, len) != PASSED ||\n"
+        "\t    check_neighbour4(ip) != PASSED)",
+        "if (check_inner4(ip, end, len) != PASSED)", ["4in4", "4in6"]),
+    "inner IPv6 destination, neighbour discovery": (
+        "decide/lean.h", "if (check_inner6(ip, end, len) != PASSED ||\n"
+        "\t    ip->hop_limit == HOP_LIMIT_ND || "
+        "ip6_is_link_scope(&ip->daddr))",
+        "if (check_inner6(ip, end, len) != PASSED)", ["6in4", "6in6"]),
+    "ECN": ("decide/lean.h", "rx->ecn = ecn_decap(tos, outer_tos);",
             "rx->ecn = tos & ECN_MASK;", ["4in4", "6in6"]),
-    "guard of plain packets": ("decide/ingress.h", "if (is_plain(final))",
-                               "if (0)", ["plain IPv4", "plain IPv6"]),
-    "time of the last packet": ("record/count.h", "if (o->verdict == TL_rx_decap)\n"
-                                "\t\tstats->last_rx_ns = "
-                                "bpf_ktime_get_coarse_ns();\n\telse ", "",
-                                ["4in4", "6in6"]),
-    "counters of the peer": ("record/count.h", "if (o->peer == TL_PEER_NONE)",
-                             "if (1)", ["4in4", "6in6"]),
+    "guard of plain packets": (
+        "decide/lean.h",
+        "if (!cache_hit(entry, &key, n, family, generation, now))",
+        "if (0)", ["plain IPv4", "plain IPv6"]),
+    "time of the last packet": (
+        "record/count.h", "*(is_rx ? &slot->last_rx_ns : "
+        "&slot->last_tx_ns) = o->now_ns;", "", ["4in4", "6in6"]),
+    "counters of the peer": (
+        "record/count.h", "if (o->peer == TL_PEER_NONE)", "if (1)",
+        ["4in4", "6in6"]),
 }
 
 

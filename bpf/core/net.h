@@ -133,6 +133,13 @@ static __always_inline __u32 tunnel_overhead(__u8 family)
 	return ip_hlen(family);
 }
 
+/* True for the EtherType of a VLAN tag (IEEE 802.1Q). */
+static __always_inline bool is_vlan(__be16 proto)
+{
+	return proto == bpf_htons(ETH_P_8021Q) ||
+	       proto == bpf_htons(ETH_P_8021AD);
+}
+
 static __always_inline bool is_tunnel(__u8 proto)
 {
 	return proto == IPPROTO_IPIP || proto == IPPROTO_IPV6;

@@ -169,6 +169,13 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 	return true;
 }
 
+static __always_inline void pass_plain(const struct view *v, struct rx *rx)
+{
+	rx->outcome.verdict = TL_rx_plain;
+	rx->outcome.peer = TL_PEER_NONE;
+	rx->outcome.bytes = v->len;
+}
+
 /* A packet that is of no tunnel: passes if the guard does not know its
  * source. */
 static __always_inline bool lean_plain(const struct view *v, const __u8 family,
@@ -194,9 +201,7 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 		cache_keep(entry, &key, n, family, generation, now,
 			   TL_PEER_NONE);
 	}
-	rx->outcome.verdict = TL_rx_plain;
-	rx->outcome.peer = TL_PEER_NONE;
-	rx->outcome.bytes = v->len;
+	pass_plain(v, rx);
 	return true;
 }
 
@@ -246,7 +251,12 @@ static __always_inline bool lean(const struct view *v, __be16 proto,
 {
 	if (proto == bpf_htons(ETH_P_IP))
 		return lean4(v, rx);
-	return proto == bpf_htons(ETH_P_IPV6) && lean6(v, rx);
+	if (proto == bpf_htons(ETH_P_IPV6))
+		return lean6(v, rx);
+	if (proto == bpf_htons(ETH_P_ARP) || is_vlan(proto))
+		return false;
+	pass_plain(v, rx);
+	return true;
 }
 
 #endif

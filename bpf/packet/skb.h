@@ -106,8 +106,9 @@ static __always_inline bool skb_decap(struct __sk_buff *skb,
 				    sizeof(proto), 0);
 }
 
-/* Decapsulates or passes the packet and counts it, if it is one for lean().
- * Returns 0 if it is not. A global function, like xdp_lean(). */
+/* Decapsulates or passes the packet and counts it, if it is one for lean();
+ * returns LEAN_NOT if it is not. A global function, with its own share of the
+ * stack. */
 __attribute__((noinline)) int skb_lean(struct __sk_buff *skb)
 {
 	struct view view = skb_view(skb, ETH_HLEN);

@@ -8,12 +8,6 @@
 
 #include "tc.h"
 
-static __always_inline bool is_vlan(__be16 proto)
-{
-	return proto == bpf_htons(ETH_P_8021Q) ||
-	       proto == bpf_htons(ETH_P_8021AD);
-}
-
 /* Enough for two VLAN tags. */
 #define LINK_HLEN_MAX (ETH_HLEN + 2 * sizeof(struct vlan_hdr))
 

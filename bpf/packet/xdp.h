@@ -130,26 +130,25 @@ static __always_inline bool xdp_strip_lean(struct xdp_md *ctx,
 	return true;
 }
 
-/* Decapsulates or passes the packet and counts it, if it is one for lean(). A
- * global function, so that the verifier does not follow each way out of it
- * through what comes after. */
-__attribute__((noinline)) int xdp_lean(struct xdp_md *ctx)
+/* Decapsulates or passes the packet and counts it, if it is one for lean(). */
+static __always_inline bool xdp_lean(struct xdp_md *ctx)
 {
 	const struct ethhdr *eth = (void *)(long)ctx->data;
 	struct view view = {.at = eth + 1, .end = (void *)(long)ctx->data_end};
 	struct rx rx = {};
 
 	if (view.at > view.end)
-		return 0;
+		return false;
 	view.len = view.end - view.at;
 	if (!lean(&view, eth->h_proto, &rx))
-		return 0;
-	if (rx.outcome.verdict == TL_rx_decap &&
-	    (!xdp_set_ecn(ctx, ETH_HLEN + rx.outer_len, &rx) ||
-	     !xdp_strip_lean(ctx, &rx)))
-		return 0;
+		return false;
+	if (rx.outcome.verdict != TL_rx_decap)
+		rx.outcome.bytes = bpf_xdp_get_buff_len(ctx) - ETH_HLEN;
+	else if (!xdp_set_ecn(ctx, ETH_HLEN + rx.outer_len, &rx) ||
+		 !xdp_strip_lean(ctx, &rx))
+		return false;
 	count(&rx.outcome);
-	return 1;
+	return true;
 }
 
 /* Remembers a packet that passed, for lean(). */

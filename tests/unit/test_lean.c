@@ -219,6 +219,12 @@ static void plain_packets(void **state)
 	p = plain(4, IPPROTO_TCP, "203.0.113.9");
 	p.proto = htons(ETH_P_ARP);
 	assert_false(passes(&p, &rx));
+	p.proto = htons(ETH_P_8021Q);
+	assert_false(passes(&p, &rx));
+	p.proto = htons(0x88cc); /* not IP */
+	assert_true(passes(&p, &rx));
+	assert_int_equal(rx.outcome.verdict, TL_rx_plain);
+	assert_int_equal(rx.outcome.bytes, 20);
 }
 
 /* A packet whose headers end behind the readable bytes. */

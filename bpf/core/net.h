@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <sys/cdefs.h> /* __always_inline */
 
+#define barrier() __asm__ volatile("" ::: "memory")
+
 struct vlan_hdr {
 	__be16 h_vlan_TCI;
 	__be16 h_vlan_encapsulated_proto;

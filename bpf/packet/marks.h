@@ -47,7 +47,7 @@ static __always_inline void own_set(struct __sk_buff *skb, enum own_kind kind,
 	skb->cb[OWN_CB_PEER] = peer;
 	/* Otherwise the compiler merges the stores of several branches, with a
 	 * pointer into the context, which the verifier forbids. */
-	asm volatile("" ::: "memory");
+	barrier();
 }
 
 /* Returns the kind of an skb of ours and clears the secret; OWN_NONE for

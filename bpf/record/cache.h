@@ -73,11 +73,16 @@ static __always_inline void cache_keep(struct cached *entry,
 				       const __u32 n, const __u8 kind,
 				       __u32 generation, __u64 now, __u32 peer)
 {
+	/* With PREEMPT_RT another packet of this CPU may come in between; it
+	 * must not find half of each. */
+	entry->kind = 0;
+	barrier();
 	for (__u32 i = 0; i < n; i++)
 		entry->key.words[i] = key->words[i];
 	entry->until_ns = now + CACHE_TTL_NS;
 	entry->generation = generation;
 	entry->peer = peer;
+	barrier();
 	entry->kind = kind;
 }
 
@@ -91,6 +96,8 @@ tunnel_keep(struct cached_tunnel *entry, __u32 peer, __u64 now)
 
 	if (!from)
 		return false;
+	entry->peer = TL_PEER_NONE; /* as in cache_keep() */
+	barrier();
 	__builtin_memcpy(to->endpoint, from->endpoint, sizeof(to->endpoint));
 	__builtin_memcpy(to->local, from->local, sizeof(to->local));
 	to->mtu = from->mtu;
@@ -99,6 +106,7 @@ tunnel_keep(struct cached_tunnel *entry, __u32 peer, __u64 now)
 	to->dscp = from->dscp;
 	entry->until_ns = now + CACHE_TTL_NS;
 	entry->generation = generation;
+	barrier();
 	entry->peer = peer;
 	return true;
 }

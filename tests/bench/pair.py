@@ -47,12 +47,12 @@ def quiet_lab():
 class Pair:
     """A sender and a receiver; eth0 has tunload at both ends, eth1 nothing."""
 
-    def __init__(self, lab, mtu=1500, program=None):
+    def __init__(self, lab, program=None):
         self.ends = [lab.netns("send"), lab.netns("recv")]
         self.send, self.recv = self.ends
         self.tunload = []
         for ifname in "eth0", "eth1":
-            lab.veth(self.send, ifname, self.recv, ifname, mtu=mtu)
+            lab.veth(self.send, ifname, self.recv, ifname)
         for side, ns in enumerate(self.ends):
             ns.addr("eth0", f"{OUTER[4][side]}/24", f"{OUTER[6][side]}/64")
             ns.addr("eth1", f"{PLAIN[4][side]}/24", f"{PLAIN[6][side]}/64")

@@ -155,7 +155,7 @@ def inside(work, runs, number):
     command("mount", "-t", "tmpfs", "tmpfs", "/tmp")
     args = argparse.Namespace(work=work, runs=runs, repeat=10 * number,
                               against=None)
-    programs = {part.__name__.split(".")[-1]: [table.head, table.rows]
+    programs = {table.name: [table.head, table.rows]
                 for part in (packet, plain) for table in part.run(args)}
     print(programs, flush=True)
     found = {}

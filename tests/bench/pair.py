@@ -4,9 +4,10 @@ import ctypes
 import os
 import socket
 import struct
+import subprocess
 
 from addresses import OUTER
-from lab import Lab, run
+from lab import REPO, Lab, run
 from packets import bpf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -108,6 +109,15 @@ class RunTime:
         bpf.bpf(bpf.OBJ_GET_INFO_BY_FD,
                 bpf.InfoAttr(prog, len(info), ctypes.addressof(info)))
         return struct.unpack_from("QQ", info, RUN_TIME)
+
+
+def former(work, commit):
+    """The program tunload as of a commit."""
+    tree = f"{work}/{commit}"
+    subprocess.run(f"mkdir {tree} && git -C {REPO} archive {commit} | "
+                   f"tar x -C {tree} && make -s -j2 -C {tree} all",
+                   shell=True, check=True, stdout=subprocess.DEVNULL)
+    return f"{tree}/build/tunload"
 
 
 def udp_tool(work):

@@ -5,7 +5,7 @@ figures in docs/performance.json and plots beside it."""
 import argparse
 import importlib
 import os
-import shlex
+import signal
 import sys
 import tempfile
 
@@ -51,14 +51,16 @@ def main():
     args = arguments()
     if os.geteuid():
         sys.exit("tests/bench needs root (network namespaces, BPF)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # cleans up
     own_mounts()
-
     sweep()
     cpus = os.sched_getaffinity(0)
     report = harness.Report(args.docs)
-    words = [word for word in sys.argv[1:] if word not in args.parts]
+    options = [f"--{name} {getattr(args, name)}" for name in (
+        "runs", "repeat", "seconds", "kernel", "against")
+               if getattr(args, name)]
     for name in args.parts or PARTS:
-        how = " ".join(["tests/bench", name, *map(shlex.quote, words)])
+        how = " ".join(["tests/bench", name, *options])
         part = importlib.import_module(f"bench.{name}")
         os.sched_setaffinity(0, cpus)  # a part may have changed them
         with tempfile.TemporaryDirectory(

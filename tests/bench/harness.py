@@ -4,6 +4,7 @@ machine, and the files that are written (JSON, Markdown, plots)."""
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -127,7 +128,9 @@ class Table:
 
 
 def command(*argv):
-    """What a command prints, "" if it fails."""
+    """What a command prints, "" if it fails or is not there."""
+    if not shutil.which(argv[0]):
+        return ""
     return subprocess.run(argv, capture_output=True, text=True, check=False,
                           cwd=REPO).stdout.strip()
 

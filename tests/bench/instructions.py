@@ -16,7 +16,7 @@ import sys
 
 import vm
 from lab import REPO
-from netns import own_mounts, run as command, scratch
+from netns import kernel_version, own_mounts, run as command, scratch
 
 from . import packet, plain
 from .harness import Table
@@ -91,6 +91,41 @@ def kernel_rows(lab, work):
     return rows
 
 
+FLOWTABLE = f"""table inet filter {{
+    flowtable fast {{ hook ingress priority 0; devices = {{ {IN}, {OUT} }}; }}
+    chain forward {{
+        type filter hook forward priority 0;
+        meta l4proto udp flow add @fast
+    }}
+}}"""
+
+
+def flowtable_rows(lab, work):
+    """{row: (host, frame)} of the kernel's tunnels behind a flowtable, which
+    takes 4in4 and 6in6 from Linux 6.19 on."""
+    if kernel_version() < (6, 19):
+        return {}
+    encap = with_devices(lab, work, OUTSIDE)
+    decap = with_devices(lab, work, INSIDE)
+    for host in encap, decap:
+        host.ns.nft(FLOWTABLE)
+    # A flow is taken with the way back.
+    for router, prefix in ("192.0.2.1", "10.1.0.0/16"), ("2001:db8::1",
+                                                         "fd00:1::/32"):
+        encap.ns.ip("neigh", "replace", router, "lladdr",
+                    encap.far.mac("gen0"), "dev", IN, "nud", "permanent")
+        encap.ns.ip("route", "add", prefix, "via", router)
+        decap.ns.ip("neigh", "replace", router, "lladdr",
+                    decap.far.mac("gen0"), "dev", IN, "nud", "permanent")
+    decap.ns.ip("route", "add", "10.10.0.0/16", "dev", "tipip")
+    decap.ns.ip("route", "add", "fd00:20::/32", "dev", "tip6tnl")
+    rows = {}
+    for name in "4in4", "6in6":
+        rows[f"flowtable encap {name}"] = encap, plain_frame(INNER[name])
+        rows[f"flowtable decap {name}"] = decap, packets()[name]
+    return rows
+
+
 def use_sink(host, sink):
     """Attaches a sink to the far end instead of that which is there."""
     if sink == "XDP sink":
@@ -120,12 +155,13 @@ def inside(work, runs, number):
     command("mount", "-t", "tmpfs", "tmpfs", "/tmp")
     args = argparse.Namespace(work=work, runs=runs, repeat=10 * number,
                               against=None)
-    programs = {part.__name__.split(".")[-1]: [table.head, table.rows]
+    programs = {table.name: [table.head, table.rows]
                 for part in (packet, plain) for table in part.run(args)}
     print(programs, flush=True)
     found = {}
     with quiet_lab() as lab:
-        rows = {**hosts(lab, work), **kernel_rows(lab, work)}
+        rows = {**hosts(lab, work), **kernel_rows(lab, work),
+                **flowtable_rows(lab, work)}
         for sink in SINKS:
             for host in {id(host): host for host, _ in rows.values()}.values():
                 use_sink(host, sink)

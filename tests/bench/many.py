@@ -176,12 +176,12 @@ def run(args):
     rows = {size: [] for size in SIZES}
     # One CPU: the counters of each are made at its first packet of a peer.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    for family in FAMILIES:
+    for family, combination in FAMILIES.items():
         wrapper = Wrapper(args.work)
         with quiet_lab() as lab:
             one = lab.keep(Attached(lab, wrapper, Population(family, 1, 1)))
             for size in SIZES:
-                say(f"{FAMILIES[family]}, {size[0]:,} peers x {size[1]:,}")
+                say(f"{combination}, {size[0]:,} peers x {size[1]:,}")
                 with quiet_lab() as inside:
                     many = inside.keep(Attached(
                         inside, wrapper, Population(family, *size)))

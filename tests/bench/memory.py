@@ -32,7 +32,7 @@ def mebibytes(pins):
 def resident(tl, *args):
     """MiB of a command at its most. time(1) starts it: what a process inherits
     from a large one, as we are, would count for it."""
-    return int(command("time", "-f", "%M", *tl.argv(*args))
+    return int(command("time", "-f", "%M", *tl.argv(*args), timeout=600)
                .stderr.split()[-1]) / 1024
 
 

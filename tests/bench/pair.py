@@ -4,9 +4,10 @@ import ctypes
 import os
 import socket
 import struct
+import subprocess
 
 from addresses import OUTER
-from lab import Lab, run
+from lab import REPO, Lab, run
 from packets import bpf
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,12 +48,12 @@ def quiet_lab():
 class Pair:
     """A sender and a receiver; eth0 has tunload at both ends, eth1 nothing."""
 
-    def __init__(self, lab, mtu=1500, program=None):
+    def __init__(self, lab, program=None):
         self.ends = [lab.netns("send"), lab.netns("recv")]
         self.send, self.recv = self.ends
         self.tunload = []
         for ifname in "eth0", "eth1":
-            lab.veth(self.send, ifname, self.recv, ifname, mtu=mtu)
+            lab.veth(self.send, ifname, self.recv, ifname)
         for side, ns in enumerate(self.ends):
             ns.addr("eth0", f"{OUTER[4][side]}/24", f"{OUTER[6][side]}/64")
             ns.addr("eth1", f"{PLAIN[4][side]}/24", f"{PLAIN[6][side]}/64")
@@ -108,6 +109,15 @@ class RunTime:
         bpf.bpf(bpf.OBJ_GET_INFO_BY_FD,
                 bpf.InfoAttr(prog, len(info), ctypes.addressof(info)))
         return struct.unpack_from("QQ", info, RUN_TIME)
+
+
+def former(work, commit):
+    """The program tunload as of a commit."""
+    tree = f"{work}/{commit}"
+    subprocess.run(f"mkdir {tree} && git -C {REPO} archive {commit} | "
+                   f"tar x -C {tree} && make -s -j2 -C {tree} all",
+                   shell=True, check=True, stdout=subprocess.DEVNULL)
+    return f"{tree}/build/tunload"
 
 
 def udp_tool(work):

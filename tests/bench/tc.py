@@ -15,7 +15,7 @@ from packets import bpf
 from traffic import family, udp_socket
 
 from .harness import Table, interleave
-from .pair import (COMBINATIONS, PORT, Pair, RunTime, address, named,
+from .pair import (COMBINATIONS, PORT, Pair, RunTime, address, former, named,
                    quiet_lab, udp_tool)
 from .programs import Programs
 
@@ -94,43 +94,59 @@ def check(pair, paths, sockets):
         assert sockets[family(source)].recvfrom(100)[1][0] == source
 
 
-def flows(lab, work):
-    """(pair, {name: (path, program that encapsulates, decapsulates)})."""
-    pair = Pair(lab)
-    ours = pair.prog(0, "tc_egress"), pair.prog(1, "tc_ingress")
+def tunnels(pair, label=""):
+    """{name: (path, program that encapsulates, one that decapsulates)}."""
+    progs = pair.prog(0, "tc_egress"), pair.prog(1, "tc_ingress")
+    return {f"{label}{named(inner, outer)}": (
+        [address(inner, outer, side) for side in (0, 1)], *progs)
+            for inner, outer in COMBINATIONS}
+
+
+def constants(lab, work, pair):
+    """The same of programs that look nothing up, or do nothing."""
     found = {}
     for number, (inner, outer) in enumerate(COMBINATIONS):
         one = Constant(lab, work, pair, number, inner, outer)
         found[f"constant {named(inner, outer)}"] = (one.path, one.push,
                                                     one.pop)
-        found[named(inner, outer)] = ([address(inner, outer, side)
-                                       for side in (0, 1)], *ours)
     one = Constant(lab, work, pair, len(COMBINATIONS), 4, None)
     found["empty"] = one.path, one.push, one.pop
-    return pair, found
+    return found
+
+
+def measured(lab, args):
+    """Samples by (name, direction)."""
+    tool, number = udp_tool(args.work), args.repeat or REPEAT
+    pair = Pair(lab)
+    flows = [(pair, {**tunnels(pair), **constants(lab, args.work, pair)})]
+    if args.against:
+        other = Pair(lab, former(args.work, args.against))
+        flows.append((other, tunnels(other, "former ")))
+    measures = {}
+    for one, found in flows:
+        check(one, [path for path, *_ in found.values()], one.listen(lab))
+        for name, (path, push, pop) in found.items():
+            measures[name] = lambda o=one, way=path, progs=(push, pop): burst(
+                tool, o, way, number, *progs)
+    lab.keep(RunTime())
+    return interleave(args.runs or RUNS, measures)
 
 
 def run(args):
     """The table."""
-    tool = udp_tool(args.work)
-    number = args.repeat or REPEAT
     with quiet_lab() as lab:
-        pair, found = flows(lab, args.work)
-        check(pair, [path for path, *_ in found.values()], pair.listen(lab))
-        lab.keep(RunTime())
-        samples = interleave(args.runs or RUNS, {
-            name: lambda f=flow: burst(tool, pair, f[0], number, *f[1:])
-            for name, flow in found.items()})
-    table = Table("tc", "ns a packet",
-                  ["packet", "tunload", "constant header", "ratio"])
+        samples = measured(lab, args)
+    against = [args.against] if args.against else []
+    table = Table("tc", "ns a packet", ["packet", "tunload",
+                                        "constant header", "ratio", *against])
     table.samples = samples
     for direction, prog in ("encap", "tc_egress"), ("decap", "tc_ingress"):
         for name in (named(*one) for one in COMBINATIONS):
-            ours, constant = (
-                samples.least((which, direction))
+            ours, constant, *others = (
+                samples.least((f"{which}{name}", direction))
                 - samples.least(("empty", direction))
-                for which in (name, f"constant {name}"))
+                for which in ("", "constant ", *["former "] * len(against)))
             table.row(f"{prog} {name}", round(ours), round(constant),
-                      f"{ours / constant:.2f}")
+                      f"{ours / constant:.2f}", *map(round, others))
     table.draw("bars", "tunload", "constant header")
     yield table

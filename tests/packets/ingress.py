@@ -95,6 +95,27 @@ def outer_fields():
                      "rx_decap", "RFC 2003 3.1, 2473 6", PEER[outer], packet)
 
 
+def summing_to_zero(header):
+    """The header with other last bytes, so that it does not change a checksum
+    that covers it."""
+    last = wire.checksum(header[:-2] + bytes(2))
+    return header[:-2] + last.to_bytes(2, "big")
+
+
+@table
+def options_like_inner_headers():
+    """Outer options with the bytes of a good inner header of the same source,
+    which do not change the checksum: not to be taken for the inner header."""
+    for inner, size in (4, 20), (6, 40):
+        packet = inner_packet(4, inner)
+        data = bytearray(from_peer(PEER[4], packet, ihl=5 + size // 4,
+                                   len=20 + size + len(packet)))
+        data[20:20] = summing_to_zero(packet[:size])
+        yield rx(f"{combo_name(inner, 4)} outer options like an inner header",
+                 eth(bytes(data)), "rx_decap", "RFC 791 3.1", PEER[4],
+                 inner=packet)
+
+
 @table
 def outer_options4():
     for inner in (4, 6):

@@ -330,13 +330,9 @@ def test_many_commands_at_once(pair):
     assert pair.traces() == before
 
 
-# Memory; tests/bench/attach measures the time
+# Memory; tests/bench/commands.py measures the time
 
 def test_attach_is_small(pair):
-<<<<<<< HEAD
-=======
-    # How long it takes is measured by tests/bench/commands.py.
->>>>>>> bench
     conf = pair.tl.write("".join(
         f"[peer p{i}]\nendpoint = 2001:db8::{i + 16:x}\n"
         f"allowed-ips = 10.{i + 100}.0.0/16\n" for i in range(10)))

@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-<<<<<<< HEAD
-"""Commands on an interface with 2,000 peers. tests/bench/scale measures the
-time."""
-=======
-"""Thousands of peers: every command does for all of them what it does for one.
-How long that takes is tests/bench/commands.py's business."""
->>>>>>> bench
+"""Commands on an interface with 2,000 peers. tests/bench/commands.py measures
+the time."""
 import json
 
 import pytest

@@ -177,6 +177,11 @@ static void changes_of_a_peer(void **state)
 	fake_now++;
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
 	assert_int_equal(tx.peer->ttl, 9);
+	/* The slot has another peer. */
+	fake_tunnels[FOUR].peer = FOUR + (1 << CACHE_BITS);
+	fake_tunnels[FOUR].tunnel.mtu = 100;
+	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
+	assert_int_equal(fake_tunnels[FOUR].peer, FOUR);
 	fake_generation++;
 	peer->family = 0; /* gone */
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_stale_peer);

@@ -101,6 +101,18 @@ static void through_ingress(const struct packet *p)
 		      fake_generation, rx.outcome.peer);
 }
 
+/* Puts what is remembered into every slot, as if all addresses had the same. */
+static void fill_all_slots(void)
+{
+	const struct cached *entry = fake_flows;
+
+	while (!entry->kind)
+		entry++;
+	for (int i = 0; i < 1 << CACHE_BITS; i++)
+		if (&fake_flows[i] != entry)
+			fake_flows[i] = *entry;
+}
+
 static void tunnel_packets(void **state)
 {
 	const uint8_t families[] = {4, 6};
@@ -137,7 +149,9 @@ static void other_addresses(void **state)
 		size_t source = ip_hlen(outer) + (inner == 4 ? 12 : 8);
 		size_t addrs = outer == 4 ? 12 : 8;
 
+		memset(fake_flows, 0, sizeof(fake_flows));
 		through_ingress(&p);
+		fill_all_slots();
 		assert_true(passes(&p, &rx));
 		for (size_t at = addrs; at < ip_hlen(outer); at++) {
 			p.bytes[at] ^= 0x11;
@@ -155,6 +169,38 @@ static void other_addresses(void **state)
 			p.bytes[at] ^= 0x11;
 		}
 		assert_true(passes(&p, &rx));
+	}
+}
+
+/* The same addresses' bytes in other families. */
+static void other_families(void **state)
+{
+	const uint8_t families[] = {4, 6};
+	struct rx rx;
+
+	(void)state;
+	for (int i = 0; i < 16; i++) {
+		struct packet kept =
+			tunnel(families[i / 8], families[i / 4 % 2]);
+		struct packet p = tunnel(families[i / 2 % 2], families[i % 2]);
+
+		memset(fake_flows, 0, sizeof(fake_flows));
+		through_ingress(&kept);
+		fill_all_slots();
+		for (int slot = 0; slot < 1 << CACHE_BITS; slot++)
+			memset(&fake_flows[slot].key, 0x11,
+			       sizeof(struct cache_key));
+		memset(p.bytes + (p.proto == htons(ETH_P_IP) ? 12 : 8), 0x11,
+		       p.proto == htons(ETH_P_IP) ? 8 : 32);
+		memset(p.bytes + ip_hlen(families[i / 2 % 2]) +
+			       (i % 2 ? 8 : 12),
+		       0x11, i % 2 ? 16 : 4);
+		if (p.proto == htons(ETH_P_IP))
+			set_checksum(p.bytes);
+		for (int slot = 0; slot < 1 << CACHE_BITS && !(i % 2); slot++)
+			fake_flows[slot].key.words[i / 2 % 2 ? 4 : 1] =
+				0x11111111;
+		assert_int_equal(passes(&p, &rx), i / 4 == i % 4);
 	}
 }
 
@@ -249,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(tunnel_packets, peers_up),
 		cmocka_unit_test_setup(other_addresses, peers_up),
+		cmocka_unit_test_setup(other_families, peers_up),
 		cmocka_unit_test_setup(forgets, peers_up),
 		cmocka_unit_test_setup(plain_packets, peers_up),
 		cmocka_unit_test_setup(short_packets, peers_up),

@@ -167,7 +167,10 @@ def cells(samples):
 
 def short(number):
     """1000 as 1k, and so on."""
-    return f"{number}".replace("000000", "M").replace("000", "k")
+    for size, letter in (10 ** 6, "M"), (1000, "k"):
+        if number >= size:
+            return f"{number // size}{letter}"
+    return str(number)
 
 
 def run(args):

@@ -165,8 +165,9 @@ struct tl_broadcast {
 	__u8 addr[4];
 };
 
-/* peer_stats: peer and CPU -> this; made by the data plane at the first packet,
- * so that memory use depends on the traffic. */
+/* peer_stats: peer and CPU -> this; made by the data plane when it counts the
+ * first packet there, so that memory use depends on the traffic. Tunnelled
+ * packets may still be in `traffic`. */
 struct tl_stats_key {
 	__u32 peer;
 	__u32 cpu;

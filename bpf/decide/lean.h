@@ -12,9 +12,6 @@
 #include "record/cache.h"
 #include "ingress.h"
 
-/* The result of a hook's lean function. */
-enum { LEAN_NOT, LEAN_PASS, LEAN_DROP };
-
 /* Words of a key of that family: the source of a plain packet, or both outer
  * addresses. */
 static __always_inline __u32 source_words(const __u8 family)
@@ -25,6 +22,24 @@ static __always_inline __u32 source_words(const __u8 family)
 static __always_inline __u32 outer_words(const __u8 family)
 {
 	return family == 4 ? 1 : 4;
+}
+
+/* The offset of the source address in an IP header; the destination follows
+ * it. */
+static __always_inline __u32 source_at(const __u8 family)
+{
+	return family == 4 ? offsetof(struct iphdr, saddr)
+			   : offsetof(struct ipv6hdr, saddr);
+}
+
+/* Writes a source address to a key; returns its words. */
+static __always_inline __u32 put_source(__u64 *words, const __u8 family,
+					const void *source)
+{
+	words[0] = family == 4 ? load32(source) : load64(source);
+	if (family == 6)
+		words[1] = load64(source + 8);
+	return source_words(family);
 }
 
 static __always_inline __u8 flow_kind(const __u8 outer, const __u8 inner)
@@ -42,21 +57,17 @@ static __always_inline __u32 flow_key(struct cache_key *key, const __u8 outer,
 
 	for (__u32 i = 0; i < n; i++)
 		key->words[i] = load64(outer_addrs + 8 * i);
-	key->words[n] = inner == 4 ? load32(source) : load64(source);
-	if (inner == 6)
-		key->words[n + 1] = load64(source + 8);
-	return n + source_words(inner);
+	return n + put_source(&key->words[n], inner, source);
 }
 
-/* Remembers a packet that ingress() has passed, if lean() can use it: v, with
- * the headers of rx, at most as readable as then. generation: from before its
- * look-ups. */
+/* Remembers the peer of a packet that ingress() has passed, with its outer
+ * header at `at` and without options. generation: from before its look-ups. */
 static __always_inline void flow_keep(const void *at, const void *end,
 				      const __u8 outer, const __u8 inner,
 				      __u32 generation, __u32 peer)
 {
-	const void *addrs = at + (outer == 4 ? 12 : 8);
-	const void *source = at + ip_hlen(outer) + (inner == 4 ? 12 : 8);
+	const void *addrs = at + source_at(outer);
+	const void *source = at + ip_hlen(outer) + source_at(inner);
 	struct cache_key key;
 	struct cached *entry;
 	__u32 n;
@@ -134,9 +145,9 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 					const __u8 outer, const __u8 inner,
 					__u8 outer_tos, struct rx *rx)
 {
-	const void *addrs = v->at + (outer == 4 ? 12 : 8);
+	const void *addrs = v->at + source_at(outer);
 	const void *at = v->at + ip_hlen(outer);
-	const void *source = at + (inner == 4 ? 12 : 8);
+	const void *source = at + source_at(inner);
 	__u64 now = now_coarse();
 	struct cached *entry;
 	struct cache_key key;
@@ -181,16 +192,13 @@ static __always_inline void pass_plain(const struct view *v, struct rx *rx)
 static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 				       const void *source, struct rx *rx)
 {
-	const __u32 n = source_words(family);
 	__u32 generation = generation_now();
 	const struct tl_prefix *prefix;
 	__u64 now = now_coarse();
 	struct cached *entry;
 	struct cache_key key;
+	const __u32 n = put_source(key.words, family, source);
 
-	key.words[0] = family == 4 ? load32(source) : load64(source);
-	if (family == 6)
-		key.words[1] = load64(source + 8);
 	entry = cache_slot(&sources, &key, n);
 	if (!entry)
 		return false;
@@ -253,7 +261,8 @@ static __always_inline bool lean(const struct view *v, __be16 proto,
 		return lean4(v, rx);
 	if (proto == bpf_htons(ETH_P_IPV6))
 		return lean6(v, rx);
-	if (proto == bpf_htons(ETH_P_ARP) || is_vlan(proto))
+	if (is_vlan(proto) ||
+	    (proto == bpf_htons(ETH_P_ARP) && arp(v, rx) != TL_rx_plain))
 		return false;
 	pass_plain(v, rx);
 	return true;

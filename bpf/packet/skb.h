@@ -106,6 +106,8 @@ static __always_inline bool skb_decap(struct __sk_buff *skb,
 				    sizeof(proto), 0);
 }
 
+enum { LEAN_NOT, LEAN_PASS, LEAN_DROP };
+
 /* Decapsulates or passes the packet and counts it, if it is one for lean();
  * returns LEAN_NOT if it is not. A global function, with its own share of the
  * stack. */

@@ -113,63 +113,71 @@ static void fill_all_slots(void)
 			fake_flows[i] = *entry;
 }
 
-static void tunnel_packets(void **state)
+/* Runs a check with each outer and inner family. */
+static void each_combination(void (*check)(uint8_t outer, uint8_t inner))
 {
-	const uint8_t families[] = {4, 6};
+	for (uint8_t outer = 4; outer <= 6; outer += 2)
+		for (uint8_t inner = 4; inner <= 6; inner += 2)
+			check(outer, inner);
+}
+
+static void passes_when_remembered(uint8_t outer, uint8_t inner)
+{
+	struct packet p = tunnel(outer, inner);
 	struct rx rx;
 
-	(void)state;
-	for (int i = 0; i < 4; i++) {
-		uint8_t outer = families[i / 2], inner = families[i % 2];
-		struct packet p = tunnel(outer, inner);
+	assert_false(passes(&p, &rx));
+	through_ingress(&p);
+	assert_true(passes(&p, &rx));
+	assert_int_equal(rx.outcome.verdict, TL_rx_decap);
+	assert_int_equal(rx.outcome.peer, outer == 4 ? 1 : 2);
+	assert_int_equal(rx.outcome.bytes, ip_hlen(inner));
+	assert_true(rx.outcome.now_ns == 1000);
+	assert_int_equal(rx.outer_family, outer);
+	assert_int_equal(rx.inner_family, inner);
+	assert_int_equal(rx.outer_len, ip_hlen(outer));
+}
 
-		assert_false(passes(&p, &rx));
-		through_ingress(&p);
-		assert_true(passes(&p, &rx));
-		assert_int_equal(rx.outcome.verdict, TL_rx_decap);
-		assert_int_equal(rx.outcome.peer, outer == 4 ? 1 : 2);
-		assert_int_equal(rx.outcome.bytes, ip_hlen(inner));
-		assert_true(rx.outcome.now_ns == 1000);
-		assert_int_equal(rx.outer_family, outer);
-		assert_int_equal(rx.inner_family, inner);
-		assert_int_equal(rx.outer_len, ip_hlen(outer));
-	}
+static void tunnel_packets(void **state)
+{
+	(void)state;
+	each_combination(passes_when_remembered);
+}
+
+/* True if the packet passes with another byte there. */
+static bool passes_changed(struct packet *p, size_t at)
+{
+	bool is_ip4 = p->proto == htons(ETH_P_IP);
+	struct packet changed = *p;
+	struct rx rx;
+
+	changed.bytes[at] ^= 0x11;
+	if (is_ip4)
+		set_checksum(changed.bytes);
+	return passes(&changed, &rx);
+}
+
+static void all_bytes_are_compared(uint8_t outer, uint8_t inner)
+{
+	size_t source = ip_hlen(outer) + source_at(inner);
+	struct packet p = tunnel(outer, inner);
+	struct rx rx;
+
+	memset(fake_flows, 0, sizeof(fake_flows));
+	through_ingress(&p);
+	fill_all_slots();
+	for (size_t at = source_at(outer); at < ip_hlen(outer); at++)
+		assert_false(passes_changed(&p, at));
+	for (size_t at = source; at < source + (inner == 4 ? 4 : 16); at++)
+		assert_false(passes_changed(&p, at));
+	assert_true(passes(&p, &rx));
 }
 
 /* Another address than the remembered ones, each byte of each. */
 static void other_addresses(void **state)
 {
-	const uint8_t families[] = {4, 6};
-	struct rx rx;
-
 	(void)state;
-	for (int i = 0; i < 4; i++) {
-		uint8_t outer = families[i / 2], inner = families[i % 2];
-		struct packet p = tunnel(outer, inner);
-		size_t source = ip_hlen(outer) + (inner == 4 ? 12 : 8);
-		size_t addrs = outer == 4 ? 12 : 8;
-
-		memset(fake_flows, 0, sizeof(fake_flows));
-		through_ingress(&p);
-		fill_all_slots();
-		assert_true(passes(&p, &rx));
-		for (size_t at = addrs; at < ip_hlen(outer); at++) {
-			p.bytes[at] ^= 0x11;
-			if (outer == 4)
-				set_checksum(p.bytes);
-			assert_false(passes(&p, &rx));
-			p.bytes[at] ^= 0x11;
-			if (outer == 4)
-				set_checksum(p.bytes);
-		}
-		for (size_t at = source; at < source + (inner == 4 ? 4 : 16);
-		     at++) {
-			p.bytes[at] ^= 0x11;
-			assert_false(passes(&p, &rx));
-			p.bytes[at] ^= 0x11;
-		}
-		assert_true(passes(&p, &rx));
-	}
+	each_combination(all_bytes_are_compared);
 }
 
 /* The same addresses' bytes in other families. */
@@ -263,8 +271,6 @@ static void plain_packets(void **state)
 	p = plain(6, IPPROTO_HOPOPTS, "2001:db8:9::9");
 	assert_false(passes(&p, &rx));
 	p = plain(4, IPPROTO_TCP, "203.0.113.9");
-	p.proto = htons(ETH_P_ARP);
-	assert_false(passes(&p, &rx));
 	p.proto = htons(ETH_P_8021Q);
 	assert_false(passes(&p, &rx));
 	p.proto = htons(0x88cc); /* not IP */
@@ -273,21 +279,44 @@ static void plain_packets(void **state)
 	assert_int_equal(rx.outcome.bytes, 20);
 }
 
+static void needs_both_headers(uint8_t outer, uint8_t inner)
+{
+	struct packet p = tunnel(outer, inner);
+	struct rx rx;
+
+	through_ingress(&p);
+	assert_true(passes(&p, &rx));
+	while (p.n--)
+		assert_false(passes(&p, &rx));
+}
+
 /* A packet whose headers end behind the readable bytes. */
 static void short_packets(void **state)
 {
-	const uint8_t families[] = {4, 6};
+	(void)state;
+	each_combination(needs_both_headers);
+}
+
+/* ARP passes unless it claims a gateway's address. */
+static void arp_packets(void **state)
+{
+	struct packet p = {.n = sizeof(struct arp_packet),
+			   .proto = htons(ETH_P_ARP)};
+	struct arp_packet arp = {.hrd = htons(1),
+				 .pro = htons(ETH_P_IP),
+				 .hln = 6,
+				 .pln = 4,
+				 .op = htons(1),
+				 .spa = {203, 0, 113, 9}};
 	struct rx rx;
 
 	(void)state;
-	for (int i = 0; i < 4; i++) {
-		struct packet p = tunnel(families[i / 2], families[i % 2]);
-
-		through_ingress(&p);
-		assert_true(passes(&p, &rx));
-		while (p.n--)
-			assert_false(passes(&p, &rx));
-	}
+	memcpy(p.bytes, &arp, sizeof(arp));
+	assert_true(passes(&p, &rx));
+	assert_int_equal(rx.outcome.verdict, TL_rx_plain);
+	arp.spa[0] = TL_GATEWAY_NET4;
+	memcpy(p.bytes, &arp, sizeof(arp));
+	assert_false(passes(&p, &rx));
 }
 
 int main(void)
@@ -299,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup(forgets, peers_up),
 		cmocka_unit_test_setup(plain_packets, peers_up),
 		cmocka_unit_test_setup(short_packets, peers_up),
+		cmocka_unit_test_setup(arp_packets, peers_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,9 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
-	return xdp_lean(ctx) ? XDP_PASS : xdp_full(ctx);
+	int action = xdp_lean(ctx);
+
+	return action ? action : xdp_full(ctx);
 }
 
 /* Handles an arriving frame that is not one for lean(). */

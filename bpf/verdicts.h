@@ -75,6 +75,8 @@
 	VERDICT(rx_gateway, DROP, REPORT, WIRE,                                \
 		"ARP or neighbour discovery from the wire that claims a "      \
 		"gateway's address")                                           \
+	VERDICT(rx_forward, TUNNEL, QUIET, PEER,                               \
+		"decapsulated and forwarded in XDP (forward = xdp)")           \
 	VERDICT(tx_encap, TUNNEL, QUIET, HOST, "encapsulated")                 \
 	VERDICT(tx_plain, PASS, QUIET, HOST, "not to a gateway, left alone")   \
 	VERDICT(tx_tunnelled, PASS, QUIET, HOST,                               \

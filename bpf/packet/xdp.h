@@ -6,6 +6,7 @@
 
 #include "record/report.h"
 #include "decide/lean.h"
+#include "forward.h"
 #include "resize.h"
 #include "vlan.h"
 
@@ -130,26 +131,45 @@ static __always_inline bool xdp_strip_lean(struct xdp_md *ctx,
 	return true;
 }
 
-/* Decapsulates or passes the packet and counts it, if it is one for lean(). A
- * global function, so that the verifier does not follow each way out of it
- * through what comes after. */
+/* Decapsulates a packet, and forwards it if that is asked for and possible.
+ * Returns the action, or 0 if the packet could not be shortened. */
+static __always_inline int xdp_decap_lean(struct xdp_md *ctx, struct rx *rx)
+{
+	struct bpf_fib_lookup way = {};
+	bool forward = forward_xdp && way_from_tunnel(ctx, rx->outer_len,
+						      rx->inner_family, &way);
+
+	if (!xdp_set_ecn(ctx, ETH_HLEN + rx->outer_len, rx) ||
+	    !xdp_strip_lean(ctx, rx))
+		return 0;
+	if (!forward || !route_frame(ctx, rx->inner_family, &way))
+		return XDP_PASS;
+	rx->outcome.verdict = TL_rx_forward;
+	return bpf_redirect(way.ifindex, 0);
+}
+
+/* Handles the packet and counts it, if it is one for lean(). Returns the
+ * action, or 0 if it is not. A global function, so that the verifier does not
+ * follow each way out of it through what comes after. */
 __attribute__((noinline)) int xdp_lean(struct xdp_md *ctx)
 {
 	const struct ethhdr *eth = (void *)(long)ctx->data;
 	struct view view = {.at = eth + 1, .end = (void *)(long)ctx->data_end};
 	struct rx rx = {};
+	int action = XDP_PASS;
 
 	if (view.at > view.end)
 		return 0;
 	view.len = view.end - view.at;
 	if (!lean(&view, eth->h_proto, &rx))
 		return 0;
-	if (rx.outcome.verdict == TL_rx_decap &&
-	    (!xdp_set_ecn(ctx, ETH_HLEN + rx.outer_len, &rx) ||
-	     !xdp_strip_lean(ctx, &rx)))
-		return 0;
+	if (rx.outcome.verdict == TL_rx_decap) {
+		action = xdp_decap_lean(ctx, &rx);
+		if (!action)
+			return 0;
+	}
 	count(&rx.outcome);
-	return 1;
+	return action;
 }
 
 /* Remembers a packet that passed, for lean(). */

@@ -94,9 +94,10 @@ static void skip_modules(struct tunload_bpf *skel)
 	bpf_log_start(); /* drop the warning about it */
 }
 
-/* Sets the secret that marks our own skbs (bpf/packet/marks.h), and whether the
- * kernel allows two helpers (bpf/packet/kernel.h). */
-static int set_constants(struct tunload_bpf *skel)
+/* Sets the secret that marks our own skbs (bpf/packet/marks.h), whether the
+ * kernel allows two helpers (bpf/packet/kernel.h), and whether XDP forwards
+ * (bpf/packet/forward.h). */
+static int set_constants(struct tunload_bpf *skel, enum tl_forward forward)
 {
 	uint64_t secret = 0;
 
@@ -107,11 +108,12 @@ static int set_constants(struct tunload_bpf *skel)
 	skel->rodata->own_secret = secret;
 	skel->rodata->can_read_kernel = feature_probe_read();
 	skel->rodata->has_xfrm = feature_xfrm();
+	skel->rodata->forward_xdp = forward == TL_FORWARD_XDP;
 	bpf_log_start();
 	return OK;
 }
 
-static int open_object(struct programs *g)
+static int open_object(struct programs *g, enum tl_forward forward)
 {
 	bpf_log_start();
 	memset(g, 0, sizeof(*g));
@@ -120,17 +122,17 @@ static int open_object(struct programs *g)
 		return fail("cannot open the BPF object: %s", strerror(errno));
 	skip_modules(g->skel);
 	bpf_map__set_max_entries(g->skel->maps.peer_stats, stats_rows());
-	if (!set_constants(g->skel))
+	if (!set_constants(g->skel, forward))
 		return OK;
 	programs_close(g);
 	return FAILED;
 }
 
-int programs_try(void)
+int programs_try(enum tl_forward forward)
 {
 	const struct pins none = {0};
 	struct programs g;
-	int ret = open_object(&g), err;
+	int ret = open_object(&g, forward), err;
 
 	if (ret)
 		return ret;
@@ -140,12 +142,13 @@ int programs_try(void)
 	return ret;
 }
 
-int programs_load(struct programs *g, const struct pins *p)
+int programs_load(struct programs *g, const struct pins *p,
+		  enum tl_forward forward)
 {
 	int ret = check_layout(p), err;
 
 	if (!ret)
-		ret = open_object(g);
+		ret = open_object(g, forward);
 	if (ret)
 		return ret;
 	ret = set_pin_paths(g->skel, p);

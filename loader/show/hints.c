@@ -102,7 +102,7 @@ static void addresses_hint(const struct sink *out)
 static bool any_received(const struct snapshot *s, uint8_t family)
 {
 	for (size_t i = 0; i < s->conf.n_peers; i++)
-		if (s->peers[i].verdicts.rx_decap.packets &&
+		if (received(&s->peers[i].verdicts).packets &&
 		    has_inner(&s->conf.peers[i], family))
 			return true;
 	return false;
@@ -201,7 +201,7 @@ static void sources_hint(const struct sink *out, const struct peer *p,
 {
 	struct ip other = peer_other_probe(p);
 
-	if (v->rx_decap.packets ||
+	if (received(v).packets ||
 	    (!v->tx_encap.packets && !v->tx_neighbour.packets))
 		return;
 	if (p->probe.family)
@@ -241,7 +241,7 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 	const char *numbers = "4";
 	char endpoint[IP_STRLEN];
 
-	if (v->rx_decap.packets)
+	if (received(v).packets)
 		return;
 	ip_str(&p->endpoint, endpoint);
 	if (has_inner(p, 6))

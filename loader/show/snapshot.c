@@ -47,6 +47,7 @@ void snapshot_free(struct snapshot *s)
 	conf_free(&s->conf);
 	free(s->peers);
 	free(s->own);
+	free(s->forward_to);
 	free(s->host.addrs);
 }
 
@@ -70,6 +71,9 @@ int snapshot_read(struct snapshot *s, const char *ifname)
 		ret = read_stats(&m, s);
 		if (!ret)
 			ret = read_host(s);
+		if (!ret && is_forwarding(s))
+			ret = devices_sending(&m, &s->forward_to,
+					      &s->n_forward_to);
 		if (ret)
 			snapshot_free(s);
 	}

@@ -165,6 +165,7 @@ static void print_gateways(FILE *out, const struct snapshot *s,
 static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 {
 	const struct tl_peer_stats *stats = &s->peers[i];
+	const struct tl_counter rx = received(&stats->verdicts);
 	const struct peer *p = &s->conf.peers[i];
 	char age[32];
 
@@ -172,7 +173,7 @@ static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 	print_allowed(out, p);
 	print_gateways(out, s, p);
 	print_mtu(out, s, p);
-	print_traffic(out, "received", &stats->verdicts.rx_decap,
+	print_traffic(out, "received", &rx,
 		      human_age(s, stats->last_rx_ns, age));
 	print_traffic(out, "sent", &stats->verdicts.tx_encap,
 		      human_age(s, stats->last_tx_ns, age));
@@ -200,6 +201,32 @@ static void print_xdp(FILE *out, const struct snapshot *s)
 			"  xdp          no headers behind a frame's linear part (bpf_xdp_pull_data needs Linux 6.18)\n");
 }
 
+static void print_forward(FILE *out, const struct snapshot *s)
+{
+	const char *comma = " to ";
+	char name[IFNAMSIZ];
+
+	if (s->conf.forward != TL_FORWARD_XDP)
+		return;
+	fprintf(out, "  forward      ");
+	if (!is_forwarding(s)) {
+		fprintf(out,
+			"by the kernel: forward = xdp needs native mode\n");
+		return;
+	}
+	fprintf(out, "in XDP");
+	for (size_t i = 0; i < s->n_forward_to; i++) {
+		if (!if_indextoname(s->forward_to[i], name))
+			continue;
+		fprintf(out, "%s%s", comma, name);
+		comma = ", ";
+	}
+	if (!s->n_forward_to)
+		fprintf(out, " to no interface");
+	fprintf(out,
+		": netfilter, rp_filter and tcpdump do not see those packets\n");
+}
+
 static void print_routes(FILE *out, const struct snapshot *s)
 {
 	if (!s->conf.routes)
@@ -220,6 +247,7 @@ void status_text(FILE *out, const struct snapshot *s)
 	fprintf(out, "  local4       %s\n", ip_str(&s->conf.local4, local));
 	fprintf(out, "  local6       %s\n", ip_str(&s->conf.local6, local));
 	print_routes(out, s);
+	print_forward(out, s);
 	interface_hints(s, print_hint, out);
 	if (!s->conf.n_peers)
 		fprintf(out,

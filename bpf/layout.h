@@ -175,7 +175,7 @@ struct tl_stats_key {
 struct tl_peer_stats {
 	/* CLOCK_MONOTONIC of the last rx_decap or rx_forward, 0 = never */
 	__u64 last_rx_ns;
-	__u64 last_tx_ns; /* the same of the last tx_encap */
+	__u64 last_tx_ns; /* the same of the last tx_encap or tx_forward */
 	struct tl_verdicts verdicts;
 };
 
@@ -185,7 +185,7 @@ struct tl_peer_stats {
 struct tl_traffic {
 	__u32 peer; /* id, or TL_PEER_NONE */
 	__u32 zero;
-	struct tl_counter rx_decap, tx_encap, rx_forward;
+	struct tl_counter rx_decap, tx_encap, rx_forward, tx_forward;
 	__u64 last_rx_ns; /* CLOCK_MONOTONIC, 0 = never */
 	__u64 last_tx_ns;
 };

@@ -52,6 +52,10 @@ int xdp_ingress(struct xdp_md *ctx)
 {
 	int action = xdp_lean(ctx);
 
+	if (forward_xdp && action == XDP_PLAIN4)
+		return xdp_plain4(ctx);
+	if (forward_xdp && action == XDP_PLAIN6)
+		return xdp_plain6(ctx);
 	return action ? action : xdp_full(ctx);
 }
 

@@ -169,6 +169,9 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 	return true;
 }
 
+/* What `sources` keeps of an address of this host, in place of a peer. */
+#define SOURCE_OWN 1
+
 /* A packet that is of no tunnel: passes if the guard does not know its
  * source. */
 static __always_inline bool lean_plain(const struct view *v, const __u8 family,
@@ -192,8 +195,11 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 		if (prefix && prefix->flags & TL_PREFIX_F_GUARD)
 			return false;
 		cache_keep(entry, &key, n, family, generation, now,
-			   TL_PEER_NONE);
+			   prefix && prefix->flags & TL_PREFIX_F_OWN
+				   ? SOURCE_OWN
+				   : TL_PEER_NONE);
 	}
+	rx->own_source = entry->peer == SOURCE_OWN;
 	rx->outcome.verdict = TL_rx_plain;
 	rx->outcome.peer = TL_PEER_NONE;
 	rx->outcome.bytes = v->len;

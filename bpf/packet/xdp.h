@@ -148,9 +148,14 @@ static __always_inline int xdp_decap_lean(struct xdp_md *ctx, struct rx *rx)
 	return bpf_redirect(way.ifindex, 0);
 }
 
+/* From xdp_lean(): a plain packet, not counted yet, that may be for a tunnel.
+ */
+#define XDP_PLAIN4 0x104
+#define XDP_PLAIN6 0x106
+
 /* Handles the packet and counts it, if it is one for lean(). Returns the
- * action, or 0 if it is not. A global function, so that the verifier does not
- * follow each way out of it through what comes after. */
+ * action, 0 if it is not, or XDP_PLAIN*. A global function, so that the
+ * verifier does not follow each way out of it through what comes after. */
 __attribute__((noinline)) int xdp_lean(struct xdp_md *ctx)
 {
 	const struct ethhdr *eth = (void *)(long)ctx->data;
@@ -167,6 +172,9 @@ __attribute__((noinline)) int xdp_lean(struct xdp_md *ctx)
 		action = xdp_decap_lean(ctx, &rx);
 		if (!action)
 			return 0;
+	} else if (forward_xdp && !rx.own_source) {
+		return eth->h_proto == bpf_htons(ETH_P_IP) ? XDP_PLAIN4
+							   : XDP_PLAIN6;
 	}
 	count(&rx.outcome);
 	return action;

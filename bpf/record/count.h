@@ -53,6 +53,12 @@ static __always_inline bool is_received(enum tl_verdict verdict)
 	return verdict == TL_rx_decap || verdict == TL_rx_forward;
 }
 
+/* True for a packet that went into a tunnel. */
+static __always_inline bool is_sent(enum tl_verdict verdict)
+{
+	return verdict == TL_tx_encap || verdict == TL_tx_forward;
+}
+
 /* Moves what is in a slot to the row of its peer, if that peer still exists. */
 static __always_inline void traffic_flush(const struct tl_traffic *slot)
 {
@@ -63,6 +69,7 @@ static __always_inline void traffic_flush(const struct tl_traffic *slot)
 	add_counter(&stats->verdicts.rx_decap, &slot->rx_decap);
 	add_counter(&stats->verdicts.tx_encap, &slot->tx_encap);
 	add_counter(&stats->verdicts.rx_forward, &slot->rx_forward);
+	add_counter(&stats->verdicts.tx_forward, &slot->tx_forward);
 	if (slot->last_rx_ns > stats->last_rx_ns)
 		stats->last_rx_ns = slot->last_rx_ns;
 	if (slot->last_tx_ns > stats->last_tx_ns)
@@ -108,7 +115,7 @@ static __always_inline void count_row(const struct outcome *o)
 	add(&stats->verdicts, o);
 	if (is_received(o->verdict))
 		stats->last_rx_ns = o->now_ns;
-	else if (o->verdict == TL_tx_encap)
+	else if (is_sent(o->verdict))
 		stats->last_tx_ns = o->now_ns;
 }
 
@@ -118,7 +125,9 @@ traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
 {
 	if (verdict == TL_rx_decap)
 		return &slot->rx_decap;
-	return verdict == TL_tx_encap ? &slot->tx_encap : &slot->rx_forward;
+	if (verdict == TL_tx_encap)
+		return &slot->tx_encap;
+	return verdict == TL_rx_forward ? &slot->rx_forward : &slot->tx_forward;
 }
 
 /* Counts a verdict for its peer. now_ns is set if the packet was tunnelled. */
@@ -130,7 +139,7 @@ static __always_inline void count_peer(const struct outcome *o)
 
 	if (o->peer == TL_PEER_NONE)
 		return;
-	if (is_rx || o->verdict == TL_tx_encap)
+	if (is_rx || is_sent(o->verdict))
 		slot = traffic_of(o->peer, o->now_ns);
 	if (!slot) {
 		count_row(o);

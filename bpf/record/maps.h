@@ -178,6 +178,7 @@ struct cached {
 
 CACHE(flows);
 CACHE(sources);
+CACHE(strays);
 
 /* One cache line. */
 struct cached_tunnel {

@@ -194,11 +194,20 @@ int stats_cpus(void);
 
 /* All packets that came out of tunnels, whether the kernel or XDP has forwarded
  * them. */
-static inline struct tl_counter received(const struct tl_verdicts *v)
+static inline struct tl_counter rx_total(const struct tl_verdicts *v)
 {
 	return (struct tl_counter){
 		.packets = v->rx_decap.packets + v->rx_forward.packets,
 		.bytes = v->rx_decap.bytes + v->rx_forward.bytes,
+	};
+}
+
+/* All packets that went into tunnels. */
+static inline struct tl_counter tx_total(const struct tl_verdicts *v)
+{
+	return (struct tl_counter){
+		.packets = v->tx_encap.packets + v->tx_forward.packets,
+		.bytes = v->tx_encap.bytes + v->tx_forward.bytes,
 	};
 }
 

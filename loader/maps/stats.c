@@ -127,7 +127,8 @@ static void add_slot(struct tl_peer_stats *sum, const struct tl_traffic *t)
 		.last_tx_ns = t->last_tx_ns,
 		.verdicts = {.rx_decap = t->rx_decap,
 			     .tx_encap = t->tx_encap,
-			     .rx_forward = t->rx_forward},
+			     .rx_forward = t->rx_forward,
+			     .tx_forward = t->tx_forward},
 	};
 
 	add_stats(sum, &s);

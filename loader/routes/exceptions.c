@@ -14,6 +14,8 @@ struct set {
 	struct owners owners; /* the allowed prefixes of all peers */
 	struct exception *out;
 	size_t n;
+	bool all_own; /* our own addresses too if no allowed prefix contains
+			 them: XDP forwards none of their packets */
 };
 
 /* Of duplicates, sorts our own address first, so that unique() keeps it. */
@@ -32,13 +34,14 @@ static int compare_their_prefixes(const void *va, const void *vb)
 	return prefix_compare(&a->prefix, &b->prefix);
 }
 
-/* Adds p if a shorter allowed prefix contains it and none equals it. */
+/* Adds p if a shorter allowed prefix contains it and none equals it, or if it
+ * is one of all our own addresses. */
 static int add_exception(struct set *s, const struct prefix *p, bool own)
 {
 	const struct owned *around = owner_around(&s->owners, p);
 	const struct exception e = {*p, own};
 
-	if (!around || around->prefix->len == p->len)
+	if (around ? around->prefix->len == p->len : !(own && s->all_own))
 		return OK;
 	return append(s->out, s->n, &e) ? OK : fail("out of memory");
 }
@@ -108,7 +111,7 @@ static int collect(struct set *s, const struct conf *c,
 int routes_exceptions(const struct conf *c, const struct footprint *have,
 		      struct exception **out, size_t *n)
 {
-	struct set s = {0};
+	struct set s = {.all_own = c->forward == TL_FORWARD_XDP};
 	int ret = collect(&s, c, have);
 
 	owners_free(&s.owners);

@@ -49,7 +49,8 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 {
 	const struct peer *p = &s->conf.peers[i];
 	const struct tl_peer_stats *stats = &s->peers[i];
-	const struct tl_counter rx = received(&stats->verdicts);
+	const struct tl_counter rx = rx_total(&stats->verdicts);
+	const struct tl_counter tx = tx_total(&stats->verdicts);
 
 	/* clang-format off */
 	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, "
@@ -62,7 +63,7 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 							    : p->mtu),
 			 "learned_mtu", learned_mtu(s, p),
 			 "rx", json_counter(&rx),
-			 "tx", json_counter(&stats->verdicts.tx_encap),
+			 "tx", json_counter(&tx),
 			 "last_rx_seconds", last_rx(s, stats),
 			 "verdicts", json_verdicts(&stats->verdicts),
 			 "waiting", *p->waiting ? json_string(p->waiting)

@@ -165,7 +165,8 @@ static void print_gateways(FILE *out, const struct snapshot *s,
 static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 {
 	const struct tl_peer_stats *stats = &s->peers[i];
-	const struct tl_counter rx = received(&stats->verdicts);
+	const struct tl_counter rx = rx_total(&stats->verdicts);
+	const struct tl_counter tx = tx_total(&stats->verdicts);
 	const struct peer *p = &s->conf.peers[i];
 	char age[32];
 
@@ -175,8 +176,7 @@ static void print_peer(FILE *out, const struct snapshot *s, size_t i)
 	print_mtu(out, s, p);
 	print_traffic(out, "received", &rx,
 		      human_age(s, stats->last_rx_ns, age));
-	print_traffic(out, "sent", &stats->verdicts.tx_encap,
-		      human_age(s, stats->last_tx_ns, age));
+	print_traffic(out, "sent", &tx, human_age(s, stats->last_tx_ns, age));
 	print_fate(out, &stats->verdicts, TL_FATE_DROP);
 	print_fate(out, &stats->verdicts, TL_FATE_PASS);
 	peer_hints(s, i, print_hint, out);

@@ -72,6 +72,7 @@ class TlNextHop(ctypes.Structure):
 class TlTraffic(ctypes.Structure):
     _fields_ = [("peer", u32), ("zero", u32), ("rx_decap", u64 * 2),
                 ("tx_encap", u64 * 2), ("rx_forward", u64 * 2),
+                ("tx_forward", u64 * 2),
                 ("last_rx_ns", u64), ("last_tx_ns", u64)]
 
 

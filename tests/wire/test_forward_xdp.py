@@ -3,15 +3,16 @@
 packets are those that the kernel's forwarding makes; what XDP cannot forward
 takes that way."""
 import pytest
-from scapy.layers.inet import ICMP, IP, IPOption_Router_Alert, UDP
+from scapy.layers.inet import ICMP, IP, IPOption_Router_Alert, TCP, UDP
 from scapy.layers.inet6 import (IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,
                                 IPv6ExtHdrRouting)
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from addresses import OUTER
+from addresses import HEADER, OUTER
 from lab import wait_until
 from packets.runner import one_cpu
+from traffic import is_tunnel, outer_frame, packet_of
 
 SITE = {4: "10.10.0.1", 6: "fd00:10::1"}
 LAN = {4: "172.22.2.9", 6: "fd00:22::9"}
@@ -326,3 +327,184 @@ def test_off_by_default(lab):
     assert router.counted("rx_decap")[0] == 5
     assert router.counted("rx_forward") == (0, 0)
     assert router.tunload.status()["forward_to"] == []
+
+
+# Into a tunnel. Far hosts of the site send to the LAN; here the router's LAN
+# is on eth0 too (a router on a stick, as an instance in the cloud is): the plain
+# packet arrives where the tunnel packet leaves.
+
+STICK = {4: "10.10.0.7", 6: "fd00:10::7"}
+
+
+def plain(family, size=GOOD, ttl=64, dst=None, **fields):
+    """A datagram from a host on eth0's network to the site."""
+    dst = dst or STICK[family]
+    ip = (IP(src="192.0.2.9", dst=dst, ttl=ttl, id=9, **fields) if family == 4
+          else IPv6(src="2001:db8::9", dst=dst, hlim=ttl, **fields))
+    return ip / UDP(sport=6000, dport=9) / Raw(bytes(size))
+
+
+class Stick(Router):
+    """The Router, whose eth0 also receives what goes into the tunnel."""
+
+    def __init__(self, lab, outer=4, **kwargs):
+        super().__init__(lab, outer, **kwargs)
+        # XDP_TX of a veth needs the other end's GRO, too.
+        self.site.run("ethtool", "-K", "eth0", "gro", "on")
+        self.tunload.ok("trigger", "eth0", "--due")
+        self.out = lab.capture(
+            self.site, "eth0", lambda f: not f.outgoing and
+            f.data[12:14] != b"\x08\x06" and is_tunnel(packet_of(f.data))
+            and b"\x17\x70\0\x09" in f.data)  # the ports
+
+    def arrives(self, packet, to=None):
+        """The frame of a plain packet."""
+        return bytes(Ether(src=self.site.mac("eth0"),
+                           dst=to or self.router.mac("eth0")) / packet)
+
+    def leaves(self, frame, packet):
+        """The frame of its tunnel packet; frame: the one to compare, whose
+        flow label is taken."""
+        packet = packet.copy()
+        if packet.version == 4:
+            packet.ttl -= 1
+        else:
+            packet.hlim -= 1
+        return outer_frame(frame, bytes(packet), *OUTER[self.outer],
+                           self.router.mac("eth0"), self.site.mac("eth0"))
+
+    def warm_out(self, family):
+        """Sends good packets until XDP encapsulates them."""
+        before, _ = self.counted("tx_forward")
+        frame = self.arrives(plain(family))
+
+        def forwarded():
+            self.send(frame, frame, frame)
+            return self.counted("tx_forward")[0] > before
+        wait_until(forwarded, "XDP encapsulates", interval=0.1)
+
+    def left_alone(self, family, frame, verdict="rx_plain"):
+        """Checks that XDP leaves this packet to the kernel, though it does
+        encapsulate others of the same addresses."""
+        self.warm_out(family)
+        good = self.arrives(plain(family))
+        size = len(plain(family))
+        before = self.counted("tx_forward")
+        others = self.counted(verdict)[0]
+        self.send(good, good, good, frame)
+        packets, length = (now - then for now, then in
+                           zip(self.counted("tx_forward"), before))
+        assert packets in (1, 2, 3) and length == packets * size
+        assert self.counted(verdict)[0] > others
+
+
+@pytest.fixture(params=[4, 6], ids=["outer4", "outer6"])
+def stick(request, lab):
+    """The Stick with the tunnel up."""
+    return Stick(lab, request.param)
+
+
+@FAMILIES
+@pytest.mark.parametrize("size", [30, 1300])
+def test_into_a_tunnel(stick, inner, size):
+    """Of equal packets the kernel and tc_egress encapsulate some and XDP
+    others, with the same bytes; each is counted once."""
+    packet = plain(inner, size)
+    stick.warm_out(inner)
+    stick.out.clear()
+    before = {v: stick.counted(v) for v in ("tx_encap", "tx_forward")}
+    stick.send(*[stick.arrives(packet)] * 4)
+
+    def frames_of_packet():
+        return [f.data for f in stick.out.frames()
+                if len(f.data) == 14 + HEADER[stick.outer] + len(packet)]
+    wait_until(lambda: len(frames_of_packet()) >= 4, "they leave")
+    frames = frames_of_packet()
+    for frame in frames:
+        assert frame.hex() == bytes(stick.leaves(frame, packet)).hex()
+    assert len({f.hex() for f in frames}) == 1  # one flow label, too
+    count = {v: [now - then for now, then in zip(stick.counted(v), before[v])]
+             for v in before}
+    assert count["tx_forward"][0] >= 2
+    assert sum(n for n, _ in count.values()) == 4
+    for packets, length in count.values():
+        assert length == packets * len(packet)
+
+
+def test_sent_to_the_peer(stick):
+    """Forwarded packets are sent ones of the peer."""
+    stick.warm_out(4)
+    peer = stick.tunload.peer("site")
+    assert peer["tx"]["packets"] == sum(
+        peer["verdicts"][v]["packets"] for v in ("tx_encap", "tx_forward"))
+    assert peer["verdicts"]["tx_forward"]["packets"] > 0
+
+
+ALONE = {
+    "ttl": (4, lambda: plain(4, 33, ttl=1)),
+    "hop limit": (6, lambda: plain(6, 33, ttl=1)),
+    "fragment": (4, lambda: plain(4, 33, flags="MF")),
+    "too big": (4, lambda: plain(4, 1460, flags="DF")),
+    "too big6": (6, lambda: plain(6, 1440)),
+    "fragmented": (4, lambda: plain(4, 1460)),
+    "elsewhere": (4, lambda: plain(4, 33, dst="172.22.2.9")),
+    "to the router": (4, lambda: plain(4, 33, dst="192.0.2.1")),
+}
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_left_to_the_kernel(lab, name):
+    stick = Stick(lab, 4)
+    family, packet = ALONE[name]
+    stick.left_alone(family, stick.arrives(packet()))
+
+
+def test_syn_is_left_to_the_kernel(lab):
+    """tc_egress clamps its MSS."""
+    stick = Stick(lab, 4)
+    syn = IP(src="192.0.2.9", dst=STICK[4]) / TCP(
+        sport=6000, dport=9, flags="S", options=[("MSS", 1460)])
+    got = lab.capture(stick.site, "eth0", lambda f: not f.outgoing and
+                      len(f.data) > 54 and f.data[23] == 4 and
+                      f.data[43] == 6)
+    stick.left_alone(4, stick.arrives(syn))
+    frame = got.wait(1)[0]
+    assert dict(IP(frame.data[34:])[TCP].options)["MSS"] == 1480 - 40
+
+
+def test_own_source_is_left_to_the_kernel(lab):
+    """The kernel drops a packet that arrives with an address of its own
+    (RFC 1812 5.3.8)."""
+    stick = Stick(lab, 4)
+    packet = plain(4, 33)
+    packet.src = "172.22.2.1"
+    stick.warm_out(4)
+    before = stick.counted("tx_forward")[0]
+    stick.out.clear()
+    stick.send(*[stick.arrives(packet)] * 4)
+    assert stick.counted("tx_forward")[0] == before
+    assert stick.out.frames() == []
+
+
+def test_plain_frame_to_another_host(lab):
+    stick = Stick(lab, 4)
+    stick.router.ip("link", "set", "eth0", "promisc", "on")
+    stick.left_alone(4, stick.arrives(plain(4, 33), to="02:00:00:00:00:99"))
+
+
+def test_next_hop_that_is_gone(lab):
+    """A next hop is used for a second at most after the kernel has used it: the
+    kernel answers when it does not."""
+    stick = Stick(lab, 4)
+    stick.warm_out(4)
+    stick.router.ip("neigh", "replace", "192.0.2.2", "lladdr",
+                    "02:00:00:00:00:77", "dev", "eth0", "nud", "permanent")
+    mac = bytes.fromhex("020000000077")
+    seen = lab.capture(stick.site, "eth0", lambda f: not f.outgoing and
+                       f.data[:6] == mac)
+    frame = stick.arrives(plain(4))
+
+    def moved():
+        stick.send(frame)
+        return seen.frames()
+    wait_until(moved, "the new next hop is used", interval=0.2)

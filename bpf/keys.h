@@ -59,7 +59,10 @@
 	    .min = 1, .max = 86400, .initial = 600 /* RFC 1191 6.3, 8201 4 */) \
 	KEY(ROUTES, "routes", routes, CHOICE, CONVERTED,                       \
 	    "no: install no routes to the allowed prefixes",                   \
-	    .words = {"no", "yes"}, .initial = true, .always = true)
+	    .words = {"no", "yes"}, .initial = true, .always = true)           \
+	KEY(FORWARD, "forward", forward, CHOICE, ADDED,                        \
+	    "xdp: forward in the driver, past netfilter; native mode only",    \
+	    .words = {"no", "xdp"}, .initial = TL_FORWARD_NO)
 
 #define TL_PEER_KEYS(KEY)                                                      \
 	KEY(ENDPOINT, "endpoint", endpoint, OTHER, CONVERTED,                  \

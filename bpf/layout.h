@@ -14,7 +14,7 @@
 #include "keys.h"
 #include "verdicts.h"
 
-#define TL_LAYOUT 3
+#define TL_LAYOUT 4
 
 #define TL_MAX_PEERS	131072
 #define TL_MAX_PREFIXES (1 << 20)
@@ -174,8 +174,9 @@ struct tl_stats_key {
 };
 
 struct tl_peer_stats {
-	__u64 last_rx_ns; /* CLOCK_MONOTONIC of the last rx_decap, 0 = never */
-	__u64 last_tx_ns; /* the same of the last tx_encap */
+	/* CLOCK_MONOTONIC of the last rx_decap or rx_forward, 0 = never */
+	__u64 last_rx_ns;
+	__u64 last_tx_ns; /* the same of the last tx_encap or tx_forward */
 	struct tl_verdicts verdicts;
 };
 
@@ -185,7 +186,7 @@ struct tl_peer_stats {
 struct tl_traffic {
 	__u32 peer; /* id, or TL_PEER_NONE */
 	__u32 zero;
-	struct tl_counter rx_decap, tx_encap;
+	struct tl_counter rx_decap, tx_encap, rx_forward, tx_forward;
 	__u64 last_rx_ns; /* CLOCK_MONOTONIC, 0 = never */
 	__u64 last_tx_ns;
 };
@@ -220,6 +221,7 @@ struct tl_interface {
 };
 
 enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
+enum tl_forward { TL_FORWARD_NO, TL_FORWARD_XDP };
 
 #define TL_IF_F_READY	     0x01 /* attach completed successfully */
 #define TL_IF_F_CLSACT_OURS  0x02 /* we made the clsact qdisc */
@@ -247,6 +249,17 @@ struct tl_next_hop {
 
 #define TL_NEXT_HOPS	   1024
 #define TL_NEXT_HOP_TTL_NS 1000000000ULL
+
+/* devices: slot (ifindex modulo TL_DEVICES) -> an Ethernet interface of the
+ * host, for `forward = xdp`. Of two with the same slot only one is there. */
+struct tl_device {
+	__u32 ifindex; /* 0: none */
+	__u8 mac[6];
+	__u16 flags; /* TL_DEVICE_F_* */
+};
+
+#define TL_DEVICES	  1024
+#define TL_DEVICE_F_SENDS 0x01 /* sends the frames that XDP redirects to it */
 
 /* events: ring buffer of these while a `tunload monitor` listens. */
 #define TL_EVENT_HEAD 128

@@ -50,7 +50,13 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
-	return xdp_lean(ctx) ? XDP_PASS : xdp_full(ctx);
+	int action = xdp_lean(ctx);
+
+	if (forward_xdp && action == XDP_PLAIN4)
+		return xdp_plain4(ctx);
+	if (forward_xdp && action == XDP_PLAIN6)
+		return xdp_plain6(ctx);
+	return action ? action : xdp_full(ctx);
 }
 
 /* Handles an arriving frame that is not one for lean(). */

@@ -5,8 +5,8 @@
  * that each verdict has a case all come from here.
  *
  * VERDICT(name, fate, report, from, text)
- *   name    in JSON, in text and as a field of struct tl_verdicts; rx_ at
- *           ingress, tx_ at egress
+ *   name    in JSON, in text and as a field of struct tl_verdicts; rx_ for
+ *           what arrives, tx_ for what goes to a tunnel
  *   fate    the result for the packet: TUNNEL decapsulated or encapsulated,
  *           PASS left untouched, DROP dropped, ANSWER turned into its answer
  *   report  REPORT: a monitor prints it; QUIET: not, as it is the normal case
@@ -75,6 +75,8 @@
 	VERDICT(rx_gateway, DROP, REPORT, WIRE,                                \
 		"ARP or neighbour discovery from the wire that claims a "      \
 		"gateway's address")                                           \
+	VERDICT(rx_forward, TUNNEL, QUIET, PEER,                               \
+		"decapsulated and forwarded in XDP (forward = xdp)")           \
 	VERDICT(tx_encap, TUNNEL, QUIET, HOST, "encapsulated")                 \
 	VERDICT(tx_plain, PASS, QUIET, HOST, "not to a gateway, left alone")   \
 	VERDICT(tx_tunnelled, PASS, QUIET, HOST,                               \
@@ -108,7 +110,9 @@
 		"ICMP redirect to a gateway, which is nobody else's "          \
 		"neighbour (RFC 792, RFC 4861 8)")                             \
 	VERDICT(tx_answered, ANSWER, QUIET, HOST,                              \
-		"ARP request or neighbour solicitation for a gateway")
+		"ARP request or neighbour solicitation for a gateway")         \
+	VERDICT(tx_forward, TUNNEL, QUIET, HOST,                               \
+		"forwarded in XDP and encapsulated (forward = xdp)")
 /* clang-format on */
 
 enum tl_fate { TL_FATE_TUNNEL, TL_FATE_PASS, TL_FATE_DROP, TL_FATE_ANSWER };

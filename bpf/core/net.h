@@ -52,6 +52,9 @@ typedef _Bool bool;
 #define ETH_P_8021Q  0x8100
 #define ETH_P_8021AD 0x88A8
 
+#define AF_INET	 2
+#define AF_INET6 10
+
 /* Protocol numbers (IANA). Tunnels have IPIP and IPV6. */
 #define IPPROTO_HOPOPTS	 0
 #define IPPROTO_ICMP	 1

@@ -180,6 +180,9 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 	return true;
 }
 
+/* What `sources` keeps of an address of this host, in place of a peer. */
+#define SOURCE_OWN 1
+
 static __always_inline void pass_plain(const struct view *v, struct rx *rx)
 {
 	rx->outcome.verdict = TL_rx_plain;
@@ -207,8 +210,11 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 		if (prefix && prefix->flags & TL_PREFIX_F_GUARD)
 			return false;
 		cache_keep(entry, &key, n, family, generation, now,
-			   TL_PEER_NONE);
+			   prefix && prefix->flags & TL_PREFIX_F_OWN
+				   ? SOURCE_OWN
+				   : TL_PEER_NONE);
 	}
+	rx->may_enter = entry->peer != SOURCE_OWN;
 	pass_plain(v, rx);
 	return true;
 }

@@ -14,6 +14,7 @@ struct rx {
 	__u8 inner_family;
 	__u8 ecn;	 /* the new inner ECN value */
 	bool set_ecn;	 /* true if it changes */
+	bool may_enter;	 /* a tunnel: a plain IP packet, not from this host */
 	__u32 outer_len; /* bytes to remove */
 
 	/* For an ICMP error that the caller still verifies

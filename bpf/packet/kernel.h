@@ -31,9 +31,6 @@ static __always_inline bool came_by_ipsec(struct __sk_buff *skb)
  * (SKB_DST_NOREF); the next two are reserved for flags too. */
 #define DST_POINTER_MASK (~7UL)
 
-#define AF_INET	 2
-#define AF_INET6 10
-
 /* True for a frame that this host has not routed: a bridge keeps the packet
  * type of ingress, and frames of a packet socket or tap belong to a socket that
  * is not an IP socket. */

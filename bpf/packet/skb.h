@@ -145,15 +145,18 @@ static __always_inline int skb_finish(struct __sk_buff *skb, __u32 link_len,
 	return is_drop(o->verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
-/* Finishes a frame that is not tunnelled. A global function, so it is verified
- * once. */
+/* Finishes a frame that is not tunnelled, as skb_finish() does. A global
+ * function, so it is verified once. */
 __attribute__((noinline)) int count_frame(struct __sk_buff *skb, __u32 verdict,
 					  __u32 peer)
 {
 	struct outcome outcome = {
 		.verdict = verdict, .peer = peer, .bytes = skb->len - ETH_HLEN};
 
-	return skb_finish(skb, ETH_HLEN, &outcome);
+	if (is_reported(verdict))
+		report_skb(skb, ETH_HLEN, verdict, peer, outcome.bytes);
+	count_untunnelled(&outcome);
+	return is_drop(verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "record/report.h"
 #include "decide/lean.h"
+#include "forward.h"
 #include "resize.h"
 #include "vlan.h"
 
@@ -130,25 +131,55 @@ static __always_inline bool xdp_strip_lean(struct xdp_md *ctx,
 	return true;
 }
 
-/* Decapsulates or passes the packet and counts it, if it is one for lean(). */
-static __always_inline bool xdp_lean(struct xdp_md *ctx)
+/* Decapsulates a packet, and forwards it if that is asked for and possible.
+ * Returns the action, or 0 if the packet could not be shortened. */
+static __always_inline int xdp_decap_lean(struct xdp_md *ctx, struct rx *rx)
+{
+	struct bpf_fib_lookup way = {};
+	bool forward = forward_xdp && way_from_tunnel(ctx, rx->outer_len,
+						      rx->inner_family, &way);
+
+	if (!xdp_set_ecn(ctx, ETH_HLEN + rx->outer_len, rx) ||
+	    !xdp_strip_lean(ctx, rx))
+		return 0;
+	if (!forward || !route_frame(ctx, rx->inner_family, &way))
+		return XDP_PASS;
+	rx->outcome.verdict = TL_rx_forward;
+	return bpf_redirect(way.ifindex, 0);
+}
+
+/* From xdp_lean(): a plain packet, not counted yet, that may be for a tunnel.
+ */
+#define XDP_PLAIN4 0x104
+#define XDP_PLAIN6 0x106
+
+/* Handles the packet and counts it, if it is one for lean(). Returns the
+ * action, 0 if it is not, or XDP_PLAIN*. */
+static __always_inline int xdp_lean(struct xdp_md *ctx)
 {
 	const struct ethhdr *eth = (void *)(long)ctx->data;
 	struct view view = {.at = eth + 1, .end = (void *)(long)ctx->data_end};
 	struct rx rx = {};
+	int action = XDP_PASS;
+	__be16 proto;
 
 	if (view.at > view.end)
-		return false;
+		return 0;
 	view.len = view.end - view.at;
-	if (!lean(&view, eth->h_proto, &rx))
-		return false;
-	if (rx.outcome.verdict != TL_rx_decap)
+	proto = eth->h_proto;
+	if (!lean(&view, proto, &rx))
+		return 0;
+	if (rx.outcome.verdict == TL_rx_decap) {
+		action = xdp_decap_lean(ctx, &rx);
+		if (!action)
+			return 0;
+	} else if (forward_xdp && rx.may_enter) {
+		return proto == bpf_htons(ETH_P_IP) ? XDP_PLAIN4 : XDP_PLAIN6;
+	} else {
 		rx.outcome.bytes = bpf_xdp_get_buff_len(ctx) - ETH_HLEN;
-	else if (!xdp_set_ecn(ctx, ETH_HLEN + rx.outer_len, &rx) ||
-		 !xdp_strip_lean(ctx, &rx))
-		return false;
+	}
 	count(&rx.outcome);
-	return true;
+	return action;
 }
 
 /* Remembers a packet that passed, for lean(). */

@@ -2,9 +2,9 @@
 /*
  * Remembers, on each CPU, what the look-ups of a packet's addresses came to:
  * `flows` has tunnel packets that passed, `sources` plain packets that the
- * guard let pass. An entry holds for a second at most, and not after a change
- * by the loader, which moves the generation on: so an edit of the maps by hand
- * takes effect within a second.
+ * guard let pass, `strays` destinations that no tunnel leads to. An entry holds
+ * for a second at most, and not after a change by the loader, which moves the
+ * generation on: so an edit of the maps by hand takes effect within a second.
  */
 #ifndef TUNLOAD_CACHE_H
 #define TUNLOAD_CACHE_H

@@ -47,6 +47,18 @@ static __always_inline void add_counter(struct tl_counter *to,
 	to->bytes += from->bytes;
 }
 
+/* True for a packet that came out of a tunnel. */
+static __always_inline bool is_received(enum tl_verdict verdict)
+{
+	return verdict == TL_rx_decap || verdict == TL_rx_forward;
+}
+
+/* True for a packet that went into a tunnel. */
+static __always_inline bool is_sent(enum tl_verdict verdict)
+{
+	return verdict == TL_tx_encap || verdict == TL_tx_forward;
+}
+
 /* Moves what is in a slot to the row of its peer, if that peer still exists. */
 static __always_inline void traffic_flush(const struct tl_traffic *slot)
 {
@@ -56,6 +68,8 @@ static __always_inline void traffic_flush(const struct tl_traffic *slot)
 		return;
 	add_counter(&stats->verdicts.rx_decap, &slot->rx_decap);
 	add_counter(&stats->verdicts.tx_encap, &slot->tx_encap);
+	add_counter(&stats->verdicts.rx_forward, &slot->rx_forward);
+	add_counter(&stats->verdicts.tx_forward, &slot->tx_forward);
 	if (slot->last_rx_ns > stats->last_rx_ns)
 		stats->last_rx_ns = slot->last_rx_ns;
 	if (slot->last_tx_ns > stats->last_tx_ns)
@@ -99,42 +113,65 @@ static __always_inline void count_row(const struct outcome *o)
 	if (!stats)
 		return;
 	add(&stats->verdicts, o);
-	if (o->verdict == TL_rx_decap)
+	if (is_received(o->verdict))
 		stats->last_rx_ns = o->now_ns;
-	else if (o->verdict == TL_tx_encap)
+	else if (is_sent(o->verdict))
 		stats->last_tx_ns = o->now_ns;
 }
 
-/* Counts a verdict for its peer. now_ns is set if it is rx_decap or
- * tx_encap. */
+/* The counter of a tunnelled packet. */
+static __always_inline struct tl_counter *
+traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
+{
+	if (verdict == TL_rx_decap)
+		return &slot->rx_decap;
+	if (verdict == TL_tx_encap)
+		return &slot->tx_encap;
+	return verdict == TL_rx_forward ? &slot->rx_forward : &slot->tx_forward;
+}
+
+/* Counts a verdict for its peer. now_ns is set if the packet was tunnelled. */
 static __always_inline void count_peer(const struct outcome *o)
 {
-	bool is_rx = o->verdict == TL_rx_decap;
+	bool is_rx = is_received(o->verdict);
 	struct tl_traffic *slot = NULL;
 	struct tl_counter *counter;
 
 	if (o->peer == TL_PEER_NONE)
 		return;
-	if (is_rx || o->verdict == TL_tx_encap)
+	if (is_rx || is_sent(o->verdict))
 		slot = traffic_of(o->peer, o->now_ns);
 	if (!slot) {
 		count_row(o);
 		return;
 	}
-	counter = is_rx ? &slot->rx_decap : &slot->tx_encap;
+	counter = traffic_counter(slot, o->verdict);
 	counter->packets++;
 	counter->bytes += o->bytes;
 	*(is_rx ? &slot->last_rx_ns : &slot->last_tx_ns) = o->now_ns;
 }
 
-static __always_inline void count(const struct outcome *o)
+static __always_inline void count_interface(const struct outcome *o)
 {
 	const __u32 zero = 0;
 	struct tl_verdicts *all = bpf_map_lookup_elem(&verdicts, &zero);
 
 	if (all)
 		add(all, o);
+}
+
+static __always_inline void count(const struct outcome *o)
+{
+	count_interface(o);
 	count_peer(o);
+}
+
+/* The same for a packet that was not tunnelled; needs less stack. */
+static __always_inline void count_untunnelled(const struct outcome *o)
+{
+	count_interface(o);
+	if (o->peer != TL_PEER_NONE)
+		count_row(o);
 }
 
 #endif

@@ -131,6 +131,13 @@ struct {
 } next_hops SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TL_DEVICES);
+	__type(key, __u32);
+	__type(value, struct tl_device);
+} devices SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 256 * 1024);
 } events SEC(".maps");
@@ -171,6 +178,7 @@ struct cached {
 
 CACHE(flows);
 CACHE(sources);
+CACHE(strays);
 
 /* One cache line. */
 struct cached_tunnel {

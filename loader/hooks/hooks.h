@@ -18,11 +18,12 @@ struct programs {
 };
 
 /* Loads the object. Reuses the pinned maps of ifname (an upgrade keeps peers
- * and counters), and makes and pins the others. */
-int programs_load(struct programs *g, const char *ifname);
+ * and counters), and makes and pins the others. forward is compiled in. */
+int programs_load(struct programs *g, const char *ifname,
+		  enum tl_forward forward);
 /* Loads the object with maps of its own and drops it, to see whether the kernel
  * accepts it. */
-int programs_try(void);
+int programs_try(enum tl_forward forward);
 /*
  * Pins the three new programs beside the pinned ones before they go on any
  * hook: a program on a hook has a pin even if the command is killed. First

@@ -150,9 +150,10 @@ static bool has_xfrm(void)
 	return loads(insns, LEN(insns));
 }
 
-/* Sets the secret that marks our own skbs (bpf/packet/marks.h), and whether the
- * kernel allows two helpers (bpf/packet/kernel.h). */
-static int set_constants(struct tunload_bpf *skel)
+/* Sets the secret that marks our own skbs (bpf/packet/marks.h), whether the
+ * kernel allows two helpers (bpf/packet/kernel.h), and whether XDP forwards
+ * (bpf/packet/forward.h). */
+static int set_constants(struct tunload_bpf *skel, enum tl_forward forward)
 {
 	uint64_t secret = 0;
 
@@ -163,11 +164,12 @@ static int set_constants(struct tunload_bpf *skel)
 	skel->rodata->own_secret = secret;
 	skel->rodata->can_read_kernel = can_probe_read();
 	skel->rodata->has_xfrm = has_xfrm();
+	skel->rodata->forward_xdp = forward == TL_FORWARD_XDP;
 	bpf_log_start();
 	return OK;
 }
 
-static int open_object(struct programs *g)
+static int open_object(struct programs *g, enum tl_forward forward)
 {
 	bpf_log_start();
 	memset(g, 0, sizeof(*g));
@@ -176,16 +178,16 @@ static int open_object(struct programs *g)
 		return fail("cannot open the BPF object: %s", strerror(errno));
 	skip_modules(g->skel);
 	bpf_map__set_max_entries(g->skel->maps.peer_stats, stats_rows());
-	if (!set_constants(g->skel))
+	if (!set_constants(g->skel, forward))
 		return OK;
 	programs_close(g);
 	return FAILED;
 }
 
 /* ifname NULL: with maps of its own. */
-static int load(struct programs *g, const char *ifname)
+static int load(struct programs *g, const char *ifname, enum tl_forward forward)
 {
-	int ret = open_object(g), err;
+	int ret = open_object(g, forward), err;
 
 	if (ret)
 		return ret;
@@ -200,19 +202,20 @@ static int load(struct programs *g, const char *ifname)
 	return ret;
 }
 
-int programs_try(void)
+int programs_try(enum tl_forward forward)
 {
 	struct programs g;
-	int ret = load(&g, NULL);
+	int ret = load(&g, NULL, forward);
 
 	if (!ret)
 		programs_close(&g);
 	return ret;
 }
 
-int programs_load(struct programs *g, const char *ifname)
+int programs_load(struct programs *g, const char *ifname,
+		  enum tl_forward forward)
 {
-	int ret = check_layout(ifname) ?: load(g, ifname);
+	int ret = check_layout(ifname) ?: load(g, ifname, forward);
 
 	if (!ret)
 		take_fds(g);

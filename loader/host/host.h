@@ -299,6 +299,17 @@ int require_bpf(void);
 /* True if the running kernel has this version or a newer one. */
 bool kernel_at_least(unsigned int major, unsigned int minor);
 
+/* An Ethernet interface. */
+struct device {
+	uint32_t ifindex;
+	uint8_t mac[MAC_LEN];
+	bool sends; /* frames that XDP redirects to it */
+};
+
+/* Lists all of this network namespace; *out is malloc()ed. Kernels before 6.3
+ * do not tell which of them send redirected frames: then none does. */
+int device_list(struct device **out, size_t *n);
+
 /* An inner prefix that is not part of any tunnel although a shorter allowed
  * prefix contains it. own: an address of this host. */
 struct exception {
@@ -312,6 +323,8 @@ struct host_facts {
 	size_t n_exceptions;
 	struct ip *broadcasts; /* IPv4, of the host's networks */
 	size_t n_broadcasts;
+	struct device *devices; /* only for forward = xdp */
+	size_t n_devices;
 };
 
 #endif

@@ -241,6 +241,8 @@ int state_apply(const struct maps *m, struct conf *c,
 	}
 	if (!ret)
 		forget_old_paths(m, &now.t[STATE_PEERS], &want.t[STATE_PEERS]);
+	if (!ret && c->forward == TL_FORWARD_XDP)
+		ret = devices_apply(m, c->ifindex, facts);
 	if (!ret)
 		ret = write_settings(m, c);
 	state_tables_free(&now);
@@ -289,6 +291,8 @@ int state_pending(const struct maps *m, struct conf *c,
 		*any |= differ(&now.t[i], &want.t[i], NULL);
 	state_tables_free(&now);
 	state_tables_free(&want);
+	if (!ret && c->forward == TL_FORWARD_XDP)
+		ret = devices_pending(m, c->ifindex, facts, any);
 	if (!ret)
 		ret = interface_read(m, &iface);
 	if (ret)

@@ -82,7 +82,8 @@ struct maps {
 	int peers, endpoints, prefixes4, prefixes6, shared, broadcasts,
 		next_hops;
 	int learned, learned_until, generations, traffic;
-	int peer_stats, verdicts, interface, hostnames, waiting, events;
+	int peer_stats, verdicts, interface, hostnames, waiting, devices,
+		events;
 	struct state_tables *rows; /* kept by state_read_keep(), or NULL */
 };
 
@@ -180,6 +181,36 @@ void stats_clear(const struct maps *m, uint32_t peer);
 /* The number of possible CPUs, at least 1. */
 int stats_cpus(void);
 
+/* All packets that came out of tunnels, whether the kernel or XDP has forwarded
+ * them. */
+static inline struct tl_counter rx_total(const struct tl_verdicts *v)
+{
+	return (struct tl_counter){
+		.packets = v->rx_decap.packets + v->rx_forward.packets,
+		.bytes = v->rx_decap.bytes + v->rx_forward.bytes,
+	};
+}
+
+/* All packets that went into tunnels. */
+static inline struct tl_counter tx_total(const struct tl_verdicts *v)
+{
+	return (struct tl_counter){
+		.packets = v->tx_encap.packets + v->tx_forward.packets,
+		.bytes = v->tx_encap.bytes + v->tx_forward.bytes,
+	};
+}
+
+/* The devices of the host, for `forward = xdp`. */
+
+/* Makes the map equal to facts; the device ifindex is in it in any case. */
+int devices_apply(const struct maps *m, uint32_t ifindex,
+		  const struct host_facts *facts);
+/* Sets *any if devices_apply() would change something. */
+int devices_pending(const struct maps *m, uint32_t ifindex,
+		    const struct host_facts *facts, bool *any);
+/* Fills in the devices that XDP forwards to; *out is malloc()ed. */
+int devices_sending(const struct maps *m, uint32_t **out, size_t *n);
+
 /* A row of bpf/verdicts.h. */
 struct verdict {
 	const char *name, *text;
@@ -196,14 +227,15 @@ verdict_counters(const struct tl_verdicts *v)
 	return (const struct tl_counter *)v;
 }
 
-/* Attachments of TL_LAYOUT 2 (until version 0.3), which `attach` takes over.
- * They have other maps, and routes via the outer next hop. */
+/* Attachments of TL_LAYOUT 2 and 3, which `attach` takes over. They have other
+ * maps; those of 2 have routes via the outer next hop. */
 
-/* True if the pins of ifname have layout 2 and their programs are on this
+bool is_older(const struct tl_interface *iface);
+/* True if the pins of ifname have such a layout and their programs are on this
  * interface. */
-bool layout2_runs(const char *ifname);
+bool older_runs(const char *ifname);
 /* Reads its running state as state_read() does: settings, peers, names,
  * prefixes. */
-int layout2_read(const char *ifname, struct conf *out);
+int older_read(const char *ifname, struct conf *out);
 
 #endif

@@ -19,7 +19,7 @@ const struct map_pin map_pins[MAP_COUNT] = {
 	PIN(next_hops, false),	PIN(learned, true),    PIN(learned_until, true),
 	PIN(generations, true), PIN(traffic, true),    PIN(peer_stats, false),
 	PIN(verdicts, false),	PIN(interface, false), PIN(hostnames, false),
-	PIN(waiting, false),	PIN(events, false),
+	PIN(waiting, false),	PIN(devices, false),   PIN(events, false),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)
@@ -49,7 +49,7 @@ static int check_interface(const char *ifname)
 		return fail_not_attached(ifname);
 	if (iface.netns_cookie && pins_check_netns(ifname, &iface))
 		return FAILED;
-	if (iface.layout == 2)
+	if (is_older(&iface))
 		return fail(
 			"%s was attached by an older version of tunload: run `tunload attach %s` to upgrade",
 			ifname, ifname);

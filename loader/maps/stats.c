@@ -124,7 +124,10 @@ static void add_slot(struct tl_peer_stats *sum, const struct tl_traffic *t)
 	struct tl_peer_stats s = {
 		.last_rx_ns = t->last_rx_ns,
 		.last_tx_ns = t->last_tx_ns,
-		.verdicts = {.rx_decap = t->rx_decap, .tx_encap = t->tx_encap},
+		.verdicts = {.rx_decap = t->rx_decap,
+			     .tx_encap = t->tx_encap,
+			     .rx_forward = t->rx_forward,
+			     .tx_forward = t->tx_forward},
 	};
 
 	add_stats(sum, &s);

@@ -111,6 +111,21 @@ static void known_ids(struct ids *ids, const struct names *names,
 	}
 }
 
+static void forget_ids(struct conf *c)
+{
+	for (size_t i = 0; i < c->n_peers; i++)
+		c->peers[i].id = TL_PEER_NONE;
+}
+
+/* The peers of an attachment that is replaced (older.c) keep their ids, as
+ * others may have routes to their gateways. */
+static void keep_ids_of(struct ids *ids, const struct conf *c)
+{
+	for (size_t i = 0; i < c->n_peers; i++)
+		if (c->peers[i].id && c->peers[i].id <= ID_MAX)
+			use_id(ids, c->peers[i].id);
+}
+
 int state_ids(struct conf *c, const struct table *peers)
 {
 	struct ids ids = {.used = calloc(1, ID_MAX / 8 + 1)};
@@ -120,8 +135,10 @@ int state_ids(struct conf *c, const struct table *peers)
 	if (!ids.used)
 		return fail("out of memory");
 	ret = names_init(&names, c);
-	for (size_t i = 0; i < c->n_peers; i++)
-		c->peers[i].id = TL_PEER_NONE;
+	if (peers->n)
+		forget_ids(c);
+	else
+		keep_ids_of(&ids, c);
 	if (!ret)
 		known_ids(&ids, &names, peers);
 	for (size_t i = 0; !ret && i < c->n_peers; i++)

@@ -12,6 +12,8 @@ struct set {
 	struct owners owners; /* the allowed prefixes of all peers */
 	struct exception *out;
 	size_t n;
+	bool all_own; /* our own addresses too if no allowed prefix contains
+			 them: XDP forwards none of their packets */
 };
 
 /* Of duplicates, sorts our own address first, so that unique() keeps it. */
@@ -23,13 +25,14 @@ static int compare_exceptions(const void *va, const void *vb)
 		       ?: (int)b->own - (int)a->own;
 }
 
-/* Adds p if a shorter allowed prefix contains it and none equals it. */
+/* Adds p if a shorter allowed prefix contains it and none equals it, or if it
+ * is one of all our own addresses. */
 static int add_exception(struct set *s, const struct prefix *p, bool own)
 {
 	const struct owned *around = owner_around(&s->owners, p);
 	const struct exception e = {*p, own};
 
-	if (!around || around->prefix->len == p->len)
+	if (around ? around->prefix->len == p->len : !(own && s->all_own))
 		return OK;
 	return push(s->out, s->n, &e);
 }
@@ -95,7 +98,7 @@ static int collect(struct set *s, const struct conf *c,
 int routes_exceptions(const struct conf *c, const struct footprint *have,
 		      struct exception **out, size_t *n)
 {
-	struct set s = {0};
+	struct set s = {.all_own = c->forward == TL_FORWARD_XDP};
 	int ret = collect(&s, c, have);
 
 	owners_free(&s.owners);

@@ -67,7 +67,7 @@ static void addresses_hint(const struct sink *out)
 static bool any_received(const struct snapshot *s, uint8_t family)
 {
 	for (size_t i = 0; i < s->conf.n_peers; i++)
-		if (s->peers[i].verdicts.rx_decap.packets &&
+		if (rx_total(&s->peers[i].verdicts).packets &&
 		    peer_inner(&s->conf.peers[i], family))
 			return true;
 	return false;
@@ -170,8 +170,8 @@ static void sources_hint(const struct sink *out, const struct peer *p,
 {
 	struct ip other = peer_other_probe(p);
 
-	if (v->rx_decap.packets ||
-	    (!v->tx_encap.packets && !v->tx_neighbour.packets))
+	if (rx_total(v).packets ||
+	    (!tx_total(v).packets && !v->tx_neighbour.packets))
 		return;
 	if (p->probe.family)
 		source_hint(out, p, &p->probe);
@@ -210,7 +210,7 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 	const char *numbers = "4";
 	char endpoint[IP_STRLEN];
 
-	if (v->rx_decap.packets)
+	if (rx_total(v).packets)
 		return;
 	ip_str(&p->endpoint, endpoint);
 	if (peer_inner(p, 6))
@@ -218,11 +218,11 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 	if (dropped_from(v))
 		say(out,
 		    "packets come from this peer, but all are dropped: see why above");
-	else if (v->tx_encap.packets && icmp_errors(v))
+	else if (tx_total(v).packets && icmp_errors(v))
 		say(out,
 		    "%s or a router before it answers with ICMP errors: look whether the other end has this tunnel (protocol %s) and is up",
 		    endpoint, numbers);
-	else if (v->tx_encap.packets)
+	else if (tx_total(v).packets)
 		say(out,
 		    "sent, but nothing came back: look whether security groups and firewalls let protocol %s through to and from %s, and whether the other end has this tunnel",
 		    numbers, endpoint);

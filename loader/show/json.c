@@ -133,6 +133,8 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 {
 	const struct peer *p = &s->conf.peers[i];
 	const struct tl_peer_stats *stats = &s->peers[i];
+	const struct tl_counter rx = rx_total(&stats->verdicts);
+	const struct tl_counter tx = tx_total(&stats->verdicts);
 
 	/* clang-format off */
 	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, "
@@ -144,8 +146,8 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 			 "mtu", (int)(mtu_learned_for(s, p) ? p->learned_mtu
 							    : p->mtu),
 			 "learned_mtu", learned_mtu(s, p),
-			 "rx", json_counter(&stats->verdicts.rx_decap),
-			 "tx", json_counter(&stats->verdicts.tx_encap),
+			 "rx", json_counter(&rx),
+			 "tx", json_counter(&tx),
 			 "last_rx_seconds", last_rx(s, stats),
 			 "verdicts", json_verdicts(&stats->verdicts),
 			 "waiting", *p->waiting ? json_string(p->waiting)
@@ -166,6 +168,18 @@ static json_t *missing_json(const struct snapshot *s)
 	return list;
 }
 
+/* The interfaces that XDP forwards to. */
+static json_t *forward_json(const struct snapshot *s)
+{
+	json_t *list = json_array();
+	char name[IFNAMSIZ];
+
+	for (size_t i = 0; i < s->n_forward_to; i++)
+		if (if_indextoname(s->forward_to[i], name))
+			append_hint(list, name);
+	return list;
+}
+
 json_t *status_json(const struct snapshot *s)
 {
 	json_t *hints = json_array();
@@ -179,7 +193,7 @@ json_t *status_json(const struct snapshot *s)
 						     &s->conf.peers[i]));
 	/* clang-format off */
 	out = json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:i, s:o, s:o, s:o, "
-			"s:o}",
+			"s:o, s:o}",
 			"interface", s->conf.ifname,
 			"mode", native ? "native" : "tc",
 			"mode_reason", s->iface.mode_reason,
@@ -188,6 +202,7 @@ json_t *status_json(const struct snapshot *s)
 			"local6", json_ip(&s->conf.local6),
 			"changes_pending", (int)s->changes_pending,
 			"hooks_missing", missing_json(s),
+			"forward_to", forward_json(s),
 			"hints", hints,
 			"peers", peers,
 			"verdicts", json_verdicts(&s->verdicts));

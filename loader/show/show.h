@@ -27,6 +27,8 @@ struct snapshot {
 	struct host host;	/* the interface and its addresses */
 	struct addrs own;	/* addresses of the host */
 	struct next_hop *last_hop;
+	uint32_t *forward_to; /* ifindexes that XDP forwards to */
+	size_t n_forward_to;
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 };
 
@@ -41,6 +43,13 @@ static inline uint64_t mtu_learned_for(const struct snapshot *s,
 	    p->learned_until_ns <= s->now_ns)
 		return 0;
 	return p->learned_until_ns - s->now_ns;
+}
+
+/* True if XDP forwards. */
+static inline bool is_forwarding(const struct snapshot *s)
+{
+	return s->conf.forward == TL_FORWARD_XDP &&
+	       s->iface.mode == TL_MODE_NATIVE;
 }
 
 /* What the tc programs are attached by: "tcx", "clsact", or NULL. */

@@ -45,6 +45,7 @@ void snapshot_free(struct snapshot *s)
 	conf_free(&s->conf);
 	free(s->peers);
 	free(s->own.all);
+	free(s->forward_to);
 	free(s->host.addrs.all);
 }
 
@@ -64,6 +65,9 @@ int snapshot_read(struct snapshot *s, const char *ifname)
 	if (!ret) {
 		read_hooks(s);
 		ret = read_stats(&m, s) ?: read_host(s);
+		if (!ret && is_forwarding(s))
+			ret = devices_sending(&m, &s->forward_to,
+					      &s->n_forward_to);
 	}
 	if (ret)
 		snapshot_free(s);

@@ -159,6 +159,8 @@ static void print_gateways(const struct snapshot *s, const struct peer *p)
 static void print_peer(const struct snapshot *s, size_t i)
 {
 	const struct tl_peer_stats *stats = &s->peers[i];
+	const struct tl_counter rx = rx_total(&stats->verdicts);
+	const struct tl_counter tx = tx_total(&stats->verdicts);
 	const struct peer *p = &s->conf.peers[i];
 	char age[32];
 
@@ -166,13 +168,35 @@ static void print_peer(const struct snapshot *s, size_t i)
 	print_allowed(p);
 	print_gateways(s, p);
 	print_mtu(s, p);
-	print_traffic("received", &stats->verdicts.rx_decap,
-		      human_age(s, stats->last_rx_ns, age));
-	print_traffic("sent", &stats->verdicts.tx_encap,
-		      human_age(s, stats->last_tx_ns, age));
+	print_traffic("received", &rx, human_age(s, stats->last_rx_ns, age));
+	print_traffic("sent", &tx, human_age(s, stats->last_tx_ns, age));
 	print_fate(&stats->verdicts, TL_FATE_DROP);
 	print_fate(&stats->verdicts, TL_FATE_PASS);
 	peer_hints(s, i, print_hint, stdout);
+}
+
+static void print_forward(const struct snapshot *s)
+{
+	const char *comma = " to ";
+	char name[IFNAMSIZ];
+
+	if (s->conf.forward != TL_FORWARD_XDP)
+		return;
+	printf("  forward      ");
+	if (!is_forwarding(s)) {
+		printf("by the kernel: forward = xdp needs native mode\n");
+		return;
+	}
+	printf("in XDP");
+	for (size_t i = 0; i < s->n_forward_to; i++) {
+		if (!if_indextoname(s->forward_to[i], name))
+			continue;
+		printf("%s%s", comma, name);
+		comma = ", ";
+	}
+	if (!s->n_forward_to)
+		printf(" to no interface");
+	printf(": netfilter, rp_filter and tcpdump do not see those packets\n");
 }
 
 static void print_settings(const struct snapshot *s)
@@ -192,6 +216,7 @@ static void print_settings(const struct snapshot *s)
 	printf("  local6       %s\n", ip_str(&s->conf.local6, local));
 	if (!s->conf.routes)
 		printf("  routes       none of ours (routes = no): only what is routed to a peer's gateway is tunnelled\n");
+	print_forward(s);
 }
 
 void status_text(const struct snapshot *s)

@@ -128,6 +128,18 @@ int align(const struct running *r, const struct programs *g, struct conf *want,
 	return ret;
 }
 
+int align_exchange(const struct running *r, const struct programs *g,
+		   struct conf *want, const char *how, struct mended *mended)
+{
+	int ret = programs_stage(g, r->pins.ifname, r->now.ifindex);
+
+	if (!ret)
+		ret = align(r, g, want, how, mended);
+	if (ret)
+		programs_unstage(r->pins.ifname);
+	return ret ?: programs_commit(r->pins.ifname);
+}
+
 static int look_at_maps(const struct maps *m, struct conf *want,
 			const struct footprint *have, bool *any)
 {

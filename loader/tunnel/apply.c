@@ -9,13 +9,18 @@ int host_facts_read(const struct conf *c, const struct footprint *have,
 
 	*out = (struct host_facts){0};
 	ret = routes_exceptions(c, have, &out->exceptions, &out->n_exceptions);
-	return ret ?: host_broadcasts(&out->broadcasts, &out->n_broadcasts);
+	if (!ret)
+		ret = host_broadcasts(&out->broadcasts, &out->n_broadcasts);
+	if (!ret && c->forward == TL_FORWARD_XDP)
+		ret = device_list(&out->devices, &out->n_devices);
+	return ret;
 }
 
 void host_facts_free(struct host_facts *facts)
 {
 	free(facts->exceptions);
 	free(facts->broadcasts);
+	free(facts->devices);
 }
 
 static int apply_maps(const struct maps *m, struct conf *c,

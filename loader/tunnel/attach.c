@@ -33,7 +33,7 @@ static struct remains find_remains(struct pins *p)
 
 static int load_programs(struct attachment *a)
 {
-	int ret = programs_load(&a->programs, a->run.pins.ifname);
+	int ret = programs_load(&a->programs, a->run.pins.ifname, a->want.forward);
 
 	a->run.maps = a->programs.maps;
 	return ret;
@@ -228,7 +228,7 @@ static bool runs(const char *ifname)
 static int read_wanted(struct attachment *a)
 {
 	const char *ifname = a->options.ifname, *file = a->options.file;
-	bool running = runs(ifname), old = layout2_runs(ifname);
+	bool running = runs(ifname), old = older_runs(ifname);
 	struct conf now = {0};
 	int ret = OK;
 
@@ -237,7 +237,7 @@ static int read_wanted(struct attachment *a)
 	if (!a->wanted)
 		return OK;
 	if (old && !file)
-		ret = layout2_read(ifname, &now) ?: want_same(a, &now);
+		ret = older_read(ifname, &now) ?: want_same(a, &now);
 	else if (running && !old)
 		ret = state_running(ifname, &now) ?: want_file(a, &now);
 	else
@@ -254,12 +254,12 @@ static int attach_fresh(struct attachment *a)
 	return ret ?: make_steps(a);
 }
 
-/* Detaches layout 2, whose maps cannot be used again, and attaches its peers
- * anew. Traffic pauses meanwhile, so the programs are tried before. */
-static int replace_layout2(struct attachment *a)
+/* Detaches an older layout, whose maps cannot be used again, and attaches its
+ * peers anew. Traffic pauses meanwhile, so the programs are tried before. */
+static int replace_older(struct attachment *a)
 {
-	int ret = programs_try() ?: undo_steps(&a->run.pins, N_STEPS) ?:
-		  attach_fresh(a);
+	int ret = programs_try(a->want.forward) ?:
+		  undo_steps(&a->run.pins, N_STEPS) ?: attach_fresh(a);
 
 	a->way = REPLACED;
 	return ret;
@@ -269,24 +269,30 @@ static int replace_layout2(struct attachment *a)
 static int exchange_programs(struct attachment *a)
 {
 	bool asked = !a->same || a->options.mode_given;
-	const char *ifname = a->run.pins.ifname;
-	int ret = programs_stage(&a->programs, ifname, a->run.now.ifindex);
 
-	if (!ret)
-		ret = align(&a->run, &a->programs, &a->want,
-			    asked ? mode_how(a) : NULL, &a->mended);
-	if (ret)
-		programs_unstage(ifname);
-	return ret ?: programs_commit(ifname);
+	return align_exchange(&a->run, &a->programs, &a->want,
+			      asked ? mode_how(a) : NULL, &a->mended);
+}
+
+/* Loads the programs with the forwarding of the new configuration: without a
+ * file, of the running one. */
+static int load_upgrade(struct attachment *a)
+{
+	struct tl_interface iface;
+
+	if (a->same && pins_interface(a->options.ifname, &iface))
+		a->want.forward = iface.forward;
+	return load_programs(a);
 }
 
 static int upgrade(struct attachment *a)
 {
 	const char *ifname = a->options.ifname;
-	int ret = load_programs(a);
+	int ret;
 
 	a->way = UPGRADED;
 	a->same = !a->options.file;
+	ret = load_upgrade(a);
 	if (!ret)
 		ret = state_read(&a->run.maps, ifname, &a->run.now);
 	if (!ret && a->same) {
@@ -303,8 +309,8 @@ static int attach_locked(struct attachment *a)
 	const char *ifname = a->options.ifname;
 	int ret = OK;
 
-	if (a->wanted && layout2_runs(ifname))
-		return replace_layout2(a);
+	if (a->wanted && older_runs(ifname))
+		return replace_older(a);
 	if (runs(ifname))
 		return upgrade(a);
 	if (!a->wanted)

@@ -55,12 +55,28 @@ int reload_read(const char *ifname, const char *file, struct conf *want)
 	return ret;
 }
 
+/* Whether XDP forwards is compiled into the programs. */
+static int reload_programs(const struct running *r, struct conf *want,
+			   struct mended *mended)
+{
+	struct programs g;
+	int ret = programs_load(&g, r->pins.ifname, want->forward);
+
+	if (ret)
+		return ret;
+	ret = align_exchange(r, &g, want, "mode = tc", mended);
+	programs_close(&g);
+	return ret;
+}
+
 int reload(const struct running *r, struct conf *want, struct mended *mended)
 {
 	if (r->now.ifindex != want->ifindex)
 		return fail(
 			"%s is another interface than the attached one of that name: run `tunload attach %s`",
 			want->ifname, want->ifname);
+	if (want->forward != r->now.forward)
+		return reload_programs(r, want, mended);
 	return align(r, NULL, want,
 		     want->mode == r->now.mode ? NULL : "mode = tc", mended);
 }

@@ -205,8 +205,8 @@ static int has_received(const struct run *run, size_t i, bool *out)
 
 	if (stats_read(run->m, run->results[i].peer->id, &now))
 		return FAILED;
-	*out = now.verdicts.rx_decap.packets >
-	       run->before[i].verdicts.rx_decap.packets;
+	*out = rx_total(&now.verdicts).packets >
+	       rx_total(&run->before[i].verdicts).packets;
 	return OK;
 }
 

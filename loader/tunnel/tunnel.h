@@ -44,6 +44,10 @@ struct mended {
 int align(const struct running *r, const struct programs *g, struct conf *want,
 	  const char *how, struct mended *mended);
 
+/* The same with newly loaded programs, whose pins replace the old ones. */
+int align_exchange(const struct running *r, const struct programs *g,
+		   struct conf *want, const char *how, struct mended *mended);
+
 /* Resolves the running state again and, if that changes anything, takes the
  * lock and aligns it. *said is malloc()ed: the changes, on one line, or "". */
 int align_due(const char *ifname, char **said);
@@ -76,7 +80,7 @@ struct attach_options {
 enum attach_way {
 	ATTACHED, /* anew */
 	UPGRADED, /* in place, under traffic */
-	REPLACED, /* an attachment of layout 2 */
+	REPLACED, /* an attachment of an older layout */
 };
 
 /* The state of an attach, and its result. */

@@ -5,6 +5,7 @@ import pytest
 
 import vm
 from lab import REPO, TUNLOAD, run
+from packets.bpf import with_constant
 
 CLANGS = ["clang-14", "clang-16", "clang-19"]
 
@@ -46,7 +47,7 @@ left() { # the kernel frees programs a while after their last use
     echo "before: $before"; echo "after: $after"
 }
 conf() {
-    printf "[interface]\nsource = %s, %s\n[peer x]\nendpoint = %s\n" $1 $2 $3
+    printf "[interface]\nforward = xdp\nsource = %s, %s\n[peer x]\nendpoint = %s\n" $1 $2 $3
     printf "allowed-ips = %s, %s\n" $4 $5
 }
 unit="setpriv --no-new-privs --bounding-set -all,+bpf,+net_admin,+perfmon,+net_raw"
@@ -76,7 +77,10 @@ def build_objects(work):
         build = work / clang
         run("make", "-s", "-C", REPO, f"B={build}", f"CLANG={clang}",
             f"{build}/tunload.bpf.o")
-        (build / "tunload.bpf.o").rename(work / f"{clang}.o")
+        data = (build / "tunload.bpf.o").read_bytes()
+        (work / f"{clang}.o").write_bytes(data)
+        (work / f"{clang}-forward.o").write_bytes(
+            with_constant(data, "forward_xdp", 1))
 
 
 @pytest.fixture(name="console", scope="module")
@@ -99,6 +103,7 @@ def test_it_is_the_floor(console):
 @pytest.mark.parametrize("clang", CLANGS)
 def test_object_loads(console, clang):
     assert f"{clang} loads" in console, console
+    assert f"{clang}-forward loads" in console, console
 
 
 @pytest.mark.parametrize("outer", ["192.0.2.", "2001:db8::"])
@@ -124,3 +129,9 @@ def test_by_clsact(console):
 def test_nothing_is_left(console):
     assert console.count("eth0: detached") == 9, console
     assert console.count("nothing left\n") == 5, console
+
+
+def test_forwarding(console):
+    """This kernel does not tell which interfaces send redirected frames
+    (Linux 6.3): the kernel forwards all."""
+    assert console.count("  forward      in XDP to no interface") == 2, console

@@ -25,7 +25,8 @@ OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
 PROGRAMS = ("xdp_ingress", "tc_ingress", "tc_egress")
 MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
         "broadcasts", "peer_stats", "verdicts", "interface", "next_hops",
-        "generations", "traffic", "events", "limits")
+        "generations", "traffic", "devices", "learned", "learned_until",
+        "events", "limits")
 
 XDP_DROP, XDP_PASS = 1, 2
 TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT = -1, 2, 7

@@ -71,8 +71,9 @@ class TlNextHop(ctypes.Structure):
 
 class TlTraffic(ctypes.Structure):
     _fields_ = [("peer", u32), ("zero", u32), ("rx_decap", u64 * 2),
-                ("tx_encap", u64 * 2), ("last_rx_ns", u64),
-                ("last_tx_ns", u64)]
+                ("tx_encap", u64 * 2), ("rx_forward", u64 * 2),
+                ("tx_forward", u64 * 2),
+                ("last_rx_ns", u64), ("last_tx_ns", u64)]
 
 
 class TlInterface(ctypes.Structure):
@@ -84,7 +85,8 @@ class TlInterface(ctypes.Structure):
                 ("source4", u8 * 4), ("source6", u8 * 16),
                 ("mode_reason", ctypes.c_char * 128),
                 ("monitor_until_ns", u64), ("no_guard_until_ns", u64),
-                ("address4_len", u8), ("address6_len", u8)]
+                ("address4_len", u8), ("address6_len", u8),
+                ("forward", u32)]
 
 
 def addr16(text):

@@ -169,6 +169,18 @@ static void traffic_is_counted_in_slots(void **state)
 	assert_true(slot->rx_decap.packets == 1 && slot->last_rx_ns == 1000);
 	assert_true(slot->tx_encap.packets == 2 &&
 		    slot->tx_encap.bytes == 200 && slot->last_tx_ns == 2000);
+	o.verdict = TL_rx_forward;
+	o.now_ns = 3000;
+	count_peer(&o);
+	assert_true(slot->rx_forward.packets == 1 &&
+		    slot->rx_forward.bytes == 100 && slot->last_rx_ns == 3000);
+	assert_true(slot->rx_decap.packets == 1 && slot->last_tx_ns == 2000);
+	o.verdict = TL_tx_forward;
+	o.now_ns = 4000;
+	count_peer(&o);
+	assert_true(slot->tx_forward.packets == 1 &&
+		    slot->tx_forward.bytes == 100 && slot->last_tx_ns == 4000);
+	assert_true(slot->rx_forward.packets == 1 && slot->last_rx_ns == 3000);
 	assert_false(fake_stats[1][0].made);
 }
 
@@ -209,13 +221,27 @@ static void a_slot_is_taken_over(void **state)
 		    slot->rx_decap.packets == 0);
 	assert_true(stats->verdicts.tx_encap.packets == 2);
 
+	o.verdict = TL_rx_forward;
+	slot->peer = other;
+	slot->last_tx_ns = o.now_ns;
+	count_peer(&o);
+	assert_true(stats->verdicts.rx_forward.packets == 1 &&
+		    stats->last_rx_ns == o.now_ns);
+	slot->peer = 1;
+
 	slot->rx_decap = (struct tl_counter){3, 30};
+	slot->rx_forward = (struct tl_counter){4, 40};
+	slot->tx_forward = (struct tl_counter){5, 50};
 	slot->last_rx_ns = o.now_ns + 10;
 	assert_true(traffic_of(other, o.now_ns + 2 * TL_TRAFFIC_IDLE_NS) ==
 		    slot);
 	assert_true(slot->peer == other && slot->rx_decap.packets == 0);
 	assert_true(stats->verdicts.rx_decap.packets == 4 &&
 		    stats->verdicts.rx_decap.bytes == 130 &&
+		    stats->verdicts.rx_forward.packets == 5 &&
+		    stats->verdicts.rx_forward.bytes == 140 &&
+		    stats->verdicts.tx_forward.packets == 5 &&
+		    stats->verdicts.tx_forward.bytes == 50 &&
 		    stats->verdicts.tx_encap.packets == 3 &&
 		    stats->last_rx_ns == o.now_ns + 10 &&
 		    stats->last_tx_ns == o.now_ns);

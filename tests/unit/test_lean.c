@@ -290,6 +290,23 @@ static void needs_both_headers(uint8_t outer, uint8_t inner)
 		assert_false(passes(&p, &rx));
 }
 
+/* The address of this host is marked, also when it is remembered. */
+static void own_sources(void **state)
+{
+	struct packet p = plain(4, IPPROTO_TCP, "203.0.113.1");
+	struct packet other = plain(4, IPPROTO_TCP, "203.0.113.2");
+	struct rx rx;
+
+	(void)state;
+	fake_prefixes[0] = (struct fake_prefix){
+		4, {203, 0, 113, 1}, 32, {TL_PEER_NONE, TL_PREFIX_F_OWN}};
+	for (int i = 0; i < 2; i++) {
+		assert_true(passes(&p, &rx) && !rx.may_enter);
+		assert_true(passes(&other, &rx) && rx.may_enter);
+	}
+	fake_prefixes[0] = (struct fake_prefix){0};
+}
+
 /* A packet whose headers end behind the readable bytes. */
 static void short_packets(void **state)
 {
@@ -327,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup(other_families, peers_up),
 		cmocka_unit_test_setup(forgets, peers_up),
 		cmocka_unit_test_setup(plain_packets, peers_up),
+		cmocka_unit_test_setup(own_sources, peers_up),
 		cmocka_unit_test_setup(short_packets, peers_up),
 		cmocka_unit_test_setup(arp_packets, peers_up),
 	};

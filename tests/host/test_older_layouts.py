@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The upgrade from map layout 2 (TL_LAYOUT, until version 0.3): `attach` takes
-the peers over. The tests make the old maps by hand, as bpf/maps.h and
-bpf/layout.h declared them then, but without BTF."""
+"""The upgrade from map layouts 2 and 3 (TL_LAYOUT): `attach` takes the peers
+over. The tests make the old maps by hand, as the headers of bpf/ declared them
+then, but without BTF."""
 import ipaddress
 import os
 import re
@@ -30,6 +30,13 @@ MAPS = {
     "hostnames": (HASH, 4, 256, 65536, NO_PREALLOC),
     "events": (RINGBUF, 0, 0, 256 * 1024, 0),
     "limits": (PERCPU_ARRAY, 4, 16, 2, 0),
+}
+# What layout 3 has instead.
+MAPS3 = {
+    "peer_stats": (HASH, 8, 608, 65536, NO_PREALLOC),
+    "verdicts": (PERCPU_ARRAY, 4, 592, 1, 0),
+    "interface": (ARRAY, 4, 248, 1, 0),
+    "traffic": (PERCPU_ARRAY, 4, 56, 1024, 0),
 }
 READY = 0x01
 LOCAL_FIXED, PROBE_FIXED, GUARD_SET, GUARD = 0x01, 0x02, 0x04, 0x08
@@ -83,26 +90,28 @@ def prefix_key(text):
     return struct.pack("=I", net.prefixlen) + net.network_address.packed
 
 
-def interface_row(ns):
-    """A struct tl_interface of layout 2."""
+def interface_row(ns, layout=2):
+    """A struct tl_interface of that layout."""
     with ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         cookie, = struct.unpack("=Q", sock.getsockopt(
             socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))
     index = ns.call(socket.if_nametoindex, "eth0")
     return struct.pack(
-        "=IIQ16sIIIII4s16s4s16s128s4xQQ", 2, index, cookie, b"eth0", READY, 2,
+        "=IIQ16sIIIII4s16s4s16s128s4xQQ", layout, index, cookie, b"eth0", READY, 2,
         2, 1480, 300, ip("192.0.2.1")[:4], b"", ip(A)[:4], b"", b"mode = tc",
-        0, 0)
+        0, 0) + bytes(8 if layout == 3 else 0)
 
 
 class Old:
-    """An attachment of layout 2 on the first host of a Pair: its maps, pinned,
-    and its routes."""
+    """An attachment of an older layout on the first host of a Pair: its maps,
+    pinned, and its routes."""
 
-    def __init__(self, pair):
+    def __init__(self, pair, layout=2):
+        maps = MAPS | MAPS3 if layout == 3 else MAPS
         self.maps = {name: create_map(*what, name)
-                     for name, what in MAPS.items()}
-        self.maps["interface"].update(bytes(4), interface_row(pair.a))
+                     for name, what in maps.items()}
+        self.maps["interface"].update(bytes(4),
+                                      interface_row(pair.a, layout))
         until = time.monotonic_ns() + 10 ** 12
         self.peer(1, peer_row("b", "192.0.2.2", PROBE_FIXED | GUARD_SET |
                               GUARD | FIB_NEXTHOP, 33, 46, 1400,
@@ -158,9 +167,10 @@ def sections(text):
     return re.sub(r"^\S+ = auto\n|^\n", "", text, flags=re.M)
 
 
-def test_attach_takes_the_peers_over(pair):
+@pytest.mark.parametrize("layout", [2, 3])
+def test_attach_takes_the_peers_over(pair, layout):
     before = pair.traces()
-    Old(pair)
+    Old(pair, layout)
     done = with_hosts(pair, HOSTS, "attach", "eth0")
     assert (done.returncode, done.stderr) == (0, ""), done
     assert "upgraded from the map layout of an older version" in done.stdout
@@ -178,6 +188,26 @@ def test_attach_takes_the_peers_over(pair):
     assert ping(pair.a, B, A) and ping(pair.b, A, B)
     pair.tl.detach()
     assert pair.traces() == before
+
+
+@pytest.mark.parametrize("layout", [2, 3])
+def test_peers_keep_their_ids(pair, layout):
+    """Somebody may have routes to their gateways (routes = no)."""
+    old = Old(pair, layout)
+    old.peer(9, peer_row("nine", "192.0.2.9", probe="10.39.0.1"))
+    old.prefix("10.39.0.0/24", 9)
+    old.maps["peers"].delete(struct.pack("=I", 2))
+    old.maps["hostnames"].delete(struct.pack("=I", 2))
+    for key in (prefix_key("10.30.0.0/24"),):
+        old.maps["prefixes4"].delete(key)
+    assert pair.tl.run("attach", "eth0", "--no-trigger").returncode == 0
+    routes = pair.a.ip("route", "show", "proto", "94").stdout
+    assert "10.10.0.0/24 via 240.0.0.1 dev eth0" in routes
+    assert "10.39.0.0/24 via 240.0.0.9 dev eth0" in routes
+    pair.tl.ok("peer", "add", "eth0", "new", "endpoint", "192.0.2.7",
+               "allowed-ips", "10.40.0.0/24")
+    routes = pair.a.ip("route", "show", "proto", "94").stdout
+    assert "10.40.0.0/24 via 240.0.0.10 dev eth0" in routes
 
 
 def test_a_broken_entry_is_left_out(pair):

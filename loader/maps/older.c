@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads an attachment of an older version (TL_LAYOUT 2). */
+/* Reads an attachment of an older version (TL_LAYOUT 2 or 3). */
 #include "maps.h"
 
 #include <bpf/bpf.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Layout 2 has these maps with the same rows, except that `interface` and
- * `peers` lack the fields added at the end since. Its other maps have nothing
+/* These layouts have these maps with the same rows, except that `interface` and
+ * `peers` lack the fields added at the end since. Their other maps have nothing
  * to keep. */
 _Static_assert(offsetof(struct tl_peer, mtu_fixed) == 108,
 	       "a peer of layout 2");
@@ -23,11 +23,16 @@ _Static_assert(offsetof(struct tl_interface, address4_len) == 240,
 static const char *const kept[] = {"peers", "prefixes4", "prefixes6",
 				   "hostnames", "interface"};
 
-bool layout2_runs(const char *ifname)
+bool is_older(const struct tl_interface *iface)
+{
+	return iface->layout == 2 || iface->layout == 3;
+}
+
+bool older_runs(const char *ifname)
 {
 	struct tl_interface iface;
 
-	return is_attached(ifname, &iface) && iface.layout == 2;
+	return is_attached(ifname, &iface) && is_older(&iface);
 }
 
 static bool is_kept(const char *name)
@@ -59,7 +64,7 @@ static int open_kept(const char *ifname, struct maps *m)
 	return ret;
 }
 
-int layout2_read(const char *ifname, struct conf *out)
+int older_read(const char *ifname, struct conf *out)
 {
 	struct maps m = {0};
 	int ret = open_kept(ifname, &m);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Forwards packets in XDP (forward = xdp). The kernel's FIB is asked before
+ * anything is changed; unless it knows the whole way, the packet goes up and
+ * the kernel forwards it, or says why not.
+ */
+#ifndef TUNLOAD_FORWARD_H
+#define TUNLOAD_FORWARD_H
+
+#include "core/gateway.h"
+#include "core/hop.h"
+#include "core/load.h"
+#include "decide/egress.h"
+#include "next_hop.h"
+#include "record/count.h"
+#include "resize.h"
+
+/* Set by the loader; the verifier removes the code otherwise. */
+const volatile bool forward_xdp;
+
+static __always_inline const struct tl_device *device_of(__u32 ifindex)
+{
+	const __u32 slot = ifindex % TL_DEVICES;
+	const struct tl_device *device = bpf_map_lookup_elem(&devices, &slot);
+
+	return device && device->ifindex == ifindex ? device : NULL;
+}
+
+/* True if the interface sends the frames that XDP redirects to it. */
+static __always_inline bool sends(__u32 ifindex)
+{
+	const struct tl_device *device = device_of(ifindex);
+
+	return device && device->flags & TL_DEVICE_F_SENDS;
+}
+
+/* True for a frame to the address of its interface, without fragments, which
+ * not every driver sends. The kernel drops frames to other hosts, which arrive
+ * in promiscuous mode. */
+static __always_inline bool is_for_us(struct xdp_md *ctx)
+{
+	const void *data = (void *)(long)ctx->data;
+	const void *end = (void *)(long)ctx->data_end;
+	const struct tl_device *device = device_of(ctx->ingress_ifindex);
+
+	return device && data + ETH_HLEN <= end &&
+	       load32(data) == load32(device->mac) &&
+	       LOAD(__u16, data + 4) == LOAD(__u16, device->mac + 4) &&
+	       bpf_xdp_get_buff_len(ctx) == (__u64)(end - data);
+}
+
+/* Fills in the ports of a question, for rules and multipath routes. */
+static __always_inline void ask_ports(struct bpf_fib_lookup *q, const void *at,
+				      const void *end)
+{
+	if ((q->l4_protocol != IPPROTO_TCP && q->l4_protocol != IPPROTO_UDP) ||
+	    at + 4 > end)
+		return;
+	q->sport = LOAD(__be16, at);
+	q->dport = LOAD(__be16, at + 2);
+}
+
+/* Fills in a question about the packet at `at`; false if it is not one to
+ * forward here. */
+static __always_inline bool ask4(struct bpf_fib_lookup *q, const void *at,
+				 const void *end)
+{
+	const struct iphdr *ip = at;
+
+	if ((const void *)(ip + 1) > end || !may_forward4(ip))
+		return false;
+	q->family = AF_INET;
+	q->l4_protocol = ip->protocol;
+	q->tos = ip->tos;
+	q->ipv4_src = ip->saddr;
+	q->ipv4_dst = ip->daddr;
+	ask_ports(q, ip + 1, end);
+	return true;
+}
+
+static __always_inline bool ask6(struct bpf_fib_lookup *q, const void *at,
+				 const void *end)
+{
+	const struct ipv6hdr *ip = at;
+
+	if ((const void *)(ip + 1) > end || !may_forward6(ip))
+		return false;
+	q->family = AF_INET6;
+	q->l4_protocol = ip->nexthdr;
+	q->flowinfo = load32(ip) & bpf_htonl(0x0fffffff);
+	for (int i = 0; i < 4; i++) {
+		q->ipv6_src[i] = load32((const void *)&ip->saddr + 4 * i);
+		q->ipv6_dst[i] = load32((const void *)&ip->daddr + 4 * i);
+	}
+	ask_ports(q, ip + 1, end);
+	return true;
+}
+
+/* Prepares the question about the packet at that offset in the frame; false if
+ * it goes up. A length in the question would be compared with the MTU before
+ * the route is known to be usable; so it stays 0 and fits() compares. */
+static __always_inline bool may_ask(struct xdp_md *ctx, __u32 offset,
+				    __u8 family, struct bpf_fib_lookup *q)
+{
+	const void *end = (void *)(long)ctx->data_end;
+	const void *at = (void *)(long)ctx->data + offset;
+
+	q->ifindex = ctx->ingress_ifindex;
+	return is_for_us(ctx) &&
+	       (family == 4 ? ask4(q, at, end) : ask6(q, at, end));
+}
+
+static __always_inline bool ask_fib(struct xdp_md *ctx,
+				    struct bpf_fib_lookup *q)
+{
+	return bpf_fib_lookup(ctx, q, sizeof(*q), 0) ==
+	       BPF_FIB_LKUP_RET_SUCCESS;
+}
+
+/* True if a packet to the end of the frame fits the MTU of its way; about a
+ * longer one the kernel sends an ICMP error. */
+static __always_inline bool fits(struct xdp_md *ctx, __u32 offset,
+				 const struct bpf_fib_lookup *way)
+{
+	const void *end = (void *)(long)ctx->data_end;
+	const void *at = (void *)(long)ctx->data + offset;
+
+	return end - at <= way->mtu_result;
+}
+
+/* Finds the way of the inner packet behind an outer header; false if it goes
+ * up, as for a peer's gateway: tc_egress encapsulates it. */
+static __always_inline bool way_from_tunnel(struct xdp_md *ctx, __u32 outer_len,
+					    __u8 family,
+					    struct bpf_fib_lookup *q)
+{
+	const __u32 offset = ETH_HLEN + outer_len;
+	__u32 peer;
+
+	return may_ask(ctx, offset, family, q) && ask_fib(ctx, q) &&
+	       fits(ctx, offset, q) && !is_gateway_mac(q->dmac, &peer) &&
+	       sends(q->ifindex);
+}
+
+/* Makes a router's changes to a frame: link layer addresses, one hop less. */
+static __always_inline bool route_frame(struct xdp_md *ctx, __u8 family,
+					const struct bpf_fib_lookup *way)
+{
+	void *data = (void *)(long)ctx->data;
+	void *ip = data + ETH_HLEN;
+
+	if (ip + ip_hlen(family) > (void *)(long)ctx->data_end)
+		return false;
+	for (int i = 0; i < ETH_ALEN; i += 2) {
+		STORE(__u16, data + i, LOAD(__u16, way->dmac + i));
+		STORE(__u16, data + ETH_ALEN + i, LOAD(__u16, way->smac + i));
+	}
+	if (family == 4)
+		ip4_hop(ip);
+	else
+		ip6_hop(ip);
+	return true;
+}
+
+/* Returns the peer to whose gateway the FIB sends a plain packet, by this
+ * interface; TL_PEER_NONE if it is not to a tunnel, or goes up. Destinations
+ * without a tunnel are remembered, as every packet for this host comes here. */
+static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
+					 struct bpf_fib_lookup *q, __u64 now)
+{
+	const void *end = (void *)(long)ctx->data_end;
+	const void *at = (void *)(long)ctx->data + ETH_HLEN;
+	const void *dst = at + (family == 4 ? 16 : 24);
+	const __u32 n = source_words(family);
+	__u32 generation = generation_now(), peer;
+	struct cached *entry;
+	struct cache_key key;
+
+	if (at + ip_hlen(family) > end)
+		return TL_PEER_NONE;
+	key.words[0] = family == 4 ? load32(dst) : load64(dst);
+	if (family == 6)
+		key.words[1] = load64(dst + 8);
+	entry = cache_slot(&strays, &key, n);
+	if (!entry || cache_hit(entry, &key, n, family, generation, now) ||
+	    !may_ask(ctx, ETH_HLEN, family, q))
+		return TL_PEER_NONE;
+	if (ask_fib(ctx, q) && q->ifindex == ctx->ingress_ifindex &&
+	    is_gateway_mac(q->dmac, &peer))
+		return fits(ctx, ETH_HLEN, q) ? peer : TL_PEER_NONE;
+	cache_keep(entry, &key, n, family, generation, now, TL_PEER_NONE);
+	return TL_PEER_NONE;
+}
+
+/* Puts the outer header on a plain packet and makes a router's changes to it.
+ * Returns the verdict; rx_plain if there is no room and nothing was changed. */
+static __always_inline enum tl_verdict
+encap_frame(struct xdp_md *ctx, const __u8 inner, const struct tx *tx,
+	    const struct tl_next_hop *hop)
+{
+	const __u8 outer = tx->peer->family;
+	const __u32 len = tunnel_overhead(outer);
+	void *data, *at, *end;
+
+	if (bpf_xdp_adjust_head(ctx, -(int)len))
+		return TL_rx_plain;
+	data = (void *)(long)ctx->data;
+	end = (void *)(long)ctx->data_end;
+	at = data + ETH_HLEN;
+	/* Never true, but the verifier needs the check. */
+	if (at + IP6_HLEN > end || at + len + ip_hlen(inner) > end)
+		return TL_tx_error;
+	for (int i = 0; i < 2 * ETH_ALEN; i += 4)
+		STORE(__u32, data + i, LOAD(__u32, hop->macs + i));
+	STORE(__be16, data + ETHERTYPE_OFFSET, ethertype(outer));
+	if (outer == 4)
+		build_ip4(at, tx->peer, &tx->inner, 0);
+	else
+		build_ip6(at, tx->peer, &tx->inner);
+	if (inner == 4)
+		ip4_hop(at + len);
+	else
+		ip6_hop(at + len);
+	return TL_tx_forward;
+}
+
+/* Decides about a plain packet that the FIB sends to the gateway of a peer:
+ * returns NULL if it goes up, for tc_egress to decide. The next hop must be
+ * known to this CPU, from a packet that went that way within the last second.
+ */
+static __always_inline const struct tl_next_hop *
+hop_to_peer(struct xdp_md *ctx, __u32 peer, __be16 proto, struct tx *tx)
+{
+	struct view view = {.at = (void *)(long)ctx->data + ETH_HLEN,
+			    .end = (void *)(long)ctx->data_end};
+
+	view.len = view.end - view.at;
+	view.whole = true;
+	if (egress(&view, proto, 0, peer, tx) != PASSED || tx->syn_at ||
+	    !tx->inner.df || !sends(ctx->ingress_ifindex))
+		return NULL;
+	return next_hop_known(peer, tx->outcome.now_ns);
+}
+
+/* Handles a plain packet that lean() passes: forwards it into a tunnel, or lets
+ * it go up; counts it. */
+static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family)
+{
+	const __be16 proto = ethertype(family);
+	struct outcome plain = {.verdict = TL_rx_plain,
+				.peer = TL_PEER_NONE,
+				.bytes = bpf_xdp_get_buff_len(ctx) - ETH_HLEN};
+	struct bpf_fib_lookup way = {};
+	const struct tl_next_hop *hop = NULL;
+	struct tx tx = {};
+	__u32 peer;
+
+	if (!forward_xdp) /* then nothing calls this */
+		return XDP_PASS;
+	tx.outcome.now_ns = now_coarse();
+	peer = peer_on_way(ctx, family, &way, tx.outcome.now_ns);
+	if (peer != TL_PEER_NONE)
+		hop = hop_to_peer(ctx, peer, proto, &tx);
+	tx.outcome.verdict =
+		hop ? encap_frame(ctx, family, &tx, hop) : TL_rx_plain;
+	count(tx.outcome.verdict == TL_rx_plain ? &plain : &tx.outcome);
+	if (tx.outcome.verdict == TL_tx_forward)
+		return XDP_TX;
+	return is_drop(tx.outcome.verdict) ? XDP_DROP : XDP_PASS;
+}
+
+/* Global functions, like xdp_lean(); one for each family, which the verifier of
+ * Linux 6.1 would forget. */
+__attribute__((noinline)) int xdp_plain4(struct xdp_md *ctx)
+{
+	return plain_frame(ctx, 4);
+}
+
+__attribute__((noinline)) int xdp_plain6(struct xdp_md *ctx)
+{
+	return plain_frame(ctx, 6);
+}
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Lists Ethernet interfaces, and asks the kernel, by generic netlink, which of
+ * them send frames that XDP redirects to them. */
+#include "host.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/genetlink.h>
+#include <linux/if_packet.h>
+#include <net/if_arp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* <linux/netdev.h> of Linux 6.3, not in older headers. */
+#define NETDEV_FAMILY	      "netdev"
+#define NETDEV_CMD_DEV_GET    1
+#define NETDEV_A_IFINDEX      1
+#define NETDEV_A_XDP_FEATURES 3
+#define NETDEV_A_MAX	      NETDEV_A_XDP_FEATURES
+#define XDP_ACT_NDO_XMIT      4
+
+#define ANSWER_LEN 32768
+
+/* A question by generic netlink. */
+struct question {
+	uint16_t family; /* its number */
+	uint16_t flags;
+	uint8_t command;
+	const char *name; /* of the family asked for, or NULL */
+};
+
+static int ask(struct mnl_socket *s, const struct question *q, mnl_cb_t each,
+	       void *data)
+{
+	_Alignas(struct nlmsghdr) char buf[ANSWER_LEN];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct genlmsghdr *genl;
+	unsigned int seq = q->command;
+	int state = MNL_CB_OK;
+	ssize_t len;
+
+	nlh->nlmsg_type = q->family;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | q->flags;
+	nlh->nlmsg_seq = seq;
+	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	genl->cmd = q->command;
+	genl->version = 1;
+	if (q->name)
+		mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, q->name);
+	if (mnl_socket_sendto(s, nlh, nlh->nlmsg_len) < 0)
+		return -1;
+	while (state > MNL_CB_STOP) {
+		len = mnl_socket_recvfrom(s, buf, sizeof(buf));
+		if (len < 0)
+			return -1;
+		state = mnl_cb_run(buf, len, seq, mnl_socket_get_portid(s),
+				   each, data);
+	}
+	return state;
+}
+
+static int on_family(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *tb[CTRL_ATTR_FAMILY_ID + 1];
+	uint16_t *id = data;
+
+	nl_attrs(nlh, sizeof(struct genlmsghdr), tb, CTRL_ATTR_FAMILY_ID);
+	if (tb[CTRL_ATTR_FAMILY_ID])
+		*id = mnl_attr_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
+	return MNL_CB_OK;
+}
+
+/* The devices of a device_list(). */
+struct devices {
+	struct device *all;
+	size_t n;
+};
+
+static int on_device(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *tb[NETDEV_A_MAX + 1];
+	const struct devices *list = data;
+	uint32_t ifindex;
+
+	nl_attrs(nlh, sizeof(struct genlmsghdr), tb, NETDEV_A_MAX);
+	ifindex = nl_u32(tb[NETDEV_A_IFINDEX]);
+	if (!tb[NETDEV_A_XDP_FEATURES] ||
+	    mnl_attr_get_payload_len(tb[NETDEV_A_XDP_FEATURES]) < 8)
+		return MNL_CB_OK;
+	for (size_t i = 0; i < list->n; i++)
+		if (list->all[i].ifindex == ifindex)
+			list->all[i].sends =
+				mnl_attr_get_u64(tb[NETDEV_A_XDP_FEATURES]) &
+				XDP_ACT_NDO_XMIT;
+	return MNL_CB_OK;
+}
+
+/* A kernel without the family has no answer. */
+static int ask_features(struct devices *list)
+{
+	struct question q = {.family = GENL_ID_CTRL,
+			     .command = CTRL_CMD_GETFAMILY,
+			     .name = NETDEV_FAMILY};
+	struct mnl_socket *s = mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC);
+	uint16_t id = 0;
+	int err = 0;
+
+	if (!s)
+		return fail("cannot open a netlink socket: %s",
+			    strerror(errno));
+	if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    ask(s, &q, on_family, &id) < 0)
+		err = errno == ENOENT ? 0 : errno;
+	q = (struct question){.family = id,
+			      .command = NETDEV_CMD_DEV_GET,
+			      .flags = NLM_F_DUMP};
+	if (!err && id && ask(s, &q, on_device, list) < 0)
+		err = errno;
+	mnl_socket_close(s);
+	return err ? fail("cannot ask for the XDP features of interfaces: %s",
+			  strerror(err))
+		   : OK;
+}
+
+static int add_ethernet(struct devices *list, const struct sockaddr_ll *ll)
+{
+	struct device d = {.ifindex = ll->sll_ifindex};
+
+	if (ll->sll_hatype != ARPHRD_ETHER || ll->sll_halen != MAC_LEN)
+		return OK;
+	memcpy(d.mac, ll->sll_addr, MAC_LEN);
+	return push(list->all, list->n, &d);
+}
+
+int device_list(struct device **out, size_t *n)
+{
+	struct devices list = {0};
+	struct ifaddrs *addrs;
+	int ret = OK;
+
+	*out = NULL;
+	*n = 0;
+	if (getifaddrs(&addrs))
+		return fail("cannot list the interfaces: %s", strerror(errno));
+	for (struct ifaddrs *a = addrs; a && !ret; a = a->ifa_next)
+		if (a->ifa_addr && a->ifa_addr->sa_family == AF_PACKET)
+			ret = add_ethernet(&list, (void *)a->ifa_addr);
+	freeifaddrs(addrs);
+	ret = ret ?: ask_features(&list);
+	if (ret) {
+		free(list.all);
+		return ret;
+	}
+	*out = list.all;
+	*n = list.n;
+	return OK;
+}

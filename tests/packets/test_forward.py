@@ -1,0 +1,495 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""forward = xdp, one packet at a time, in a namespace with routes and
+neighbours that the programs ask for. tests/wire/test_forward_xdp.py compares
+with the kernel's own forwarding."""
+import struct
+from types import SimpleNamespace
+
+import pytest
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from netns import Netns, run
+from packets import bpf
+from packets.runner import XDP_DROP, XDP_PASS, Runner
+from packets.world import OWN, World, gateway_mac
+
+XDP_TX, XDP_REDIRECT = 3, 4
+FOR_EVER = 2 ** 62
+IN, OUT, NEXT = "02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"
+SENDER, HOP = "02:00:00:00:00:04", "02:00:00:00:00:05"
+US = {4: "192.0.2.1", 6: "2001:db8::1"}
+FAR = {4: "198.51.100.1", 6: "2001:db8:5::1"}
+INSIDE = {4: "10.10.0.1", 6: "fd00:10::1"}
+LAN = {4: "172.22.2.9", 6: "fd00:22::9"}
+NEAR = {4: "192.0.2.8", 6: "2001:db8::8"}  # on the wire of in0
+ABROAD = {4: "203.0.113.9", 6: "2001:db8:9::9"}
+OURS = {4: "203.0.113.1", 6: "2001:db8:9::1"}
+MTU = {4: 1480, 6: 1460}  # of the peers
+FAMILIES = pytest.mark.parametrize("inner", [4, 6])
+OUTERS = pytest.mark.parametrize("outer", [4, 6])
+SENDS = 1  # TL_DEVICE_F_SENDS
+
+
+def make_world():
+    """Peer 1 has IPv4 outside, peer 2 IPv6."""
+    world = World()
+    for ident, outer in ((1, 4), (2, 6)):
+        world.peer(FAR[outer], US[outer],
+                   [f"10.{ident * 10}.0.0/16", f"fd00:{ident * 10}::/32"],
+                   ident=ident)
+        world.next_hops[ident] = (FOR_EVER, mac(HOP) + mac(IN))
+    # An address of this host that is in no allowed prefix.
+    world.prefix(OURS[4] + "/32", flags=OWN)
+    world.prefix(OURS[6] + "/128", flags=OWN)
+    return world
+
+
+def mac(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+WORLD = make_world()
+
+
+class Host:
+    """The namespace: in0, where packets arrive, and out0. Its own programs are
+    on in0, or a test run could not be on it."""
+
+    def __init__(self):
+        self.runner = Runner(forward_xdp=1)
+        self.ns = ns = Netns("forward")
+        for name, address in (("in", IN), ("out", OUT)):
+            ns.ip("link", "add", f"{name}0", "address", address, "type",
+                  "veth", "peer", "name", f"{name}1")
+            # It must not send anything of its own.
+            ns.sysctl(f"net.ipv6.conf.{name}1.disable_ipv6", 1)
+            for end in "01":
+                ns.ip("link", "set", name + end, "up")
+        ns.forward()
+        self.index = {link["ifname"]: link["ifindex"] for link in ns.links()}
+        info = (bpf.ctypes.c_char * 220)()
+        fd = self.runner.progs["xdp_ingress"]
+        bpf.bpf(bpf.OBJ_GET_INFO_BY_FD, bpf.InfoAttr(
+            fd, len(info), bpf.ctypes.addressof(info)))
+        ns.run("bpftool", "net", "attach", "xdpdrv", "id",
+               struct.unpack_from("I", info, 4)[0], "dev", "in0")
+        ns.addr("in0", US[4] + "/24", US[6] + "/64")
+        ns.addr("out0", "172.22.2.1/24", "fd00:22::1/64")
+        for address in LAN.values():
+            ns.ip("neigh", "add", address, "lladdr", NEXT, "dev", "out0",
+                  "nud", "permanent")
+        for address in NEAR.values():
+            ns.ip("neigh", "add", address, "lladdr", SENDER, "dev", "in0",
+                  "nud", "permanent")
+        for ident, outer in ((1, 4), (2, 6)):
+            for gateway, net in ((f"240.0.0.{ident}", f"10.{ident * 10}.0.0/16"),
+                                 (f"fe80::74:6e:0:{ident}",
+                                  f"fd00:{ident * 10}::/32")):
+                ns.ip("neigh", "add", gateway, "lladdr",
+                      gateway_mac(ident).hex(":"), "dev", "in0", "nud",
+                      "permanent")
+                ns.ip("route", "add", net, "via", gateway, "dev", "in0",
+                      "onlink", "mtu", MTU[outer])
+        self.devices()
+
+    def devices(self, sending=("in0", "out0"), address=IN):
+        """Fills the map `devices`."""
+        for name, own in (("in0", address), ("out0", OUT)):
+            index = self.index[name]
+            self.runner.maps["devices"].update(
+                struct.pack("I", index % 1024),
+                struct.pack("I6sH", index, mac(own), name in sending))
+
+    def run(self, frame, device="in0"):
+        """One run: the action, the frame afterwards, the verdict, the bytes
+        counted."""
+        frame = bytes(frame)
+        ctx = bpf.XdpMd(data_end=len(frame), ingress_ifindex=self.index[device])
+        action, out, counted = self.ns.call(self.runner.quick, "xdp_ingress",
+                                            frame, ctx)
+        (verdict, (packets, size)), = counted.items()
+        assert packets == 1
+        return SimpleNamespace(action=action, out=out, verdict=verdict,
+                               size=size)
+
+    def enter(self):
+        """Starts with nothing remembered."""
+        self.runner.enter(WORLD)
+        self.runner.forget()
+
+    def close(self):
+        self.ns.close()
+        self.runner.close()
+
+
+@pytest.fixture(name="the_host", scope="module")
+def _host():
+    host = Host()
+    yield host
+    host.close()
+
+
+@pytest.fixture(name="host")
+def fixture_host(the_host):
+    """The Host with its devices, and nothing remembered."""
+    the_host.devices()
+    the_host.enter()
+    return the_host
+
+
+def ip(src, dst, ttl=64, **fields):
+    """An IP header."""
+    if ":" in src:
+        return IPv6(src=src, dst=dst, hlim=ttl, **fields)
+    return IP(src=src, dst=dst, ttl=ttl, id=5, **fields)
+
+
+def udp(size=50):
+    return UDP(sport=1000, dport=2000) / Raw(bytes(size))
+
+
+def less(packet):
+    """The packet with one hop less."""
+    packet = packet.copy()
+    if packet.version == 4:
+        packet.ttl -= 1
+    else:
+        packet.hlim -= 1
+    return packet
+
+
+def framed(packet, to=IN, tos=0, outer=4):
+    """The frame with a tunnel packet from the peer."""
+    proto = 4 if packet.version == 4 else 41
+    head = (IP(src=FAR[4], dst=US[4], proto=proto, tos=tos) if outer == 4 else
+            IPv6(src=FAR[6], dst=US[6], nh=proto, tc=tos))
+    return Ether(src=SENDER, dst=to) / head / packet
+
+
+def inside(inner, size=50, outer=4, **fields):
+    """An inner packet from the site to the LAN."""
+    source = INSIDE[inner] if outer == 4 else INSIDE[inner].replace("10", "20",
+                                                                    1)
+    fields = {"dst": LAN[inner]} | fields
+    if outer == 6:
+        source = {4: "10.20.0.1", 6: "fd00:20::1"}[inner]
+    return ip(source, **fields) / udp(size)
+
+
+def stays(host, frame, out, verdict="rx_decap"):
+    """The packet goes up, decapsulated or untouched."""
+    done = host.run(frame)
+    assert (done.action, done.verdict) == (XDP_PASS, verdict)
+    assert done.out.hex() == bytes(out).hex()
+
+
+# Out of a tunnel
+
+def warm(host, inner, outer=4):
+    """The first packet goes up; after it XDP forwards."""
+    good = inside(inner, outer=outer)
+    stays(host, framed(good, outer=outer),
+          Ether(src=SENDER, dst=IN) / good)
+    done = host.run(framed(good, outer=outer))
+    assert (done.action, done.verdict) == (XDP_REDIRECT, "rx_forward")
+    assert done.size == len(good)
+    assert done.out.hex() == bytes(
+        Ether(src=OUT, dst=NEXT) / less(good)).hex()
+
+
+@FAMILIES
+@OUTERS
+def test_forwarded(host, inner, outer):
+    warm(host, inner, outer)
+
+
+@FAMILIES
+def test_back_to_the_wire(host, inner):
+    """By the interface that the tunnel packet came by."""
+    warm(host, inner)
+    packet = inside(inner, dst=NEAR[inner])
+    done = host.run(framed(packet))
+    assert (done.action, done.verdict) == (XDP_REDIRECT, "rx_forward")
+    assert done.out == bytes(Ether(src=IN, dst=SENDER) / less(packet))
+
+
+@FAMILIES
+def test_goes_up(host, inner):
+    """Decapsulated, with its hops and its frame's addresses as they were."""
+    warm(host, inner)
+    for packet in (inside(inner, ttl=1), inside(inner, dst=US[inner]),
+                   inside(inner, dst=LAN[inner][:-1] + "8"),
+                   inside(inner, dst={4: "239.1.1.1", 6: "ff0e::1"}[inner]),
+                   inside(inner, dst={4: "198.18.0.1", 6: "2001:2::1"}[inner]),
+                   inside(inner, size=1480)):
+        stays(host, framed(packet), Ether(src=SENDER, dst=IN) / packet)
+    options = inside(6, dst=LAN[6]).copy()
+    options = ip(INSIDE[6], LAN[6]) / IPv6ExtHdrHopByHop() / udp()
+    if inner == 6:
+        stays(host, framed(options), Ether(src=SENDER, dst=IN) / options)
+
+
+@FAMILIES
+def test_mtu(host, inner):
+    """Up to the MTU of the way, to the byte."""
+    host.ns.ip("link", "set", "out0", "mtu", 1300)
+    try:
+        warm(host, inner)
+        head = {4: 28, 6: 48}[inner]
+        largest = inside(inner, size=1300 - head)
+        assert host.run(framed(largest)).verdict == "rx_forward"
+        packet = inside(inner, size=1301 - head)
+        stays(host, framed(packet), Ether(src=SENDER, dst=IN) / packet)
+        # What lies behind the packet would be sent, too.
+        trailing = bytes(framed(largest)) + b"x"
+        assert host.run(trailing).verdict == "rx_decap"
+    finally:
+        host.ns.ip("link", "set", "out0", "mtu", 1500)
+
+
+@FAMILIES
+def test_frames_to_others(host, inner):
+    warm(host, inner)
+    packet = inside(inner)
+    for at in range(6):
+        other = bytearray(mac(IN))
+        other[at] ^= 0x20
+        other = bytes(other).hex(":")
+        stays(host, framed(packet, to=other),
+              Ether(src=SENDER, dst=other) / packet)
+
+
+@FAMILIES
+def test_devices_decide(host, inner):
+    warm(host, inner)
+    packet = inside(inner)
+    up = Ether(src=SENDER, dst=IN) / packet
+    host.devices(sending=("in0",))
+    stays(host, framed(packet), up)
+    host.devices(address="02:00:00:00:00:66")
+    stays(host, framed(packet), up)
+    host.devices()
+    # Another device in the slot.
+    index = host.index["out0"]
+    host.runner.maps["devices"].update(
+        struct.pack("I", index % 1024),
+        struct.pack("I6sH", index + 1024, mac(OUT), SENDS))
+    stays(host, framed(packet), up)
+    host.devices()
+    assert host.run(framed(packet)).verdict == "rx_forward"
+
+
+@FAMILIES
+def test_to_another_peer(host, inner):
+    warm(host, inner)
+    packet = inside(inner, dst={4: "10.20.0.1", 6: "fd00:20::1"}[inner])
+    stays(host, framed(packet), Ether(src=SENDER, dst=IN) / packet)
+
+
+def test_rules_by_port_and_tos(host):
+    """The whole flow is in the question: rules may ask for all of it."""
+    host.ns.ip("route", "add", "blackhole", "default", "table", "77")
+    host.ns.ip("-6", "route", "add", "blackhole", "default", "table", "77")
+    for inner, option in ((4, ()), (6, ("-6",))):
+        warm(host, inner)
+        for rule in (("sport", 1000), ("dport", 2000), ("ipproto", "udp"),
+                     ("tos", "0x10"), ("from", INSIDE[inner]),
+                     ("iif", "in0")):
+            fields = {}
+            if rule[0] == "tos":
+                fields = {4: dict(tos=0x10), 6: dict(tc=0x10)}[inner]
+            packet = inside(inner, **fields)
+            args = (*option, "rule", "{}", *rule, "table", 77)
+            host.ns.ip(*("add" if a == "{}" else a for a in args))
+            try:
+                done = host.run(framed(packet, tos=0))
+                assert done.verdict == "rx_decap", rule
+            finally:
+                host.ns.ip(*("del" if a == "{}" else a for a in args))
+            assert host.run(framed(packet)).verdict == "rx_forward", rule
+
+
+def test_congestion(host):
+    """RFC 6040 4.2: with the other changes."""
+    warm(host, 4)
+    packet = inside(4, tos=2)
+    done = host.run(framed(packet, tos=3))
+    packet.tos = 3
+    assert done.verdict == "rx_forward"
+    assert done.out == bytes(Ether(src=OUT, dst=NEXT) / less(packet))
+    assert host.run(framed(inside(4), tos=3)).action == XDP_DROP
+
+
+def test_forwarding_off(host):
+    for inner in 4, 6:
+        warm(host, inner)
+        packet = inside(inner)
+        host.ns.sysctl(f"net.ipv{inner}.conf.in0.forwarding", 0)
+        try:
+            stays(host, framed(packet), Ether(src=SENDER, dst=IN) / packet)
+        finally:
+            host.ns.sysctl(f"net.ipv{inner}.conf.in0.forwarding", 1)
+
+
+# Into a tunnel
+
+def abroad(inner, outer=4, size=50, src=None, dst=None, **fields):
+    """A plain packet to a site."""
+    dst = dst or {(4, 4): "10.10.0.1", (4, 6): "10.20.0.1",
+                  (6, 4): "fd00:10::1", (6, 6): "fd00:20::1"}[inner, outer]
+    return ip(src or ABROAD[inner], dst, **fields) / udp(size)
+
+
+def plain(packet, to=IN):
+    return Ether(src=SENDER, dst=to) / packet
+
+
+def encapsulated(packet, outer, label=0):
+    """The frame with the packet's tunnel packet."""
+    proto = 4 if packet.version == 4 else 41
+    head = (IP(src=US[4], dst=FAR[4], proto=proto, ttl=64, id=0, flags="DF",
+               tos=getattr(packet, "tos", 0)) if outer == 4 else
+            IPv6(src=US[6], dst=FAR[6], nh=proto, hlim=64, fl=label))
+    return Ether(src=IN, dst=HOP) / head / less(packet)
+
+
+@FAMILIES
+@OUTERS
+def test_encapsulated(host, inner, outer):
+    for size in 0, 50, MTU[outer] - {4: 28, 6: 48}[inner]:
+        packet = abroad(inner, outer, size)
+        done = host.run(plain(packet))
+        assert (done.action, done.verdict) == (XDP_TX, "tx_forward")
+        assert done.size == len(packet)
+        label = 0
+        if outer == 6:
+            label = int.from_bytes(done.out[14:18], "big") & 0xfffff
+            assert label
+        assert done.out.hex() == bytes(
+            encapsulated(packet, outer, label)).hex()
+
+
+@FAMILIES
+def test_left_alone(host, inner):
+    """Untouched, and counted as a plain packet."""
+    def alone(packet, **frame):
+        stays(host, plain(packet, **frame), plain(packet, **frame), "rx_plain")
+    assert host.run(plain(abroad(inner))).verdict == "tx_forward"
+    alone(abroad(inner, ttl=1))
+    alone(abroad(inner, dst=US[inner]))
+    alone(abroad(inner, dst=LAN[inner]))
+    alone(abroad(inner, dst=NEAR[inner]))
+    alone(abroad(inner, dst={4: "239.1.1.1", 6: "ff0e::1"}[inner]))
+    alone(abroad(inner, src=OURS[inner]))
+    alone(abroad(inner, src=OURS[inner]))  # remembered
+    alone(abroad(inner, src={4: "169.254.1.1", 6: "fe80::1"}[inner]))
+    alone(abroad(inner), to="02:00:00:00:00:99")
+    alone(abroad(inner, size=MTU[4] + 1 - {4: 28, 6: 48}[inner]))
+    syn = ip(ABROAD[inner], INSIDE[inner]) / TCP(flags="S", sport=1000)
+    alone(syn)
+    syn[TCP].flags = "A"
+    assert host.run(plain(syn)).verdict == "tx_forward"
+    if inner == 4:
+        alone(abroad(4, flags="MF"))
+    for packet in (abroad(inner), abroad(inner, outer=6)):
+        assert host.run(plain(packet)).verdict == "tx_forward"
+
+
+@FAMILIES
+def test_mtu_of_the_route(host, inner):
+    """Less than the peer's: the kernel answers. The FIB tells it only if it is
+    locked (ip_mtu_from_fib_result(), ip6_mtu_from_fib6())."""
+    net, dst, gateway = {
+        4: ("10.10.5.0/24", "10.10.5.1", "240.0.0.1"),
+        6: ("fd00:10:5::/48", "fd00:10:5::1", "fe80::74:6e:0:1")}[inner]
+    host.ns.ip("route", "add", net, "via", gateway, "dev", "in0", "onlink",
+               "mtu", "lock", 1300)
+    head = {4: 28, 6: 48}[inner]
+    fits, long = (abroad(inner, dst=dst, size=size - head)
+                  for size in (1300, 1301))
+    assert host.run(plain(fits)).verdict == "tx_forward"
+    stays(host, plain(long), plain(long), "rx_plain")
+    host.ns.ip("route", "del", net, "via", gateway, "dev", "in0")
+
+
+@FAMILIES
+def test_learnt_mtu(host, inner):
+    """What the path has taught since is less than the route says."""
+    maps = host.runner.maps
+    maps["learned"].update(struct.pack("I", 1),
+                           struct.pack("QII", FOR_EVER, 1000, 0))
+    maps["learned_until"].update(struct.pack("I", 1),
+                                 struct.pack("Q", FOR_EVER))
+    head = {4: 28, 6: 48}[inner]
+    try:
+        fits, long = (abroad(inner, size=size - head) for size in (1000, 1001))
+        assert host.run(plain(fits)).verdict == "tx_forward"
+        if inner == 4:
+            stays(host, plain(long), plain(long), "rx_plain")
+    finally:
+        maps["learned"].clear()
+        maps["learned_until"].update(struct.pack("I", 1), bytes(8))
+
+
+@FAMILIES
+def test_next_hop_must_be_known(host, inner):
+    hops = host.runner.maps["next_hops"]
+    packet = abroad(inner)
+    for until, ident in ((0, 1), (FOR_EVER, 1 + 1024)):
+        hops.update(struct.pack("I", 1), struct.pack(
+            "QI12s", until, ident, mac(HOP) + mac(IN)))
+        stays(host, plain(packet), plain(packet), "rx_plain")
+    hops.update(struct.pack("I", 1), struct.pack(
+        "QI12s", FOR_EVER, 1, mac(HOP) + mac(IN)))
+    assert host.run(plain(packet)).verdict == "tx_forward"
+    host.devices(sending=("out0",))
+    stays(host, plain(packet), plain(packet), "rx_plain")
+
+
+def test_destinations_are_remembered(host):
+    """One without a tunnel is not asked for again within a second: routes that
+    others change count then. A change by the loader counts at once."""
+    for inner, net in ((4, "10.99.0.1/32"), (6, "fd00:99::1/128")):
+        packet = abroad(inner, dst=net.split("/", maxsplit=1)[0])
+        stays(host, plain(packet), plain(packet), "rx_plain")
+        gateway = {4: "240.0.0.1", 6: "fe80::74:6e:0:1"}[inner]
+        host.ns.ip("route", "add", net, "via", gateway, "dev", "in0", "onlink")
+        stays(host, plain(packet), plain(packet), "rx_plain")
+        other = abroad(inner, size=51)
+        assert host.run(plain(other)).verdict == "tx_forward"
+        host.runner.forget()
+        assert host.run(plain(packet)).verdict == "tx_forward"
+        host.ns.ip("route", "del", net, "via", gateway, "dev", "in0")
+
+
+def test_gateway_on_another_interface(host):
+    """A neighbour with such a MAC elsewhere is no peer of this interface."""
+    host.ns.ip("neigh", "replace", LAN[4], "lladdr", gateway_mac(1).hex(":"),
+               "dev", "out0", "nud", "permanent")
+    try:
+        packet = abroad(4, dst=LAN[4])
+        stays(host, plain(packet), plain(packet), "rx_plain")
+        packet = inside(4)
+        for _ in range(3):
+            stays(host, framed(packet), Ether(src=SENDER, dst=IN) / packet)
+    finally:
+        host.ns.ip("neigh", "replace", LAN[4], "lladdr", NEXT, "dev", "out0",
+                   "nud", "permanent")
+
+
+def test_off_is_as_before():
+    """Without the constant no program has a look at the FIB."""
+    runner = Runner()
+    try:
+        for name, fd in runner.progs.items():
+            info = (bpf.ctypes.c_char * 220)()
+            bpf.bpf(bpf.OBJ_GET_INFO_BY_FD, bpf.InfoAttr(
+                fd, len(info), bpf.ctypes.addressof(info)))
+            code = run("bpftool", "prog", "dump", "xlated", "id",
+                       struct.unpack_from("I", info, 4)[0]).stdout
+            assert "bpf_xdp_fib_lookup" not in code, name
+    finally:
+        runner.close()

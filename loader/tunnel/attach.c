@@ -33,7 +33,8 @@ static struct remains find_remains(struct pins *p)
 
 static int load_programs(struct attachment *a)
 {
-	int ret = programs_load(&a->programs, a->run.pins.ifname, a->want.forward);
+	int ret = programs_load(&a->programs, a->run.pins.ifname,
+				a->want.forward);
 
 	a->run.maps = a->programs.maps;
 	return ret;

@@ -242,13 +242,12 @@ struct tl_waiting {
 /* next_hops: the link layer header towards a peer's endpoint, learned by each
  * CPU, at slot (peer id modulo TL_NEXT_HOPS). */
 struct tl_next_hop {
-	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
-	__u32 peer;	/* id, or TL_PEER_NONE */
-	__u8 macs[12];	/* destination, source */
+	__u64 until;   /* the kernel's jiffies64; expiry */
+	__u32 peer;    /* id, or TL_PEER_NONE */
+	__u8 macs[12]; /* destination, source */
 };
 
-#define TL_NEXT_HOPS	   1024
-#define TL_NEXT_HOP_TTL_NS 1000000000ULL
+#define TL_NEXT_HOPS 1024
 
 /* devices: slot (ifindex modulo TL_DEVICES) -> an Ethernet interface of the
  * host, for `forward = xdp`. Of two with the same slot only one is there. */

@@ -144,7 +144,7 @@ static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 	verdict = egress(&view, skb->protocol, skb->gso_size, peer, &tx);
 	if (!fragmented && is_on_interface(skb) && !is_routed_here(skb))
 		verdict = TL_tx_not_routed;
-	hop = next_hop_known(peer, tx.outcome.now_ns);
+	hop = next_hop_known(peer);
 	if (verdict == TL_tx_neighbour || verdict == TL_tx_waiting) {
 		action = to_solicited(skb);
 		if (action != NOT_SOLICITED)
@@ -181,6 +181,9 @@ int tc_egress(struct __sk_buff *skb)
 
 	if (leaves_plain(skb))
 		return TC_ACT_UNSPEC;
+	action = skb_encap_lean(skb);
+	if (action != LEAN_NOT)
+		return action == LEAN_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 	own = own_take(skb);
 	if (!load_head(skb, &head))
 		return count_frame(skb, TL_tx_plain, TL_PEER_NONE);

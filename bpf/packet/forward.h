@@ -239,7 +239,7 @@ hop_to_peer(struct xdp_md *ctx, __u32 peer, __be16 proto, struct tx *tx)
 	if (egress(&view, proto, 0, peer, tx) != PASSED || tx->syn_at ||
 	    !tx->inner.df || !sends(ctx->ingress_ifindex))
 		return NULL;
-	return next_hop_known(peer, tx->outcome.now_ns);
+	return next_hop_known(peer);
 }
 
 /* Handles a plain packet that lean() passes: forwards it into a tunnel, or lets

@@ -98,18 +98,37 @@ tunnel_keep(struct cached_tunnel *entry, __u32 peer)
 	return true;
 }
 
-/* The peer with that id, for a packet that leaves; NULL if there is none. */
+static __always_inline struct cached_tunnel *tunnel_slot(__u32 peer)
+{
+	const __u32 slot = peer % (1 << CACHE_BITS);
+
+	return bpf_map_lookup_elem(&tunnels, &slot);
+}
+
+static __always_inline bool tunnel_holds(const struct cached_tunnel *entry,
+					 __u32 peer)
+{
+	return entry->peer == peer && entry->generation == generation_now() &&
+	       bpf_jiffies64() < entry->until;
+}
+
+/* The peer with that id, for a packet that leaves; NULL if this CPU does not
+ * remember it. */
+static __always_inline const struct tunnel *tunnel_remembered(__u32 peer)
+{
+	const struct cached_tunnel *entry = tunnel_slot(peer);
+
+	return entry && tunnel_holds(entry, peer) ? &entry->tunnel : NULL;
+}
+
+/* The same after a look-up, if that is needed; NULL if there is no such
+ * peer. */
 static __attribute__((noinline, unused)) const struct tunnel *
 tunnel_of(__u32 peer)
 {
-	const __u32 slot = peer % (1 << CACHE_BITS);
-	struct cached_tunnel *entry = bpf_map_lookup_elem(&tunnels, &slot);
+	struct cached_tunnel *entry = tunnel_slot(peer);
 
-	if (!entry)
-		return NULL;
-	if ((entry->peer != peer || entry->generation != generation_now() ||
-	     bpf_jiffies64() >= entry->until) &&
-	    !tunnel_keep(entry, peer))
+	if (!entry || (!tunnel_holds(entry, peer) && !tunnel_keep(entry, peer)))
 		return NULL;
 	return &entry->tunnel;
 }

@@ -171,10 +171,10 @@ static int drop_doubles(struct conf *c)
 	int ret = names_init(&names, c);
 	size_t n = 0;
 
-	for (size_t i = 1; !ret && i < names.n; i++) {
-		struct peer *p = names.sorted[i];
+	for (size_t i = 0; !ret && i < c->n_peers; i++) {
+		struct peer *p = &c->peers[i];
 
-		if (strcmp(p->name, names.sorted[i - 1]->name))
+		if (names_find(&names, p->name) == p)
 			continue;
 		warn("map \"peers\": id %u has the name of another peer: left out",
 		     p->id);

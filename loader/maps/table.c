@@ -170,11 +170,12 @@ int table_read(struct table *t)
 
 int table_get(struct table *t, const void *key)
 {
-	uint8_t *value = malloc(t->value);
-	int ret = query_size(t);
+	uint8_t *value = calloc(1, t->value);
+	int ret;
 
-	if (!ret && !value)
-		ret = fail("out of memory");
+	if (!value)
+		return fail("out of memory");
+	ret = query_size(t);
 	if (!ret && !bpf_map_lookup_elem(t->fd, key, value))
 		ret = add_row(t, key, value, t->has);
 	free(value);

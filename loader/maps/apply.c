@@ -203,7 +203,7 @@ int state_give_ids(const struct maps *m, struct conf *c)
 	return ret;
 }
 
-static bool is_kept(int map)
+static bool is_read_kept(int map)
 {
 	return map < STATE_ENDPOINTS || map >= STATE_PREFIXES;
 }
@@ -216,7 +216,7 @@ static int read_or_take(const struct maps *m, struct state_tables *now)
 	if (!has_kept(m))
 		return state_tables_read(now, STATE_PEERS, STATE_COUNT);
 	for (int i = 0; !ret && i < STATE_COUNT; i++) {
-		if (!is_kept(i)) {
+		if (!is_read_kept(i)) {
 			ret = state_tables_read(now, i, i + 1);
 			continue;
 		}

@@ -25,7 +25,7 @@ bool state_has_room(const struct maps *m, size_t prefixes)
 	       all.prefixes + prefixes <= TL_MAX_PREFIXES;
 }
 
-static bool find_peer(const struct maps *m, uint32_t id, struct tl_peer *out)
+static bool get_peer_row(const struct maps *m, uint32_t id, struct tl_peer *out)
 {
 	return !bpf_map_lookup_elem(m->peers, &id, out);
 }
@@ -36,14 +36,14 @@ uint32_t state_new_id(const struct maps *m)
 	struct tl_peer v;
 
 	if (!index_totals(m, &all) || all.peers >= TL_MAX_PEERS ||
-	    all.peer + 1 >= TL_PEER_MAX || find_peer(m, all.peer + 1, &v))
+	    all.peer + 1 >= TL_PEER_MAX || get_peer_row(m, all.peer + 1, &v))
 		return TL_PEER_NONE;
 	return all.peer + 1;
 }
 
 /* Sets the row of a prefix; with a trie that of the longest one around it. */
-static bool find_prefix(const struct maps *m, const struct prefix *p,
-			struct tl_prefix *out)
+static bool get_prefix_row(const struct maps *m, const struct prefix *p,
+			   struct tl_prefix *out)
 {
 	struct tl_prefix6 key = {.prefixlen = p->len};
 
@@ -64,7 +64,7 @@ static bool take_prefix(const struct maps *m, struct peer *to,
 	struct tl_prefix v;
 
 	memcpy(p.ip.addr, row->prefix[i].addr, sizeof(p.ip.addr));
-	if (!p.ip.family || !find_prefix(m, &p, &v) || v.peer != to->id ||
+	if (!p.ip.family || !get_prefix_row(m, &p, &v) || v.peer != to->id ||
 	    v.flags & TL_PREFIX_F_SHARED)
 		return false;
 	*ret = push(to->allowed, to->n_allowed, &p);
@@ -133,7 +133,7 @@ static bool is_taken(const struct search *s, const struct prefix *p)
 {
 	struct tl_prefix v;
 
-	return find_prefix(s->m, p, &v) && is_of_others(s, &v);
+	return get_prefix_row(s->m, p, &v) && is_of_others(s, &v);
 }
 
 static bool any_around(const struct search *s)
@@ -203,15 +203,15 @@ static bool any_inside(const struct search *s)
 	return false;
 }
 
-static unsigned int address_bits(const struct prefix *p)
+static unsigned int host_bits(const struct prefix *p)
 {
 	return (p->ip.family == 4 ? 32 : 128) - p->len;
 }
 
 static bool has_few_addresses(const struct prefix *p)
 {
-	return !address_bits(p) ||
-	       (p->ip.family == 4 && address_bits(p) <= ADDRESS_BITS_MAX);
+	return !host_bits(p) ||
+	       (p->ip.family == 4 && host_bits(p) <= ADDRESS_BITS_MAX);
 }
 
 bool state_overlaps(struct maps *m, const struct prefix *p, uint32_t id)
@@ -220,7 +220,7 @@ bool state_overlaps(struct maps *m, const struct prefix *p, uint32_t id)
 
 	if (any_around(&s))
 		return true;
-	if (!address_bits(p))
+	if (!host_bits(p))
 		return false;
 	return has_few_addresses(p) ? any_inside4(&s) : any_inside(&s);
 }
@@ -277,7 +277,7 @@ static bool any_waiting_endpoint(const struct maps *m, const struct prefix *p,
 		struct ip ip = {0};
 
 		from = &id;
-		if (id == peer || !find_peer(m, id, &v))
+		if (id == peer || !get_peer_row(m, id, &v))
 			continue;
 		ip.family = v.family;
 		memcpy(ip.addr, v.endpoint, sizeof(ip.addr));
@@ -293,8 +293,8 @@ bool state_any_endpoint(const struct maps *m, const struct prefix *p,
 	if (!has_few_addresses(p) || locals->n > LOCALS_MAX)
 		return any_endpoint_row(m, p, id) ||
 		       any_waiting_endpoint(m, p, id);
-	for (uint32_t i = 0; i < 1u << address_bits(p); i++) {
-		struct prefix host = address_bits(p) ? part_of(p, 32, i) : *p;
+	for (uint32_t i = 0; i < 1u << host_bits(p); i++) {
+		struct prefix host = host_bits(p) ? part_of(p, 32, i) : *p;
 
 		if (is_endpoint(m, &host.ip, id, locals))
 			return true;
@@ -317,7 +317,7 @@ static bool has_family(const struct maps *m, uint32_t id, uint8_t family)
 {
 	struct tl_peer v;
 
-	return find_peer(m, id, &v) && v.family == family;
+	return get_peer_row(m, id, &v) && v.family == family;
 }
 
 bool state_any_before(const struct maps *m, uint32_t id, uint8_t family)

@@ -220,7 +220,7 @@ struct tl_traffic {
 };
 
 #define TL_TRAFFIC_SLOTS   1024
-#define TL_TRAFFIC_IDLE_NS 1000000000ULL /* then another peer may take it */
+#define TL_TRAFFIC_IDLE_NS 2000000000ULL /* then another peer may take it */
 
 /* interface: one entry, the loader's record of this attachment. */
 struct tl_interface {

@@ -168,7 +168,7 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 
 	tx->outcome.bytes = v->len;
 	tx->outcome.peer = peer;
-	tx->peer = tunnel_of(peer, tx->outcome.now_ns);
+	tx->peer = tunnel_of(peer);
 	if (!tx->peer)
 		return TL_tx_stale_peer;
 	if ((tx->peer->family != 4 && tx->peer->family != 6) ||

@@ -178,7 +178,7 @@ struct cache_key {
 /* One cache line. */
 struct cached {
 	struct cache_key key;
-	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
+	__u64 until; /* jiffies; expiry */
 	__u32 generation;
 	__u32 kind : 8; /* 0: empty */
 	__u32 peer : 24;
@@ -199,7 +199,7 @@ CACHE(strays);
 /* One cache line. */
 struct cached_tunnel {
 	struct tunnel tunnel;
-	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
+	__u64 until; /* jiffies; expiry */
 	__u32 generation;
 	__u32 peer; /* id, or TL_PEER_NONE */
 };
@@ -210,18 +210,5 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cached_tunnel);
 } tunnels SEC(".maps");
-
-/* The coarse clock of this CPU, read again when the jiffies have moved on. */
-struct tick {
-	__u64 jiffies;
-	__u64 now_ns; /* CLOCK_MONOTONIC, coarse */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct tick);
-} ticks SEC(".maps");
 
 #endif

@@ -111,6 +111,34 @@ struct tl_learned {
 /* A peer that waits for its endpoint (a name that does not resolve) has family
  * 0; one that waits for an address of ours has an all-zero local. */
 
+/* names: the loader's index of `peers`: name -> this. The row without a name is
+ * about all: the highest id, all prefixes, all peers. */
+struct tl_name {
+	char name[TL_NAME_LEN];
+};
+
+struct tl_named {
+	__u32 peer;	/* id */
+	__u32 prefixes; /* how many are allowed */
+	__u32 peers;	/* 1 */
+};
+
+/* allowed: the loader's index of the prefixes by peer: so many in each row. */
+#define TL_ALLOWED 8
+
+struct tl_allowed_key {
+	__u32 peer;
+	__u32 part; /* from 0 */
+};
+
+struct tl_allowed {
+	struct {
+		__u8 family; /* 0: no more */
+		__u8 len;    /* bits */
+		__u8 addr[16];
+	} prefix[TL_ALLOWED];
+};
+
 /* endpoints: outer addresses -> peer id. */
 struct tl_endpoint {
 	__u8 family; /* 4 or 6 */

@@ -109,6 +109,22 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * TL_MAX_PEERS); /* as with endpoints */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct tl_name);
+	__type(value, struct tl_named);
+} names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * TL_MAX_PEERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct tl_allowed_key);
+	__type(value, struct tl_allowed);
+} allowed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PEERS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);

@@ -40,8 +40,8 @@ static __always_inline bool lean_transport(const void *at, const void *end,
 }
 
 /* True for an address in an inner header that is the endpoint's. */
-static __always_inline bool is_endpoint(const struct tunnel *peer,
-					const __u8 family, const void *addr)
+static __always_inline bool
+is_from_endpoint(const struct tunnel *peer, const __u8 family, const void *addr)
 {
 	return peer->family == family &&
 	       load32(addr) == load32(peer->endpoint) &&
@@ -89,7 +89,7 @@ static __always_inline bool lean_leaving(const struct view *v,
 		return false;
 	if (gso_size)
 		len = v->len;
-	if (len > v->len || is_endpoint(tx->peer, family, src) ||
+	if (len > v->len || is_from_endpoint(tx->peer, family, src) ||
 	    (gso_size ? hlen + transport.len + gso_size : len) > tx->mtu)
 		return false;
 	tx->outcome.bytes = len;

@@ -23,7 +23,7 @@ static bool first_line(const char *path, char *line, int len)
 }
 
 /* True if /sys is that of this network namespace. */
-static bool is_ours(const char *ifname, uint32_t ifindex)
+static bool is_sys_ours(const char *ifname, uint32_t ifindex)
 {
 	char path[PATH_MAX], line[64];
 	unsigned int found = 0;
@@ -40,7 +40,7 @@ bool rps_is_off(const char *ifname, uint32_t ifindex)
 	bool off = false;
 	DIR *dir;
 
-	if (!is_ours(ifname, ifindex))
+	if (!is_sys_ours(ifname, ifindex))
 		return false;
 	snprintf(path, sizeof(path), NET "%s/queues", ifname);
 	dir = opendir(path);

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from lifecycle import Pair, conf_a
+from lifecycle import Pair, as_unit, conf_a
 from packets import bpf
 
 pytestmark = pytest.mark.skipif(os.cpu_count() < 2, reason="expected: one CPU")
@@ -76,3 +76,13 @@ def test_not_with_all_cpus(lab):
     assert HINT not in status(pair)
     pair.tl.reload(conf_a("tc").replace("mode", "cpus = all\nmode"))
     assert HINT in status(pair)
+
+
+def test_all_cpus_as_a_unit(lab):
+    """The rights of the systemd unit are enough for cpus = all."""
+    pair = Pair(lab)
+    path = pair.tl.write(conf_a("native").replace("mode", "cpus = all\nmode"))
+    done = as_unit(pair, "attach", "eth0", "-c", path, "--no-trigger")
+    assert done.returncode == 0, done.stderr
+    assert pair.tl.status()["cpus"] == "all"
+    assert "kernel threads cpumap/" in pair.tl.ok("status", "eth0")

@@ -18,8 +18,9 @@ const struct map_pin map_pins[MAP_COUNT] = {
 	PIN(prefixes6, false),	PIN(shared, false),    PIN(broadcasts, false),
 	PIN(next_hops, false),	PIN(learned, true),    PIN(learned_until, true),
 	PIN(generations, true), PIN(traffic, true),    PIN(peer_stats, false),
-	PIN(verdicts, false),	PIN(interface, false), PIN(hostnames, false),
-	PIN(waiting, false),	PIN(devices, false),   PIN(events, false),
+	PIN(names, true),	PIN(allowed, true),    PIN(verdicts, false),
+	PIN(interface, false),	PIN(hostnames, false), PIN(waiting, false),
+	PIN(devices, false),	PIN(events, false),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)

@@ -62,7 +62,11 @@
 	    .words = {"no", "yes"}, .initial = true, .always = true)           \
 	KEY(FORWARD, "forward", forward, CHOICE, ADDED,                        \
 	    "xdp: forward in the driver, past netfilter; native mode only",    \
-	    .words = {"no", "xdp"}, .initial = TL_FORWARD_NO)
+	    .words = {"no", "xdp"}, .initial = TL_FORWARD_NO)                  \
+	KEY(CPUS, "cpus", cpus, CHOICE, ADDED,                                 \
+	    "all: the stack's work on all CPUs, by inner flow; native mode "   \
+	    "only",                                                            \
+	    .words = {"no", "all"}, .initial = TL_CPUS_NO)
 
 #define TL_PEER_KEYS(KEY)                                                      \
 	KEY(ENDPOINT, "endpoint", endpoint, OTHER, CONVERTED,                  \

@@ -250,6 +250,7 @@ struct tl_interface {
 
 enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };
 enum tl_forward { TL_FORWARD_NO, TL_FORWARD_XDP };
+enum tl_cpus { TL_CPUS_NO, TL_CPUS_ALL };
 
 #define TL_IF_F_READY	     0x01 /* attach completed successfully */
 #define TL_IF_F_CLSACT_OURS  0x02 /* we made the clsact qdisc */
@@ -287,6 +288,8 @@ struct tl_device {
 
 #define TL_DEVICES	  1024
 #define TL_DEVICE_F_SENDS 0x01 /* sends the frames that XDP redirects to it */
+
+#define TL_SPREAD_CPUS 256 /* that `cpus = all` can use */
 
 /* events: ring buffer of these while a `tunload monitor` listens. */
 #define TL_EVENT_HEAD 128

@@ -23,6 +23,7 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 	struct rx rx = {};
 	__be16 proto;
 	__u32 link_len = xdp_view(ctx, &view, &proto);
+	int action;
 
 	if (link_len)
 		rx.outcome.verdict = ingress(&view, proto, &rx);
@@ -44,7 +45,10 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 					     ? TL_rx_decap
 					     : TL_rx_error;
 	}
-	return xdp_finish(ctx, link_len, &rx.outcome);
+	action = xdp_finish(ctx, link_len, &rx.outcome);
+	if (rx.outcome.verdict == TL_rx_decap)
+		return spread(ctx, link_len, rx.inner_family);
+	return action;
 }
 
 SEC("xdp.frags")

@@ -8,6 +8,7 @@
 #include "decide/lean.h"
 #include "forward.h"
 #include "resize.h"
+#include "spread.h"
 #include "vlan.h"
 
 /* Since Linux 6.18. */
@@ -146,7 +147,7 @@ static __always_inline int xdp_decap_lean(struct xdp_md *ctx, struct rx *rx)
 		return XDP_DROP;
 	}
 	if (!forward || !route_frame(ctx, rx->inner_family, &way))
-		return XDP_PASS;
+		return spread(ctx, ETH_HLEN, rx->inner_family);
 	rx->outcome.verdict = TL_rx_forward;
 	return bpf_redirect(way.ifindex, 0);
 }

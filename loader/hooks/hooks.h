@@ -18,12 +18,12 @@ struct programs {
 };
 
 /* Loads the object. Reuses the pinned maps of ifname (an upgrade keeps peers
- * and counters), and makes and pins the others. forward is compiled in. */
-int programs_load(struct programs *g, const char *ifname,
-		  enum tl_forward forward);
+ * and counters), and makes and pins the others. c->forward and c->cpus are
+ * compiled in. */
+int programs_load(struct programs *g, const char *ifname, const struct conf *c);
 /* Loads the object with maps of its own and drops it, to see whether the kernel
  * accepts it. */
-int programs_try(enum tl_forward forward);
+int programs_try(const struct conf *c);
 /*
  * Pins the three new programs beside the pinned ones before they go on any
  * hook: a program on a hook has a pin even if the command is killed. First

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -150,10 +151,45 @@ static bool has_xfrm(void)
 	return loads(insns, LEN(insns));
 }
 
+/* Tells the programs the CPUs on which this process may run: those of the host,
+ * unless somebody has chosen (taskset). */
+static int set_cpus(struct tunload_bpf *skel)
+{
+	cpu_set_t allowed;
+	uint32_t n = 0;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return fail("cannot read which CPUs there are: %s",
+			    strerror(errno));
+	for (int cpu = 0; cpu < CPU_SETSIZE && n < TL_SPREAD_CPUS; cpu++)
+		if (CPU_ISSET(cpu, &allowed))
+			skel->rodata->spread_list[n++] = cpu;
+	skel->rodata->spread_cpus = n;
+	bpf_map__set_max_entries(skel->maps.cpus, stats_cpus());
+	return OK;
+}
+
+/* Makes the kernel threads that take frames from XDP. */
+static int start_cpus(struct tunload_bpf *skel)
+{
+	const uint32_t waiting = 2048; /* frames */
+
+	for (uint32_t i = 0; i < skel->rodata->spread_cpus; i++) {
+		uint32_t cpu = skel->rodata->spread_list[i];
+
+		if (bpf_map__update_elem(skel->maps.cpus, &cpu, sizeof(cpu),
+					 &waiting, sizeof(waiting), 0))
+			return fail("cannot use CPU %u (cpus = all): %s", cpu,
+				    strerror(errno));
+	}
+	return OK;
+}
+
 /* Sets the secret that marks our own skbs (bpf/packet/marks.h), whether the
- * kernel allows two helpers (bpf/packet/kernel.h), and whether XDP forwards
- * (bpf/packet/forward.h). */
-static int set_constants(struct tunload_bpf *skel, enum tl_forward forward)
+ * kernel allows two helpers (bpf/packet/kernel.h), whether XDP forwards
+ * (bpf/packet/forward.h), and to which CPUs it gives packets
+ * (bpf/packet/spread.h). */
+static int set_constants(struct tunload_bpf *skel, const struct conf *c)
 {
 	uint64_t secret = 0;
 
@@ -164,12 +200,12 @@ static int set_constants(struct tunload_bpf *skel, enum tl_forward forward)
 	skel->rodata->own_secret = secret;
 	skel->rodata->can_read_kernel = can_probe_read();
 	skel->rodata->has_xfrm = has_xfrm();
-	skel->rodata->forward_xdp = forward == TL_FORWARD_XDP;
+	skel->rodata->forward_xdp = c->forward == TL_FORWARD_XDP;
 	bpf_log_start();
-	return OK;
+	return c->cpus == TL_CPUS_ALL ? set_cpus(skel) : OK;
 }
 
-static int open_object(struct programs *g, enum tl_forward forward)
+static int open_object(struct programs *g, const struct conf *c)
 {
 	bpf_log_start();
 	memset(g, 0, sizeof(*g));
@@ -178,16 +214,16 @@ static int open_object(struct programs *g, enum tl_forward forward)
 		return fail("cannot open the BPF object: %s", strerror(errno));
 	skip_modules(g->skel);
 	bpf_map__set_max_entries(g->skel->maps.peer_stats, stats_rows());
-	if (!set_constants(g->skel, forward))
+	if (!set_constants(g->skel, c))
 		return OK;
 	programs_close(g);
 	return FAILED;
 }
 
 /* ifname NULL: with maps of its own. */
-static int load(struct programs *g, const char *ifname, enum tl_forward forward)
+static int load(struct programs *g, const char *ifname, const struct conf *c)
 {
-	int ret = open_object(g, forward), err;
+	int ret = open_object(g, c), err;
 
 	if (ret)
 		return ret;
@@ -195,27 +231,26 @@ static int load(struct programs *g, const char *ifname, enum tl_forward forward)
 		ret = set_pin_paths(g->skel, ifname);
 	if (!ret) {
 		err = tunload_bpf__load(g->skel);
-		ret = err ? load_failed(ifname, err) : OK;
+		ret = err ? load_failed(ifname, err) : start_cpus(g->skel);
 	}
 	if (ret)
 		programs_close(g);
 	return ret;
 }
 
-int programs_try(enum tl_forward forward)
+int programs_try(const struct conf *c)
 {
 	struct programs g;
-	int ret = load(&g, NULL, forward);
+	int ret = load(&g, NULL, c);
 
 	if (!ret)
 		programs_close(&g);
 	return ret;
 }
 
-int programs_load(struct programs *g, const char *ifname,
-		  enum tl_forward forward)
+int programs_load(struct programs *g, const char *ifname, const struct conf *c)
 {
-	int ret = check_layout(ifname) ?: load(g, ifname, forward);
+	int ret = check_layout(ifname) ?: load(g, ifname, c);
 
 	if (!ret)
 		take_fds(g);

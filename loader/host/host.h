@@ -315,6 +315,13 @@ struct device {
  * do not tell which of them send redirected frames: then none does. */
 int device_list(struct device **out, size_t *n);
 
+/* True if an interface has receive queues and RPS on none of them, as far as
+ * /sys is that of this network namespace. */
+bool rps_is_off(const char *ifname, uint32_t ifindex);
+
+/* Writes the mask of all CPUs as rps_cpus takes it: "ff,ffffffff". */
+void rps_all_cpus(char *mask, size_t len);
+
 /* An inner prefix that is not part of any tunnel although a shorter allowed
  * prefix contains it. own: an address of this host. */
 struct exception {

@@ -90,6 +90,26 @@ static void forwarding_hint(const struct sink *out, uint8_t family)
 		    family == 4 ? "IpInAddrErrors" : "Ip6InAddrErrors");
 }
 
+/* Tunnelled packets from which on their CPU is worth a hint. */
+#define MANY_PACKETS 1000000
+
+/* Hints at the CPU of one receive queue that does the work of whole tunnels. */
+static void one_cpu_hint(const struct sink *out)
+{
+	const struct snapshot *s = out->s;
+	char mask[512];
+
+	if (s->verdicts.rx_decap.packets < MANY_PACKETS ||
+	    (s->conf.cpus == TL_CPUS_ALL && s->iface.mode == TL_MODE_NATIVE) ||
+	    !rps_is_off(s->conf.ifname, s->conf.ifindex))
+		return;
+	rps_all_cpus(mask, sizeof(mask));
+	if (strcmp(mask, "1"))
+		say(out,
+		    "a tunnel's packets all come to one CPU; if it is busy, spread them by inner flow: `echo %s | tee /sys/class/net/%s/queues/rx-*/rps_cpus`",
+		    mask, s->conf.ifname);
+}
+
 void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 {
 	const struct sink out = {s, hint, to};
@@ -109,6 +129,7 @@ void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 	addresses_hint(&out);
 	forwarding_hint(&out, 4);
 	forwarding_hint(&out, 6);
+	one_cpu_hint(&out);
 }
 
 static void state_hint(const struct sink *out, const struct peer *p)

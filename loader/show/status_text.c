@@ -84,20 +84,29 @@ static void print_traffic(const char *label, const struct tl_counter *c,
 	       human_bytes(c->bytes, bytes), last);
 }
 
-/* Wraps the text at blanks, under the label. */
+/* Returns the length of the first line of a text: it ends at a blank, though
+ * not within a `command`, which people copy. */
+static size_t line_len(const char *text)
+{
+	bool command = false;
+	size_t len = 0, n;
+
+	for (n = 0; text[n] && (n <= HINT_COLUMNS || !len); n++) {
+		command ^= text[n] == '`';
+		if (text[n] == ' ' && !command)
+			len = n;
+	}
+	return n > HINT_COLUMNS && len ? len : n;
+}
+
+/* Wraps the text, under the label. */
 static void print_hint(void *to, const char *text)
 {
 	const char *label = "hint";
 	size_t n;
 
 	while (*text) {
-		n = strlen(text);
-		if (n > HINT_COLUMNS) {
-			n = HINT_COLUMNS;
-			while (n && text[n] != ' ')
-				n--;
-			n = n ?: strcspn(text, " ");
-		}
+		n = line_len(text);
 		fprintf(to, "  %-12s %.*s\n", label, (int)n, text);
 		text += n;
 		text += strspn(text, " ");
@@ -199,6 +208,16 @@ static void print_forward(const struct snapshot *s)
 	printf(": netfilter, rp_filter and tcpdump do not see those packets\n");
 }
 
+static void print_cpus(const struct snapshot *s)
+{
+	if (s->conf.cpus != TL_CPUS_ALL)
+		return;
+	printf("  cpus         %s\n",
+	       s->iface.mode == TL_MODE_NATIVE
+		       ? "all, by inner flow (kernel threads cpumap/N)"
+		       : "as the kernel chooses: cpus = all needs native mode");
+}
+
 static void print_settings(const struct snapshot *s)
 {
 	const char *tcx = s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)";
@@ -217,6 +236,7 @@ static void print_settings(const struct snapshot *s)
 	if (!s->conf.routes)
 		printf("  routes       none of ours (routes = no): only what is routed to a peer's gateway is tunnelled\n");
 	print_forward(s);
+	print_cpus(s);
 }
 
 void status_text(const struct snapshot *s)

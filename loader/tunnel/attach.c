@@ -33,8 +33,7 @@ static struct remains find_remains(struct pins *p)
 
 static int load_programs(struct attachment *a)
 {
-	int ret = programs_load(&a->programs, a->run.pins.ifname,
-				a->want.forward);
+	int ret = programs_load(&a->programs, a->run.pins.ifname, &a->want);
 
 	a->run.maps = a->programs.maps;
 	return ret;
@@ -259,7 +258,7 @@ static int attach_fresh(struct attachment *a)
  * peers anew. Traffic pauses meanwhile, so the programs are tried before. */
 static int replace_older(struct attachment *a)
 {
-	int ret = programs_try(a->want.forward) ?:
+	int ret = programs_try(&a->want) ?:
 		  undo_steps(&a->run.pins, N_STEPS) ?: attach_fresh(a);
 
 	a->way = REPLACED;
@@ -275,14 +274,16 @@ static int exchange_programs(struct attachment *a)
 			      asked ? mode_how(a) : NULL, &a->mended);
 }
 
-/* Loads the programs with the forwarding of the new configuration: without a
- * file, of the running one. */
+/* Loads the programs with what the new configuration compiles in: without a
+ * file, the running one. */
 static int load_upgrade(struct attachment *a)
 {
 	struct tl_interface iface;
 
-	if (a->same && pins_interface(a->options.ifname, &iface))
+	if (a->same && pins_interface(a->options.ifname, &iface)) {
 		a->want.forward = iface.forward;
+		a->want.cpus = iface.cpus;
+	}
 	return load_programs(a);
 }
 

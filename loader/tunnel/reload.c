@@ -55,12 +55,13 @@ int reload_read(const char *ifname, const char *file, struct conf *want)
 	return ret;
 }
 
-/* Whether XDP forwards is compiled into the programs. */
+/* Whether XDP forwards, and to which CPUs it gives packets, is compiled into
+ * the programs. */
 static int reload_programs(const struct running *r, struct conf *want,
 			   struct mended *mended)
 {
 	struct programs g;
-	int ret = programs_load(&g, r->pins.ifname, want->forward);
+	int ret = programs_load(&g, r->pins.ifname, want);
 
 	if (ret)
 		return ret;
@@ -75,7 +76,7 @@ int reload(const struct running *r, struct conf *want, struct mended *mended)
 		return fail(
 			"%s is another interface than the attached one of that name: run `tunload attach %s`",
 			want->ifname, want->ifname);
-	if (want->forward != r->now.forward)
+	if (want->forward != r->now.forward || want->cpus != r->now.cpus)
 		return reload_programs(r, want, mended);
 	return align(r, NULL, want,
 		     want->mode == r->now.mode ? NULL : "mode = tc", mended);

@@ -17,7 +17,7 @@ from lab import REPO, sweep
 from netns import own_mounts
 
 PARTS = ["packet", "plain", "tc", "checks", "many", "rates",
-         "streams", "latency", "commands", "memory",
+         "cpus", "streams", "latency", "commands", "memory",
          "instructions"]
 
 

@@ -50,10 +50,10 @@ INNER = {"4in4": IP(src="10.1.0.1", dst="10.30.0.1"),
          "6in6": IPv6(src="fd00:1::1", dst="fd00:40::1")}
 
 
-def set_frame(programs, links, data):
+def set_frame(programs, links, data, ports_at=0):
     """Says where the programs of live.bpf.c redirect to, and what to."""
     programs.maps["frames"].update(
-        KEY, struct.pack("II", links[0]["ifindex"], 0) + data[:HEAD])
+        KEY, struct.pack("II", links[0]["ifindex"], ports_at) + data[:HEAD])
 
 
 class Host:
@@ -97,16 +97,23 @@ class Host:
         return struct.unpack_from("Q", self.progs.maps["arrivals"].lookup(
             KEY)[0])[0]
 
-    def generate(self, data, number):
-        """Sends so many packets through."""
+    def sender(self, data, number, ports_at=0):
+        """A function that sends so many packets through; of many flows, if it
+        is said where their UDP ports are."""
         data = bytes.fromhex(self.ns.mac(IN).replace(":", "")) + data[6:]
-        set_frame(self.progs, self.far.links("gen0"), data)
+        set_frame(self.progs, self.far.links("gen0"), data, ports_at)
         data_in = ctypes.create_string_buffer(data, len(data))
         attr = bpf.TestRunAttr(
-            prog_fd=self.progs.progs["generate"], data_size_in=len(data),
-            data_in=ctypes.addressof(data_in), repeat=number,
-            flags=LIVE_FRAMES, batch_size=BATCH)
-        self.far.call(bpf.bpf, bpf.PROG_TEST_RUN, attr)
+            prog_fd=self.progs.progs["generate_flows" if ports_at
+                                     else "generate"],
+            data_size_in=len(data), data_in=ctypes.addressof(data_in),
+            repeat=number, flags=LIVE_FRAMES, batch_size=BATCH)
+        attr.keep = data_in
+        return lambda: self.far.call(bpf.bpf, bpf.PROG_TEST_RUN, attr)
+
+    def generate(self, data, number):
+        """Sends so many packets through."""
+        self.sender(data, number)()
 
     def rate(self, data, number):
         """Million packets a second that arrive."""

@@ -80,7 +80,8 @@ def build_objects(work):
         data = (build / "tunload.bpf.o").read_bytes()
         (work / f"{clang}.o").write_bytes(data)
         (work / f"{clang}-forward.o").write_bytes(
-            with_constant(data, "forward_xdp", 1))
+            with_constant(with_constant(data, "forward_xdp", 1),
+                          "spread_cpus", 2))
 
 
 @pytest.fixture(name="console", scope="module")

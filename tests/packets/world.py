@@ -86,7 +86,7 @@ class TlInterface(ctypes.Structure):
                 ("mode_reason", ctypes.c_char * 128),
                 ("monitor_until_ns", u64), ("no_guard_until_ns", u64),
                 ("address4_len", u8), ("address6_len", u8),
-                ("forward", u32)]
+                ("forward", u32), ("cpus", u32)]
 
 
 def addr16(text):

@@ -60,7 +60,7 @@ static int reload_programs(const struct running *r, struct conf *want,
 			   struct mended *mended)
 {
 	struct programs g;
-	int ret = programs_load(&g, r->pins.ifname, want->forward);
+	int ret = programs_load(&g, r->pins.ifname, want);
 
 	if (ret)
 		return ret;

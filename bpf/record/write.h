@@ -6,6 +6,99 @@
 
 #include "prefixes.h"
 
+/* Returns the length in use before which `len` has its place: the shortest one
+ * that is longer, or TL_LENGTH_TOP. */
+static __always_inline __u32 length_before(const struct tl_lengths *all,
+					   __u32 len)
+{
+	__u32 at = TL_LENGTH_TOP, next = TL_LENGTH_TOP;
+
+	for (__u32 i = 0; i < TL_LENGTH_TOP; i++) {
+		if (!next_length(all, &next) || next <= len)
+			break;
+		at = next;
+	}
+	return at;
+}
+
+/* Writes a link of the list. An exchange orders all writes before it. */
+static __always_inline void set_shorter(struct tl_lengths *all, __u32 at,
+					__u32 value)
+{
+	if (at <= TL_LENGTH_TOP)
+		__atomic_exchange_n(&all->shorter[at], value, __ATOMIC_SEQ_CST);
+}
+
+static __always_inline void use_length(struct tl_lengths *all, __u32 len)
+{
+	__u32 before = length_before(all, len);
+
+	if (before > TL_LENGTH_TOP)
+		return;
+	set_shorter(all, len, all->shorter[before]);
+	set_shorter(all, before, len + 1);
+}
+
+/* A reader at this length finds its way on: its link stays. */
+static __always_inline void drop_length(struct tl_lengths *all, __u32 len)
+{
+	__u32 before = length_before(all, len);
+
+	set_shorter(all, before, all->shorter[len]);
+}
+
+/* Writes a row; it is counted and its length in use whatever happens in
+ * between. */
+static __always_inline long put_row(void *map, const struct tl_prefix_row *row,
+				    struct tl_lengths *all)
+{
+	__u32 len = row->key.prefixlen;
+	long err;
+
+	if (len >= TL_LENGTH_TOP)
+		return -EINVAL;
+	if (!all->rows[len])
+		use_length(all, len);
+	err = bpf_map_update_elem(map, &row->key, &row->value, BPF_NOEXIST);
+	if (!err)
+		all->rows[len]++;
+	else if (err == -EEXIST)
+		err = bpf_map_update_elem(map, &row->key, &row->value,
+					  BPF_EXIST);
+	if (!all->rows[len])
+		drop_length(all, len);
+	return err;
+}
+
+static __always_inline long
+remove_row(void *map, const struct tl_prefix_row *row, struct tl_lengths *all)
+{
+	__u32 len = row->key.prefixlen;
+	long err;
+
+	if (len >= TL_LENGTH_TOP)
+		return -EINVAL;
+	err = bpf_map_delete_elem(map, &row->key);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (!--all->rows[len])
+		drop_length(all, len);
+	return 0;
+}
+
+/* Puts or removes a row of a constant family. */
+static __always_inline long write_row(const __u32 family, bool remove,
+				      const struct tl_prefix_row *row)
+{
+	void *map = family == 4 ? (void *)&prefixes4 : (void *)&prefixes6;
+	const __u32 slot = family == 4 ? TL_LENGTHS_4 : TL_LENGTHS_6;
+	struct tl_lengths *all = bpf_map_lookup_elem(&lengths, &slot);
+
+	if (!all || (family == 4 && row->key.prefixlen > 32))
+		return -EINVAL;
+	return remove ? remove_row(map, row, all) : put_row(map, row, all);
+}
+
 /* Writes the row of that number; 1 ends the loop. */
 static long write_next(__u32 i, struct tl_prefix_write *w)
 {

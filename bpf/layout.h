@@ -111,6 +111,34 @@ struct tl_learned {
 /* A peer that waits for its endpoint (a name that does not resolve) has family
  * 0; one that waits for an address of ours has an all-zero local. */
 
+/* names: the loader's index of `peers`: name -> this. The row without a name is
+ * about all: the highest id, all prefixes, all peers. */
+struct tl_name {
+	char name[TL_NAME_LEN];
+};
+
+struct tl_named {
+	__u32 peer;	/* id */
+	__u32 prefixes; /* how many are allowed */
+	__u32 peers;	/* 1 */
+};
+
+/* allowed: the loader's index of the prefixes by peer: so many in each row. */
+#define TL_ALLOWED 8
+
+struct tl_allowed_key {
+	__u32 peer;
+	__u32 part; /* from 0 */
+};
+
+struct tl_allowed {
+	struct {
+		__u8 family; /* 0: no more */
+		__u8 len;    /* bits */
+		__u8 addr[16];
+	} prefix[TL_ALLOWED];
+};
+
 /* endpoints: outer addresses -> peer id. */
 struct tl_endpoint {
 	__u8 family; /* 4 or 6 */
@@ -222,7 +250,7 @@ struct tl_traffic {
 };
 
 #define TL_TRAFFIC_SLOTS   1024
-#define TL_TRAFFIC_IDLE_NS 1000000000ULL /* then another peer may take it */
+#define TL_TRAFFIC_IDLE_NS 2000000000ULL /* then another peer may take it */
 
 /* interface: one entry, the loader's record of this attachment. */
 struct tl_interface {
@@ -272,13 +300,12 @@ struct tl_waiting {
 /* next_hops: the link layer header towards a peer's endpoint, learned by each
  * CPU, at slot (peer id modulo TL_NEXT_HOPS). */
 struct tl_next_hop {
-	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
-	__u32 peer;	/* id, or TL_PEER_NONE */
-	__u8 macs[12];	/* destination, source */
+	__u64 until;   /* the kernel's jiffies64; expiry */
+	__u32 peer;    /* id, or TL_PEER_NONE */
+	__u8 macs[12]; /* destination, source */
 };
 
-#define TL_NEXT_HOPS	   1024
-#define TL_NEXT_HOP_TTL_NS 1000000000ULL
+#define TL_NEXT_HOPS 1024
 
 /* devices: slot (ifindex modulo TL_DEVICES) -> an Ethernet interface of the
  * host, for `forward = xdp`. Of two with the same slot only one is there. */

@@ -37,7 +37,7 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 		icmp_verified(&rx, xdp_message(ctx, link_len + rx.message_at,
 					       rx.message_len, rx.pseudo_sum));
 	if (rx.outcome.verdict == PASSED) {
-		rx.outcome.now_ns = now_coarse();
+		rx.outcome.now_ns = bpf_ktime_get_coarse_ns();
 		xdp_keep(ctx, link_len + rx.outer_len,
 			 flow_kind(rx.outer_family, rx.inner_family),
 			 generation, rx.outcome.peer);
@@ -87,7 +87,7 @@ __attribute__((noinline)) int tc_full(struct __sk_buff *skb)
 		icmp_verified(&rx, skb_message(skb, link_len + rx.message_at,
 					       rx.message_len, rx.pseudo_sum));
 	if (rx.outcome.verdict == PASSED) {
-		rx.outcome.now_ns = now_coarse();
+		rx.outcome.now_ns = bpf_ktime_get_coarse_ns();
 		skb_keep(skb, link_len + rx.outer_len,
 			 flow_kind(rx.outer_family, rx.inner_family),
 			 generation, rx.outcome.peer);
@@ -141,11 +141,11 @@ static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 	enum tl_verdict verdict;
 	int action;
 
-	tx.outcome.now_ns = now_coarse();
+	tx.outcome.now_ns = bpf_ktime_get_coarse_ns();
 	verdict = egress(&view, skb->protocol, skb->gso_size, peer, &tx);
 	if (!fragmented && is_on_interface(skb) && !is_routed_here(skb))
 		verdict = TL_tx_not_routed;
-	hop = next_hop_known(peer, tx.outcome.now_ns);
+	hop = next_hop_known(peer);
 	if (verdict == TL_tx_neighbour || verdict == TL_tx_waiting) {
 		action = to_solicited(skb);
 		if (action != NOT_SOLICITED)
@@ -162,14 +162,30 @@ static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 	return gateway_action(skb, &tx, hop);
 }
 
+/* Counts a frame that is_other_traffic(); returns false for all others. A
+ * global function, with its own share of the stack. */
+__attribute__((noinline)) int leaves_plain(struct __sk_buff *skb)
+{
+	if (is_own(skb) || !is_other_traffic(skb))
+		return false;
+	count_interface(TL_tx_plain, skb->len - ETH_HLEN);
+	return true;
+}
+
 SEC("tc")
 int tc_egress(struct __sk_buff *skb)
 {
-	enum own_kind own = own_take(skb);
 	struct frame_head head;
+	enum own_kind own;
 	__u32 peer;
 	int action;
 
+	if (leaves_plain(skb))
+		return TC_ACT_UNSPEC;
+	action = skb_encap_lean(skb);
+	if (action != LEAN_NOT)
+		return action == LEAN_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	own = own_take(skb);
 	if (!load_head(skb, &head))
 		return count_frame(skb, TL_tx_plain, TL_PEER_NONE);
 	if (own == OWN_SENT)

@@ -168,7 +168,7 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 
 	tx->outcome.bytes = v->len;
 	tx->outcome.peer = peer;
-	tx->peer = tunnel_of(peer, tx->outcome.now_ns);
+	tx->peer = tunnel_of(peer);
 	if (!tx->peer)
 		return TL_tx_stale_peer;
 	if ((tx->peer->family != 4 && tx->peer->family != 6) ||
@@ -191,7 +191,7 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 	verdict = check_loop(tx->peer, &ip);
 	if (verdict != PASSED)
 		return verdict;
-	tx->mtu = peer_mtu(peer, tx->peer->mtu, tx->outcome.now_ns);
+	tx->mtu = peer_mtu(peer, tx->peer->mtu);
 	tx->syn_at = syn_at(v, &ip);
 	tx->payload = tx->outcome.bytes - ip.hlen;
 	fill_inner(v, &ip, tx);

@@ -109,12 +109,16 @@ static __always_inline __u64 *learned_slot(__u32 peer)
 
 /* The MTU of the peer with that id: the configured one, or the one learned from
  * ICMP until it expires. */
-static __always_inline __u32 peer_mtu(__u32 id, __u32 configured, __u64 now)
+static __always_inline __u32 peer_mtu(__u32 id, __u32 configured)
 {
 	const __u64 *until = learned_slot(id);
 	const struct tl_learned *row;
+	__u64 now;
 
-	if (!until || now >= *until)
+	if (!until || !*until)
+		return configured;
+	now = bpf_ktime_get_coarse_ns();
+	if (now >= *until)
 		return configured;
 	row = bpf_map_lookup_elem(&learned, &id);
 	return row && row->mtu < configured && now < row->until_ns ? row->mtu
@@ -159,7 +163,7 @@ static __always_inline void learn_mtu(__u32 peer, __u32 mtu)
 	__u64 now = bpf_ktime_get_coarse_ns();
 	struct tl_learned row = {.mtu = mtu};
 
-	if (!p || !iface || !until || mtu >= peer_mtu(peer, p->mtu, now))
+	if (!p || !iface || !until || mtu >= peer_mtu(peer, p->mtu))
 		return;
 	row.until_ns = now + iface->pmtu_expiry * 1000000000ULL;
 	bpf_map_update_elem(&learned, &peer, &row, BPF_ANY);

@@ -78,7 +78,7 @@ static __always_inline void flow_keep(const void *at, const void *end,
 	entry = cache_slot(&flows, &key, n);
 	if (entry)
 		cache_keep(entry, &key, n, flow_kind(outer, inner), generation,
-			   now_coarse(), peer);
+			   peer);
 }
 
 /* The same of any families; the packet starts with its link layer header, and
@@ -148,7 +148,6 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 	const void *addrs = v->at + source_at(outer);
 	const void *at = v->at + ip_hlen(outer);
 	const void *source = at + source_at(inner);
-	__u64 now = now_coarse();
 	struct cached *entry;
 	struct cache_key key;
 	__u32 n;
@@ -159,7 +158,7 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 	n = flow_key(&key, outer, addrs, inner, source);
 	entry = cache_slot(&flows, &key, n);
 	if (!entry || !cache_hit(entry, &key, n, flow_kind(outer, inner),
-				 generation_now(), now))
+				 generation_now()))
 		return false;
 	if (outer == 4 && !lean_checksum(v->at))
 		return false;
@@ -173,7 +172,6 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 	rx->set_ecn = rx->ecn != (tos & ECN_MASK);
 	rx->outcome.verdict = TL_rx_decap;
 	rx->outcome.peer = entry->peer;
-	rx->outcome.now_ns = now;
 	rx->outer_family = outer;
 	rx->inner_family = inner;
 	rx->outer_len = ip_hlen(outer);
@@ -196,7 +194,7 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 				       const void *source, struct rx *rx)
 {
 	__u32 generation = generation_now();
-	__u64 prefix, now = now_coarse();
+	__u64 prefix;
 	struct cached *entry;
 	struct cache_key key;
 	const __u32 n = put_source(key.words, family, source);
@@ -204,11 +202,11 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 	entry = cache_slot(&sources, &key, n);
 	if (!entry)
 		return false;
-	if (!cache_hit(entry, &key, n, family, generation, now)) {
+	if (!cache_hit(entry, &key, n, family, generation)) {
 		prefix = find_prefix(family, source);
 		if (prefix_flags(prefix) & TL_PREFIX_F_GUARD)
 			return false;
-		cache_keep(entry, &key, n, family, generation, now,
+		cache_keep(entry, &key, n, family, generation,
 			   prefix_flags(prefix) & TL_PREFIX_F_OWN
 				   ? SOURCE_OWN
 				   : TL_PEER_NONE);

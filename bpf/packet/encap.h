@@ -3,9 +3,11 @@
 #ifndef TUNLOAD_ENCAP_H
 #define TUNLOAD_ENCAP_H
 
-#include "decide/egress.h"
+#include "decide/lean_egress.h"
 #include "clamp.h"
+#include "kernel.h"
 #include "marks.h"
+#include "next_hop.h"
 #include "resize.h"
 #include "vlan.h"
 
@@ -95,6 +97,64 @@ static __always_inline bool skb_encap(struct __sk_buff *skb,
 		build_ip6(&outer->ip6, tx->peer, &tx->inner);
 	return store_outer(skb, outer, family, hop) &&
 	       (!reload || reload_protocol(skb));
+}
+
+/* Puts the outer header and the link layer header of hop in front of a packet
+ * that lean_egress() passes. Returns 0, -EALREADY if nothing was changed (see
+ * make_room()), or another error. */
+static __always_inline long put_outer(struct __sk_buff *skb,
+				      const struct tx *tx, const __u8 family,
+				      const struct tl_next_hop *hop)
+{
+	const __u32 len = tunnel_overhead(family);
+	struct outer_header outer;
+	long err = bpf_skb_adjust_room(
+		skb, len, BPF_ADJ_ROOM_MAC,
+		KEEP_GSO | (family == 4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4
+					: BPF_F_ADJ_ROOM_ENCAP_L3_IPV6));
+
+	if (err)
+		return err;
+	/* The stack takes aligned stores only. */
+	STORE(__u16, outer.macs, LOAD(__u16, hop->macs));
+	STORE(__u32, outer.macs + 2, load32(hop->macs + 2));
+	STORE(__u32, outer.macs + 6, load32(hop->macs + 6));
+	STORE(__u16, outer.macs + 10, LOAD(__u16, hop->macs + 10));
+	outer.ethertype = ethertype(family);
+	if (family == 4)
+		build_ip4(&outer.ip4, tx->peer, &tx->inner, 0);
+	else
+		build_ip6(&outer.ip6, tx->peer, &tx->inner);
+	return bpf_skb_store_bytes(skb, 0, outer.macs, ETH_HLEN + len, 0);
+}
+
+/* Encapsulates and counts a packet, if it is one for lean_egress(); returns
+ * LEAN_NOT if it is not. A global function, with its own share of the stack. */
+__attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb)
+{
+	const void *data = (void *)(long)skb->data;
+	const struct tl_next_hop *hop;
+	struct view view = skb_view(skb, ETH_HLEN);
+	struct tx tx = {};
+	__u32 peer;
+	long err;
+
+	if (data + ETH_HLEN > view.end || !is_gateway_mac(data, &peer) ||
+	    is_own(skb))
+		return LEAN_NOT;
+	hop = next_hop_known(peer);
+	if (!hop ||
+	    !lean_egress(&view, skb->protocol, skb->gso_size, peer, &tx) ||
+	    (is_on_interface(skb) && !is_routed_here(skb)))
+		return LEAN_NOT;
+	err = tx.peer->family == 4 ? put_outer(skb, &tx, 4, hop)
+				   : put_outer(skb, &tx, 6, hop);
+	if (err == -EALREADY)
+		return LEAN_NOT;
+	if (err)
+		tx.outcome.verdict = TL_tx_error;
+	count(&tx.outcome);
+	return err ? LEAN_DROP : LEAN_PASS;
 }
 
 #endif

@@ -166,7 +166,7 @@ static __always_inline bool route_frame(struct xdp_md *ctx, __u8 family,
  * interface; TL_PEER_NONE if it is not to a tunnel, or goes up. Destinations
  * without a tunnel are remembered, as every packet for this host comes here. */
 static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
-					 struct bpf_fib_lookup *q, __u64 now)
+					 struct bpf_fib_lookup *q)
 {
 	const void *end = (void *)(long)ctx->data_end;
 	const void *at = (void *)(long)ctx->data + ETH_HLEN;
@@ -182,13 +182,13 @@ static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
 	if (family == 6)
 		key.words[1] = load64(dst + 8);
 	entry = cache_slot(&strays, &key, n);
-	if (!entry || cache_hit(entry, &key, n, family, generation, now) ||
+	if (!entry || cache_hit(entry, &key, n, family, generation) ||
 	    !may_ask(ctx, ETH_HLEN, family, q))
 		return TL_PEER_NONE;
 	if (ask_fib(ctx, q) && q->ifindex == ctx->ingress_ifindex &&
 	    is_gateway_mac(q->dmac, &peer))
 		return fits(ctx, ETH_HLEN, q) ? peer : TL_PEER_NONE;
-	cache_keep(entry, &key, n, family, generation, now, TL_PEER_NONE);
+	cache_keep(entry, &key, n, family, generation, TL_PEER_NONE);
 	return TL_PEER_NONE;
 }
 
@@ -239,7 +239,7 @@ hop_to_peer(struct xdp_md *ctx, __u32 peer, __be16 proto, struct tx *tx)
 	if (egress(&view, proto, 0, peer, tx) != PASSED || tx->syn_at ||
 	    !tx->inner.df || !sends(ctx->ingress_ifindex))
 		return NULL;
-	return next_hop_known(peer, tx->outcome.now_ns);
+	return next_hop_known(peer);
 }
 
 /* Handles a plain packet that lean() passes: forwards it into a tunnel, or lets
@@ -257,8 +257,8 @@ static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family)
 
 	if (!forward_xdp) /* then nothing calls this */
 		return XDP_PASS;
-	tx.outcome.now_ns = now_coarse();
-	peer = peer_on_way(ctx, family, &way, tx.outcome.now_ns);
+	tx.outcome.now_ns = bpf_ktime_get_coarse_ns();
+	peer = peer_on_way(ctx, family, &way);
 	if (peer != TL_PEER_NONE)
 		hop = hop_to_peer(ctx, peer, proto, &tx);
 	tx.outcome.verdict =

@@ -3,7 +3,8 @@
 #ifndef TUNLOAD_FRAME_H
 #define TUNLOAD_FRAME_H
 
-#include "core/net.h"
+#include "core/gateway.h"
+#include "core/load.h"
 
 /* The beginning of a frame, up to the protocol field of an IP header. */
 struct frame_head {
@@ -26,6 +27,23 @@ static __always_inline bool load_head(struct __sk_buff *skb,
 		return true;
 	__builtin_memset(head, 0, sizeof(*head));
 	return !bpf_skb_load_bytes(skb, 0, head->mac, sizeof(head->mac));
+}
+
+/* True for a frame without any of what tc_egress looks for: not to a gateway,
+ * no ARP, multicast or ICMP. */
+static __always_inline bool is_other_traffic(const struct __sk_buff *skb)
+{
+	const void *data = (void *)(long)skb->data;
+	const struct frame_head *head = data;
+	__u32 peer;
+
+	if (data + sizeof(*head) > (void *)(long)skb->data_end ||
+	    head->mac[0] & 1 || is_gateway_mac(head->mac, &peer))
+		return false;
+	if (head->proto == bpf_htons(ETH_P_IP))
+		return head->ip[9] != IPPROTO_ICMP;
+	return head->proto == bpf_htons(ETH_P_IPV6) &&
+	       head->ip[6] != IPPROTO_ICMPV6;
 }
 
 #endif

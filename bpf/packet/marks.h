@@ -50,12 +50,17 @@ static __always_inline void own_set(struct __sk_buff *skb, enum own_kind kind,
 	barrier();
 }
 
+static __always_inline bool is_own(const struct __sk_buff *skb)
+{
+	return own_secret && skb->cb[0] == (__u32)own_secret &&
+	       skb->cb[1] == own_secret >> 32;
+}
+
 /* Returns the kind of an skb of ours and clears the secret; OWN_NONE for
  * others. */
 static __always_inline enum own_kind own_take(struct __sk_buff *skb)
 {
-	if (!own_secret || skb->cb[0] != (__u32)own_secret ||
-	    skb->cb[1] != own_secret >> 32)
+	if (!is_own(skb))
 		return OWN_NONE;
 	skb->cb[0] = 0;
 	skb->cb[1] = 0;

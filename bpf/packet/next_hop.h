@@ -23,12 +23,12 @@ static __always_inline struct tl_next_hop *next_hop_slot(__u32 peer)
 }
 
 /* The header that this CPU keeps for that peer, or NULL. */
-static __always_inline const struct tl_next_hop *next_hop_known(__u32 peer,
-								__u64 now)
+static __always_inline const struct tl_next_hop *next_hop_known(__u32 peer)
 {
 	const struct tl_next_hop *hop = next_hop_slot(peer);
 
-	return hop && hop->peer == peer && now < hop->until_ns ? hop : NULL;
+	return hop && hop->peer == peer && bpf_jiffies64() < hop->until ? hop
+									: NULL;
 }
 
 /* Keeps the link layer header that the kernel has given an outer packet. */
@@ -39,7 +39,7 @@ static __always_inline void next_hop_learn(struct __sk_buff *skb, __u32 peer)
 	if (!hop || bpf_skb_load_bytes(skb, 0, hop->macs, sizeof(hop->macs)))
 		return;
 	hop->peer = peer;
-	hop->until_ns = bpf_ktime_get_coarse_ns() + TL_NEXT_HOP_TTL_NS;
+	hop->until = bpf_jiffies64() + CACHE_TTL;
 }
 
 /* Makes the kernel route and send an outer packet, without the mark of the

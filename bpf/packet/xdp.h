@@ -139,9 +139,12 @@ static __always_inline int xdp_decap_lean(struct xdp_md *ctx, struct rx *rx)
 	bool forward = forward_xdp && way_from_tunnel(ctx, rx->outer_len,
 						      rx->inner_family, &way);
 
-	if (!xdp_set_ecn(ctx, ETH_HLEN + rx->outer_len, rx) ||
-	    !xdp_strip_lean(ctx, rx))
+	if (!xdp_strip_lean(ctx, rx))
 		return 0;
+	if (!xdp_set_ecn(ctx, ETH_HLEN, rx)) {
+		rx->outcome.verdict = TL_rx_error;
+		return XDP_DROP;
+	}
 	if (!forward || !route_frame(ctx, rx->inner_family, &way))
 		return XDP_PASS;
 	rx->outcome.verdict = TL_rx_forward;

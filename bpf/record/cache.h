@@ -5,29 +5,16 @@
  * guard let pass, `strays` destinations that no tunnel leads to. An entry holds
  * for a second at most, and not after a change by the loader, which moves the
  * generation on: so an edit of the maps by hand takes effect within a second.
+ * The time is that of jiffies, one load, and no clock is read for a packet that
+ * is remembered.
  */
 #ifndef TUNLOAD_CACHE_H
 #define TUNLOAD_CACHE_H
 
 #include "maps.h"
 
-#define CACHE_TTL_NS 1000000000ULL
-
-/* The value of bpf_ktime_get_coarse_ns(), mostly without that call. */
-static __always_inline __u64 now_coarse(void)
-{
-	const __u32 zero = 0;
-	struct tick *tick = bpf_map_lookup_elem(&ticks, &zero);
-	__u64 jiffies = bpf_jiffies64();
-
-	if (!tick)
-		return bpf_ktime_get_coarse_ns();
-	if (tick->jiffies != jiffies) {
-		tick->jiffies = jiffies;
-		tick->now_ns = bpf_ktime_get_coarse_ns();
-	}
-	return tick->now_ns;
-}
+/* In jiffies, of which a second has 100 (HZ=100) to 1000. */
+#define CACHE_TTL 100
 
 /* The generation of the maps. It is read before the look-ups whose result is
  * kept, so that a change during them makes the entry stale. */
@@ -57,10 +44,10 @@ cache_slot(void *map, const struct cache_key *key, const __u32 n)
 static __always_inline bool cache_hit(const struct cached *entry,
 				      const struct cache_key *key,
 				      const __u32 n, const __u8 kind,
-				      __u32 generation, __u64 now)
+				      __u32 generation)
 {
 	if (entry->kind != kind || entry->generation != generation ||
-	    now >= entry->until_ns)
+	    bpf_jiffies64() >= entry->until)
 		return false;
 	for (__u32 i = 0; i < n; i++)
 		if (entry->key.words[i] != key->words[i])
@@ -71,7 +58,7 @@ static __always_inline bool cache_hit(const struct cached *entry,
 static __always_inline void cache_keep(struct cached *entry,
 				       const struct cache_key *key,
 				       const __u32 n, const __u8 kind,
-				       __u32 generation, __u64 now, __u32 peer)
+				       __u32 generation, __u32 peer)
 {
 	/* With PREEMPT_RT another packet of this CPU may come in between; it
 	 * must not find half of each. */
@@ -79,7 +66,7 @@ static __always_inline void cache_keep(struct cached *entry,
 	barrier();
 	for (__u32 i = 0; i < n; i++)
 		entry->key.words[i] = key->words[i];
-	entry->until_ns = now + CACHE_TTL_NS;
+	entry->until = bpf_jiffies64() + CACHE_TTL;
 	entry->generation = generation;
 	entry->peer = peer;
 	barrier();
@@ -88,7 +75,7 @@ static __always_inline void cache_keep(struct cached *entry,
 
 /* Copies a peer from the map `peers`; false if there is none. */
 static __attribute__((noinline, unused)) bool
-tunnel_keep(struct cached_tunnel *entry, __u32 peer, __u64 now)
+tunnel_keep(struct cached_tunnel *entry, __u32 peer)
 {
 	__u32 generation = generation_now();
 	const struct tl_peer *from = bpf_map_lookup_elem(&peers, &peer);
@@ -104,25 +91,44 @@ tunnel_keep(struct cached_tunnel *entry, __u32 peer, __u64 now)
 	to->family = from->family;
 	to->ttl = from->ttl;
 	to->dscp = from->dscp;
-	entry->until_ns = now + CACHE_TTL_NS;
+	entry->until = bpf_jiffies64() + CACHE_TTL;
 	entry->generation = generation;
 	barrier();
 	entry->peer = peer;
 	return true;
 }
 
-/* The peer with that id, for a packet that leaves; NULL if there is none. */
-static __attribute__((noinline, unused)) const struct tunnel *
-tunnel_of(__u32 peer, __u64 now)
+static __always_inline struct cached_tunnel *tunnel_slot(__u32 peer)
 {
 	const __u32 slot = peer % (1 << CACHE_BITS);
-	struct cached_tunnel *entry = bpf_map_lookup_elem(&tunnels, &slot);
 
-	if (!entry)
-		return NULL;
-	if ((entry->peer != peer || entry->generation != generation_now() ||
-	     now >= entry->until_ns) &&
-	    !tunnel_keep(entry, peer, now))
+	return bpf_map_lookup_elem(&tunnels, &slot);
+}
+
+static __always_inline bool tunnel_holds(const struct cached_tunnel *entry,
+					 __u32 peer)
+{
+	return entry->peer == peer && entry->generation == generation_now() &&
+	       bpf_jiffies64() < entry->until;
+}
+
+/* The peer with that id, for a packet that leaves; NULL if this CPU does not
+ * remember it. */
+static __always_inline const struct tunnel *tunnel_remembered(__u32 peer)
+{
+	const struct cached_tunnel *entry = tunnel_slot(peer);
+
+	return entry && tunnel_holds(entry, peer) ? &entry->tunnel : NULL;
+}
+
+/* The same after a look-up, if that is needed; NULL if there is no such
+ * peer. */
+static __attribute__((noinline, unused)) const struct tunnel *
+tunnel_of(__u32 peer)
+{
+	struct cached_tunnel *entry = tunnel_slot(peer);
+
+	if (!entry || (!tunnel_holds(entry, peer) && !tunnel_keep(entry, peer)))
 		return NULL;
 	return &entry->tunnel;
 }

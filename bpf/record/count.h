@@ -11,18 +11,19 @@ struct outcome {
 	enum tl_verdict verdict;
 	__u32 peer;   /* id, or TL_PEER_NONE */
 	__u32 bytes;  /* of the inner packet, or of the packet */
-	__u64 now_ns; /* CLOCK_MONOTONIC, coarse, once read */
+	__u64 now_ns; /* CLOCK_MONOTONIC, coarse; 0 if it was not read */
 };
 
-static __always_inline void add(struct tl_verdicts *v, const struct outcome *o)
+static __always_inline void add(struct tl_verdicts *v, enum tl_verdict verdict,
+				__u32 bytes)
 {
 	struct tl_counter *counter = (struct tl_counter *)v;
 
-	if (o->verdict >= TL_VERDICT_COUNT)
+	if (verdict >= TL_VERDICT_COUNT)
 		return;
-	counter += o->verdict;
+	counter += verdict;
 	counter->packets++;
-	counter->bytes += o->bytes;
+	counter->bytes += bytes;
 }
 
 static const struct tl_peer_stats no_stats;
@@ -76,11 +77,12 @@ static __always_inline void traffic_flush(const struct tl_traffic *slot)
 		stats->last_tx_ns = slot->last_tx_ns;
 }
 
-/* Gives a slot to a peer, if no other peer is using it. */
+/* Gives a slot to the peer of a packet, if no other peer is using it. */
 static __attribute__((noinline, unused)) bool
-traffic_take(struct tl_traffic *slot, __u32 peer, __u64 now)
+traffic_take(struct tl_traffic *slot, __u32 peer, bool is_rx)
 {
 	const struct tl_traffic empty = {.peer = peer};
+	__u64 now = bpf_ktime_get_coarse_ns();
 
 	if (slot->peer != TL_PEER_NONE) {
 		if (now - slot->last_rx_ns < TL_TRAFFIC_IDLE_NS ||
@@ -89,18 +91,18 @@ traffic_take(struct tl_traffic *slot, __u32 peer, __u64 now)
 		traffic_flush(slot);
 	}
 	*slot = empty;
+	*(is_rx ? &slot->last_rx_ns : &slot->last_tx_ns) = now;
 	return true;
 }
 
-/* The slot of a peer, for a tunnelled packet; NULL if another peer is using
- * it. */
-static __always_inline struct tl_traffic *traffic_of(__u32 peer, __u64 now)
+/* The slot of a tunnelled packet's peer; NULL if another peer is using it. */
+static __always_inline struct tl_traffic *traffic_of(__u32 peer, bool is_rx)
 {
 	const __u32 slot = peer % TL_TRAFFIC_SLOTS;
 	struct tl_traffic *traffic_at = bpf_map_lookup_elem(&traffic, &slot);
 
 	if (!traffic_at || traffic_at->peer == peer ||
-	    traffic_take(traffic_at, peer, now))
+	    traffic_take(traffic_at, peer, is_rx))
 		return traffic_at;
 	return NULL;
 }
@@ -112,7 +114,9 @@ static __always_inline void count_row(const struct outcome *o)
 
 	if (!stats)
 		return;
-	add(&stats->verdicts, o);
+	add(&stats->verdicts, o->verdict, o->bytes);
+	if (!o->now_ns)
+		return;
 	if (is_received(o->verdict))
 		stats->last_rx_ns = o->now_ns;
 	else if (is_sent(o->verdict))
@@ -130,7 +134,9 @@ traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
 	return verdict == TL_rx_forward ? &slot->rx_forward : &slot->tx_forward;
 }
 
-/* Counts a verdict for its peer. now_ns is set if the packet was tunnelled. */
+/* Counts a verdict for its peer. Of a tunnelled packet that lean() remembers
+ * now_ns is 0: the time of the last packet is that of the last one which was
+ * not, up to CACHE_TTL ago. */
 static __always_inline void count_peer(const struct outcome *o)
 {
 	bool is_rx = is_received(o->verdict);
@@ -140,7 +146,7 @@ static __always_inline void count_peer(const struct outcome *o)
 	if (o->peer == TL_PEER_NONE)
 		return;
 	if (is_rx || is_sent(o->verdict))
-		slot = traffic_of(o->peer, o->now_ns);
+		slot = traffic_of(o->peer, is_rx);
 	if (!slot) {
 		count_row(o);
 		return;
@@ -148,28 +154,31 @@ static __always_inline void count_peer(const struct outcome *o)
 	counter = traffic_counter(slot, o->verdict);
 	counter->packets++;
 	counter->bytes += o->bytes;
-	*(is_rx ? &slot->last_rx_ns : &slot->last_tx_ns) = o->now_ns;
+	if (o->now_ns)
+		*(is_rx ? &slot->last_rx_ns : &slot->last_tx_ns) = o->now_ns;
 }
 
-static __always_inline void count_interface(const struct outcome *o)
+/* Counts a verdict for the interface. */
+static __always_inline void count_interface(enum tl_verdict verdict,
+					    __u32 bytes)
 {
 	const __u32 zero = 0;
 	struct tl_verdicts *all = bpf_map_lookup_elem(&verdicts, &zero);
 
 	if (all)
-		add(all, o);
+		add(all, verdict, bytes);
 }
 
 static __always_inline void count(const struct outcome *o)
 {
-	count_interface(o);
+	count_interface(o->verdict, o->bytes);
 	count_peer(o);
 }
 
 /* The same for a packet that was not tunnelled; needs less stack. */
 static __always_inline void count_untunnelled(const struct outcome *o)
 {
-	count_interface(o);
+	count_interface(o->verdict, o->bytes);
 	if (o->peer != TL_PEER_NONE)
 		count_row(o);
 }

@@ -118,6 +118,22 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * TL_MAX_PEERS); /* as with endpoints */
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct tl_name);
+	__type(value, struct tl_named);
+} names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * TL_MAX_PEERS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct tl_allowed_key);
+	__type(value, struct tl_allowed);
+} allowed SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PEERS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
@@ -171,7 +187,7 @@ struct cache_key {
 /* One cache line. */
 struct cached {
 	struct cache_key key;
-	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
+	__u64 until; /* jiffies; expiry */
 	__u32 generation;
 	__u32 kind : 8; /* 0: empty */
 	__u32 peer : 24;
@@ -192,7 +208,7 @@ CACHE(strays);
 /* One cache line. */
 struct cached_tunnel {
 	struct tunnel tunnel;
-	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
+	__u64 until; /* jiffies; expiry */
 	__u32 generation;
 	__u32 peer; /* id, or TL_PEER_NONE */
 };
@@ -203,18 +219,5 @@ struct {
 	__type(key, __u32);
 	__type(value, struct cached_tunnel);
 } tunnels SEC(".maps");
-
-/* The coarse clock of this CPU, read again when the jiffies have moved on. */
-struct tick {
-	__u64 jiffies;
-	__u64 now_ns; /* CLOCK_MONOTONIC, coarse */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct tick);
-} ticks SEC(".maps");
 
 #endif

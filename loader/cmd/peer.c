@@ -82,7 +82,7 @@ static int edit_and_print(const char *ifname, const struct edit *e)
 	struct running r;
 	struct conf want;
 	const struct peer *p;
-	int ret = running_open(&r, ifname);
+	int ret = running_lock(&r, ifname);
 
 	if (ret)
 		return ret;
@@ -233,7 +233,7 @@ static int run_peer(int argc, char **argv)
 		const char *word;
 		struct edit edit;
 	} verbs[] = {
-		{"add", {.make = edit_add}},
+		{"add", {.make = edit_add, .adds = true}},
 		{"set", {.make = edit_set}},
 		{"del", {.make = edit_del}},
 	};

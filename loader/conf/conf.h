@@ -100,14 +100,14 @@ static inline const struct ip *conf_source(const struct conf *c, uint8_t family)
 }
 struct peer *conf_peer(const struct conf *c, const char *name);
 /* The peers of a conf by name, for many look-ups; valid until the next
- * conf_add_peer() or conf_del_peer(). */
+ * conf_add_peer() or conf_del_peer(). A hash table, less than half full. */
 struct names {
-	struct peer **sorted;
-	size_t n;
+	struct peer **slots; /* NULL: free */
+	size_t mask;	     /* the number of slots less one */
 };
 int names_init(struct names *names, const struct conf *c);
 void names_free(struct names *names);
-/* Returns NULL for an unknown name. */
+/* Returns the first peer of that name, or NULL. */
 struct peer *names_find(const struct names *names, const char *name);
 /* Appends a peer with defaults; NULL only when out of memory. Pointers to other
  * peers become invalid. */

@@ -42,44 +42,54 @@ struct peer *conf_peer(const struct conf *c, const char *name)
 	return NULL;
 }
 
-static int compare_names(const void *a, const void *b)
+/* FNV-1a. */
+static uint32_t hash_name(const char *name)
 {
-	const struct peer *const *x = a, *const *y = b;
+	uint32_t hash = 2166136261u;
 
-	return strcmp((*x)->name, (*y)->name) ?: compare_values(*x, *y);
+	while (*name)
+		hash = (hash ^ (uint8_t)*name++) * 16777619u;
+	return hash;
+}
+
+/* Returns the slot of that name, or the free one that it would take. */
+static struct peer **find_slot(const struct names *names, const char *name)
+{
+	size_t i = hash_name(name) & names->mask;
+
+	while (names->slots[i] && strcmp(names->slots[i]->name, name))
+		i = (i + 1) & names->mask;
+	return &names->slots[i];
 }
 
 int names_init(struct names *names, const struct conf *c)
 {
-	names->n = c->n_peers;
-	names->sorted = calloc(c->n_peers ?: 1, sizeof(*names->sorted));
-	if (!names->sorted)
+	size_t room = 2;
+
+	while (room < 2 * c->n_peers)
+		room *= 2;
+	names->mask = room - 1;
+	names->slots = calloc(room, sizeof(*names->slots));
+	if (!names->slots)
 		return fail("out of memory");
-	for (size_t i = 0; i < c->n_peers; i++)
-		names->sorted[i] = &c->peers[i];
-	qsort(names->sorted, names->n, sizeof(*names->sorted), compare_names);
+	for_each_peer (p, c) {
+		struct peer **slot = find_slot(names, p->name);
+
+		if (!*slot)
+			*slot = p;
+	}
 	return OK;
 }
 
 void names_free(struct names *names)
 {
-	free(names->sorted);
+	free(names->slots);
 	*names = (struct names){0};
-}
-
-static int compare_name(const void *name, const void *peer)
-{
-	return strcmp(name, (*(struct peer *const *)peer)->name);
 }
 
 struct peer *names_find(const struct names *names, const char *name)
 {
-	struct peer **found = NULL;
-
-	if (names->n)
-		found = bsearch(name, names->sorted, names->n,
-				sizeof(*names->sorted), compare_name);
-	return found ? *found : NULL;
+	return names->slots ? *find_slot(names, name) : NULL;
 }
 
 struct peer *conf_add_peer(struct conf *c, const char *name)

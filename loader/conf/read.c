@@ -245,16 +245,15 @@ static int check_names(const struct conf *c)
 	struct names names;
 	int ret = names_init(&names, c);
 
-	for (size_t i = 1; !ret && i < names.n; i++) {
-		const struct peer *first = names.sorted[i - 1];
-		const struct peer *second = names.sorted[i];
+	for (size_t i = 0; !ret && i < c->n_peers; i++) {
+		const struct peer *p = &c->peers[i];
+		const struct peer *first = names_find(&names, p->name);
 
-		if (strcmp(first->name, second->name))
-			continue;
-		ret = conf_error(
-			second->origin,
-			"second section [peer %s], first in line %u: merge or rename one",
-			second->name, first->origin.line);
+		if (first != p)
+			ret = conf_error(
+				p->origin,
+				"second section [peer %s], first in line %u: merge or rename one",
+				p->name, first->origin.line);
 	}
 	names_free(&names);
 	return ret;

@@ -190,6 +190,9 @@ void route_put(union nl_request *r, uint16_t type, uint16_t flags,
 /* True if the kernel uses this very route for the first address of its
  * prefix. */
 bool route_is_used(const struct route *route);
+/* True if the kernel has no route to this IPv4 prefix or to a part of it, in
+ * the tables that it asks; it is asked for each address. */
+bool route_none_within(const struct prefix *p);
 /* The protocol's name as iproute2 prints it. */
 const char *route_protocol_name(uint8_t protocol, char buf[static 16]);
 
@@ -205,6 +208,8 @@ struct rule {
 /* Lists the rules of RTPROT_TUNLOAD, of both families, in the kernel's
  * order. */
 int rule_list(struct rule **out, size_t *n);
+/* Sets *any if there are rules of neither the kernel nor tunload. */
+int rule_any_foreign(uint8_t family, bool *any);
 /* type RTM_NEWRULE or RTM_DELRULE. */
 void rule_put(union nl_request *r, uint16_t type, const struct rule *rule);
 

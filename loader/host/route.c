@@ -2,6 +2,8 @@
 /* Reads and changes routes and policy rules by rtnetlink. */
 #include "host.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -115,21 +117,53 @@ static int on_used(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
+/* Asks the kernel for its route to an address; nl_talk()'s result. */
+static int find_route(const struct ip *dst, struct route *out)
+{
+	union nl_request r;
+	struct rtmsg *msg = nl_begin(&r, RTM_GETROUTE, 0, sizeof(*msg));
+
+	msg->rtm_family = nl_af(dst->family);
+	msg->rtm_dst_len = dst->family == 4 ? 32 : 128;
+	msg->rtm_flags = RTM_F_FIB_MATCH;
+	nl_put_ip(&r, RTA_DST, dst);
+	return nl_talk(&r, on_used, out);
+}
+
 bool route_is_used(const struct route *route)
 {
-	const struct prefix *dst = &route->dst;
 	struct route used = {0};
-	struct rtmsg *msg;
-	union nl_request r;
 
-	msg = nl_begin(&r, RTM_GETROUTE, 0, sizeof(*msg));
-	msg->rtm_family = nl_af(dst->ip.family);
-	msg->rtm_dst_len = dst->ip.family == 4 ? 32 : 128;
-	msg->rtm_flags = RTM_F_FIB_MATCH;
-	nl_put_ip(&r, RTA_DST, &dst->ip);
-	return !nl_talk(&r, on_used, &used) && prefix_equal(&used.dst, dst) &&
+	return !find_route(&route->dst.ip, &used) &&
+	       prefix_equal(&used.dst, &route->dst) &&
 	       used.table == route->table && used.oif == route->oif &&
 	       used.metric == route->metric && used.protocol == RTPROT_TUNLOAD;
+}
+
+/* True if the route to ip, if there is one, is to a network around p. */
+static bool is_around(const struct ip *ip, const struct prefix *p)
+{
+	struct route used = {0};
+
+	if (find_route(ip, &used))
+		return errno == ENETUNREACH;
+	return used.dst.len < p->len;
+}
+
+bool route_none_within(const struct prefix *p)
+{
+	struct ip ip = p->ip;
+	uint32_t first, i;
+
+	memcpy(&first, ip.addr, sizeof(first));
+	for (i = 0; i < 1u << (32 - p->len); i++) {
+		uint32_t addr = htonl(ntohl(first) + i);
+
+		memcpy(ip.addr, &addr, sizeof(addr));
+		if (!is_around(&ip, p))
+			return false;
+	}
+	return true;
 }
 
 static void put_gateway(union nl_request *r, const struct route *route)
@@ -251,6 +285,37 @@ int rule_list(struct rule **out, size_t *n)
 	};
 
 	return nl_dump(&d, (void **)out, n);
+}
+
+static bool take_foreign_rule(const struct nlmsghdr *nlh,
+			      const struct nl_dump *d, void *element)
+{
+	const struct fib_rule_hdr *msg = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[FRA_PROTOCOL + 1];
+	uint8_t *protocol = element;
+
+	nl_attrs(nlh, sizeof(*msg), tb, FRA_PROTOCOL);
+	*protocol = nl_u8(tb[FRA_PROTOCOL]);
+	return nl_family(msg->family) == d->family &&
+	       *protocol != RTPROT_KERNEL && *protocol != RTPROT_TUNLOAD;
+}
+
+int rule_any_foreign(uint8_t family, bool *any)
+{
+	struct nl_dump d = {
+		.what = "rules",
+		.ask = ask_rules,
+		.take = take_foreign_rule,
+		.size = sizeof(uint8_t),
+		.only = family,
+	};
+	void *all;
+	size_t n;
+	int ret = nl_dump(&d, &all, &n);
+
+	*any = n;
+	free(all);
+	return ret;
 }
 
 /* Without NLM_F_EXCL an equal rule is not an error. */

@@ -183,11 +183,18 @@ static int write_settings(const struct maps *m, const struct conf *c)
 	return memcmp(&v, &now, sizeof(v)) ? interface_write(m, &v) : OK;
 }
 
+static bool has_kept(const struct maps *m)
+{
+	return m->rows && !m->rows->stale;
+}
+
 int state_give_ids(const struct maps *m, struct conf *c)
 {
 	struct state_tables now;
 	int ret;
 
+	if (has_kept(m))
+		return state_ids(c, &m->rows->t[STATE_PEERS]);
 	state_tables_init(&now, m);
 	ret = table_read(&now.t[STATE_PEERS]);
 	if (!ret)
@@ -196,17 +203,28 @@ int state_give_ids(const struct maps *m, struct conf *c)
 	return ret;
 }
 
-/* Uses the rows of state_read_keep() once: the maps change after that. */
-static int take_prefixes(const struct maps *m, struct state_tables *now)
+static bool is_read_kept(int map)
 {
-	if (!m->rows || m->rows->stale)
-		return state_tables_read(now, STATE_PREFIXES, STATE_COUNT);
-	for (int i = STATE_PREFIXES; i < STATE_COUNT; i++) {
+	return map < STATE_ENDPOINTS || map >= STATE_PREFIXES;
+}
+
+/* Uses the rows of state_read_keep() once: the maps change after that. */
+static int read_or_take(const struct maps *m, struct state_tables *now)
+{
+	int ret = OK;
+
+	if (!has_kept(m))
+		return state_tables_read(now, STATE_PEERS, STATE_COUNT);
+	for (int i = 0; !ret && i < STATE_COUNT; i++) {
+		if (!is_read_kept(i)) {
+			ret = state_tables_read(now, i, i + 1);
+			continue;
+		}
 		now->t[i] = m->rows->t[i];
 		m->rows->t[i].rows = NULL;
 	}
 	m->rows->stale = true;
-	return OK;
+	return ret;
 }
 
 /* Fills both sets of tables; the caller frees both, also on failure. */
@@ -221,12 +239,10 @@ static int read_and_want(const struct maps *m, struct conf *c,
 	if (c->n_peers > TL_MAX_PEERS)
 		return fail("%s: %zu peers; there can be %u", c->ifname,
 			    c->n_peers, TL_MAX_PEERS);
-	ret = state_tables_read(now, STATE_PEERS, STATE_PREFIXES);
-	if (!ret)
-		ret = take_prefixes(m, now);
+	ret = read_or_take(m, now);
 	if (!ret)
 		ret = state_ids(c, &now->t[STATE_PEERS]);
-	return ret ?: state_want(want, c, facts);
+	return ret ?: index_want_totals(want, c) ?: state_want(want, c, facts);
 }
 
 int state_apply(const struct maps *m, struct conf *c,
@@ -261,6 +277,8 @@ int state_apply_peer(const struct maps *m, const struct conf *was,
 	const struct host_facts none = {0};
 	struct state_tables now, to;
 	struct table *peers = &now.t[STATE_PEERS];
+	const char *name = (want->n_peers ? want : was)->peers->name;
+	struct tl_named named = index_find(m, name);
 	int ret;
 
 	if (m->rows)
@@ -272,6 +290,7 @@ int state_apply_peer(const struct maps *m, const struct conf *was,
 		ret = state_want(&to, want, &none);
 	if (!ret)
 		ret = change_maps(m, &now, &to);
+	index_move_totals(m, name, &named);
 	if (!ret && peers->n && !keeps_path(peers, &to.t[STATE_PEERS]))
 		forget_path(m, was->peers->id);
 	state_tables_free(&now);

@@ -81,7 +81,8 @@ int netns_cookie(uint64_t *cookie);
 struct maps {
 	int peers, endpoints, prefixes4, prefixes6, shared, broadcasts,
 		next_hops;
-	int learned, learned_until, generations, traffic, lengths;
+	int learned, learned_until, generations, traffic, names, allowed,
+		lengths;
 	int peer_stats, verdicts, interface, hostnames, waiting, devices,
 		events;
 	int write_prefixes;	   /* the program that writes prefixes4|6 */
@@ -131,12 +132,9 @@ bool events_asked(const struct maps *m);
 /* Reads the running state, configured and resolved, as a conf; calls
  * conf_init(). Leaves out broken entries (edited by hand), with a warning. */
 int state_read(const struct maps *m, const char *ifname, struct conf *out);
-/* The same, and keeps the rows of the prefixes, which take longest to read, in
- * m, for state_overlaps() and one state_apply() or state_pending(). */
+/* The same, and keeps the rows, which take longest to read, in m, for
+ * state_give_ids() and one state_apply() or state_pending(). */
 int state_read_keep(struct maps *m, const char *ifname, struct conf *out);
-/* True if an exception, or an allowed prefix of another peer than id, overlaps
- * p. */
-bool state_overlaps(const struct maps *m, const struct prefix *p, uint32_t id);
 
 /* The peer with that id, or NULL; c's peers are sorted by id, as
  * state_read() leaves them. */
@@ -180,6 +178,33 @@ static inline bool same_path(const struct tl_peer *a, const struct tl_peer *b)
 	       !memcmp(a->endpoint, b->endpoint, sizeof(a->endpoint)) &&
 	       !memcmp(a->local, b->local, sizeof(a->local));
 }
+
+/* What a change of one peer among many needs to know of the others; mostly by
+ * look-ups of single rows, by the index in the maps `names` and `allowed`. */
+
+/* Reads the running state, of its peers only the one of that name, if there is
+ * one. *sure is false if the index is wrong, or if the peer shares a prefix. */
+int state_read_peer(const struct maps *m, const char *ifname, const char *name,
+		    struct conf *out, bool *sure);
+/* True if an exception, or an allowed prefix of another peer than id, overlaps
+ * p. */
+bool state_overlaps(struct maps *m, const struct prefix *p, uint32_t id);
+/* True if a peer other than id has an endpoint in p; locals are the addresses
+ * of the interface. */
+bool state_any_endpoint(const struct maps *m, const struct prefix *p,
+			uint32_t id, const struct addrs *locals);
+/* True if a peer with a lower id is known to have an endpoint of that family.
+ */
+bool state_any_before(const struct maps *m, uint32_t id, uint8_t family);
+/* True if any peer waits. */
+bool state_any_waits(const struct maps *m);
+/* True if there is an index, and room for so many prefixes more. */
+bool state_has_room(const struct maps *m, size_t prefixes);
+/* True if there is an index, and more peers than that. */
+bool state_has_more(const struct maps *m, uint32_t peers);
+/* The id of a new peer; TL_PEER_NONE if state_apply() has to choose it, or to
+ * refuse the peer. */
+uint32_t state_new_id(const struct maps *m);
 
 /* Reads the counters of a peer, or of the interface for TL_PEER_NONE, summed
  * over the CPUs and over `peer_stats` and `traffic`; last_*_ns are the latest.

@@ -17,10 +17,10 @@ const struct map_pin map_pins[MAP_COUNT] = {
 	PIN(peers, false),	PIN(endpoints, false), PIN(prefixes4, false),
 	PIN(prefixes6, false),	PIN(shared, false),    PIN(broadcasts, false),
 	PIN(next_hops, false),	PIN(learned, true),    PIN(learned_until, true),
-	PIN(generations, true), PIN(traffic, true),    PIN(lengths, false),
-	PIN(peer_stats, false), PIN(verdicts, false),  PIN(interface, false),
-	PIN(hostnames, false),	PIN(waiting, false),   PIN(devices, false),
-	PIN(events, false),
+	PIN(generations, true), PIN(traffic, true),    PIN(peer_stats, false),
+	PIN(names, true),	PIN(allowed, true),    PIN(lengths, false),
+	PIN(verdicts, false),	PIN(interface, false), PIN(hostnames, false),
+	PIN(waiting, false),	PIN(devices, false),   PIN(events, false),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)

@@ -171,10 +171,10 @@ static int drop_doubles(struct conf *c)
 	int ret = names_init(&names, c);
 	size_t n = 0;
 
-	for (size_t i = 1; !ret && i < names.n; i++) {
-		struct peer *p = names.sorted[i];
+	for (size_t i = 0; !ret && i < c->n_peers; i++) {
+		struct peer *p = &c->peers[i];
 
-		if (strcmp(p->name, names.sorted[i - 1]->name))
+		if (names_find(&names, p->name) == p)
 			continue;
 		warn("map \"peers\": id %u has the name of another peer: left out",
 		     p->id);
@@ -360,27 +360,35 @@ static int read_tables(struct state_tables *s, bool prefixes)
 	return ret;
 }
 
+static void read_learned_mtu(const struct maps *m, struct peer *p)
+{
+	struct tl_learned v;
+
+	if (bpf_map_lookup_elem(m->learned, &p->id, &v))
+		return;
+	p->learned_mtu = v.mtu;
+	p->learned_until_ns = v.until_ns;
+}
+
 /* Reads the learned MTUs. Edited rows do no harm: one that is not smaller than
  * the peer's MTU, or of no peer, counts for nothing. */
 static void read_learned(const struct maps *m, const struct conf *c)
 {
-	struct tl_learned v;
 	struct peer *p;
 	uint32_t id, *from = NULL;
 
+	if (c->n_peers == 1)
+		return read_learned_mtu(m, c->peers);
 	while (!bpf_map_get_next_key(m->learned, from, &id)) {
 		from = &id;
 		p = peer_by_id(c, id);
-		if (!p || bpf_map_lookup_elem(m->learned, &id, &v))
-			continue;
-		p->learned_mtu = v.mtu;
-		p->learned_until_ns = v.until_ns;
+		if (p)
+			read_learned_mtu(m, p);
 	}
 }
 
-/* Reads the rows into s, and from there into out. */
-static int read_state(const struct maps *m, const char *ifname, bool prefixes,
-		      struct state_tables *s, struct conf *out)
+int state_conf(const struct maps *m, const char *ifname,
+	       const struct state_tables *s, struct conf *out)
 {
 	struct tl_interface iface = {0};
 	struct link_info link;
@@ -392,15 +400,20 @@ static int read_state(const struct maps *m, const char *ifname, bool prefixes,
 	if (ret)
 		return ret;
 	out->table = link.table;
-	ret = read_tables(s, prefixes);
-	if (!ret) {
-		read_settings(out, &iface);
-		ret = read_rows(out, s);
-		read_learned(m, out);
-	}
+	read_settings(out, &iface);
+	ret = read_rows(out, s);
+	read_learned(m, out);
 	if (ret)
 		conf_free(out);
 	return ret;
+}
+
+/* Reads the rows into s, and from there into out. */
+static int read_state(const struct maps *m, const char *ifname, bool prefixes,
+		      struct state_tables *s, struct conf *out)
+{
+	conf_init(out, ifname);
+	return read_tables(s, prefixes) ?: state_conf(m, ifname, s, out);
 }
 
 static int read_once(const struct maps *m, const char *ifname, bool prefixes,
@@ -420,13 +433,22 @@ int state_read(const struct maps *m, const char *ifname, struct conf *out)
 	return read_once(m, ifname, true, out);
 }
 
-int state_read_keep(struct maps *m, const char *ifname, struct conf *out)
+int state_keep(struct maps *m)
 {
-	m->rows = malloc(sizeof(*m->rows));
+	if (m->rows)
+		state_tables_free(m->rows);
+	else
+		m->rows = malloc(sizeof(*m->rows));
 	if (!m->rows)
 		return fail("out of memory");
 	state_tables_init(m->rows, m);
-	return read_state(m, ifname, true, m->rows, out);
+	return OK;
+}
+
+int state_read_keep(struct maps *m, const char *ifname, struct conf *out)
+{
+	conf_init(out, ifname);
+	return state_keep(m) ?: read_state(m, ifname, true, m->rows, out);
 }
 
 static int read_running(const char *ifname, bool prefixes, struct conf *out)

@@ -13,6 +13,8 @@ enum state_map {
 	STATE_HOSTNAMES,
 	STATE_WAITING,
 	STATE_ENDPOINTS,
+	STATE_NAMES, /* the index, which state_read() does not need */
+	STATE_ALLOWED,
 	STATE_BROADCASTS,
 	STATE_SHARED,
 	STATE_PREFIXES = STATE_SHARED, /* the first map of prefixes */
@@ -30,6 +32,12 @@ void state_tables_init(struct state_tables *s, const struct maps *m);
 /* Reads the maps from first up to the one before end. */
 int state_tables_read(struct state_tables *s, int first, int end);
 void state_tables_free(struct state_tables *s);
+/* Makes m->rows, empty, or empties it. */
+int state_keep(struct maps *m);
+/* Converts rows, with the settings of the interface, to a configuration; calls
+ * conf_init(). */
+int state_conf(const struct maps *m, const char *ifname,
+	       const struct state_tables *s, struct conf *out);
 
 /* Sets the ids of c: a peer keeps the id of its name in the table of peers, a
  * new one gets an id above every id in use or, if there is none, the lowest
@@ -38,6 +46,21 @@ int state_ids(struct conf *c, const struct table *peers);
 /* Fills want, sorted, with the rows for c. */
 int state_want(struct state_tables *want, const struct conf *c,
 	       const struct host_facts *facts);
+
+/* index.c: the loader's index, for changes of one peer. */
+
+/* Adds the rows of a peer, if the maps are there: an attachment may lack them
+ * until `attach`. */
+int index_want_peer(struct state_tables *want, const struct peer *p);
+/* Adds the row of all peers. */
+int index_want_totals(struct state_tables *want, const struct conf *c);
+/* Reads that row; false: there is no index. */
+bool index_totals(const struct maps *m, struct tl_named *out);
+/* Returns the row of a name; all zero if there is none. */
+struct tl_named index_find(const struct maps *m, const char *name);
+/* Brings that of all in line after the row of a name was changed from was. */
+void index_move_totals(const struct maps *m, const char *name,
+		       const struct tl_named *was);
 
 /* Copies the keys that are ADDED or PLAIN from the model (`from`) to a map's
  * value (`to`). */

@@ -151,7 +151,7 @@ static int query_size(struct table *t)
 	return OK;
 }
 
-int table_read(struct table *t)
+int table_load(struct table *t)
 {
 	uint8_t *keys = calloc(BATCH, t->key);
 	uint8_t *values = calloc(BATCH, t->value);
@@ -162,7 +162,28 @@ int table_read(struct table *t)
 				     : fail("out of memory");
 	free(keys);
 	free(values);
+	return ret;
+}
+
+int table_read(struct table *t)
+{
+	int ret = table_load(t);
+
 	table_sort(t);
+	return ret;
+}
+
+int table_get(struct table *t, const void *key)
+{
+	uint8_t *value = calloc(1, t->value);
+	int ret;
+
+	if (!value)
+		return fail("out of memory");
+	ret = query_size(t);
+	if (!ret && !bpf_map_lookup_elem(t->fd, key, value))
+		ret = add_row(t, key, value, t->has);
+	free(value);
 	return ret;
 }
 

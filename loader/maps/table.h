@@ -43,6 +43,10 @@ static inline void *table_value(const struct table *t, size_t i)
 
 /* Reads the whole map, sorted. */
 int table_read(struct table *t);
+/* The same in any order, which is faster: for reading all rows once. */
+int table_load(struct table *t);
+/* Adds the row of that key, if the map has one. */
+int table_get(struct table *t, const void *key);
 int table_add(struct table *t, const void *key, const void *value);
 /* Sorts by key, with memcmp(); keeps one of the rows with equal keys. */
 void table_sort(struct table *t);

@@ -23,6 +23,11 @@ void state_tables_init(struct state_tables *s, const struct maps *m)
 		[STATE_ENDPOINTS] = {"endpoints", m->endpoints,
 				     sizeof(struct tl_endpoint),
 				     sizeof(struct tl_peer_id)},
+		[STATE_NAMES] = {"names", m->names, sizeof(struct tl_name),
+				 sizeof(struct tl_named)},
+		[STATE_ALLOWED] = {"allowed", m->allowed,
+				   sizeof(struct tl_allowed_key),
+				   sizeof(struct tl_allowed)},
 		[STATE_BROADCASTS] = {"broadcasts", m->broadcasts,
 				      sizeof(struct tl_broadcast),
 				      sizeof(struct tl_broadcast)},
@@ -202,9 +207,8 @@ static int want_peer_rows(struct state_tables *want, const struct peer *p)
 	int ret;
 
 	fill_peer(&value, p);
-	ret = table_add(&want->t[STATE_PEERS], &p->id, &value);
-	if (!ret)
-		ret = want_endpoint(want, p);
+	ret = table_add(&want->t[STATE_PEERS], &p->id, &value) ?:
+	      index_want_peer(want, p) ?: want_endpoint(want, p);
 	if (!ret && *p->host) {
 		strcpy(host.name, p->host);
 		ret = table_add(&want->t[STATE_HOSTNAMES], &p->id, &host);

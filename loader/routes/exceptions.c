@@ -123,16 +123,54 @@ static bool has_networks(const struct conf *c, uint8_t family)
 	return false;
 }
 
+/* So many addresses take less time than listing some thousand routes. */
+#define ADDRESSES_MAX 1024
+
+static bool are_small4(const struct conf *c)
+{
+	size_t addresses = 0;
+
+	for_each_peer (p, c)
+		for_each_allowed (a, p) {
+			if (a->ip.family == 4)
+				addresses += 1ull << (32 - a->len);
+		}
+	return addresses <= ADDRESSES_MAX;
+}
+
+/* Sets *none if, by look-ups, no other route leads to a part of an IPv4
+ * prefix. */
+static int look_up_others4(const struct conf *c, bool *none)
+{
+	bool rules = true;
+	int ret = OK;
+
+	*none = c->table == RT_TABLE_MAIN && are_small4(c);
+	if (*none)
+		ret = rule_any_foreign(4, &rules);
+	*none &= !rules;
+	for_each_peer (p, c)
+		for_each_allowed (a, p) {
+			if (*none && a->ip.family == 4)
+				*none = route_none_within(a);
+		}
+	return ret;
+}
+
 /* Reads the other routes only for families with an allowed prefix shorter than
  * a host's; reading takes long if many of the routes are ours. */
 static int read_others(const struct conf *c, struct footprint *have)
 {
 	bool four = has_networks(c, 4), six = has_networks(c, 6);
+	bool none = false;
 	struct route_filter which = {
 		.type = RTN_UNICAST,
 		.foreign = c->ifindex,
 	};
 
+	if (four && look_up_others4(c, &none))
+		return FAILED;
+	four &= !none;
 	if (!four && !six)
 		return OK;
 	if (four != six)

@@ -9,7 +9,7 @@
 
 #define PEERS_NAMED 8 /* in a line about what was changed */
 
-int running_open(struct running *r, const char *ifname)
+int running_lock(struct running *r, const char *ifname)
 {
 	int ret;
 
@@ -18,8 +18,18 @@ int running_open(struct running *r, const char *ifname)
 	if (ret)
 		return ret;
 	ret = maps_open(&r->maps, ifname);
-	if (!ret)
-		ret = state_read_keep(&r->maps, ifname, &r->now);
+	if (ret)
+		running_close(r);
+	return ret;
+}
+
+int running_open(struct running *r, const char *ifname)
+{
+	int ret = running_lock(r, ifname);
+
+	if (ret)
+		return ret;
+	ret = state_read_keep(&r->maps, ifname, &r->now);
 	if (ret)
 		running_close(r);
 	return ret;

@@ -82,8 +82,21 @@ static int change_peer(const struct maps *m, const struct conf *was,
 	return ret;
 }
 
-int apply_peer(const struct maps *m, const struct conf *now, struct conf *was,
-	       struct conf *want, bool *done)
+/* Puts back the rows of the peer and then, with the whole former state, the
+ * routes. */
+static void restore_peer(const struct maps *m, const struct conf *was,
+			 const struct conf *want)
+{
+	struct conf now;
+
+	if (state_apply_peer(m, want, was) || state_read(m, was->ifname, &now))
+		return;
+	restore(m, &now);
+	conf_free(&now);
+}
+
+int apply_peer(const struct maps *m, struct conf *was, struct conf *want,
+	       bool *done)
 {
 	struct footprint *have;
 	int ret = routes_assume(was, &have, done);
@@ -91,7 +104,7 @@ int apply_peer(const struct maps *m, const struct conf *now, struct conf *was,
 	if (!ret && *done) {
 		ret = change_peer(m, was, want, have);
 		if (ret)
-			restore(m, now);
+			restore_peer(m, was, want);
 	}
 	routes_free(have);
 	return ret;

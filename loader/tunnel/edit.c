@@ -19,9 +19,10 @@
 static const struct peer nobody = {.id = NO_ID};
 
 struct change {
-	const struct maps *m;
-	const struct conf *now;	       /* all peers */
+	struct maps *m;
+	const struct conf *conf;       /* the settings of the interface */
 	const struct peer *was, *want; /* nobody: added, or removed */
+	struct addrs locals;	       /* the interface's addresses */
 	struct prefix added[PREFIXES_MAX], removed[PREFIXES_MAX];
 	size_t n_added, n_removed;
 };
@@ -96,15 +97,6 @@ static bool take_alone(struct change *c, const struct peer *from,
 	return true;
 }
 
-static bool has_room(const struct change *c)
-{
-	size_t n = c->n_added;
-
-	for_each_peer (p, c->now)
-		n += p->n_allowed;
-	return n <= TL_MAX_PREFIXES;
-}
-
 static bool moves_alone(struct change *c)
 {
 	if (same_prefixes(c))
@@ -112,38 +104,31 @@ static bool moves_alone(struct change *c)
 	return has_few_prefixes(c) &&
 	       take_alone(c, c->was, c->want, c->removed, &c->n_removed) &&
 	       take_alone(c, c->want, c->was, c->added, &c->n_added) &&
-	       has_room(c);
+	       state_has_room(c->m, c->n_added);
+}
+
+/* True if, by the configuration, the change affects no other peer. */
+static bool is_apart(struct change *c)
+{
+	return is_settled(c->was) && is_settled(c->want) &&
+	       !has_other_guard(c) && moves_alone(c);
 }
 
 /* True if another peer has the endpoint: that is an error unless local
  * differs. */
 static bool shares_endpoint(const struct change *c)
 {
-	for_each_peer (p, c->now) {
-		if (p->id != c->was->id && c->want->endpoint.family &&
-		    ip_equal(&p->endpoint, &c->want->endpoint))
-			return true;
-	}
-	return false;
-}
+	struct prefix host = ip_prefix(&c->want->endpoint);
 
-/* True if, by the configuration, the change affects no other peer. */
-static bool is_apart(struct change *c)
-{
-	return c->now->n_peers > ALIGN_PEERS_MAX &&
-	       c->now->n_peers < TL_MAX_PEERS && is_settled(c->was) &&
-	       is_settled(c->want) && !has_other_guard(c) &&
-	       !shares_endpoint(c) && moves_alone(c);
+	return host.ip.family &&
+	       state_any_endpoint(c->m, &host, c->was->id, &c->locals);
 }
 
 /* True for the first peer of its family, whose endpoint decides an automatic
  * local of the interface. */
 static bool is_first(const struct change *c, uint8_t family)
 {
-	for_each_peer (p, c->now)
-		if (p->endpoint.family == family)
-			return p->id == c->was->id;
-	return true;
+	return !state_any_before(c->m, c->was->id, family);
 }
 
 /* True if an allowed prefix contains the endpoint: it is then an exception, and
@@ -160,26 +145,25 @@ static bool is_tunnelled(const struct change *c, const struct ip *endpoint)
 	return false;
 }
 
-/* True if a peer waits, perhaps for an endpoint that becomes free. */
-static bool any_waits(const struct change *c)
+static bool changes_outer(const struct change *c)
 {
-	for_each_peer (p, c->now)
-		if (*p->waiting)
-			return true;
-	return false;
+	return outer_compare(c->was, c->want) != 0;
 }
 
-static bool is_endpoint_apart(const struct change *c)
+/* A peer that waits may do so for an endpoint that becomes free. */
+static bool is_outer_apart(const struct change *c)
 {
 	const struct ip *both[] = {&c->was->endpoint, &c->want->endpoint};
 
-	if (ip_equal(both[0], both[1]))
+	if (!changes_outer(c))
 		return true;
+	if (shares_endpoint(c) || state_any_waits(c->m))
+		return false;
 	for (size_t i = 0; i < 2; i++)
-		if (both[i]->family &&
+		if (both[i]->family && !ip_equal(both[0], both[1]) &&
 		    (is_first(c, both[i]->family) || is_tunnelled(c, both[i])))
 			return false;
-	return !any_waits(c);
+	return true;
 }
 
 /* False if another peer has a longer prefix, which would take the packets of
@@ -199,16 +183,13 @@ static bool changes_routes(const struct change *c)
 	return c->n_added || c->n_removed || c->was->mtu != c->want->mtu;
 }
 
-/* True if all routes of p are in the common table. */
-static bool has_plain_routes(const struct change *c, const struct peer *p)
+/* True if all routes of the added prefixes are in the common table. The kernel
+ * is asked about those of the other prefixes: routes_assume(). */
+static bool adds_plain_routes(const struct change *c)
 {
-	for_each_allowed (a, p) {
-		if (!a->len)
+	for (size_t i = 0; i < c->n_added; i++)
+		if (state_any_endpoint(c->m, &c->added[i], NO_ID, &c->locals))
 			return false;
-		for_each_peer (other, c->now)
-			if (prefix_contains(a, &other->endpoint))
-				return false;
-	}
 	return true;
 }
 
@@ -216,7 +197,7 @@ static bool has_plain_routes(const struct change *c, const struct peer *p)
 static int any_exception(struct change *c, bool *any)
 {
 	struct peer p = {.allowed = c->added, .n_allowed = c->n_added};
-	struct conf added = *c->now;
+	struct conf added = *c->conf;
 
 	added.peers = &p;
 	added.n_peers = 1;
@@ -227,11 +208,9 @@ static int any_exception(struct change *c, bool *any)
 /* True if, once resolved, the change still affects no other peer. */
 static bool is_enough(struct change *c)
 {
-	if (!is_settled(c->want) || !is_endpoint_apart(c) || !is_probe_apart(c))
-		return false;
-	return !changes_routes(c) ||
-	       (has_few_prefixes(c) && has_plain_routes(c, c->was) &&
-		has_plain_routes(c, c->want));
+	return is_settled(c->want) && is_outer_apart(c) && is_probe_apart(c) &&
+	       (!changes_routes(c) ||
+		(has_few_prefixes(c) && adds_plain_routes(c)));
 }
 
 static int change_rows(const struct maps *m, const struct conf *was,
@@ -244,43 +223,56 @@ static int change_rows(const struct maps *m, const struct conf *was,
 	return ret;
 }
 
+/* Checks the resolved change, and what it may touch. */
+static int check_enough(struct change *c, bool *enough)
+{
+	bool any = false;
+	int ret = addr_list(c->conf->ifindex, &c->locals);
+
+	*enough = !ret && is_enough(c);
+	if (*enough)
+		ret = any_exception(c, &any);
+	*enough &= !any;
+	free(c->locals.all);
+	return ret;
+}
+
+static int make_change(struct change *c, struct conf *was, struct conf *want,
+		       bool *done)
+{
+	if (!changes_routes(c))
+		return change_rows(c->m, was, want);
+	if (!was->n_peers)
+		want->peers->id = state_new_id(c->m);
+	*done = !want->n_peers || want->peers->id != TL_PEER_NONE;
+	return *done ? apply_peer(c->m, was, want, done) : OK;
+}
+
 /*
  * Changes was to want. Each contains one peer; was is empty for a new peer,
  * want for a removed one. Does not align the other peers and the host; the
  * timer does that. *done is false, and nothing is changed, if the change may
  * affect others or depends on the host: names, waiting peers, equal endpoints,
  * default routes, overlapping prefixes, endpoints or the host's networks inside
- * of prefixes. m has the rows of now: state_read_keep().
+ * of prefixes.
  */
-static int one_peer_change(const struct maps *m, const struct conf *now,
-			   struct conf *was, struct conf *want, bool *done)
+static int one_peer_change(struct maps *m, struct conf *was, struct conf *want,
+			   bool *done)
 {
 	struct change c = {
 		.m = m,
-		.now = now,
+		.conf = was,
 		.was = only(was),
 		.want = only(want),
 	};
-	bool any;
 	int ret;
 
 	*done = false;
 	if (!is_apart(&c))
 		return OK;
-	ret = conf_check(want);
-	if (!ret)
-		ret = resolve_edited(want, was);
-	if (ret || !is_enough(&c))
-		return ret;
-	ret = any_exception(&c, &any);
-	if (ret || any)
-		return ret;
-	*done = true;
-	if (!changes_routes(&c))
-		return change_rows(m, was, want);
-	if (!was->n_peers)
-		ret = state_give_ids(m, want);
-	return ret ?: apply_peer(m, now, was, want, done);
+	ret = conf_check(want) ?: resolve_edited(want, was) ?:
+	      check_enough(&c, done);
+	return ret || !*done ? ret : make_change(&c, was, want, done);
 }
 
 /* Makes a copy of now with the change. */
@@ -313,33 +305,41 @@ static int change_all(const struct running *r, const struct edit *e,
 	return ret;
 }
 
-/* Makes the change to that peer alone; want then contains only it. *done: the
- * change is made. */
-static int change_one(const struct running *r, const struct edit *e,
+/* Makes the change to that peer alone; want, as r->now, then contains only it.
+ * *done: the change is made. */
+static int change_one(struct running *r, const struct edit *e,
 		      struct conf *want, bool *done)
 {
-	struct conf was = r->now;
 	int ret;
 
 	*done = false;
-	was.peers = conf_peer(&r->now, e->name);
-	was.n_peers = was.peers ? 1 : 0;
-	ret = copy_edited(e, &was, want);
+	if (!state_has_more(&r->maps, ALIGN_PEERS_MAX))
+		return OK;
+	ret = state_read_peer(&r->maps, r->pins.ifname, e->name, &r->now, done);
+	*done &= r->now.n_peers || e->adds;
+	if (ret || !*done)
+		return ret;
+	*done = false;
+	ret = copy_edited(e, &r->now, want);
 	if (ret)
 		return ret;
-	ret = one_peer_change(&r->maps, &r->now, &was, want, done);
+	ret = one_peer_change(&r->maps, &r->now, want, done);
 	*done &= !ret;
 	if (!*done)
 		conf_free(want);
 	return ret;
 }
 
-int edit_running(const struct running *r, const struct edit *e,
-		 struct conf *want, struct mended *mended)
+int edit_running(struct running *r, const struct edit *e, struct conf *want,
+		 struct mended *mended)
 {
 	bool done;
 	int ret = change_one(r, e, want, &done);
 
 	*mended = (struct mended){0};
-	return ret || done ? ret : change_all(r, e, want, mended);
+	if (ret || done)
+		return ret;
+	conf_free(&r->now);
+	ret = state_read_keep(&r->maps, r->pins.ifname, &r->now);
+	return ret ?: change_all(r, e, want, mended);
 }

@@ -19,6 +19,8 @@ struct running {
 };
 
 int running_open(struct running *r, const char *ifname);
+/* The same without reading the configuration. */
+int running_lock(struct running *r, const char *ifname);
 void running_close(struct running *r);
 
 /* Checks a configuration that was read, resolves it and warns of its risks;
@@ -127,12 +129,14 @@ struct edit {
 	const char *name; /* of the peer */
 	int (*make)(const struct edit *e, struct conf *c);
 	char **words; /* for make() */
+	bool adds;    /* a peer that must not be there yet */
 };
 
-/* Makes the change. want is the new running state or, if others are not
- * affected, just the one peer. The caller frees it unless this fails. */
-int edit_running(const struct running *r, const struct edit *e,
-		 struct conf *want, struct mended *mended);
+/* Makes the change of what running_lock() has opened; reads r->now. want is the
+ * new running state or, if others are not affected, just the one peer, as then
+ * is r->now. The caller frees want unless this fails. */
+int edit_running(struct running *r, const struct edit *e, struct conf *want,
+		 struct mended *mended);
 
 /* Changing the running state under traffic. */
 
@@ -148,12 +152,11 @@ int apply(const struct maps *m, const struct conf *now, struct conf *want,
 	  struct footprint *have);
 
 /*
- * The same for one peer, with was and want as in state_apply_peer(); now is the
- * whole running state. *done is false, and nothing is changed, if the routes of
- * was are not on the host.
+ * The same for one peer, with was and want as in state_apply_peer(). *done is
+ * false, and nothing is changed, if the routes of was are not on the host.
  */
-int apply_peer(const struct maps *m, const struct conf *now, struct conf *was,
-	       struct conf *want, bool *done);
+int apply_peer(const struct maps *m, struct conf *was, struct conf *want,
+	       bool *done);
 
 /* Reads the facts of the host that the data plane needs besides c. The caller
  * frees them also on failure. */

@@ -14,7 +14,7 @@ CHECKS = {
         "if (0)", ["4in4", "6in4"]),
     "outer addresses and source, as remembered": (
         "decide/lean.h", "if (!entry || !cache_hit(entry, &key, n, "
-        "flow_kind(outer, inner),\n\t\t\t\t generation_now(), now))",
+        "flow_kind(outer, inner),\n\t\t\t\t generation_now()))",
         "if (!entry)", ["4in4", "6in6"]),
     "inner IPv4 destination": (
         "decide/lean.h", "if (check_inner4(ip, end, len) != PASSED ||\n"
@@ -29,11 +29,8 @@ CHECKS = {
             "rx->ecn = tos & ECN_MASK;", ["4in4", "6in6"]),
     "guard of plain packets": (
         "decide/lean.h",
-        "if (!cache_hit(entry, &key, n, family, generation, now))",
+        "if (!cache_hit(entry, &key, n, family, generation))",
         "if (0)", ["plain IPv4", "plain IPv6"]),
-    "time of the last packet": (
-        "record/count.h", "*(is_rx ? &slot->last_rx_ns : "
-        "&slot->last_tx_ns) = o->now_ns;", "", ["4in4", "6in6"]),
     "counters of the peer": (
         "record/count.h", "if (o->peer == TL_PEER_NONE)", "if (1)",
         ["4in4", "6in6"]),

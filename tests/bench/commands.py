@@ -4,9 +4,10 @@ the runs.
 
 Each run attaches to a fresh interface of a namespace, with routes and a
 source, and then: reload of the same file, reload with one peer changed, `peer
-set` of one (its ttl, its mtu, a prefix more), `peer add`, `peer del`, status,
-trigger --due with nothing due, detach; and attaches once more with a trigger,
-until its first packet is at the other end."""
+set` of one in the middle (its ttl, its mtu, a prefix more, another endpoint),
+`peer add`, `peer del`, status, trigger --due with nothing due, detach; and
+attaches once more with a trigger, until its first packet is at the other
+end."""
 import socket
 import subprocess
 import time
@@ -17,8 +18,8 @@ from .pair import quiet_lab
 
 RUNS = 3
 COLUMNS = ["attach", "reload", "change one", "set ttl", "set mtu",
-           "set prefixes", "peer add", "peer del", "status", "due", "detach",
-           "first packet"]
+           "set prefixes", "set endpoint", "peer add", "peer del", "status",
+           "due", "detach", "first packet"]
 ROUTES = "source = 10.0.0.1"
 # (peers, prefixes, settings)
 SIZES = [(0, 0, ROUTES), (10, 10, ROUTES), (100, 100, ROUTES),
@@ -61,17 +62,21 @@ def one_run(tl, far, population, settings):
     took["reload"] = timed(tl, "reload", "eth0", "-c", tl.conf)
     if population.peers:
         took["change one"] = timed(tl, "reload", "eth0", "-c", conf(63))
+        middle = population.peers // 2
+        one = f"p{middle}"
         for name, *words in (
-                ("set ttl", "set", "eth0", "p0", "ttl", "62"),
-                ("set mtu", "set", "eth0", "p0", "mtu", "1400"),
+                ("set ttl", "set", "eth0", one, "ttl", "62"),
+                ("set mtu", "set", "eth0", one, "mtu", "1400"),
+                ("set endpoint", "set", "eth0", one, "endpoint",
+                 "198.51.100.2"),
                 ("peer add", "add", "eth0", "new", "endpoint", "198.51.100.1",
                  "keepalive", "0", "allowed-ips", "10.9.1.0/24"),
                 ("peer del", "del", "eth0", "new")):
             took[name] = timed(tl, "peer", *words)
         if population.each < AN_ARGUMENT:
             took["set prefixes"] = timed(
-                tl, "peer", "set", "eth0", "p0", "allowed-ips",
-                f"10.9.0.0/24, {population.allowed(population.of(0))}")
+                tl, "peer", "set", "eth0", one, "allowed-ips",
+                f"10.9.0.0/24, {population.allowed(population.of(middle))}")
     took["status"] = timed(tl, "status", "eth0")
     took["due"] = timed(tl, "trigger", "eth0", "--due")
     took["detach"] = timed(tl, "detach", "eth0")
@@ -84,7 +89,7 @@ def run(args):
     """The table."""
     samples = Samples()
     table = Table("commands", "seconds",
-                  ["peers / prefixes", *COLUMNS], digits=2)
+                  ["peers / prefixes", *COLUMNS], digits=3)
     with quiet_lab() as lab:
         ns, far = lab.netns("a"), lab.netns("b")
         lab.veth(ns, "eth0", far, "eth0")

@@ -2,8 +2,11 @@
 """Commands on an interface with 2,000 peers. tests/bench/commands.py measures
 the time."""
 import json
+import struct
 
 import pytest
+
+from packets import bpf
 
 PEERS = 2000
 
@@ -57,7 +60,8 @@ def state(ns, tl):
     return everything(ns) + [
         sorted(json.dumps(row, sort_keys=True) for row in tl.map(name))
         for name in ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
-                     "broadcasts", "hostnames", "waiting")]
+                     "broadcasts", "hostnames", "waiting", "names",
+                     "allowed")]
 
 
 @pytest.fixture(name="host")
@@ -203,6 +207,13 @@ ALONE = {
                                   ",".join(reversed(prefixes(9)))],
     "mtu": [*P9, "mtu", "1400"],
     "endpoint": [*P9, "endpoint", "198.19.0.1"],
+    "local": [*P9, "local", "192.0.2.1"],
+    "more prefixes than a row of the index": [
+        *P9, "allowed-ips", ",".join(f"12.{i}.0.0/24" for i in range(20))],
+    "prefixes with many addresses": [*P9, "allowed-ips",
+                                     "12.0.0.0/9,13.0.0.0/22,fd00:9::/48"],
+    "prefixes with one address": [*P9, "allowed-ips",
+                                  "12.0.0.1/32,fd00:9::1/128"],
     "all of it": [*P9, "mtu", "1300", "endpoint", "198.19.0.1", "probe",
                   "12.0.0.7", "ttl", "9", "allowed-ips", "12.0.0.0/24"],
     "a new peer": [*NEW, "12.0.0.0/24,fd00:9::/64,12.0.1.1/32"],
@@ -214,6 +225,9 @@ WITH_OTHERS = {
     "an endpoint in a prefix": [*P9, "endpoint", "11.0.5.1"],
     "part of another's prefix": [*P9, "allowed-ips", "11.0.7.64/26"],
     "prefixes of others": [*NEW, "11.0.0.0/16"],
+    "a prefix of another": [*NEW, "11.0.7.0/24"],
+    "an address of another's prefix": [*NEW, "11.0.7.1"],
+    "the address of an endpoint": [*NEW, "198.18.0.7"],
     "a prefix in its own": [*P9, "allowed-ips", "11.0.9.0/25,11.0.9.0/26"],
     "a shorter prefix than before": [*P9, "allowed-ips", "11.0.9.0/24"],
     "own address": [*NEW, "10.0.0.0/24"],
@@ -327,3 +341,82 @@ def test_peer_set_restores_a_route_of_its_peer(attached):
     said = tl.ok(*P9, "mtu", "1400")
     assert said == "eth0: mended: put 1 routes or addresses right\n"
     same_as_reloaded(ns, tl)
+
+
+def by_hand(tl, name):
+    """A pinned map."""
+    return bpf.Map(bpf.obj_get(f"{tl.pins}/{name}"))
+
+
+def name_key(name):
+    """A key of `names`."""
+    return name.encode().ljust(32, b"\0")
+
+
+@pytest.mark.parametrize("edit", [
+    lambda tl: by_hand(tl, "names").delete(name_key("p9")),
+    lambda tl: by_hand(tl, "names").update(name_key("p9"),
+                                           struct.pack("=3I", 11, 2, 1)),
+    lambda tl: by_hand(tl, "names").update(name_key("p9"),
+                                           struct.pack("=3I", 10, 3, 1)),
+    lambda tl: by_hand(tl, "names").delete(name_key("")),
+    lambda tl: by_hand(tl, "allowed").delete(struct.pack("=2I", 10, 0)),
+    lambda tl: by_hand(tl, "allowed").update(
+        struct.pack("=2I", 10, 0), bytes([4, 25, 11, 0, 8, 0]) + bytes(138)),
+], ids=["no name", "another's id", "more prefixes", "no totals",
+        "no prefixes", "another's prefix"])
+def test_wrong_index_is_not_believed_and_mended(attached, edit):
+    _, tl = attached
+    before = state(*attached)
+    edit(tl)
+    assert state(*attached) != before
+    tl.ok(*P9, "ttl", "9")
+    assert tl.peer("p9")["allowed_ips"] == prefixes(9)
+    assert "ttl = 9\n" in tl.ok("showconf", "eth0")
+    tl.ok(*P9, "ttl", "64")
+    assert state(*attached) == before
+
+
+def test_timer_mends_the_index(attached):
+    _, tl = attached
+    before = state(*attached)
+    by_hand(tl, "names").delete(name_key("p7"))
+    by_hand(tl, "allowed").delete(struct.pack("=2I", 7, 0))
+    tl.ok("trigger", "eth0", "--due")
+    assert state(*attached) == before
+
+
+def test_rules_of_others_are_asked_too(attached):
+    """With a rule of somebody else a look-up may not see a route of main."""
+    ns, tl = attached
+    ns.ip("rule", "add", "priority", "100", "lookup", "7")
+    ns.ip("route", "add", "12.0.0.0/8", "via", "192.0.2.2", "table", "7")
+    ns.ip("route", "add", "12.0.0.64/26", "via", "192.0.2.2")
+    assert watched(ns, tl, [*NEW, "12.0.0.0/24"])
+    same_as_reloaded(ns, tl)
+    assert any(row["key"] == {"prefixlen": 26, "addr": [12, 0, 0, 64]}
+               for row in tl.map("prefixes4"))
+
+
+def test_ids_are_not_given_twice(attached):
+    _, tl = attached
+    for name, removed in ("a", None), ("b", "a"), ("c", "b"):
+        tl.ok(*[name if w == "new" else w for w in NEW],
+              f"12.0.{ord(name)}.0/24")
+        if removed:
+            tl.ok("peer", "del", "eth0", removed)
+        tl.ok("peer", "set", "eth0", name, "endpoint", f"198.19.{ord(name)}.1")
+    ids = {e["value"]["name"]: e["key"] for e in tl.map("peers")}
+    assert len(set(ids.values())) == len(ids) == PEERS + 1
+    assert ids["c"] == PEERS + 3
+
+
+def test_a_change_that_fails_is_undone(attached):
+    """No route can be made while the interface is down."""
+    ns, tl = attached
+    before = state(ns, tl)[6:]
+    ns.ip("link", "set", "eth0", "down")
+    done = tl.run(*NEW, "12.0.0.0/24")
+    assert done.returncode == 1
+    assert "cannot add route \"12.0.0.0/24\"" in done.stderr
+    assert state(ns, tl)[6:] == before

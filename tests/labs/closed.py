@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A host with a tunnel, and the other end of its wire, for attacks from that
 wire or by a guest of the host."""
-import time
-
 from addresses import OUTER
 from lab import wait_until
+from netns import jiffies
 from traffic import ping
 
 GATEWAY = "02:74:6e:00:00:01"
@@ -69,8 +68,8 @@ allowed-ips = 10.1.0.0/16, fd00:1::/64
 
     def next_hops(self):
         """The MACs that any CPU has learned and still uses."""
-        now = time.monotonic_ns()
+        now = jiffies()
         return {":".join(f"{b:02x}" for b in row["value"]["macs"][:6])
                 for cpu_rows in self.tl.map("next_hops")
                 for row in cpu_rows.get("values", [])
-                if row["value"]["until_ns"] > now}
+                if row["value"]["until"] > now}

@@ -35,6 +35,13 @@ def kernel_version():
     return tuple(int(n) for n in os.uname().release.split(".")[:2])
 
 
+def jiffies():
+    """The kernel's jiffies64, at least."""
+    with open("/proc/timer_list", encoding="ascii") as f:
+        return max(int(line.split()[1]) for line in f
+                   if line.startswith("jiffies:"))
+
+
 def run(*argv, check=True, timeout=60, **kwargs):
     """Runs argv to its end and returns the CompletedProcess, in text. A
     status other than 0 is an AssertionError that shows the output."""

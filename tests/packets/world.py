@@ -66,7 +66,7 @@ class TlShared(ctypes.Structure):
 
 
 class TlNextHop(ctypes.Structure):
-    _fields_ = [("until_ns", u64), ("peer", u32), ("macs", u8 * 12)]
+    _fields_ = [("until", u64), ("peer", u32), ("macs", u8 * 12)]
 
 
 class TlTraffic(ctypes.Structure):
@@ -151,7 +151,7 @@ class World:
         self.prefixes = {}  # network -> (peer id, flags)
         self.shared = {}  # network -> ids of the peers that share it
         self.broadcasts = set()  # bytes
-        self.next_hops = {}  # peer id -> (until_ns, MACs)
+        self.next_hops = {}  # peer id -> (until, MACs)
         self.flags = flags
 
     def peer(self, endpoint, local, allowed=(), guard=GUARD, **settings):

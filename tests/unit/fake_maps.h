@@ -49,7 +49,6 @@ static struct fake_shared {
 static struct tl_broadcast fake_broadcast;
 static uint32_t fake_cpu;
 static uint32_t fake_generation;
-static struct tick fake_tick;
 static struct cached fake_flows[1 << CACHE_BITS];
 static struct cached fake_sources[1 << CACHE_BITS];
 static struct cached_tunnel fake_tunnels[1 << CACHE_BITS];
@@ -175,8 +174,6 @@ static inline void *fake_lookup(const void *map, const void *key)
 		return &fake_interface;
 	if (map == &generations)
 		return &fake_generation;
-	if (map == &ticks)
-		return &fake_tick;
 	if (map == &flows)
 		return &fake_flows[*(const uint32_t *)key];
 	if (map == &sources)

@@ -242,6 +242,40 @@ static void test_names_index(void **state)
 	conf_free(&c);
 }
 
+/* More names than fit a few slots are all found; of equal ones the first. */
+static void test_names_index_of_many(void **state)
+{
+	struct names names;
+	struct conf c;
+	char name[16];
+
+	(void)state;
+	conf_init(&c, "eth0");
+	for (int i = 0; i < 4096; i++) {
+		snprintf(name, sizeof(name), "p%d", i % 3000);
+		assert_non_null(conf_add_peer(&c, name));
+	}
+	assert_int_equal(names_init(&names, &c), OK);
+	for (int i = 0; i < 4096; i++)
+		assert_ptr_equal(names_find(&names, c.peers[i].name),
+				 &c.peers[i % 3000]);
+	assert_null(names_find(&names, "p3000"));
+	names_free(&names);
+	conf_free(&c);
+}
+
+static void test_names_index_of_none(void **state)
+{
+	struct names names;
+	struct conf c;
+
+	(void)state;
+	conf_init(&c, "eth0");
+	assert_int_equal(names_init(&names, &c), OK);
+	assert_null(names_find(&names, "tokyo"));
+	names_free(&names);
+}
+
 static int check(void *arg)
 {
 	return conf_check(arg);
@@ -328,6 +362,8 @@ int main(void)
 		cmocka_unit_test(test_no_rule_against),
 		cmocka_unit_test(test_names_are_left_to_resolve),
 		cmocka_unit_test(test_names_index),
+		cmocka_unit_test(test_names_index_of_many),
+		cmocka_unit_test(test_names_index_of_none),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_other_probe),
 	};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* bpf/decide/egress.h: sizes, super-packets, learnt MTUs, the offset of a SYN,
- * flows, loops, and peers that cannot send. */
+ * flows, loops, and peers that cannot send; lean_egress.h with each of them. */
 #include <stdio.h>
 
 #include "fake_maps.h"
-#include "../../bpf/decide/egress.h"
+#include "../../bpf/decide/lean_egress.h"
 
 #define FOUR 1 /* peers' ids by their outer family */
 #define SIX  2
@@ -42,6 +42,31 @@ static size_t tcp_segment(uint8_t *at, uint8_t family, int peer, uint32_t len,
 	return n + 32;
 }
 
+static bool lean; /* the last packet went the short way */
+
+/* What goes the short way comes to what egress() finds. */
+static void check_lean(const struct view *v, __be16 proto, uint32_t gso_size,
+		       const struct tx *want, enum tl_verdict verdict)
+{
+	struct tx tx = {0};
+
+	lean = lean_egress(v, proto, gso_size, want->outcome.peer, &tx);
+	if (!lean)
+		return;
+	assert_int_equal(verdict, PASSED);
+	assert_int_equal(want->syn_at | want->excess, 0);
+	assert_int_equal(tx.outcome.verdict, TL_tx_encap);
+	assert_int_equal(tx.outcome.peer, want->outcome.peer);
+	assert_int_equal(tx.outcome.bytes, want->outcome.bytes);
+	assert_true(tx.outcome.now_ns == 0 && tx.peer == want->peer);
+	assert_int_equal(tx.mtu, want->mtu);
+	assert_int_equal(tx.inner.family, want->inner.family);
+	assert_int_equal(tx.inner.tos, want->inner.tos);
+	assert_int_equal(tx.inner.df, want->inner.df);
+	assert_int_equal(tx.inner.len, want->inner.len);
+	assert_int_equal(tx.inner.flow, want->inner.flow);
+}
+
 /* The verdict for a packet of len bytes, of which n are readable. */
 static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
 			     uint32_t gso_size, uint32_t peer, struct tx *tx)
@@ -49,13 +74,15 @@ static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
 	uint8_t *at = exact(bytes, n);
 	struct view view = {.at = at, .end = at + n, .len = len};
 	enum tl_verdict verdict;
+	__be16 proto;
 
 	memset(tx, 0, sizeof(*tx));
 	tx->outcome.now_ns = fake_now;
 	if (!same_generation)
 		fake_generation++;
-	verdict = egress(&view, htons(at[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6),
-			 gso_size, peer, tx);
+	proto = htons(at[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6);
+	verdict = egress(&view, proto, gso_size, peer, tx);
+	check_lean(&view, proto, gso_size, tx, verdict);
 	free(at);
 	assert_int_equal(tx->outcome.peer, peer);
 	return verdict;
@@ -172,7 +199,7 @@ static void changes_of_a_peer(void **state)
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_too_big);
 	peer->mtu = 1480;
 	peer->ttl = 9;
-	fake_now += CACHE_TTL_NS - 1;
+	fake_now += CACHE_TTL - 1;
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_too_big);
 	fake_now++;
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
@@ -356,6 +383,39 @@ static void link_scope(void **state)
 	assert_int_equal(send_from_to(17, "10.0.0.1", "224.0.1.0"), PASSED);
 }
 
+/* What is usual goes the short way, and what needs more does not. */
+static void the_short_way(void **state)
+{
+	struct tx tx;
+
+	(void)state;
+	for (int peer = FOUR; peer <= SIX; peer++) {
+		for (uint8_t family = 4; family <= 6; family += 2) {
+			send_size(family, peer, 1460, true, &tx);
+			assert_true(lean);
+			send_super(family, peer, 6, 1388, &tx);
+			assert_true(lean);
+			send_size(family, peer, 1481, true, &tx);
+			assert_false(lean);
+			send_super(family, peer, 6, 1429, &tx);
+			assert_false(lean);
+		}
+	}
+	send_super(4, FOUR, 17, 1452, &tx);
+	assert_true(lean);
+	syn_place(4, SYN, 0, 52);
+	assert_false(lean);
+	syn_place(4, ACK, 1, 52); /* a fragment */
+	assert_false(lean);
+	fake_learned[FOUR].mtu = 1400;
+	fake_learned[FOUR].until_ns = fake_learned_until[FOUR] = fake_now + 1;
+	send_size(4, FOUR, 1400, true, &tx);
+	assert_true(lean);
+	send_size(4, FOUR, 1401, true, &tx);
+	assert_false(lean);
+	fake_learned[FOUR].mtu = fake_learned_until[FOUR] = 0;
+}
+
 /* The packet's peer waits for an address, or no longer exists. */
 static void peers_that_cannot_send(void **state)
 {
@@ -408,6 +468,7 @@ int main(void)
 		cmocka_unit_test_setup(fragments_are_one_flow, peers_up),
 		cmocka_unit_test_setup(loops, peers_up),
 		cmocka_unit_test_setup(link_scope, peers_up),
+		cmocka_unit_test_setup(the_short_way, peers_up),
 		cmocka_unit_test_setup(peers_that_cannot_send, peers_up),
 		cmocka_unit_test_setup(families_are_compared, peers_up),
 	};

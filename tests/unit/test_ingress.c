@@ -181,11 +181,14 @@ static void traffic_is_counted_in_slots(void **state)
 	assert_true(slot->tx_forward.packets == 1 &&
 		    slot->tx_forward.bytes == 100 && slot->last_tx_ns == 4000);
 	assert_true(slot->rx_forward.packets == 1 && slot->last_rx_ns == 3000);
+	o.now_ns = 0; /* the clock was not read */
+	count_peer(&o);
+	assert_true(slot->tx_forward.packets == 2 && slot->last_tx_ns == 4000);
 	assert_false(fake_stats[1][0].made);
 }
 
 /* A peer whose slot another one uses is counted in its row until that one is
- * idle for a second, whose counters then go to its row. */
+ * idle for two seconds, whose counters then go to its row. */
 static void a_slot_is_taken_over(void **state)
 {
 	const uint32_t other = 1 + TL_TRAFFIC_SLOTS;
@@ -202,7 +205,7 @@ static void a_slot_is_taken_over(void **state)
 	slot->peer = other;
 	slot->tx_encap = (struct tl_counter){7, 700};
 	slot->last_tx_ns = 5000;
-	o.now_ns = 5000 + TL_TRAFFIC_IDLE_NS - 1;
+	fake_now = o.now_ns = 5000 + TL_TRAFFIC_IDLE_NS - 1;
 	count_peer(&o);
 	assert_true(slot->peer == other);
 	assert_true(stats->verdicts.rx_decap.packets == 1 &&
@@ -211,15 +214,22 @@ static void a_slot_is_taken_over(void **state)
 	count_peer(&o);
 	assert_true(stats->verdicts.tx_encap.packets == 1 &&
 		    stats->last_tx_ns == o.now_ns);
+	o.now_ns = 0;
+	count_peer(&o);
+	assert_true(stats->verdicts.tx_encap.packets == 2 &&
+		    stats->last_tx_ns == fake_now);
 	slot->last_rx_ns = 5001; /* it has received, too */
-	o.now_ns++;
+	fake_now++;
 	count_peer(&o);
 	assert_true(slot->peer == other);
-	o.now_ns++; /* the other peer is gone, so its counters are, too */
+	fake_now++; /* the other peer is gone, so its counters are, too */
 	count_peer(&o);
 	assert_true(slot->peer == 1 && slot->tx_encap.packets == 1 &&
 		    slot->rx_decap.packets == 0);
-	assert_true(stats->verdicts.tx_encap.packets == 2);
+	/* The slot is in use from now on, though the packet has no time. */
+	assert_true(slot->last_tx_ns == fake_now && slot->last_rx_ns == 0);
+	o.now_ns = fake_now;
+	assert_true(stats->verdicts.tx_encap.packets == 3);
 
 	o.verdict = TL_rx_forward;
 	slot->peer = other;
@@ -233,8 +243,8 @@ static void a_slot_is_taken_over(void **state)
 	slot->rx_forward = (struct tl_counter){4, 40};
 	slot->tx_forward = (struct tl_counter){5, 50};
 	slot->last_rx_ns = o.now_ns + 10;
-	assert_true(traffic_of(other, o.now_ns + 2 * TL_TRAFFIC_IDLE_NS) ==
-		    slot);
+	fake_now += 2 * TL_TRAFFIC_IDLE_NS;
+	assert_true(traffic_of(other, true) == slot);
 	assert_true(slot->peer == other && slot->rx_decap.packets == 0);
 	assert_true(stats->verdicts.rx_decap.packets == 4 &&
 		    stats->verdicts.rx_decap.bytes == 130 &&
@@ -242,12 +252,12 @@ static void a_slot_is_taken_over(void **state)
 		    stats->verdicts.rx_forward.bytes == 140 &&
 		    stats->verdicts.tx_forward.packets == 5 &&
 		    stats->verdicts.tx_forward.bytes == 50 &&
-		    stats->verdicts.tx_encap.packets == 3 &&
+		    stats->verdicts.tx_encap.packets == 4 &&
 		    stats->last_rx_ns == o.now_ns + 10 &&
 		    stats->last_tx_ns == o.now_ns);
 	slot->peer = 1;
 	slot->last_rx_ns = slot->last_tx_ns = 1; /* older than the row */
-	assert_non_null(traffic_of(other, o.now_ns + 2 * TL_TRAFFIC_IDLE_NS));
+	assert_non_null(traffic_of(other, true));
 	assert_true(stats->last_rx_ns == o.now_ns + 10 &&
 		    stats->last_tx_ns == o.now_ns);
 }

@@ -129,7 +129,7 @@ static void the_time_of_the_last(void **state)
 	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big);
 	assert_true(fake_learned_until[FOUR] == first + 1);
 	fake_now = first;
-	assert_int_equal(peer_mtu(FOUR, 1480, fake_now), 1480);
+	assert_int_equal(peer_mtu(FOUR, 1480), 1480);
 }
 
 static void inner_packet(void **state)

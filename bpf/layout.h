@@ -151,7 +151,8 @@ struct tl_peer_id {
 	__u32 peer;
 };
 
-/* prefixes4, prefixes6: inner prefix -> peer, longest match. */
+/* prefixes4, prefixes6: inner prefix -> peer. The data plane looks for each
+ * length of `lengths` until it finds the address. */
 struct tl_prefix4 {
 	__u32 prefixlen; /* bits */
 	__u8 addr[4];
@@ -174,6 +175,35 @@ struct tl_prefix {
 	0x04		      /* of more peers than that one, see `shared`:    \
 			       */
 #define TL_PREFIX_LEN_SHIFT 8 /* and its length, in the bits from here on */
+
+/* lengths: slot (TL_LENGTHS_*) -> the prefix lengths in use: at the index of
+ * one is the next shorter one plus 1, or 0 behind the last. TL_LENGTH_TOP comes
+ * before the longest. A length is there before its first prefix and until after
+ * its last one. */
+#define TL_LENGTH_TOP 129
+enum { TL_LENGTHS_4, TL_LENGTHS_6, TL_LENGTHS };
+
+struct tl_lengths {
+	__u32 shorter[TL_LENGTH_TOP + 1];
+	__u32 rows[TL_LENGTH_TOP]; /* prefixes of each length */
+};
+
+/* What the loader gives to the program write_prefixes, the only writer of
+ * prefixes4, prefixes6 and `lengths`: rows in its own memory. */
+struct tl_prefix_row {
+	struct tl_prefix6 key; /* IPv4: the first four bytes of the address */
+	struct tl_prefix value;
+};
+
+struct tl_prefix_write {
+	__u64 rows; /* address of an array of struct tl_prefix_row */
+	__u32 n;
+	__u32 family; /* 4 or 6 */
+	__u32 remove; /* 1: deletes the rows */
+	__u32 done;   /* answer: rows until the first error ... */
+	__s32 error;  /* ... a negative errno, or 0 */
+	__u32 zero;
+};
 
 /* shared: prefixes that several peers share (routes = no), one row per prefix
  * and peer -> its length; looked up with family and peer fixed. */

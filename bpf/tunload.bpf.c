@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The three programs. Each reads its packet, gets the verdict, acts on it, and
- * counts it. */
+/* The programs. Three read a packet each, get the verdict, act on it, and count
+ * it; one writes prefixes for the loader. */
 #include "decide/egress.h"
 #include "decide/ingress.h"
 #include "decide/lean.h"
@@ -12,6 +12,7 @@
 #include "packet/skb.h"
 #include "packet/solicit.h"
 #include "packet/xdp.h"
+#include "record/write.h"
 
 /* Handles a frame that is not one for lean(). The functions that the programs
  * call are global, so each is verified once, with its own share of the stack.
@@ -206,6 +207,13 @@ int tc_egress(struct __sk_buff *skb)
 	if (!is_gateway_mac(head.mac, &peer))
 		return count_frame(skb, TL_tx_plain, TL_PEER_NONE);
 	return to_gateway(skb, peer, own == OWN_FRAGMENT);
+}
+
+SEC("syscall")
+int write_prefixes(struct tl_prefix_write *ctx)
+{
+	write_all(ctx);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

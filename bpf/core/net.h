@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 #else
 #include <bpf/bpf_endian.h>
+#include <errno.h>
 #include <netinet/in.h> /* before the kernel's headers */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
@@ -54,6 +55,10 @@ typedef _Bool bool;
 
 #define AF_INET	 2
 #define AF_INET6 10
+
+#define ENOENT 2
+#define EEXIST 17
+#define EINVAL 22
 
 /* Protocol numbers (IANA). Tunnels have IPIP and IPV6. */
 #define IPPROTO_HOPOPTS	 0

@@ -58,10 +58,10 @@ static __always_inline bool is_our_ip4(const struct iphdr *outer)
 static __always_inline bool goes_to(const __u8 family, const void *dst,
 				    __u32 peer)
 {
-	const struct tl_prefix *prefix = find_prefix(family, dst);
+	__u64 prefix = find_prefix(family, dst);
 
-	return prefix &&
-	       (prefix->peer == peer || is_shared(prefix, family, dst, peer));
+	return prefix_peer(prefix) == peer ||
+	       is_shared(prefix, family, dst, peer);
 }
 
 /*

@@ -23,12 +23,11 @@ static __always_inline bool guard_suspended(void)
 static __always_inline enum tl_verdict
 guard(const struct ip_info *ip, enum tl_verdict verdict, struct rx *rx)
 {
-	const struct tl_prefix *prefix = find_prefix(ip->family, ip->src);
+	__u64 prefix = find_prefix(ip->family, ip->src);
 
-	if (!prefix || !(prefix->flags & TL_PREFIX_F_GUARD) ||
-	    guard_suspended())
+	if (!(prefix_flags(prefix) & TL_PREFIX_F_GUARD) || guard_suspended())
 		return verdict;
-	rx->outcome.peer = prefix->peer;
+	rx->outcome.peer = prefix_peer(prefix);
 	return TL_rx_borrowed;
 }
 
@@ -37,17 +36,16 @@ guard(const struct ip_info *ip, enum tl_verdict verdict, struct rx *rx)
 static __always_inline enum tl_verdict check_source(const __u8 family,
 						    const void *src, __u32 peer)
 {
-	const struct tl_prefix *prefix;
+	__u64 prefix;
 
 	if (family == 4 ? ip4_is_martian(*(const __be32 *)src)
 			: ip6_is_martian(src))
 		return TL_rx_martian;
 	prefix = find_prefix(family, src);
-	if (!prefix)
-		return TL_rx_not_allowed;
-	if (prefix->flags & TL_PREFIX_F_OWN)
+	if (prefix_flags(prefix) & TL_PREFIX_F_OWN)
 		return TL_rx_own_source;
-	return prefix->peer == peer || is_shared(prefix, family, src, peer)
+	return prefix_peer(prefix) == peer ||
+			       is_shared(prefix, family, src, peer)
 		       ? PASSED
 		       : TL_rx_not_allowed;
 }

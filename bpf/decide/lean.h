@@ -194,7 +194,7 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 				       const void *source, struct rx *rx)
 {
 	__u32 generation = generation_now();
-	const struct tl_prefix *prefix;
+	__u64 prefix;
 	struct cached *entry;
 	struct cache_key key;
 	const __u32 n = put_source(key.words, family, source);
@@ -204,10 +204,10 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 		return false;
 	if (!cache_hit(entry, &key, n, family, generation)) {
 		prefix = find_prefix(family, source);
-		if (prefix && prefix->flags & TL_PREFIX_F_GUARD)
+		if (prefix_flags(prefix) & TL_PREFIX_F_GUARD)
 			return false;
 		cache_keep(entry, &key, n, family, generation,
-			   prefix && prefix->flags & TL_PREFIX_F_OWN
+			   prefix_flags(prefix) & TL_PREFIX_F_OWN
 				   ? SOURCE_OWN
 				   : TL_PEER_NONE);
 	}

@@ -6,6 +6,7 @@
 #include "core/gateway.h"
 #include "core/parse.h"
 #include "record/count.h"
+#include "record/prefixes.h"
 
 struct rx {
 	struct outcome outcome;
@@ -89,27 +90,11 @@ static __always_inline __u32 find_peer(__u8 family, const void *remote,
 	return id ? id->peer : TL_PEER_NONE;
 }
 
-static __always_inline const struct tl_prefix *find_prefix(__u8 family,
-							   const void *addr)
-{
-	if (family == 4) {
-		struct tl_prefix4 key = {.prefixlen = 32};
-
-		__builtin_memcpy(key.addr, addr, sizeof(key.addr));
-		return bpf_map_lookup_elem(&prefixes4, &key);
-	} else {
-		struct tl_prefix6 key = {.prefixlen = 128};
-
-		__builtin_memcpy(key.addr, addr, sizeof(key.addr));
-		return bpf_map_lookup_elem(&prefixes6, &key);
-	}
-}
-
 /* True if the peer is one of several that share this prefix. Looks up the
  * peer's own longest prefix; if it is shorter, the prefix belongs only to
  * others. */
-static __always_inline bool is_shared(const struct tl_prefix *prefix,
-				      __u8 family, const void *addr, __u32 peer)
+static __always_inline bool is_shared(__u64 prefix, __u8 family,
+				      const void *addr, __u32 peer)
 {
 	struct tl_shared key = {
 		.prefixlen = 32 + (family == 4 ? 32 : 128),
@@ -118,12 +103,12 @@ static __always_inline bool is_shared(const struct tl_prefix *prefix,
 	};
 	const struct tl_shared_len *found;
 
-	if (!(prefix->flags & TL_PREFIX_F_SHARED))
+	if (!(prefix_flags(prefix) & TL_PREFIX_F_SHARED))
 		return false;
 	copy_addr(key.addr, addr, family);
 	found = bpf_map_lookup_elem(&shared, &key);
 	return found &&
-	       found->prefixlen == prefix->flags >> TL_PREFIX_LEN_SHIFT;
+	       found->prefixlen == prefix_flags(prefix) >> TL_PREFIX_LEN_SHIFT;
 }
 
 #endif

@@ -45,8 +45,10 @@ struct {
 	__type(value, struct tl_peer_id);
 } endpoints SEC(".maps");
 
+/* The loader chooses the sizes of these two, and freezes them and `lengths`:
+ * only write_prefixes (lengths.h) writes to them. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PREFIXES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct tl_prefix4);
@@ -54,12 +56,19 @@ struct {
 } prefixes4 SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PREFIXES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct tl_prefix6);
 	__type(value, struct tl_prefix);
 } prefixes6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TL_LENGTHS);
+	__type(key, __u32);
+	__type(value, struct tl_lengths);
+} lengths SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

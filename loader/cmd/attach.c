@@ -45,6 +45,9 @@ static void print_attached(const struct attachment *a)
 	if (a->way == REPLACED)
 		printf("%s: upgraded from the map layout of an older version; counters start at 0\n",
 		       c->ifname);
+	if (a->way == ENLARGED)
+		printf("%s: attached anew with larger maps for its prefixes; counters start at 0\n",
+		       c->ifname);
 }
 
 static int attach_and_print(const struct attach_options *o, bool trigger)

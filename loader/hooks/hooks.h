@@ -10,22 +10,26 @@
 
 /* The BPF object: load it, pin it, put it on its hooks, take it off. */
 
-/* The three programs of one load, and the maps they use. */
+/* The program behind those of the hooks: it writes prefixes. */
+enum { PROG_WRITE_PREFIXES = HOOK_COUNT, PROG_COUNT };
+
+/* The programs of one load, and the maps they use. */
 struct programs {
 	struct tunload_bpf *skel; /* NULL: opened by their pins */
-	int fd[HOOK_COUNT];	  /* by enum hook */
+	int fd[PROG_COUNT];	  /* by enum hook, then the other */
 	struct maps maps;
 };
 
 /* Loads the object. Reuses the pinned maps of ifname (an upgrade keeps peers
- * and counters), and makes and pins the others. c->forward and c->cpus are
- * compiled in. */
-int programs_load(struct programs *g, const char *ifname, const struct conf *c);
+ * and counters), and makes and pins the others, with room for the prefixes of
+ * want. want->forward and want->cpus are compiled in. */
+int programs_load(struct programs *g, const char *ifname,
+		  const struct conf *want);
 /* Loads the object with maps of its own and drops it, to see whether the kernel
  * accepts it. */
-int programs_try(const struct conf *c);
+int programs_try(const struct conf *want);
 /*
- * Pins the three new programs beside the pinned ones before they go on any
+ * Pins the new programs beside the pinned ones before they go on any
  * hook: a program on a hook has a pin even if the command is killed. First
  * commits staged programs that a killed command has left on the hooks of
  * ifindex.
@@ -37,8 +41,8 @@ int programs_stage(const struct programs *g, const char *ifname,
 int programs_commit(const char *ifname);
 /* Removes the pins of the staged programs. */
 void programs_unstage(const char *ifname);
-/* The path at which the program of that hook is pinned or staged. */
-int programs_path(char path[static PATH_MAX], const char *ifname, enum hook h,
+/* The path at which the program of that index in `fd` is pinned or staged. */
+int programs_path(char path[static PATH_MAX], const char *ifname, int h,
 		  bool staged);
 /* Opens the pinned programs, without their maps. */
 int programs_open(struct programs *g, const char *ifname);

@@ -12,9 +12,10 @@
 #include "one_hook.h"
 #include "tunload.skel.h"
 
-/* The order of enum hook. */
-static const char *const prog_pins[HOOK_COUNT] = {
-	"prog_xdp_ingress", "prog_tc_ingress", "prog_tc_egress"};
+/* The order of enum hook, and PROG_WRITE_PREFIXES. */
+static const char *const prog_pins[PROG_COUNT] = {
+	"prog_xdp_ingress", "prog_tc_ingress", "prog_tc_egress",
+	PIN_WRITE_PREFIXES};
 
 static int check_layout(const char *ifname)
 {
@@ -54,6 +55,19 @@ static uint32_t stats_rows(void)
 	return cpus < most / TL_MAX_PEERS ? cpus * TL_MAX_PEERS : most;
 }
 
+/* A pinned map is used again as it is. */
+static void set_room(struct tunload_bpf *skel, const char *ifname,
+		     const struct conf *want)
+{
+	uint32_t rows4 = ifname ? room_pinned(ifname, 4) : 0;
+	uint32_t rows6 = ifname ? room_pinned(ifname, 6) : 0;
+
+	bpf_map__set_max_entries(skel->maps.prefixes4,
+				 rows4 ?: room_wanted(want, 4));
+	bpf_map__set_max_entries(skel->maps.prefixes6,
+				 rows6 ?: room_wanted(want, 6));
+}
+
 static int load_failed(const char *ifname, int err)
 {
 	const char *words = bpf_log_words();
@@ -74,6 +88,9 @@ static void take_fds(struct programs *g)
 	g->fd[HOOK_XDP] = bpf_program__fd(g->skel->progs.xdp_ingress);
 	g->fd[HOOK_TC_INGRESS] = bpf_program__fd(g->skel->progs.tc_ingress);
 	g->fd[HOOK_TC_EGRESS] = bpf_program__fd(g->skel->progs.tc_egress);
+	g->fd[PROG_WRITE_PREFIXES] =
+		bpf_program__fd(g->skel->progs.write_prefixes);
+	g->maps.write_prefixes = g->fd[PROG_WRITE_PREFIXES];
 	for (size_t i = 0; i < MAP_COUNT; i++)
 		*map_fd(&g->maps, &map_pins[i]) =
 			bpf_object__find_map_fd_by_name(obj, map_pins[i].name);
@@ -221,12 +238,13 @@ static int open_object(struct programs *g, const struct conf *c)
 }
 
 /* ifname NULL: with maps of its own. */
-static int load(struct programs *g, const char *ifname, const struct conf *c)
+static int load(struct programs *g, const char *ifname, const struct conf *want)
 {
-	int ret = open_object(g, c), err;
+	int ret = open_object(g, want), err;
 
 	if (ret)
 		return ret;
+	set_room(g->skel, ifname, want);
 	if (ifname)
 		ret = set_pin_paths(g->skel, ifname);
 	if (!ret) {
@@ -238,27 +256,32 @@ static int load(struct programs *g, const char *ifname, const struct conf *c)
 	return ret;
 }
 
-int programs_try(const struct conf *c)
+int programs_try(const struct conf *want)
 {
 	struct programs g;
-	int ret = load(&g, NULL, c);
+	int ret = load(&g, NULL, want);
 
 	if (!ret)
 		programs_close(&g);
 	return ret;
 }
 
-int programs_load(struct programs *g, const char *ifname, const struct conf *c)
+int programs_load(struct programs *g, const char *ifname,
+		  const struct conf *want)
 {
-	int ret = check_layout(ifname) ?: load(g, ifname, c);
+	int ret = check_layout(ifname) ?: load(g, ifname, want);
 
-	if (!ret)
-		take_fds(g);
+	if (ret)
+		return ret;
+	take_fds(g);
+	ret = prefixes_freeze(&g->maps);
+	if (ret)
+		programs_close(g);
 	return ret;
 }
 
 /* The staged name has no dot, which bpffs refuses. */
-int programs_path(char path[static PATH_MAX], const char *ifname, enum hook h,
+int programs_path(char path[static PATH_MAX], const char *ifname, int h,
 		  bool staged)
 {
 	char name[64];
@@ -268,7 +291,7 @@ int programs_path(char path[static PATH_MAX], const char *ifname, enum hook h,
 	return pins_path(path, ifname, name);
 }
 
-static int commit_one(const char *ifname, enum hook h)
+static int commit_one(const char *ifname, int h)
 {
 	char path[PATH_MAX], staged[PATH_MAX];
 
@@ -281,14 +304,15 @@ static int commit_one(const char *ifname, enum hook h)
 	return OK;
 }
 
-static int stage_one(const char *ifname, enum hook h, int fd, uint32_t ifindex)
+static int stage_one(const char *ifname, int h, int fd, uint32_t ifindex)
 {
 	char path[PATH_MAX];
 
 	if (programs_path(path, ifname, h, true))
 		return FAILED;
 	/* Left by a command that was killed after it had put it on the hook. */
-	if (filter_holds(ifname, h, ifindex, true) && commit_one(ifname, h))
+	if (h < HOOK_COUNT && filter_holds(ifname, h, ifindex, true) &&
+	    commit_one(ifname, h))
 		return FAILED;
 	unlink(path); /* left by one killed before that */
 	if (bpf_obj_pin(fd, path))
@@ -302,7 +326,7 @@ int programs_stage(const struct programs *g, const char *ifname,
 {
 	int ret = OK;
 
-	for (enum hook h = 0; !ret && h < HOOK_COUNT; h++)
+	for (int h = 0; !ret && h < PROG_COUNT; h++)
 		ret = stage_one(ifname, h, g->fd[h], ifindex);
 	return ret;
 }
@@ -311,7 +335,7 @@ int programs_commit(const char *ifname)
 {
 	int ret = OK;
 
-	for (enum hook h = 0; !ret && h < HOOK_COUNT; h++)
+	for (int h = 0; !ret && h < PROG_COUNT; h++)
 		ret = commit_one(ifname, h);
 	return ret;
 }
@@ -320,7 +344,7 @@ void programs_unstage(const char *ifname)
 {
 	char path[PATH_MAX];
 
-	for (enum hook h = 0; h < HOOK_COUNT; h++) {
+	for (int h = 0; h < PROG_COUNT; h++) {
 		if (!programs_path(path, ifname, h, true))
 			unlink(path);
 	}
@@ -331,9 +355,9 @@ int programs_open(struct programs *g, const char *ifname)
 	char path[PATH_MAX];
 
 	memset(g, 0, sizeof(*g));
-	for (enum hook h = 0; h < HOOK_COUNT; h++)
+	for (int h = 0; h < PROG_COUNT; h++)
 		g->fd[h] = -1;
-	for (enum hook h = 0; h < HOOK_COUNT; h++) {
+	for (int h = 0; h < PROG_COUNT; h++) {
 		if (!programs_path(path, ifname, h, false))
 			g->fd[h] = bpf_obj_get(path);
 		if (g->fd[h] < 0) {
@@ -352,7 +376,7 @@ void programs_close(struct programs *g)
 		g->skel = NULL;
 		return;
 	}
-	for (enum hook h = 0; h < HOOK_COUNT; h++) {
+	for (int h = 0; h < PROG_COUNT; h++) {
 		if (g->fd[h] >= 0)
 			close(g->fd[h]);
 		g->fd[h] = -1;

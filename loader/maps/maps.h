@@ -81,9 +81,11 @@ int netns_cookie(uint64_t *cookie);
 struct maps {
 	int peers, endpoints, prefixes4, prefixes6, shared, broadcasts,
 		next_hops;
-	int learned, learned_until, generations, traffic, names, allowed;
+	int learned, learned_until, generations, traffic, names, allowed,
+		lengths;
 	int peer_stats, verdicts, interface, hostnames, waiting, devices,
 		events;
+	int write_prefixes;	   /* the program that writes prefixes4|6 */
 	struct state_tables *rows; /* kept by state_read_keep(), or NULL */
 };
 
@@ -93,7 +95,9 @@ struct map_pin {
 	size_t offset;
 	bool added; /* attachments of this layout may lack it until `attach` */
 };
-#define MAP_COUNT (offsetof(struct maps, events) / sizeof(int) + 1)
+/* The pin of the program in struct maps. */
+#define PIN_WRITE_PREFIXES "prog_write_prefixes"
+#define MAP_COUNT	   (offsetof(struct maps, events) / sizeof(int) + 1)
 extern const struct map_pin map_pins[MAP_COUNT];
 int *map_fd(struct maps *m, const struct map_pin *pin);
 
@@ -105,6 +109,17 @@ void maps_close(struct maps *m);
 
 int interface_read(const struct maps *m, struct tl_interface *out);
 int interface_write(const struct maps *m, const struct tl_interface *in);
+
+/* The size of prefixes4 and prefixes6, which cost 16 bytes a row from the
+ * beginning: enough for twice the prefixes of c, and for some thousands. */
+uint32_t room_wanted(const struct conf *c, uint8_t family);
+/* The size of the pinned map, or 0 if there is none. */
+uint32_t room_pinned(const char *ifname, uint8_t family);
+/* False if the pinned maps are too small for the prefixes of c. */
+bool room_suffices(const char *ifname, const struct conf *c);
+/* Forbids writing to prefixes4, prefixes6 and `lengths` from user space, for
+ * ever (bpf_map_freeze()). */
+int prefixes_freeze(const struct maps *m);
 
 /* Makes the data plane send events until until_ns (CLOCK_MONOTONIC). FAILED if
  * the interface was detached. *asked is false while another command holds the

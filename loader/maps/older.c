@@ -66,7 +66,7 @@ static int open_kept(const char *ifname, struct maps *m)
 
 int older_read(const char *ifname, struct conf *out)
 {
-	struct maps m = {0};
+	struct maps m = {.write_prefixes = -1};
 	int ret = open_kept(ifname, &m);
 
 	if (!ret)

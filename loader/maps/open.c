@@ -18,9 +18,9 @@ const struct map_pin map_pins[MAP_COUNT] = {
 	PIN(prefixes6, false),	PIN(shared, false),    PIN(broadcasts, false),
 	PIN(next_hops, false),	PIN(learned, true),    PIN(learned_until, true),
 	PIN(generations, true), PIN(traffic, true),    PIN(peer_stats, false),
-	PIN(names, true),	PIN(allowed, true),    PIN(verdicts, false),
-	PIN(interface, false),	PIN(hostnames, false), PIN(waiting, false),
-	PIN(devices, false),	PIN(events, false),
+	PIN(names, true),	PIN(allowed, true),    PIN(lengths, false),
+	PIN(verdicts, false),	PIN(interface, false), PIN(hostnames, false),
+	PIN(waiting, false),	PIN(devices, false),   PIN(events, false),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)
@@ -28,14 +28,14 @@ int *map_fd(struct maps *m, const struct map_pin *pin)
 	return (int *)((char *)m + pin->offset);
 }
 
-static int open_one(const char *ifname, const struct map_pin *pin, int *fd)
+static int open_one(const char *ifname, const char *name, bool added, int *fd)
 {
 	char path[PATH_MAX];
 
-	if (pins_path(path, ifname, pin->name))
+	if (pins_path(path, ifname, name))
 		return FAILED;
 	*fd = bpf_obj_get(path);
-	if (*fd >= 0 || (errno == ENOENT && pin->added))
+	if (*fd >= 0 || (errno == ENOENT && added))
 		return OK;
 	if (errno == ENOENT)
 		return fail_not_attached(ifname);
@@ -75,9 +75,14 @@ int maps_open(struct maps *m, const char *ifname)
 
 	for (size_t i = 0; i < MAP_COUNT; i++)
 		*map_fd(m, &map_pins[i]) = -1;
-	for (size_t i = 0; !ret && i < MAP_COUNT; i++)
-		ret = open_one(ifname, &map_pins[i], map_fd(m, &map_pins[i]));
+	m->write_prefixes = -1;
 	m->rows = NULL;
+	for (size_t i = 0; !ret && i < MAP_COUNT; i++)
+		ret = open_one(ifname, map_pins[i].name, map_pins[i].added,
+			       map_fd(m, &map_pins[i]));
+	if (!ret)
+		ret = open_one(ifname, PIN_WRITE_PREFIXES, false,
+			       &m->write_prefixes);
 	if (ret)
 		maps_close(m);
 	return ret;
@@ -92,6 +97,9 @@ void maps_close(struct maps *m)
 			close(*fd);
 		*fd = -1;
 	}
+	if (m->write_prefixes >= 0)
+		close(m->write_prefixes);
+	m->write_prefixes = -1;
 	if (m->rows)
 		state_tables_free(m->rows);
 	free(m->rows);

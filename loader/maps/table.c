@@ -4,6 +4,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -94,8 +95,12 @@ void *table_find(const struct table *t, const void *key)
 static int fail_map(const struct table *t, const char *verb, int err)
 {
 	if (err == E2BIG || err == ENOSPC)
-		return fail("the map \"%s\" is full: fewer peers or prefixes",
-			    t->name);
+		return fail(
+			"the map \"%s\" is full: fewer peers or prefixes%s",
+			t->name,
+			t->writer >= 0
+				? ", or `tunload attach` with their file, which makes it larger"
+				: "");
 	return fail("cannot %s the map \"%s\": %s", verb, t->name,
 		    strerror(err));
 }
@@ -192,47 +197,78 @@ const void *table_next(const struct table *t, const void *key, size_t *at)
 	return *at < t->n && !order ? table_value(t, *at) : NULL;
 }
 
-/* Rows to write with one system call. */
+/* Rows to write, or to remove, with one system call. */
 struct batch {
 	const struct table *t; /* their table */
+	bool remove;
 	uint8_t *keys, *values;
 	uint32_t n;
 };
 
+/* Writes the rows from `from` on. Returns 0 or an errno, and sets *n to the
+ * rows before the first error. */
+static int write_rows(const struct batch *b, uint32_t from, uint32_t *n)
+{
+	const uint8_t *keys = b->keys + from * b->t->key;
+	const uint8_t *values = b->values + from * b->t->value;
+	int err;
+
+	*n = b->n - from;
+	if (b->t->writer >= 0)
+		return frozen_write(b->t, b->remove, keys, values, n);
+	if (b->remove)
+		err = bpf_map_delete_batch(b->t->fd, keys, n, NULL);
+	else
+		err = bpf_map_update_batch(b->t->fd, keys, values, n, NULL);
+	return err ? errno : 0;
+}
+
 /* The kernel refills the memory pool of maps in the background. If rows are
- * added faster, the call fails with ENOMEM and is repeated. */
+ * added faster, the call fails with ENOMEM and is repeated, as it is with EBUSY
+ * (the same part of the map is in use on this CPU). A row to remove may be gone
+ * already. */
 static int flush(struct batch *b)
 {
 	uint32_t done = 0, n;
-	int tries = 0;
+	int tries = 0, err;
 
-	while (done < b->n) {
-		n = b->n - done;
-		if (!bpf_map_update_batch(b->t->fd, b->keys + done * b->t->key,
-					  b->values + done * b->t->value, &n,
-					  NULL))
-			break;
-		if (errno != ENOMEM || ++tries > MEMORY_MS)
-			return fail_map(b->t, "write", errno);
+	while (done < b->n && (err = write_rows(b, done, &n))) {
 		done += n;
+		if (b->remove && err == ENOENT) {
+			done++;
+			continue;
+		}
+		if ((err != ENOMEM && err != EBUSY) || ++tries > MEMORY_MS)
+			return fail_map(b->t, "write", err);
 		sleep_ms(1);
 	}
 	b->n = 0;
 	return OK;
 }
 
-static int update(struct batch *b, size_t i)
+static int add_to_batch(struct batch *b, size_t i)
 {
+	const struct table *t = b->t;
+
 	if (!b->keys)
-		b->keys = reallocarray(NULL, BATCH, b->t->key);
+		b->keys = reallocarray(NULL, BATCH, t->key);
 	if (!b->values)
-		b->values = reallocarray(NULL, BATCH, b->t->value);
+		b->values = reallocarray(NULL, BATCH, t->value);
 	if (!b->keys || !b->values)
 		return fail("out of memory");
-	memcpy(b->keys + b->n * b->t->key, table_key(b->t, i), b->t->key);
-	memcpy(b->values + b->n * b->t->value, table_value(b->t, i),
-	       b->t->value);
+	memcpy(b->keys + b->n * t->key, table_key(t, i), t->key);
+	memcpy(b->values + b->n * t->value, table_value(t, i), t->value);
 	return ++b->n < BATCH ? OK : flush(b);
+}
+
+/* Writes what is left; returns ret, or what became of it. */
+static int batch_end(struct batch *b, int ret)
+{
+	if (!ret)
+		ret = flush(b);
+	free(b->keys);
+	free(b->values);
+	return ret;
 }
 
 int table_put(const struct table *now, const struct table *want,
@@ -248,28 +284,23 @@ int table_put(const struct table *now, const struct table *want,
 			continue;
 		value = table_next(now, table_key(want, i), &at);
 		if (!value || memcmp(value, table_value(want, i), want->value))
-			ret = update(&b, i);
+			ret = add_to_batch(&b, i);
 	}
-	if (!ret)
-		ret = flush(&b);
-	free(b.keys);
-	free(b.values);
-	return ret;
+	return batch_end(&b, ret);
 }
 
 int table_prune(const struct table *now, const struct table *want,
 		table_filter *which)
 {
+	struct batch b = {.t = now, .remove = true};
 	size_t at = 0;
-	const void *key;
+	int ret = OK;
 
-	for (size_t i = 0; i < now->n; i++) {
-		key = table_key(now, i);
+	for (size_t i = 0; !ret && i < now->n; i++) {
 		if ((which && !which(table_value(now, i))) ||
-		    table_next(want, key, &at))
+		    table_next(want, table_key(now, i), &at))
 			continue;
-		if (bpf_map_delete_elem(now->fd, key) && errno != ENOENT)
-			return fail_map(now, "write", errno);
+		ret = add_to_batch(&b, i);
 	}
-	return OK;
+	return batch_end(&b, ret);
 }

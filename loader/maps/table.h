@@ -12,6 +12,7 @@
 struct table {
 	const char *name; /* of the map, for errors */
 	int fd;
+	int writer;	   /* the program that writes a frozen map, or -1 */
 	size_t key, value; /* bytes */
 	size_t has; /* bytes of the value in the map; less than value if its
 		       layout is older */
@@ -66,5 +67,11 @@ int table_put(const struct table *now, const struct table *want,
 /* Deletes the rows of now whose keys are not in want. */
 int table_prune(const struct table *now, const struct table *want,
 		table_filter *which);
+
+/* Puts or removes up to *n rows of a map of prefixes, which is frozen
+ * (frozen.c). Returns 0 or an errno, and sets *n to the rows before the first
+ * error. */
+int frozen_write(const struct table *t, bool remove, const uint8_t *keys,
+		 const uint8_t *values, uint32_t *n);
 
 #endif

@@ -46,6 +46,7 @@ void state_tables_init(struct state_tables *s, const struct maps *m)
 		s->t[i] = (struct table){
 			.name = maps[i].name,
 			.fd = maps[i].fd,
+			.writer = i >= STATE_PREFIXES4 ? m->write_prefixes : -1,
 			.key = maps[i].key,
 			.value = maps[i].value,
 		};

@@ -254,15 +254,29 @@ static int attach_fresh(struct attachment *a)
 	return ret ?: make_steps(a);
 }
 
-/* Detaches an older layout, whose maps cannot be used again, and attaches its
- * peers anew. Traffic pauses meanwhile, so the programs are tried before. */
-static int replace_older(struct attachment *a)
+/* Detaches what runs, whose maps cannot be used again, and attaches its peers
+ * anew. Traffic pauses meanwhile, so the programs are tried before. */
+static int replace(struct attachment *a, enum attach_way way)
 {
 	int ret = programs_try(&a->want) ?:
 		  undo_steps(&a->run.pins, N_STEPS) ?: attach_fresh(a);
 
-	a->way = REPLACED;
+	a->way = way;
 	return ret;
+}
+
+/* The same for maps that are too small. The peers keep their ids, as others may
+ * have routes to their gateways. */
+static int enlarge(struct attachment *a)
+{
+	struct maps m;
+	int ret = maps_open(&m, a->options.ifname);
+
+	if (ret)
+		return ret;
+	ret = state_give_ids(&m, &a->want);
+	maps_close(&m);
+	return ret ?: replace(a, ENLARGED);
 }
 
 /* On failure the running state is as before. */
@@ -312,7 +326,9 @@ static int attach_locked(struct attachment *a)
 	int ret = OK;
 
 	if (a->wanted && older_runs(ifname))
-		return replace_older(a);
+		return replace(a, REPLACED);
+	if (a->wanted && runs(ifname) && !room_suffices(ifname, &a->want))
+		return enlarge(a);
 	if (runs(ifname))
 		return upgrade(a);
 	if (!a->wanted)

@@ -83,6 +83,7 @@ enum attach_way {
 	ATTACHED, /* anew */
 	UPGRADED, /* in place, under traffic */
 	REPLACED, /* an attachment of an older layout */
+	ENLARGED, /* one whose maps were too small for the prefixes */
 };
 
 /* The state of an attach, and its result. */

@@ -235,11 +235,8 @@ def test_ids_are_not_used_again_at_once(pair):
     value = [hex(b) for b in b"last\0"] + value[5:]
     run("bpftool", "map", "update", "pinned", path, "key", "hex", "fe", "ff",
         "ff", "00", "value", "hex", *(v.removeprefix("0x") for v in value))
-    allow = os.path.join(pair.tl.pins, "prefixes4")
-    run("bpftool", "map", "update", "pinned", allow, "key", "hex",
-        *"18 0 0 0 a 46 0 0".split(), "value", "hex",
-        *"fe ff ff 0 1 0 0 0".split())
-    pair.tl.ok("peer", "set", "eth0", "last", "endpoint", "192.0.2.6")
+    pair.tl.ok("peer", "set", "eth0", "last", "endpoint", "192.0.2.6",
+               "allowed-ips", "10.70.0.0/24")
     pair.tl.ok("peer", "add", "eth0", "wrapped", "endpoint", "192.0.2.5",
                "allowed-ips", "10.50.0.0/24")
     ids = {row["value"]["name"]: row["key"] for row in pair.tl.map("peers")}

@@ -22,10 +22,10 @@ from .world import NAMES, SLOTS, TlEvent, TlTraffic, moves_on
 ROOT = Path(__file__).resolve().parents[2]
 OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
 
-PROGRAMS = ("xdp_ingress", "tc_ingress", "tc_egress")
+PROGRAMS = ("xdp_ingress", "tc_ingress", "tc_egress", "write_prefixes")
 MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
         "broadcasts", "peer_stats", "verdicts", "interface", "next_hops",
-        "generations", "traffic", "devices", "learned", "learned_until",
+        "generations", "traffic", "lengths", "devices", "learned", "learned_until",
         "events", "limits")
 
 XDP_DROP, XDP_PASS = 1, 2

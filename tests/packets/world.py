@@ -189,6 +189,7 @@ class World:
             maps["peers"].update(ident.to_bytes(4, "little"), peer.value())
         for key, ident in self.endpoints.items():
             maps["endpoints"].update(key, ident.to_bytes(4, "little"))
+        self.write_lengths(maps["lengths"])
         for net, (ident, flags) in self.prefixes.items():
             kind = TlPrefix4 if net.version == 4 else TlPrefix6
             key = kind(net.prefixlen)
@@ -215,6 +216,16 @@ class World:
                             if self.flags & NO_GUARD else 0)
         maps["interface"].update(bytes(4), bytes(iface))
 
+
+    def write_lengths(self, slots):
+        """Writes which prefix lengths are in use."""
+        for slot, version in enumerate((4, 6)):
+            shorter, at = (u32 * 130)(), 129
+            for length in sorted({net.prefixlen for net in self.prefixes
+                                  if net.version == version}, reverse=True):
+                shorter[at], at = length + 1, length
+            slots.update(slot.to_bytes(4, "little"),
+                         bytes(shorter) + bytes(4 * 129))
 
     def write_next_hops(self, slots):
         """Writes the next hops and empties the slots of the former world."""

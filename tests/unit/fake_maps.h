@@ -88,21 +88,35 @@ static inline bool same_bits(const uint8_t *a, const uint8_t *b, uint32_t n)
 	return true;
 }
 
-/* The longest match of at most `most` bits. */
 static inline struct tl_prefix *fake_prefix(uint8_t family, const uint8_t *addr,
-					    uint32_t most)
+					    uint32_t len)
 {
-	struct fake_prefix *best = NULL;
-
 	for (size_t i = 0; i < FAKE_PREFIXES; i++) {
 		struct fake_prefix *p = &fake_prefixes[i];
 
-		if (p->family == family && p->len <= most &&
-		    (!best || p->len > best->len) &&
-		    same_bits(p->addr, addr, p->len))
-			best = p;
+		if (p->family == family && p->len == len &&
+		    !memcmp(p->addr, addr, family == 4 ? 4 : 16))
+			return &p->value;
 	}
-	return best ? &best->value : NULL;
+	return NULL;
+}
+
+/* The lengths in use. */
+static inline struct tl_lengths *fake_used(uint8_t family)
+{
+	static struct tl_lengths all;
+	uint32_t at = TL_LENGTH_TOP;
+
+	memset(&all, 0, sizeof(all));
+	for (size_t i = 0; i < FAKE_PREFIXES; i++)
+		if (fake_prefixes[i].family == family)
+			all.rows[fake_prefixes[i].len]++;
+	for (uint32_t len = TL_LENGTH_TOP; len--;)
+		if (all.rows[len]) {
+			all.shorter[at] = len + 1;
+			at = len;
+		}
+	return &all;
 }
 
 static inline struct tl_shared_len *fake_share(const struct tl_shared *key)
@@ -153,6 +167,9 @@ static inline void *fake_lookup(const void *map, const void *key)
 		return fake_prefix(4, four->addr, four->prefixlen);
 	if (map == &prefixes6)
 		return fake_prefix(6, six->addr, six->prefixlen);
+	if (map == &lengths)
+		return fake_used(*(const uint32_t *)key == TL_LENGTHS_4 ? 4
+									: 6);
 	if (map == &interface)
 		return &fake_interface;
 	if (map == &generations)

@@ -58,7 +58,7 @@ static void announced(void **state)
 
 /* The quoted packet must be larger than the announced MTU, and at most as large
  * as we send. */
-static void lengths(void **state)
+static void other_lengths(void **state)
 {
 	struct error good[] = {good4(), good6()};
 
@@ -205,7 +205,7 @@ int main(void)
 		cmocka_unit_test_setup(good_errors, peers_up),
 		cmocka_unit_test_setup(floors, peers_up),
 		cmocka_unit_test_setup(announced, peers_up),
-		cmocka_unit_test_setup(lengths, peers_up),
+		cmocka_unit_test_setup(other_lengths, peers_up),
 		cmocka_unit_test_setup(never_upwards, peers_up),
 		cmocka_unit_test_setup(while_it_holds, peers_up),
 		cmocka_unit_test_setup(the_time_of_the_last, peers_up),

@@ -78,6 +78,11 @@ class Host:
         """Attaches a program of live.bpf.c."""
         ns.ip("link", "set", ifname, "xdp", "pinned", self.pin(prog))
 
+    def gro(self):
+        """Lets veth take redirected frames without a program of XDP, as a
+        network card does."""
+        self.ns.run("ethtool", "-K", IN, "gro", "on")
+
     def pin(self, prog):
         """Pins a program of live.bpf.c; the path."""
         path = f"{self.pins}/{prog}"
@@ -87,7 +92,7 @@ class Host:
     def tunload(self, ifname, mode, peers, forward=None):
         """Attaches tunload; False if it does not know `forward`."""
         tl = self.lab.tunload(self.ns, ifname, self.lab.new_bpffs())
-        done = tl.attach(f"[interface]\nmode = {mode}\n"
+        done = tl.attach(f"[interface]\nmode = {mode}\naddress = 172.22.2.1\n"
                          + f"forward = {forward}\n" * bool(forward) + peers,
                          "--no-trigger", check=not forward)
         return done.returncode == 0
@@ -148,19 +153,21 @@ def hosts(lab, work):
     """{row: function that gives (host, frame)}: all that is compared."""
     redirect = Redirecting(lab, work)
     rows = {"XDP redirect, unchanged": (redirect, packets()["4in4"])}
-    forwarding = Host(lab, work)
+    forwarding, with_gro = Host(lab, work), Host(lab, work)
     forwarding.xdp(forwarding.ns, IN, "to_stack")
+    with_gro.gro()
     for version, dst in (4, IP(src="10.1.0.1", dst="172.22.2.2")), \
             (6, IPv6(src="fd00:1::1", dst="fd00:22::2")):
-        rows[f"forwarded by the kernel, IPv{version}"] = (forwarding,
-                                                          plain_frame(dst))
+        name = f"forwarded by the kernel, IPv{version}"
+        rows[name] = forwarding, plain_frame(dst)
+        rows[f"{name}, GRO"] = with_gro, plain_frame(dst)
 
     def add(what, ifname, mode, peers, frames, forward=None):
         host = Host(lab, work)
         if ifname == OUT:
             host.xdp(host.ns, IN, "to_stack")
         elif mode == "tc":
-            host.ns.run("ethtool", "-K", IN, "gro", "on")
+            host.gro()
         if host.tunload(ifname, mode, peers, forward):
             rows.update({f"{what} {name}": (host, frames[name])
                          for name in COMBINATIONS})

@@ -15,6 +15,7 @@ def test_headroom(clang):
     out = run(VERIFIER, clang, timeout=300).stdout
     told = re.findall(rf"^{clang} +(\w+) +(\d+) verified", out, re.M)
     assert sorted(name for name, _ in told) == ["tc_egress", "tc_ingress",
+                                                "write_prefixes",
                                                 "xdp_forward",
                                                 "xdp_ingress"]
     assert all(0 < int(count) <= 200_000 for _, count in told), out

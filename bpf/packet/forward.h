@@ -11,6 +11,7 @@
 #include "core/hop.h"
 #include "core/load.h"
 #include "decide/egress.h"
+#include "decide/lean.h"
 #include "next_hop.h"
 #include "record/count.h"
 #include "resize.h"
@@ -67,7 +68,8 @@ static __always_inline bool ask4(struct bpf_fib_lookup *q, const void *at,
 {
 	const struct iphdr *ip = at;
 
-	if ((const void *)(ip + 1) > end || !may_forward4(ip))
+	if ((const void *)(ip + 1) > end || !may_forward4(ip) ||
+	    !lean_checksum(ip))
 		return false;
 	q->family = AF_INET;
 	q->l4_protocol = ip->protocol;
@@ -162,30 +164,44 @@ static __always_inline bool route_frame(struct xdp_md *ctx, __u8 family,
 	return true;
 }
 
-/* Returns the peer to whose gateway the FIB sends a plain packet, by this
- * interface; TL_PEER_NONE if it is not to a tunnel, or goes up. Destinations
+/* Fills the key of a destination without a tunnel, by the interface that asks:
+ * rules may know the two apart. Returns its words. */
+static __always_inline __u32 stray_key(struct cache_key *key, const __u8 family,
+				       const void *dst, __u32 ifindex)
+{
+	if (family == 4) {
+		key->words[0] = (__u64)ifindex << 32 | load32(dst);
+		return 1;
+	}
+	key->words[0] = load64(dst);
+	key->words[1] = load64(dst + 8);
+	key->words[2] = ifindex;
+	return 3;
+}
+
+/* Returns the peer to whose gateway on interface `out` the FIB sends a plain
+ * packet; TL_PEER_NONE if it is not to a tunnel, or goes up. Destinations
  * without a tunnel are remembered, as every packet for this host comes here. */
 static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
-					 struct bpf_fib_lookup *q, __u64 now)
+					 __u32 out, struct bpf_fib_lookup *q,
+					 __u64 now)
 {
 	const void *end = (void *)(long)ctx->data_end;
 	const void *at = (void *)(long)ctx->data + ETH_HLEN;
 	const void *dst = at + (family == 4 ? 16 : 24);
-	const __u32 n = source_words(family);
 	__u32 generation = generation_now(), peer;
 	struct cached *entry;
 	struct cache_key key;
+	__u32 n;
 
 	if (at + ip_hlen(family) > end)
 		return TL_PEER_NONE;
-	key.words[0] = family == 4 ? load32(dst) : load64(dst);
-	if (family == 6)
-		key.words[1] = load64(dst + 8);
+	n = stray_key(&key, family, dst, ctx->ingress_ifindex);
 	entry = cache_slot(&strays, &key, n);
 	if (!entry || cache_hit(entry, &key, n, family, generation, now) ||
 	    !may_ask(ctx, ETH_HLEN, family, q))
 		return TL_PEER_NONE;
-	if (ask_fib(ctx, q) && q->ifindex == ctx->ingress_ifindex &&
+	if (ask_fib(ctx, q) && q->ifindex == out &&
 	    is_gateway_mac(q->dmac, &peer))
 		return fits(ctx, ETH_HLEN, q) ? peer : TL_PEER_NONE;
 	cache_keep(entry, &key, n, family, generation, now, TL_PEER_NONE);
@@ -224,12 +240,13 @@ encap_frame(struct xdp_md *ctx, const __u8 inner, const struct tx *tx,
 	return TL_tx_forward;
 }
 
-/* Decides about a plain packet that the FIB sends to the gateway of a peer:
- * returns NULL if it goes up, for tc_egress to decide. The next hop must be
- * known to this CPU, from a packet that went that way within the last second.
- */
+/* Decides about a plain packet that the FIB sends to the gateway of a peer on
+ * interface `out`: returns NULL if it goes up, for tc_egress to decide. The
+ * next hop must be known to this CPU, from a packet that went that way within
+ * the last second. */
 static __always_inline const struct tl_next_hop *
-hop_to_peer(struct xdp_md *ctx, __u32 peer, __be16 proto, struct tx *tx)
+hop_to_peer(struct xdp_md *ctx, __u32 out, __u32 peer, __be16 proto,
+	    struct tx *tx)
 {
 	struct view view = {.at = (void *)(long)ctx->data + ETH_HLEN,
 			    .end = (void *)(long)ctx->data_end};
@@ -237,14 +254,22 @@ hop_to_peer(struct xdp_md *ctx, __u32 peer, __be16 proto, struct tx *tx)
 	view.len = view.end - view.at;
 	view.whole = true;
 	if (egress(&view, proto, 0, peer, tx) != PASSED || tx->syn_at ||
-	    !tx->inner.df || !sends(ctx->ingress_ifindex))
+	    !tx->inner.df || !sends(out))
 		return NULL;
 	return next_hop_known(peer, tx->outcome.now_ns);
 }
 
-/* Handles a plain packet that lean() passes: forwards it into a tunnel, or lets
- * it go up; counts it. */
-static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family)
+/* Sends a frame by interface `out`, which it may have come by. */
+static __always_inline int send_frame(struct xdp_md *ctx, __u32 out)
+{
+	return ctx->ingress_ifindex == out ? XDP_TX : bpf_redirect(out, 0);
+}
+
+/* Handles a plain packet whose source may enter a tunnel: forwards it by
+ * interface `out`, the attached one, or lets it go up. Counts what it forwards,
+ * and all plain packets of that interface. */
+static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family,
+				       __u32 out)
 {
 	const __be16 proto = ethertype(family);
 	struct outcome plain = {.verdict = TL_rx_plain,
@@ -258,27 +283,61 @@ static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family)
 	if (!forward_xdp) /* then nothing calls this */
 		return XDP_PASS;
 	tx.outcome.now_ns = now_coarse();
-	peer = peer_on_way(ctx, family, &way, tx.outcome.now_ns);
+	peer = peer_on_way(ctx, family, out, &way, tx.outcome.now_ns);
 	if (peer != TL_PEER_NONE)
-		hop = hop_to_peer(ctx, peer, proto, &tx);
+		hop = hop_to_peer(ctx, out, peer, proto, &tx);
 	tx.outcome.verdict =
 		hop ? encap_frame(ctx, family, &tx, hop) : TL_rx_plain;
-	count(tx.outcome.verdict == TL_rx_plain ? &plain : &tx.outcome);
+	if (tx.outcome.verdict != TL_rx_plain || ctx->ingress_ifindex == out)
+		count(tx.outcome.verdict == TL_rx_plain ? &plain : &tx.outcome);
 	if (tx.outcome.verdict == TL_tx_forward)
-		return XDP_TX;
+		return send_frame(ctx, out);
 	return is_drop(tx.outcome.verdict) ? XDP_DROP : XDP_PASS;
 }
 
 /* Global functions, like xdp_lean(); one for each family, which the verifier of
  * Linux 6.1 would forget. */
-__attribute__((noinline)) int xdp_plain4(struct xdp_md *ctx)
+__attribute__((noinline)) int xdp_plain4(struct xdp_md *ctx, __u32 out)
 {
-	return plain_frame(ctx, 4);
+	return plain_frame(ctx, 4, out);
 }
 
-__attribute__((noinline)) int xdp_plain6(struct xdp_md *ctx)
+__attribute__((noinline)) int xdp_plain6(struct xdp_md *ctx, __u32 out)
 {
-	return plain_frame(ctx, 6);
+	return plain_frame(ctx, 6, out);
+}
+
+/* The interface that tunload is attached to. */
+static __always_inline __u32 attached_ifindex(void)
+{
+	const __u32 zero = 0;
+	const struct tl_interface *iface =
+		bpf_map_lookup_elem(&interface, &zero);
+
+	return iface ? iface->ifindex : 0;
+}
+
+/* The family of a frame without tags whose source may enter a tunnel, else 0.
+ * The kernel decides about our own addresses, and about those that are behind a
+ * tunnel: rp_filter may be on. */
+static __always_inline __u8 may_enter(struct xdp_md *ctx)
+{
+	const struct ethhdr *eth = (void *)(long)ctx->data;
+	const struct view v = {.at = eth + 1,
+			       .end = (void *)(long)ctx->data_end};
+	const struct iphdr *ip4 = v.at;
+	const struct ipv6hdr *ip6 = v.at;
+	struct rx rx = {};
+
+	if ((const void *)(ip4 + 1) > v.end)
+		return 0;
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		return lean_plain(&v, 4, &ip4->saddr, &rx) && rx.may_enter ? 4
+									   : 0;
+	if (eth->h_proto != bpf_htons(ETH_P_IPV6) ||
+	    (const void *)(ip6 + 1) > v.end)
+		return 0;
+	return lean_plain(&v, 6, &ip6->saddr, &rx) && rx.may_enter ? 6 : 0;
 }
 
 #endif

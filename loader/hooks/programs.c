@@ -11,9 +11,12 @@
 #include "one_hook.h"
 #include "tunload.skel.h"
 
-/* The order of enum hook. */
-static const char *const prog_pins[HOOK_COUNT] = {
-	"prog_xdp_ingress", "prog_tc_ingress", "prog_tc_egress"};
+static const char *const prog_pins[PROG_COUNT] = {
+	[HOOK_XDP] = "prog_xdp_ingress",
+	[HOOK_TC_INGRESS] = "prog_tc_ingress",
+	[HOOK_TC_EGRESS] = "prog_tc_egress",
+	[PROG_FORWARD] = "prog_xdp_forward",
+};
 
 static int check_layout(const char *ifname)
 {
@@ -73,6 +76,7 @@ static void take_fds(struct programs *g)
 	g->fd[HOOK_XDP] = bpf_program__fd(g->skel->progs.xdp_ingress);
 	g->fd[HOOK_TC_INGRESS] = bpf_program__fd(g->skel->progs.tc_ingress);
 	g->fd[HOOK_TC_EGRESS] = bpf_program__fd(g->skel->progs.tc_egress);
+	g->fd[PROG_FORWARD] = bpf_program__fd(g->skel->progs.xdp_forward);
 	for (size_t i = 0; i < MAP_COUNT; i++)
 		*map_fd(&g->maps, &map_pins[i]) =
 			bpf_object__find_map_fd_by_name(obj, map_pins[i].name);
@@ -223,22 +227,22 @@ int programs_load(struct programs *g, const char *ifname,
 }
 
 /* The staged name has no dot, which bpffs refuses. */
-int programs_path(char path[static PATH_MAX], const char *ifname, enum hook h,
+int programs_path(char path[static PATH_MAX], const char *ifname, int prog,
 		  bool staged)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "%s%s", prog_pins[h],
+	snprintf(name, sizeof(name), "%s%s", prog_pins[prog],
 		 staged ? "_new" : "");
 	return pins_path(path, ifname, name);
 }
 
-static int commit_one(const char *ifname, enum hook h)
+static int commit_one(const char *ifname, int prog)
 {
 	char path[PATH_MAX], staged[PATH_MAX];
 
-	if (programs_path(path, ifname, h, false) ||
-	    programs_path(staged, ifname, h, true))
+	if (programs_path(path, ifname, prog, false) ||
+	    programs_path(staged, ifname, prog, true))
 		return FAILED;
 	if (rename(staged, path))
 		return fail("cannot pin a program at \"%s\": %s", path,
@@ -246,14 +250,15 @@ static int commit_one(const char *ifname, enum hook h)
 	return OK;
 }
 
-static int stage_one(const char *ifname, enum hook h, int fd, uint32_t ifindex)
+static int stage_one(const char *ifname, int prog, int fd, uint32_t ifindex)
 {
 	char path[PATH_MAX];
 
-	if (programs_path(path, ifname, h, true))
+	if (programs_path(path, ifname, prog, true))
 		return FAILED;
 	/* Left by a command that was killed after it had put it on the hook. */
-	if (filter_holds(ifname, h, ifindex, true) && commit_one(ifname, h))
+	if (prog < HOOK_COUNT && filter_holds(ifname, prog, ifindex, true) &&
+	    commit_one(ifname, prog))
 		return FAILED;
 	unlink(path); /* left by one killed before that */
 	if (bpf_obj_pin(fd, path))
@@ -267,8 +272,8 @@ int programs_stage(const struct programs *g, const char *ifname,
 {
 	int ret = OK;
 
-	for (enum hook h = 0; !ret && h < HOOK_COUNT; h++)
-		ret = stage_one(ifname, h, g->fd[h], ifindex);
+	for (int i = 0; !ret && i < PROG_COUNT; i++)
+		ret = stage_one(ifname, i, g->fd[i], ifindex);
 	return ret;
 }
 
@@ -276,8 +281,8 @@ int programs_commit(const char *ifname)
 {
 	int ret = OK;
 
-	for (enum hook h = 0; !ret && h < HOOK_COUNT; h++)
-		ret = commit_one(ifname, h);
+	for (int i = 0; !ret && i < PROG_COUNT; i++)
+		ret = commit_one(ifname, i);
 	return ret;
 }
 
@@ -285,8 +290,8 @@ void programs_unstage(const char *ifname)
 {
 	char path[PATH_MAX];
 
-	for (enum hook h = 0; h < HOOK_COUNT; h++) {
-		if (!programs_path(path, ifname, h, true))
+	for (int i = 0; i < PROG_COUNT; i++) {
+		if (!programs_path(path, ifname, i, true))
 			unlink(path);
 	}
 }
@@ -296,12 +301,12 @@ int programs_open(struct programs *g, const char *ifname)
 	char path[PATH_MAX];
 
 	memset(g, 0, sizeof(*g));
-	for (enum hook h = 0; h < HOOK_COUNT; h++)
-		g->fd[h] = -1;
-	for (enum hook h = 0; h < HOOK_COUNT; h++) {
-		if (!programs_path(path, ifname, h, false))
-			g->fd[h] = bpf_obj_get(path);
-		if (g->fd[h] < 0) {
+	for (int i = 0; i < PROG_COUNT; i++)
+		g->fd[i] = -1;
+	for (int i = 0; i < PROG_COUNT; i++) {
+		if (!programs_path(path, ifname, i, false))
+			g->fd[i] = bpf_obj_get(path);
+		if (g->fd[i] < 0) {
 			programs_close(g);
 			return fail("cannot open \"%s\": %s", path,
 				    strerror(errno));
@@ -317,9 +322,9 @@ void programs_close(struct programs *g)
 		g->skel = NULL;
 		return;
 	}
-	for (enum hook h = 0; h < HOOK_COUNT; h++) {
-		if (g->fd[h] >= 0)
-			close(g->fd[h]);
-		g->fd[h] = -1;
+	for (int i = 0; i < PROG_COUNT; i++) {
+		if (g->fd[i] >= 0)
+			close(g->fd[i]);
+		g->fd[i] = -1;
 	}
 }

@@ -38,16 +38,17 @@ static __always_inline bool sends(__u32 ifindex)
 /* True for a frame to the address of its interface, without fragments, which
  * not every driver sends. The kernel drops frames to other hosts, which arrive
  * in promiscuous mode. */
-static __always_inline bool is_for_us(struct xdp_md *ctx)
+static __always_inline bool is_for_us(struct xdp_md *ctx, __u32 ifindex,
+				      __u32 frame_len)
 {
 	const void *data = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end;
-	const struct tl_device *device = device_of(ctx->ingress_ifindex);
+	const struct tl_device *device = device_of(ifindex);
 
 	return device && data + ETH_HLEN <= end &&
 	       load32(data) == load32(device->mac) &&
 	       LOAD(__u16, data + 4) == LOAD(__u16, device->mac + 4) &&
-	       bpf_xdp_get_buff_len(ctx) == (__u64)(end - data);
+	       frame_len == (__u64)(end - data);
 }
 
 /* Fills in the ports of a question, for rules and multipath routes. */
@@ -99,16 +100,17 @@ static __always_inline bool ask6(struct bpf_fib_lookup *q, const void *at,
 }
 
 /* Prepares the question about the packet at that offset in the frame; false if
- * it goes up. A length in the question would be compared with the MTU before
- * the route is known to be usable; so it stays 0 and fits() compares. */
+ * it goes up. q->ifindex is set. A length in the question would be compared
+ * with the MTU before the route is known to be usable; so it stays 0 and fits()
+ * compares. */
 static __always_inline bool may_ask(struct xdp_md *ctx, __u32 offset,
-				    __u8 family, struct bpf_fib_lookup *q)
+				    __u32 frame_len, __u8 family,
+				    struct bpf_fib_lookup *q)
 {
 	const void *end = (void *)(long)ctx->data_end;
 	const void *at = (void *)(long)ctx->data + offset;
 
-	q->ifindex = ctx->ingress_ifindex;
-	return is_for_us(ctx) &&
+	return is_for_us(ctx, q->ifindex, frame_len) &&
 	       (family == 4 ? ask4(q, at, end) : ask6(q, at, end));
 }
 
@@ -139,9 +141,10 @@ static __always_inline bool way_from_tunnel(struct xdp_md *ctx, __u32 outer_len,
 	const __u32 offset = ETH_HLEN + outer_len;
 	__u32 peer;
 
-	return may_ask(ctx, offset, family, q) && ask_fib(ctx, q) &&
-	       fits(ctx, offset, q) && !is_gateway_mac(q->dmac, &peer) &&
-	       sends(q->ifindex);
+	q->ifindex = ctx->ingress_ifindex;
+	return may_ask(ctx, offset, bpf_xdp_get_buff_len(ctx), family, q) &&
+	       ask_fib(ctx, q) && fits(ctx, offset, q) &&
+	       !is_gateway_mac(q->dmac, &peer) && sends(q->ifindex);
 }
 
 /* Makes a router's changes to a frame: link layer addresses, one hop less. */
@@ -183,8 +186,8 @@ static __always_inline __u32 stray_key(struct cache_key *key, const __u8 family,
  * packet; TL_PEER_NONE if it is not to a tunnel, or goes up. Destinations
  * without a tunnel are remembered, as every packet for this host comes here. */
 static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
-					 __u32 out, struct bpf_fib_lookup *q,
-					 __u64 now)
+					 __u32 out, __u32 frame_len,
+					 struct bpf_fib_lookup *q, __u64 now)
 {
 	const void *end = (void *)(long)ctx->data_end;
 	const void *at = (void *)(long)ctx->data + ETH_HLEN;
@@ -196,10 +199,10 @@ static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
 
 	if (at + ip_hlen(family) > end)
 		return TL_PEER_NONE;
-	n = stray_key(&key, family, dst, ctx->ingress_ifindex);
+	n = stray_key(&key, family, dst, q->ifindex);
 	entry = cache_slot(&strays, &key, n);
 	if (!entry || cache_hit(entry, &key, n, family, generation, now) ||
-	    !may_ask(ctx, ETH_HLEN, family, q))
+	    !may_ask(ctx, ETH_HLEN, frame_len, family, q))
 		return TL_PEER_NONE;
 	if (ask_fib(ctx, q) && q->ifindex == out &&
 	    is_gateway_mac(q->dmac, &peer))
@@ -259,12 +262,6 @@ hop_to_peer(struct xdp_md *ctx, __u32 out, __u32 peer, __be16 proto,
 	return next_hop_known(peer, tx->outcome.now_ns);
 }
 
-/* Sends a frame by interface `out`, which it may have come by. */
-static __always_inline int send_frame(struct xdp_md *ctx, __u32 out)
-{
-	return ctx->ingress_ifindex == out ? XDP_TX : bpf_redirect(out, 0);
-}
-
 /* Handles a plain packet whose source may enter a tunnel: forwards it by
  * interface `out`, the attached one, or lets it go up. Counts what it forwards,
  * and all plain packets of that interface. */
@@ -272,10 +269,12 @@ static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family,
 				       __u32 out)
 {
 	const __be16 proto = ethertype(family);
+	const __u32 frame_len = bpf_xdp_get_buff_len(ctx);
+	const __u32 in = ctx->ingress_ifindex;
 	struct outcome plain = {.verdict = TL_rx_plain,
 				.peer = TL_PEER_NONE,
-				.bytes = bpf_xdp_get_buff_len(ctx) - ETH_HLEN};
-	struct bpf_fib_lookup way = {};
+				.bytes = frame_len - ETH_HLEN};
+	struct bpf_fib_lookup way = {.ifindex = in};
 	const struct tl_next_hop *hop = NULL;
 	struct tx tx = {};
 	__u32 peer;
@@ -283,15 +282,16 @@ static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family,
 	if (!forward_xdp) /* then nothing calls this */
 		return XDP_PASS;
 	tx.outcome.now_ns = now_coarse();
-	peer = peer_on_way(ctx, family, out, &way, tx.outcome.now_ns);
+	peer = peer_on_way(ctx, family, out, frame_len, &way,
+			   tx.outcome.now_ns);
 	if (peer != TL_PEER_NONE)
 		hop = hop_to_peer(ctx, out, peer, proto, &tx);
 	tx.outcome.verdict =
 		hop ? encap_frame(ctx, family, &tx, hop) : TL_rx_plain;
-	if (tx.outcome.verdict != TL_rx_plain || ctx->ingress_ifindex == out)
+	if (tx.outcome.verdict != TL_rx_plain || in == out)
 		count(tx.outcome.verdict == TL_rx_plain ? &plain : &tx.outcome);
 	if (tx.outcome.verdict == TL_tx_forward)
-		return send_frame(ctx, out);
+		return in == out ? XDP_TX : bpf_redirect(out, 0);
 	return is_drop(tx.outcome.verdict) ? XDP_DROP : XDP_PASS;
 }
 

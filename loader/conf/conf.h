@@ -96,9 +96,9 @@ struct conf {
 
 /* Loops over the names of forward_from. */
 #define for_each_from(name, c)                                                 \
-	for (const char *name = (c)->forward_from[0];                          \
-	     name < (c)->forward_from[TL_FORWARD_FROM] && *name;               \
-	     name += IFNAMSIZ)
+	for (const char *name = (c)->forward_from[0],                          \
+			*name##_end = name + sizeof((c)->forward_from);        \
+	     name < name##_end && *name; name += IFNAMSIZ)
 
 /* Sets the defaults, without peers. Never fails; ifname must fit IFNAMSIZ. */
 void conf_init(struct conf *c, const char *ifname);

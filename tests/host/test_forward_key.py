@@ -296,12 +296,12 @@ def test_killed_anywhere(pair, command):
             "reload": ["reload", "eth0", "-c", then],
             "detach": ["detach", "eth0"]}[command]
     before = pair.traces()
-    for n in itertools.count(1, 73):
+    for n in itertools.count(1, 151):
         if command != "attach":
             tl.ok("attach", "eth0", "-c", first, "--no-trigger")
         if not killed(pair, "bpf", n, None, *args):
             break
-        if n // 73 % 2:
+        if n // 151 % 2:
             tl.ok("attach", "eth0", "-c", first, "--no-trigger")
             assert names(tl) == ("forward = xdp eth1", ["eth1"])
             assert on(pair) == "xdp_forward"
@@ -312,7 +312,7 @@ def test_killed_anywhere(pair, command):
         else:
             tl.run("detach", "eth0")
         assert pair.traces() == before, f"killed at call {n}"
-    assert n > 73, "nothing was killed"
+    assert n > 151, "nothing was killed"
 
 
 def test_killed_reload_is_mended_by_the_timer(pair):

@@ -12,7 +12,7 @@
  *   type   NUMBER   from .min to .max; .word is written for .meaning
  *          CHOICE   one of .words; the value is its index
  *          ADDRESS  of .family, or of any; FIELD_fixed is false for auto
- *          OTHER    has its own functions, .ops
+ *          OTHER    has its own functions, .ops; .word is its default
  *   map    ADDED      a field of that name, also declared by this row; for an
  *                     ADDRESS, FIELD_family is 0 for auto
  *          PLAIN      a field of that name, declared in layout.h
@@ -60,9 +60,10 @@
 	KEY(ROUTES, "routes", routes, CHOICE, CONVERTED,                       \
 	    "no: install no routes to the allowed prefixes",                   \
 	    .words = {"no", "yes"}, .initial = true, .always = true)           \
-	KEY(FORWARD, "forward", forward, CHOICE, ADDED,                        \
-	    "xdp: forward in the driver, past netfilter; native mode only",    \
-	    .words = {"no", "xdp"}, .initial = TL_FORWARD_NO)                  \
+	KEY(FORWARD, "forward", forward, OTHER, CONVERTED,                     \
+	    "xdp: forward in the driver, past netfilter; native mode only; "   \
+	    "IF: from these interfaces, too",                                  \
+	    .ops = &forward_ops, .values = "no|xdp [IF,IF...]", .word = "no")  \
 	KEY(CPUS, "cpus", cpus, CHOICE, ADDED,                                 \
 	    "all: the stack's work on all CPUs, by inner flow; native mode "   \
 	    "only",                                                            \

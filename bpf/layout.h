@@ -25,6 +25,7 @@
 #define TL_DSCP_COPY	0xff /* outer DSCP = inner DSCP (RFC 2983 uniform) */
 #define TL_PEER_NONE	0    /* no peer: ids start at 1 */
 #define TL_PEER_MAX	0xffffff /* an id has three bytes */
+#define TL_FORWARD_FROM 8	 /* names of interfaces after forward = xdp */
 
 /*
  * Each peer has a gateway, a neighbour on the interface. Packets to the
@@ -276,6 +277,10 @@ struct tl_interface {
 				    `address`; 0: not added by tunload */
 	__u8 address6_len;
 	TL_INTERFACE_KEYS(TL_KEY_FIELD)
+	__u32 forward; /* enum tl_forward */
+	/* The names of other interfaces whose packets XDP sends into tunnels,
+	 * padded with zeros; an empty one ends the list. */
+	char forward_from[TL_FORWARD_FROM][16];
 };
 
 enum tl_mode { TL_MODE_AUTO, TL_MODE_NATIVE, TL_MODE_TC };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The programs. Three read a packet each, get the verdict, act on it, and count
+/* The programs. Four read a packet each, get the verdict, act on it, and count
  * it; one writes prefixes for the loader. */
 #include "decide/egress.h"
 #include "decide/ingress.h"
@@ -58,10 +58,24 @@ int xdp_ingress(struct xdp_md *ctx)
 	int action = xdp_lean(ctx);
 
 	if (forward_xdp && action == XDP_PLAIN4)
-		return xdp_plain4(ctx);
+		return xdp_plain4(ctx, ctx->ingress_ifindex);
 	if (forward_xdp && action == XDP_PLAIN6)
-		return xdp_plain6(ctx);
+		return xdp_plain6(ctx, ctx->ingress_ifindex);
 	return action ? action : xdp_full(ctx);
+}
+
+/* On the other interfaces that `forward` names: sends packets into tunnels, and
+ * leaves all others alone. */
+SEC("xdp.frags")
+int xdp_forward(struct xdp_md *ctx)
+{
+	__u8 family = forward_xdp ? may_enter(ctx) : 0;
+
+	if (family == 4)
+		return xdp_plain4(ctx, attached_ifindex());
+	if (family == 6)
+		return xdp_plain6(ctx, attached_ifindex());
+	return XDP_PASS;
 }
 
 /* Handles an arriving frame that is not one for lean(). */

@@ -53,7 +53,7 @@ static void print_words(const struct key *keys)
 		for (char *word = strtok(text, "|"); word;
 		     word = strtok(NULL, "|"))
 			if (*word >= 'a' && *word <= 'z')
-				printf(" %s", word);
+				printf(" %.*s", (int)strcspn(word, " "), word);
 		putchar('\n');
 	}
 }

@@ -10,7 +10,8 @@
 #include "core/gateway.h"
 #include "core/hop.h"
 #include "core/load.h"
-#include "decide/egress.h"
+#include "decide/lean_egress.h"
+#include "decide/lean.h"
 #include "next_hop.h"
 #include "record/count.h"
 #include "resize.h"
@@ -37,16 +38,17 @@ static __always_inline bool sends(__u32 ifindex)
 /* True for a frame to the address of its interface, without fragments, which
  * not every driver sends. The kernel drops frames to other hosts, which arrive
  * in promiscuous mode. */
-static __always_inline bool is_for_us(struct xdp_md *ctx)
+static __always_inline bool is_for_us(struct xdp_md *ctx, __u32 ifindex,
+				      __u32 frame_len)
 {
 	const void *data = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end;
-	const struct tl_device *device = device_of(ctx->ingress_ifindex);
+	const struct tl_device *device = device_of(ifindex);
 
 	return device && data + ETH_HLEN <= end &&
 	       load32(data) == load32(device->mac) &&
 	       LOAD(__u16, data + 4) == LOAD(__u16, device->mac + 4) &&
-	       bpf_xdp_get_buff_len(ctx) == (__u64)(end - data);
+	       frame_len == (__u64)(end - data);
 }
 
 /* Fills in the ports of a question, for rules and multipath routes. */
@@ -67,7 +69,8 @@ static __always_inline bool ask4(struct bpf_fib_lookup *q, const void *at,
 {
 	const struct iphdr *ip = at;
 
-	if ((const void *)(ip + 1) > end || !may_forward4(ip))
+	if ((const void *)(ip + 1) > end || !may_forward4(ip) ||
+	    !lean_checksum(ip))
 		return false;
 	q->family = AF_INET;
 	q->l4_protocol = ip->protocol;
@@ -97,16 +100,17 @@ static __always_inline bool ask6(struct bpf_fib_lookup *q, const void *at,
 }
 
 /* Prepares the question about the packet at that offset in the frame; false if
- * it goes up. A length in the question would be compared with the MTU before
- * the route is known to be usable; so it stays 0 and fits() compares. */
+ * it goes up. q->ifindex is set. A length in the question would be compared
+ * with the MTU before the route is known to be usable; so it stays 0 and fits()
+ * compares. */
 static __always_inline bool may_ask(struct xdp_md *ctx, __u32 offset,
-				    __u8 family, struct bpf_fib_lookup *q)
+				    __u32 frame_len, __u8 family,
+				    struct bpf_fib_lookup *q)
 {
 	const void *end = (void *)(long)ctx->data_end;
 	const void *at = (void *)(long)ctx->data + offset;
 
-	q->ifindex = ctx->ingress_ifindex;
-	return is_for_us(ctx) &&
+	return is_for_us(ctx, q->ifindex, frame_len) &&
 	       (family == 4 ? ask4(q, at, end) : ask6(q, at, end));
 }
 
@@ -137,9 +141,10 @@ static __always_inline bool way_from_tunnel(struct xdp_md *ctx, __u32 outer_len,
 	const __u32 offset = ETH_HLEN + outer_len;
 	__u32 peer;
 
-	return may_ask(ctx, offset, family, q) && ask_fib(ctx, q) &&
-	       fits(ctx, offset, q) && !is_gateway_mac(q->dmac, &peer) &&
-	       sends(q->ifindex);
+	q->ifindex = ctx->ingress_ifindex;
+	return may_ask(ctx, offset, bpf_xdp_get_buff_len(ctx), family, q) &&
+	       ask_fib(ctx, q) && fits(ctx, offset, q) &&
+	       !is_gateway_mac(q->dmac, &peer) && sends(q->ifindex);
 }
 
 /* Makes a router's changes to a frame: link layer addresses, one hop less. */
@@ -162,30 +167,44 @@ static __always_inline bool route_frame(struct xdp_md *ctx, __u8 family,
 	return true;
 }
 
-/* Returns the peer to whose gateway the FIB sends a plain packet, by this
- * interface; TL_PEER_NONE if it is not to a tunnel, or goes up. Destinations
+/* Fills the key of a destination without a tunnel, by the interface that asks:
+ * rules may know the two apart. Returns its words. */
+static __always_inline __u32 stray_key(struct cache_key *key, const __u8 family,
+				       const void *dst, __u32 ifindex)
+{
+	if (family == 4) {
+		key->words[0] = (__u64)ifindex << 32 | load32(dst);
+		return 1;
+	}
+	key->words[0] = load64(dst);
+	key->words[1] = load64(dst + 8);
+	key->words[2] = ifindex;
+	return 3;
+}
+
+/* Returns the peer to whose gateway on interface `out` the FIB sends a plain
+ * packet; TL_PEER_NONE if it is not to a tunnel, or goes up. Destinations
  * without a tunnel are remembered, as every packet for this host comes here. */
 static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
+					 __u32 out, __u32 frame_len,
 					 struct bpf_fib_lookup *q)
 {
 	const void *end = (void *)(long)ctx->data_end;
 	const void *at = (void *)(long)ctx->data + ETH_HLEN;
 	const void *dst = at + (family == 4 ? 16 : 24);
-	const __u32 n = source_words(family);
 	__u32 generation = generation_now(), peer;
 	struct cached *entry;
 	struct cache_key key;
+	__u32 n;
 
 	if (at + ip_hlen(family) > end)
 		return TL_PEER_NONE;
-	key.words[0] = family == 4 ? load32(dst) : load64(dst);
-	if (family == 6)
-		key.words[1] = load64(dst + 8);
+	n = stray_key(&key, family, dst, q->ifindex);
 	entry = cache_slot(&strays, &key, n);
 	if (!entry || cache_hit(entry, &key, n, family, generation) ||
-	    !may_ask(ctx, ETH_HLEN, family, q))
+	    !may_ask(ctx, ETH_HLEN, frame_len, family, q))
 		return TL_PEER_NONE;
-	if (ask_fib(ctx, q) && q->ifindex == ctx->ingress_ifindex &&
+	if (ask_fib(ctx, q) && q->ifindex == out &&
 	    is_gateway_mac(q->dmac, &peer))
 		return fits(ctx, ETH_HLEN, q) ? peer : TL_PEER_NONE;
 	cache_keep(entry, &key, n, family, generation, TL_PEER_NONE);
@@ -224,61 +243,99 @@ encap_frame(struct xdp_md *ctx, const __u8 inner, const struct tx *tx,
 	return TL_tx_forward;
 }
 
-/* Decides about a plain packet that the FIB sends to the gateway of a peer:
- * returns NULL if it goes up, for tc_egress to decide. The next hop must be
- * known to this CPU, from a packet that went that way within the last second.
- */
+/* Decides about a plain packet that the FIB sends to the gateway of a peer on
+ * interface `out`: returns NULL if it goes up, for tc_egress to decide. This
+ * CPU must know the peer and the next hop, from a packet that went that way
+ * within the last second. */
 static __always_inline const struct tl_next_hop *
-hop_to_peer(struct xdp_md *ctx, __u32 peer, __be16 proto, struct tx *tx)
+hop_to_peer(struct xdp_md *ctx, __u32 out, __u32 peer, __be16 proto,
+	    struct tx *tx)
 {
 	struct view view = {.at = (void *)(long)ctx->data + ETH_HLEN,
 			    .end = (void *)(long)ctx->data_end};
+	const struct tl_next_hop *hop = next_hop_known(peer);
 
 	view.len = view.end - view.at;
 	view.whole = true;
-	if (egress(&view, proto, 0, peer, tx) != PASSED || tx->syn_at ||
-	    !tx->inner.df || !sends(ctx->ingress_ifindex))
-		return NULL;
-	return next_hop_known(peer);
+	return hop && sends(out) && lean_egress(&view, proto, 0, peer, tx)
+		       ? hop
+		       : NULL;
 }
 
-/* Handles a plain packet that lean() passes: forwards it into a tunnel, or lets
- * it go up; counts it. */
-static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family)
+/* Handles a plain packet whose source may enter a tunnel: forwards it by
+ * interface `out`, the attached one, or lets it go up. Counts what it forwards,
+ * and all plain packets of that interface. */
+static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family,
+				       __u32 out)
 {
 	const __be16 proto = ethertype(family);
+	const __u32 frame_len = bpf_xdp_get_buff_len(ctx);
+	const __u32 in = ctx->ingress_ifindex;
 	struct outcome plain = {.verdict = TL_rx_plain,
 				.peer = TL_PEER_NONE,
-				.bytes = bpf_xdp_get_buff_len(ctx) - ETH_HLEN};
-	struct bpf_fib_lookup way = {};
+				.bytes = frame_len - ETH_HLEN};
+	struct bpf_fib_lookup way = {.ifindex = in};
 	const struct tl_next_hop *hop = NULL;
 	struct tx tx = {};
 	__u32 peer;
 
 	if (!forward_xdp) /* then nothing calls this */
 		return XDP_PASS;
-	tx.outcome.now_ns = bpf_ktime_get_coarse_ns();
-	peer = peer_on_way(ctx, family, &way);
+	peer = peer_on_way(ctx, family, out, frame_len, &way);
 	if (peer != TL_PEER_NONE)
-		hop = hop_to_peer(ctx, peer, proto, &tx);
+		hop = hop_to_peer(ctx, out, peer, proto, &tx);
 	tx.outcome.verdict =
 		hop ? encap_frame(ctx, family, &tx, hop) : TL_rx_plain;
-	count(tx.outcome.verdict == TL_rx_plain ? &plain : &tx.outcome);
+	if (tx.outcome.verdict != TL_rx_plain || in == out)
+		count(tx.outcome.verdict == TL_rx_plain ? &plain : &tx.outcome);
 	if (tx.outcome.verdict == TL_tx_forward)
-		return XDP_TX;
+		return in == out ? XDP_TX : bpf_redirect(out, 0);
 	return is_drop(tx.outcome.verdict) ? XDP_DROP : XDP_PASS;
 }
 
 /* Global functions, like xdp_lean(); one for each family, which the verifier of
  * Linux 6.1 would forget. */
-__attribute__((noinline)) int xdp_plain4(struct xdp_md *ctx)
+__attribute__((noinline)) int xdp_plain4(struct xdp_md *ctx, __u32 out)
 {
-	return plain_frame(ctx, 4);
+	return plain_frame(ctx, 4, out);
 }
 
-__attribute__((noinline)) int xdp_plain6(struct xdp_md *ctx)
+__attribute__((noinline)) int xdp_plain6(struct xdp_md *ctx, __u32 out)
 {
-	return plain_frame(ctx, 6);
+	return plain_frame(ctx, 6, out);
+}
+
+/* The interface that tunload is attached to. */
+static __always_inline __u32 attached_ifindex(void)
+{
+	const __u32 zero = 0;
+	const struct tl_interface *iface =
+		bpf_map_lookup_elem(&interface, &zero);
+
+	return iface ? iface->ifindex : 0;
+}
+
+/* The family of a frame without tags whose source may enter a tunnel, else 0.
+ * The kernel decides about our own addresses, and about those that are behind a
+ * tunnel: rp_filter may be on. */
+static __always_inline __u8 may_enter(struct xdp_md *ctx)
+{
+	const struct ethhdr *eth = (void *)(long)ctx->data;
+	const struct view v = {.at = eth + 1,
+			       .end = (void *)(long)ctx->data_end};
+	const struct iphdr *ip4 = v.at;
+	const struct ipv6hdr *ip6 = v.at;
+	struct rx rx = {};
+
+	if ((const void *)(ip4 + 1) > v.end)
+		return 0;
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		return lean_plain(&v, 4, &ip4->saddr, &rx) && rx.may_enter ? 4
+									   : 0;
+	if (eth->h_proto != bpf_htons(ETH_P_IPV6) ||
+	    (const void *)(ip6 + 1) > v.end)
+		return 0;
+	return lean_plain(&v, 6, &ip6->saddr, &rx) && rx.may_enter ? 6 : 0;
 }
 
 #endif

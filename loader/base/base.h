@@ -102,6 +102,8 @@ bool number_parse(const char *s, uint32_t min, uint32_t max, uint32_t *out);
 
 /* True for 1 to 31 characters of [A-Za-z0-9._-], which fit TL_NAME_LEN. */
 bool name_valid(const char *s);
+/* True if an interface may have that name. */
+bool ifname_valid(const char *s);
 /* True for a DNS name: 1 to 253 letters, digits, '-', '.' and '_', at least one
  * of them a letter. */
 bool hostname_valid(const char *s);

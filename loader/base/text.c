@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -207,6 +208,14 @@ static bool label_valid(const char *s, size_t n)
 			return false;
 	}
 	return true;
+}
+
+bool ifname_valid(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n && n < IFNAMSIZ && !s[strcspn(s, "/: \t\n\v\f\r")] &&
+	       strcmp(s, ".") && strcmp(s, "..") && text_printable(s);
 }
 
 bool hostname_valid(const char *s)

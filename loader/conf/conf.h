@@ -72,6 +72,10 @@ struct conf {
 	unsigned int lines[N_INTERFACE_KEYS]; /* 0: not in the file */
 	TL_INTERFACE_KEYS(KEY_FIELD)
 	struct ip source4, source6; /* family 0: none */
+	uint32_t forward;	    /* enum tl_forward */
+	/* Other interfaces whose packets XDP sends into tunnels, padded with
+	 * zeros; an empty name ends the list. */
+	char forward_from[TL_FORWARD_FROM][IFNAMSIZ];
 	/* Prefix length of an `address`, which attach adds to the host and
 	 * detach removes; -1: the source is an address of the host's own. */
 	int address4_len, address6_len;
@@ -90,6 +94,12 @@ struct conf {
 	for (struct prefix *a = (p)->allowed;                                  \
 	     a && a < (p)->allowed + (p)->n_allowed; a++)
 
+/* Loops over the names of forward_from. */
+#define for_each_from(name, c)                                                 \
+	for (const char *name = (c)->forward_from[0],                          \
+			*name##_end = name + sizeof((c)->forward_from);        \
+	     name < name##_end && *name; name += IFNAMSIZ)
+
 /* Sets the defaults, without peers. Never fails; ifname must fit IFNAMSIZ. */
 void conf_init(struct conf *c, const char *ifname);
 void conf_free(struct conf *c);
@@ -99,6 +109,10 @@ static inline const struct ip *conf_source(const struct conf *c, uint8_t family)
 	return family == 4 ? &c->source4 : &c->source6;
 }
 struct peer *conf_peer(const struct conf *c, const char *name);
+/* Appends to forward_from; false if it is full. */
+bool conf_add_from(struct conf *c, const char *name);
+/* True if forward_from has that name. */
+bool conf_has_from(const struct conf *c, const char *name);
 /* The peers of a conf by name, for many look-ups; valid until the next
  * conf_add_peer() or conf_del_peer(). A hash table, less than half full. */
 struct names {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The tables of keys, of [interface] and of [peer NAME], which are also the
  * words of `peer add|set`; and the keys that are not scalars: source, address,
- * endpoint and allowed-ips. */
+ * forward, endpoint and allowed-ips. */
 #include "conf.h"
 
 #include <string.h>
@@ -126,6 +126,89 @@ static bool is_same_inner(const void *a, const void *b)
 }
 
 static const struct key_ops inner_ops = {set_inner, write_inner, is_same_inner};
+
+/* Adds an interface behind `xdp`, of n characters. */
+static int add_from(const struct key *k, struct conf *c, struct origin from,
+		    const char *word, size_t n)
+{
+	char name[IFNAMSIZ + 1];
+
+	snprintf(name, sizeof(name), "%.*s", (int)n, word);
+	if (n >= IFNAMSIZ || !ifname_valid(name))
+		return conf_error(
+			from,
+			"%s \"%.*s\" is not the name of an interface: give names of at most %d characters",
+			k->name, n < QUOTE_MAX ? (int)n : QUOTE_MAX, word,
+			IFNAMSIZ - 1);
+	if (!strcmp(name, c->ifname))
+		return key_error(
+			k, c, from, name,
+			"is the interface of this file, from which it forwards anyway: remove it");
+	if (conf_has_from(c, name))
+		return key_error(k, c, from, name,
+				 "is there twice: remove one");
+	if (!conf_add_from(c, name))
+		return key_error(k, c, from, name,
+				 "is one interface too many: give at most %d",
+				 TL_FORWARD_FROM);
+	return OK;
+}
+
+static bool is_word(const char *word, size_t n, const char *text)
+{
+	return word && n == strlen(text) && !memcmp(word, text, n);
+}
+
+static int set_forward(const struct key *k, void *target, struct origin from,
+		       const char *value)
+{
+	const char *list = value, *word;
+	struct conf *c = target;
+	int ret = OK;
+	size_t n;
+
+	word = list_next(&list, &n);
+	if (is_word(word, n, "xdp"))
+		c->forward = TL_FORWARD_XDP;
+	else if (is_word(word, n, "no"))
+		c->forward = TL_FORWARD_NO;
+	else
+		return key_error(k, c, from, value, "is neither xdp nor no");
+	while (!ret && (word = list_next(&list, &n)))
+		ret = c->forward == TL_FORWARD_XDP
+			      ? add_from(k, c, from, word, n)
+			      : key_error(k, c, from, value,
+					  "has more than one word: write no");
+	return ret;
+}
+
+static void write_forward(FILE *out, const struct key *k, const void *target)
+{
+	const struct conf *c = target;
+	const char *between = " ";
+
+	if (c->forward == TL_FORWARD_NO)
+		return;
+	fprintf(out, "%s = xdp", k->name);
+	for_each_from(name, c)
+	{
+		fprintf(out, "%s%s", between, name);
+		between = ", ";
+	}
+	fputc('\n', out);
+}
+
+static bool is_same_forward(const void *a, const void *b)
+{
+	const struct conf *x = a, *y = b;
+
+	return x->forward == y->forward &&
+	       !memcmp(x->forward_from, y->forward_from,
+		       sizeof(x->forward_from));
+}
+
+static const struct key_ops forward_ops = {set_forward, write_forward,
+					   is_same_forward};
 
 #define LEN(array) (sizeof(array) / sizeof(*(array)))
 

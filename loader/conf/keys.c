@@ -248,7 +248,7 @@ const char *key_str(const struct key *k, const void *target,
 const char *key_default(const struct key *k, char buf[static KEY_STRLEN])
 {
 	if (k->type == KEY_IS_OTHER)
-		return "";
+		return k->word ?: "";
 	if (k->type == KEY_IS_ADDRESS)
 		return "auto";
 	return number_str(k, k->initial, buf);

@@ -113,6 +113,23 @@ void conf_del_peer(struct conf *c, struct peer *p)
 	memmove(p, p + 1, (char *)end - (char *)(p + 1));
 }
 
+bool conf_add_from(struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < TL_FORWARD_FROM; i++) {
+		if (*c->forward_from[i])
+			continue;
+		strncpy(c->forward_from[i], name, IFNAMSIZ - 1);
+		return true;
+	}
+	return false;
+}
+
+bool conf_has_from(const struct conf *c, const char *name)
+{
+	for_each_from(from, c) if (!strcmp(from, name)) return true;
+	return false;
+}
+
 /* The capacity, a power of two, that array_grow() expects for n. */
 static size_t room_for(size_t n)
 {

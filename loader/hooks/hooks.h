@@ -10,13 +10,14 @@
 
 /* The BPF object: load it, pin it, put it on its hooks, take it off. */
 
-/* The program behind those of the hooks: it writes prefixes. */
-enum { PROG_WRITE_PREFIXES = HOOK_COUNT, PROG_COUNT };
+/* The programs: one for each hook of the interface, one for the XDP hook of the
+ * interfaces that `forward` names, and one that writes prefixes. */
+enum program { PROG_FORWARD = HOOK_COUNT, PROG_WRITE_PREFIXES, PROG_COUNT };
 
 /* The programs of one load, and the maps they use. */
 struct programs {
 	struct tunload_bpf *skel; /* NULL: opened by their pins */
-	int fd[PROG_COUNT];	  /* by enum hook, then the other */
+	int fd[PROG_COUNT];	  /* by enum hook and enum program */
 	struct maps maps;
 };
 
@@ -41,8 +42,8 @@ int programs_stage(const struct programs *g, const char *ifname,
 int programs_commit(const char *ifname);
 /* Removes the pins of the staged programs. */
 void programs_unstage(const char *ifname);
-/* The path at which the program of that index in `fd` is pinned or staged. */
-int programs_path(char path[static PATH_MAX], const char *ifname, int h,
+/* The path at which that program is pinned or staged. */
+int programs_path(char path[static PATH_MAX], const char *ifname, int prog,
 		  bool staged);
 /* Opens the pinned programs, without their maps. */
 int programs_open(struct programs *g, const char *ifname);
@@ -77,6 +78,28 @@ bool hooks_have_tcx(uint32_t ifindex);
  * or under another name are on the interface. Recognizing those on links takes
  * CAP_SYS_ADMIN. */
 int hooks_must_be_free(const char *ifname, uint32_t ifindex);
+
+/* Interfaces that `forward` names (forward.c). */
+
+/*
+ * Puts the program on the XDP hooks of the interfaces that c names, if it
+ * forwards and its own hook is native, and takes it off all others. One that
+ * does not exist yet is passed over. A hook that refuses is an error if now
+ * (NULL: nothing ran before) did not have that interface; links that are new
+ * are then removed. Otherwise it is passed over, too, until the next call.
+ */
+int forward_attach(const struct programs *g, const struct conf *c,
+		   enum tl_mode mode, const struct conf *now);
+/* Takes it off all of them. */
+int forward_detach(const char *ifname);
+/* Sets missing for the existing ones of c.forward_from that lack the program,
+ * in their order. True if there are any, or if it is on an interface where it
+ * should not be. */
+bool forward_missing(const struct conf *c, enum tl_mode mode,
+		     bool missing[static TL_FORWARD_FROM]);
+/* Why the program is not on the interface `from`, in words; "" if it is. */
+void forward_fault(const char *ifname, const char *from,
+		   char words[static TL_REASON_LEN]);
 
 /* The name of the driver of an interface, or "unknown". */
 void driver_name(const char *ifname, char name[static 32]);

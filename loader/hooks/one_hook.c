@@ -44,16 +44,13 @@ bool hooks_have_tcx(uint32_t ifindex)
 	return !bpf_prog_query(ifindex, TCX_EGRESS, 0, NULL, NULL, &n);
 }
 
-static int link_create(const char *ifname, enum hook h, uint32_t ifindex,
+static int link_create(const char *path, enum hook h, uint32_t ifindex,
 		       int prog)
 {
 	DECLARE_LIBBPF_OPTS(bpf_link_create_opts, opts,
 			    .flags = links[h].flags);
-	char path[PATH_MAX];
 	int fd, err = 0;
 
-	if (pins_link_path(path, ifname, h))
-		return -ENAMETOOLONG;
 	fd = bpf_link_create(prog, ifindex, links[h].attach_type, &opts);
 	if (fd < 0)
 		return -errno;
@@ -66,28 +63,44 @@ static int link_create(const char *ifname, enum hook h, uint32_t ifindex,
 	return err;
 }
 
-int link_put(const char *ifname, enum hook h, uint32_t ifindex, int prog)
+int link_put_at(const char *path, enum hook h, uint32_t ifindex, int prog)
 {
-	bool dead;
+	uint32_t at;
 	int fd, err;
 
 	bpf_log_start();
-	fd = pins_link(ifname, h, &dead);
+	fd = pins_link_at(path, &at);
 	if (fd < 0)
-		return link_create(ifname, h, ifindex, prog);
-	err = bpf_link_update(fd, prog, NULL) ? -errno : 0;
+		return link_create(path, h, ifindex, prog);
+	if (!at)
+		err = link_create(path, h, ifindex, prog);
+	else
+		err = bpf_link_update(fd, prog, NULL) ? -errno : 0;
 	close(fd);
 	return err;
+}
+
+int link_put(const char *ifname, enum hook h, uint32_t ifindex, int prog)
+{
+	char path[PATH_MAX];
+
+	if (pins_link_path(path, ifname, h))
+		return -ENAMETOOLONG;
+	return link_put_at(path, h, ifindex, prog);
 }
 
 void link_drop(const char *ifname, enum hook h)
 {
 	char path[PATH_MAX];
-	int fd;
 
-	if (pins_link_path(path, ifname, h))
-		return;
-	fd = bpf_obj_get(path);
+	if (!pins_link_path(path, ifname, h))
+		link_drop_at(path);
+}
+
+void link_drop_at(const char *path)
+{
+	int fd = bpf_obj_get(path);
+
 	if (fd < 0)
 		return;
 	/* Closing and unlinking is not enough: another process may hold a
@@ -238,6 +251,15 @@ static void foreign_words(uint32_t id, char words[static TL_REASON_LEN])
 		close(fd);
 }
 
+bool xdp_taken(uint32_t ifindex, char words[static TL_REASON_LEN])
+{
+	uint32_t foreign = xdp_foreign(ifindex);
+
+	if (foreign)
+		foreign_words(foreign, words);
+	return foreign;
+}
+
 /*
  * Attaches by netlink, which returns the driver's message; a link returns only
  * an errno. Success means that the hook was freed meanwhile: the program is
@@ -264,14 +286,11 @@ static const char *driver_hint(const char *driver)
 void xdp_refusal(const char *ifname, uint32_t ifindex, int prog, int err,
 		 char words[static TL_REASON_LEN])
 {
-	uint32_t foreign = xdp_foreign(ifindex);
 	const char *said;
 	char driver[32];
 
-	if (foreign) {
-		foreign_words(foreign, words);
+	if (xdp_taken(ifindex, words))
 		return;
-	}
 	driver_name(ifname, driver);
 	ask_driver(ifindex, prog);
 	said = bpf_log_words();

@@ -13,6 +13,9 @@ bool link_exists(const char *ifname, enum hook h);
  * or makes and pins a link. */
 int link_put(const char *ifname, enum hook h, uint32_t ifindex, int prog);
 void link_drop(const char *ifname, enum hook h);
+/* The same for a link that is pinned at path. */
+int link_put_at(const char *path, enum hook h, uint32_t ifindex, int prog);
+void link_drop_at(const char *path);
 
 /* Filters, for kernels before 6.6. True if our filter has the program that is
  * pinned or staged. */
@@ -27,6 +30,8 @@ int clsact_create(uint32_t ifindex);
 /* Removes the qdisc if it has no filters. */
 void clsact_drop(uint32_t ifindex);
 
+/* True if a program is on the XDP hook in any mode; says which. */
+bool xdp_taken(uint32_t ifindex, char words[static TL_REASON_LEN]);
 /* Why link_put() could not put prog on the XDP hook, in words. */
 void xdp_refusal(const char *ifname, uint32_t ifindex, int prog, int err,
 		 char words[static TL_REASON_LEN]);

@@ -12,10 +12,13 @@
 #include "one_hook.h"
 #include "tunload.skel.h"
 
-/* The order of enum hook, and PROG_WRITE_PREFIXES. */
 static const char *const prog_pins[PROG_COUNT] = {
-	"prog_xdp_ingress", "prog_tc_ingress", "prog_tc_egress",
-	PIN_WRITE_PREFIXES};
+	[HOOK_XDP] = "prog_xdp_ingress",
+	[HOOK_TC_INGRESS] = "prog_tc_ingress",
+	[HOOK_TC_EGRESS] = "prog_tc_egress",
+	[PROG_FORWARD] = "prog_xdp_forward",
+	[PROG_WRITE_PREFIXES] = PIN_WRITE_PREFIXES,
+};
 
 static int check_layout(const char *ifname)
 {
@@ -91,6 +94,7 @@ static void take_fds(struct programs *g)
 	g->fd[PROG_WRITE_PREFIXES] =
 		bpf_program__fd(g->skel->progs.write_prefixes);
 	g->maps.write_prefixes = g->fd[PROG_WRITE_PREFIXES];
+	g->fd[PROG_FORWARD] = bpf_program__fd(g->skel->progs.xdp_forward);
 	for (size_t i = 0; i < MAP_COUNT; i++)
 		*map_fd(&g->maps, &map_pins[i]) =
 			bpf_object__find_map_fd_by_name(obj, map_pins[i].name);
@@ -281,22 +285,22 @@ int programs_load(struct programs *g, const char *ifname,
 }
 
 /* The staged name has no dot, which bpffs refuses. */
-int programs_path(char path[static PATH_MAX], const char *ifname, int h,
+int programs_path(char path[static PATH_MAX], const char *ifname, int prog,
 		  bool staged)
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), "%s%s", prog_pins[h],
+	snprintf(name, sizeof(name), "%s%s", prog_pins[prog],
 		 staged ? "_new" : "");
 	return pins_path(path, ifname, name);
 }
 
-static int commit_one(const char *ifname, int h)
+static int commit_one(const char *ifname, int prog)
 {
 	char path[PATH_MAX], staged[PATH_MAX];
 
-	if (programs_path(path, ifname, h, false) ||
-	    programs_path(staged, ifname, h, true))
+	if (programs_path(path, ifname, prog, false) ||
+	    programs_path(staged, ifname, prog, true))
 		return FAILED;
 	if (rename(staged, path))
 		return fail("cannot pin a program at \"%s\": %s", path,
@@ -304,15 +308,15 @@ static int commit_one(const char *ifname, int h)
 	return OK;
 }
 
-static int stage_one(const char *ifname, int h, int fd, uint32_t ifindex)
+static int stage_one(const char *ifname, int prog, int fd, uint32_t ifindex)
 {
 	char path[PATH_MAX];
 
-	if (programs_path(path, ifname, h, true))
+	if (programs_path(path, ifname, prog, true))
 		return FAILED;
 	/* Left by a command that was killed after it had put it on the hook. */
-	if (h < HOOK_COUNT && filter_holds(ifname, h, ifindex, true) &&
-	    commit_one(ifname, h))
+	if (prog < HOOK_COUNT && filter_holds(ifname, prog, ifindex, true) &&
+	    commit_one(ifname, prog))
 		return FAILED;
 	unlink(path); /* left by one killed before that */
 	if (bpf_obj_pin(fd, path))
@@ -326,8 +330,8 @@ int programs_stage(const struct programs *g, const char *ifname,
 {
 	int ret = OK;
 
-	for (int h = 0; !ret && h < PROG_COUNT; h++)
-		ret = stage_one(ifname, h, g->fd[h], ifindex);
+	for (int i = 0; !ret && i < PROG_COUNT; i++)
+		ret = stage_one(ifname, i, g->fd[i], ifindex);
 	return ret;
 }
 
@@ -335,8 +339,8 @@ int programs_commit(const char *ifname)
 {
 	int ret = OK;
 
-	for (int h = 0; !ret && h < PROG_COUNT; h++)
-		ret = commit_one(ifname, h);
+	for (int i = 0; !ret && i < PROG_COUNT; i++)
+		ret = commit_one(ifname, i);
 	return ret;
 }
 
@@ -344,8 +348,8 @@ void programs_unstage(const char *ifname)
 {
 	char path[PATH_MAX];
 
-	for (int h = 0; h < PROG_COUNT; h++) {
-		if (!programs_path(path, ifname, h, true))
+	for (int i = 0; i < PROG_COUNT; i++) {
+		if (!programs_path(path, ifname, i, true))
 			unlink(path);
 	}
 }
@@ -355,12 +359,12 @@ int programs_open(struct programs *g, const char *ifname)
 	char path[PATH_MAX];
 
 	memset(g, 0, sizeof(*g));
-	for (int h = 0; h < PROG_COUNT; h++)
-		g->fd[h] = -1;
-	for (int h = 0; h < PROG_COUNT; h++) {
-		if (!programs_path(path, ifname, h, false))
-			g->fd[h] = bpf_obj_get(path);
-		if (g->fd[h] < 0) {
+	for (int i = 0; i < PROG_COUNT; i++)
+		g->fd[i] = -1;
+	for (int i = 0; i < PROG_COUNT; i++) {
+		if (!programs_path(path, ifname, i, false))
+			g->fd[i] = bpf_obj_get(path);
+		if (g->fd[i] < 0) {
 			programs_close(g);
 			return fail("cannot open \"%s\": %s", path,
 				    strerror(errno));
@@ -376,9 +380,9 @@ void programs_close(struct programs *g)
 		g->skel = NULL;
 		return;
 	}
-	for (int h = 0; h < PROG_COUNT; h++) {
-		if (g->fd[h] >= 0)
-			close(g->fd[h]);
-		g->fd[h] = -1;
+	for (int i = 0; i < PROG_COUNT; i++) {
+		if (g->fd[i] >= 0)
+			close(g->fd[i]);
+		g->fd[i] = -1;
 	}
 }

@@ -165,6 +165,8 @@ static struct tl_interface settings(const struct tl_interface *now,
 	memcpy(v.local6, c->local6.addr, sizeof(v.local6));
 	memcpy(v.source4, c->source4.addr, sizeof(v.source4));
 	memcpy(v.source6, c->source6.addr, sizeof(v.source6));
+	v.forward = c->forward;
+	memcpy(v.forward_from, c->forward_from, sizeof(v.forward_from));
 	v.address4_len = c->address4_len + 1;
 	v.address6_len = c->address6_len + 1;
 	v.flags = flag(v.flags, TL_IF_F_LOCAL4_FIXED, c->local4_fixed);
@@ -258,7 +260,7 @@ int state_apply(const struct maps *m, struct conf *c,
 	if (!ret)
 		forget_old_paths(m, &now.t[STATE_PEERS], &want.t[STATE_PEERS]);
 	if (!ret && c->forward == TL_FORWARD_XDP)
-		ret = devices_apply(m, c->ifindex, facts);
+		ret = devices_apply(m, c, facts);
 	if (!ret)
 		ret = write_settings(m, c);
 	state_tables_free(&now);
@@ -311,7 +313,7 @@ int state_pending(const struct maps *m, struct conf *c,
 	state_tables_free(&now);
 	state_tables_free(&want);
 	if (!ret && c->forward == TL_FORWARD_XDP)
-		ret = devices_pending(m, c->ifindex, facts, any);
+		ret = devices_pending(m, c, facts, any);
 	if (!ret)
 		ret = interface_read(m, &iface);
 	if (ret)

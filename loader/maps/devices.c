@@ -27,25 +27,32 @@ static void want_device(struct tl_device want[static TL_DEVICES],
 	memcpy(row->mac, d->mac, sizeof(row->mac));
 }
 
-/* The interface itself comes first: of devices with the same slot, the first
- * one stays. */
-static void want_devices(struct tl_device want[static TL_DEVICES],
-			 uint32_t ifindex, const struct host_facts *facts)
+static void want_index(struct tl_device want[static TL_DEVICES],
+		       uint32_t ifindex, const struct host_facts *facts)
 {
-	memset(want, 0, TL_DEVICES * sizeof(*want));
 	for (size_t i = 0; i < facts->n_devices; i++)
 		if (facts->devices[i].ifindex == ifindex)
 			want_device(want, &facts->devices[i]);
+}
+
+/* The interface itself comes first, then those that packets come from: of
+ * devices with the same slot, the first one stays. */
+static void want_devices(struct tl_device want[static TL_DEVICES],
+			 const struct conf *c, const struct host_facts *facts)
+{
+	memset(want, 0, TL_DEVICES * sizeof(*want));
+	want_index(want, c->ifindex, facts);
+	for_each_from(name, c) want_index(want, if_nametoindex(name), facts);
 	for (size_t i = 0; i < facts->n_devices; i++)
 		want_device(want, &facts->devices[i]);
 }
 
-int devices_apply(const struct maps *m, uint32_t ifindex,
+int devices_apply(const struct maps *m, const struct conf *c,
 		  const struct host_facts *facts)
 {
 	struct tl_device want[TL_DEVICES], now;
 
-	want_devices(want, ifindex, facts);
+	want_devices(want, c, facts);
 	for (uint32_t i = 0; i < TL_DEVICES; i++) {
 		if (read_device(m, i, &now))
 			return FAILED;
@@ -58,12 +65,12 @@ int devices_apply(const struct maps *m, uint32_t ifindex,
 	return OK;
 }
 
-int devices_pending(const struct maps *m, uint32_t ifindex,
+int devices_pending(const struct maps *m, const struct conf *c,
 		    const struct host_facts *facts, bool *any)
 {
 	struct tl_device want[TL_DEVICES], now;
 
-	want_devices(want, ifindex, facts);
+	want_devices(want, c, facts);
 	for (uint32_t i = 0; i < TL_DEVICES; i++) {
 		if (read_device(m, i, &now))
 			return FAILED;

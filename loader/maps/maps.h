@@ -60,6 +60,16 @@ void pins_unready(const char *ifname);
 /* FAILED, with advice, if the pins are of another network namespace. */
 int pins_check_netns(const char *ifname, const struct tl_interface *iface);
 
+/* Lists the interfaces, named after forward = xdp, that have a pinned link;
+ * *names is malloc()ed. */
+int pins_from_list(const char *ifname, char (**names)[IFNAMSIZ], size_t *n);
+/* The path of the pin of the link on such an interface. */
+int pins_from_path(char buf[static PATH_MAX], const char *ifname,
+		   const char *from);
+
+/* Opens the link pinned at path; returns its descriptor, or -1 if there is
+ * none. *ifindex: 0 if its interface is gone. */
+int pins_link_at(const char *path, uint32_t *ifindex);
 /* Opens a pinned link; returns its descriptor, or -1 if there is none or its
  * interface is gone. *dead: the link exists, its interface does not. */
 int pins_link(const char *ifname, enum hook h, bool *dead);
@@ -241,11 +251,11 @@ static inline struct tl_counter tx_total(const struct tl_verdicts *v)
 
 /* The devices of the host, for `forward = xdp`. */
 
-/* Makes the map equal to facts; the device ifindex is in it in any case. */
-int devices_apply(const struct maps *m, uint32_t ifindex,
+/* Makes the map equal to facts; the interface of c is in it in any case. */
+int devices_apply(const struct maps *m, const struct conf *c,
 		  const struct host_facts *facts);
 /* Sets *any if devices_apply() would change something. */
-int devices_pending(const struct maps *m, uint32_t ifindex,
+int devices_pending(const struct maps *m, const struct conf *c,
 		    const struct host_facts *facts, bool *any);
 /* Fills in the devices that XDP forwards to; *out is malloc()ed. */
 int devices_sending(const struct maps *m, uint32_t **out, size_t *n);

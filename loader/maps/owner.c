@@ -134,21 +134,30 @@ int pins_link_path(char buf[static PATH_MAX], const char *ifname, enum hook h)
 	return pins_path(buf, ifname, names[h]);
 }
 
-int pins_link(const char *ifname, enum hook h, bool *dead)
+int pins_link_at(const char *path, uint32_t *ifindex)
 {
 	struct bpf_link_info info = {0};
 	uint32_t len = sizeof(info);
+	int fd = bpf_obj_get(path);
+
+	*ifindex = 0;
+	/* TCX keeps the ifindex where XDP does. */
+	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+		*ifindex = info.xdp.ifindex;
+	return fd;
+}
+
+int pins_link(const char *ifname, enum hook h, bool *dead)
+{
 	char path[PATH_MAX];
+	uint32_t ifindex;
 	int fd;
 
 	*dead = false;
 	if (pins_link_path(path, ifname, h))
 		return -1;
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return -1;
-	/* TCX keeps the ifindex where XDP does. */
-	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex)
+	fd = pins_link_at(path, &ifindex);
+	if (fd < 0 || ifindex)
 		return fd;
 	*dead = true;
 	close(fd);

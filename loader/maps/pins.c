@@ -418,29 +418,59 @@ void pins_close(struct pins *p)
 	p->mounted = false;
 }
 
-int pins_list(char (**names)[IFNAMSIZ], size_t *n)
+/* Lists the names in a directory of pins that follow the prefix and may be of
+ * an interface. */
+static int list_names(const char *path, const char *prefix,
+		      char (**names)[IFNAMSIZ], size_t *n)
 {
-	char path[PATH_MAX], name[IFNAMSIZ];
+	size_t skip = strlen(prefix);
+	char name[IFNAMSIZ];
 	struct dirent *e;
 	int ret = OK;
 	DIR *d;
 
 	*names = NULL;
 	*n = 0;
-	if (pins_path(path, "", NULL))
-		return FAILED;
 	d = opendir(path);
 	if (!d && (errno == ENOENT || errno == ENOTDIR))
 		return OK;
 	if (!d)
 		return fail("cannot open \"%s\": %s", path, strerror(errno));
 	while (!ret && (e = readdir(d))) {
-		if (e->d_name[0] == '.' || strlen(e->d_name) >= IFNAMSIZ)
+		if (e->d_name[0] == '.' || strncmp(e->d_name, prefix, skip) ||
+		    strlen(e->d_name + skip) >= IFNAMSIZ)
 			continue;
-		strcpy(name, e->d_name);
+		strcpy(name, e->d_name + skip);
 		replace_char(name, ':', '.');
 		ret = array_push((void **)names, n, name, sizeof(name));
 	}
 	closedir(d);
 	return ret;
+}
+
+int pins_list(char (**names)[IFNAMSIZ], size_t *n)
+{
+	char path[PATH_MAX];
+
+	return pins_path(path, "", NULL) ?: list_names(path, "", names, n);
+}
+
+#define LINK_FROM "link_from_"
+
+int pins_from_list(const char *ifname, char (**names)[IFNAMSIZ], size_t *n)
+{
+	char path[PATH_MAX];
+
+	return pins_path(path, ifname, NULL)
+		       ?: list_names(path, LINK_FROM, names, n);
+}
+
+int pins_from_path(char buf[static PATH_MAX], const char *ifname,
+		   const char *from)
+{
+	char name[sizeof(LINK_FROM) + IFNAMSIZ];
+
+	snprintf(name, sizeof(name), LINK_FROM "%s", from);
+	replace_char(name, '.', ':');
+	return pins_path(buf, ifname, name);
 }

@@ -34,6 +34,28 @@ static enum tl_mode mode_of(uint32_t asked)
 	return TL_MODE_AUTO;
 }
 
+/* Former layouts have no such setting. */
+static void read_forward(struct conf *c, const struct tl_interface *v)
+{
+	if (v->layout != TL_LAYOUT)
+		return;
+	c->forward = v->forward;
+	if (c->forward > TL_FORWARD_XDP) {
+		warn("map \"interface\": forward %u is not from no|xdp: taken as no",
+		     v->forward);
+		c->forward = TL_FORWARD_NO;
+	}
+	for (size_t i = 0; i < TL_FORWARD_FROM && *v->forward_from[i]; i++) {
+		char name[IFNAMSIZ + 1];
+
+		snprintf(name, sizeof(name), "%.16s", v->forward_from[i]);
+		if (ifname_valid(name) && !conf_has_from(c, name))
+			conf_add_from(c, name);
+		else
+			warn("map \"interface\": forward_from has no valid name: left out");
+	}
+}
+
 /* The map has the length plus 1; 0 for none. */
 static int address_len(const struct ip *source, uint8_t value)
 {
@@ -76,6 +98,7 @@ static void read_settings(struct conf *c, const struct tl_interface *v)
 	c->address4_len = address_len(&c->source4, v->address4_len);
 	c->address6_len = address_len(&c->source6, v->address6_len);
 	c->mode = mode_of(v->mode_asked);
+	read_forward(c, v);
 	c->routes = !(v->flags & TL_IF_F_NO_ROUTES);
 	settings_from_map(c, v,
 			  v->layout == TL_LAYOUT ? sizeof(*v)

@@ -74,6 +74,13 @@ static void warn_mtus(const struct look *l)
 	warn_rest(n, "peers with an mtu that is too large");
 }
 
+static void warn_from(const struct conf *c)
+{
+	for_each_from(name, c) if (!if_nametoindex(name)) warn(
+		"forward \"%s\": no such interface yet: the kernel forwards what arrives there until the timer finds it",
+		name);
+}
+
 void warn_risks(const struct conf *c)
 {
 	struct look l = {.c = c};
@@ -84,6 +91,7 @@ void warn_risks(const struct conf *c)
 		warn_prefixes(&l, p);
 	warn_rest(l.warned, "warnings about allowed-ips");
 	warn_mtus(&l);
+	warn_from(c);
 	free(l.own.all);
 }
 

@@ -110,6 +110,21 @@ static void one_cpu_hint(const struct sink *out)
 		    mask, s->conf.ifname);
 }
 
+static void from_hint(const struct sink *out)
+{
+	char words[TL_REASON_LEN];
+
+	if (!is_forwarding(out->s))
+		return;
+	for_each_from(name, &out->s->conf)
+	{
+		forward_fault(out->s->conf.ifname, name, words);
+		if (*words)
+			say(out, "the kernel forwards what arrives on %s: %s",
+			    name, words);
+	}
+}
+
 void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 {
 	const struct sink out = {s, hint, to};
@@ -130,6 +145,7 @@ void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 	forwarding_hint(&out, 4);
 	forwarding_hint(&out, 6);
 	one_cpu_hint(&out);
+	from_hint(&out);
 }
 
 static void state_hint(const struct sink *out, const struct peer *p)

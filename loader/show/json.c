@@ -180,6 +180,23 @@ static json_t *forward_json(const struct snapshot *s)
 	return list;
 }
 
+/* The other interfaces from which XDP forwards. */
+static json_t *from_json(const struct snapshot *s)
+{
+	json_t *list = json_array();
+	char words[TL_REASON_LEN];
+
+	if (!is_forwarding(s))
+		return list;
+	for_each_from(name, &s->conf)
+	{
+		forward_fault(s->conf.ifname, name, words);
+		if (!*words)
+			append_hint(list, name);
+	}
+	return list;
+}
+
 json_t *status_json(const struct snapshot *s)
 {
 	json_t *hints = json_array();
@@ -193,7 +210,7 @@ json_t *status_json(const struct snapshot *s)
 						     &s->conf.peers[i]));
 	/* clang-format off */
 	out = json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:i, s:o, s:o, s:o, "
-			"s:o, s:o}",
+			"s:o, s:o, s:s, s:o}",
 			"interface", s->conf.ifname,
 			"mode", native ? "native" : "tc",
 			"mode_reason", s->iface.mode_reason,
@@ -205,7 +222,9 @@ json_t *status_json(const struct snapshot *s)
 			"forward_to", forward_json(s),
 			"hints", hints,
 			"peers", peers,
-			"verdicts", json_verdicts(&s->verdicts));
+			"verdicts", json_verdicts(&s->verdicts),
+			"forward", s->conf.forward ? "xdp" : "no",
+			"forward_from", from_json(s));
 	/* clang-format on */
 	return json_with_keys(out, interface_keys, &s->conf);
 }

@@ -184,6 +184,19 @@ static void print_peer(const struct snapshot *s, size_t i)
 	peer_hints(s, i, print_hint, stdout);
 }
 
+/* The other interfaces from which XDP forwards. */
+static void print_from(const struct snapshot *s)
+{
+	char words[TL_REASON_LEN];
+
+	for_each_from(from, &s->conf)
+	{
+		forward_fault(s->conf.ifname, from, words);
+		if (!*words)
+			printf(", %s", from);
+	}
+}
+
 static void print_forward(const struct snapshot *s)
 {
 	const char *comma = " to ";
@@ -196,7 +209,8 @@ static void print_forward(const struct snapshot *s)
 		printf("by the kernel: forward = xdp needs native mode\n");
 		return;
 	}
-	printf("in XDP");
+	printf("in XDP from %s", s->conf.ifname);
+	print_from(s);
 	for (size_t i = 0; i < s->n_forward_to; i++) {
 		if (!if_indextoname(s->forward_to[i], name))
 			continue;

@@ -64,6 +64,24 @@ bool hooks_missing(const char *ifname, const struct tl_interface *iface,
 	       missing[HOOK_TC_EGRESS];
 }
 
+/* Puts programs on the hooks of other interfaces. */
+static int put_forward(const struct running *r, const struct programs *g,
+		       const struct tl_interface *iface,
+		       const struct conf *want)
+{
+	struct programs pinned;
+	int ret;
+
+	if (g)
+		return forward_attach(g, want, iface->mode, &r->now);
+	ret = programs_open(&pinned, r->pins.ifname);
+	if (ret)
+		return ret;
+	ret = forward_attach(&pinned, want, iface->mode, &r->now);
+	programs_close(&pinned);
+	return ret;
+}
+
 static void hooks_restore(const struct running *r,
 			  const struct tl_interface *before)
 {
@@ -77,6 +95,7 @@ static void hooks_restore(const struct running *r,
 	       sizeof(iface.mode_reason));
 	hooks_attach(&old, r->pins.ifname, &r->maps, &iface,
 		     before->mode_asked);
+	forward_attach(&old, &r->now, iface.mode, &r->now);
 	programs_close(&old);
 }
 
@@ -100,13 +119,33 @@ static int put_hooks(const struct running *r, const struct programs *g,
 	return ret;
 }
 
+/* Notes which of the interfaces that were named before have got the program
+ * that was missing there. */
+static void forward_mended(const struct running *r, const struct conf *want,
+			   enum tl_mode mode,
+			   const bool missed[static TL_FORWARD_FROM],
+			   struct mended *mended)
+{
+	bool still[TL_FORWARD_FROM];
+	size_t i = 0;
+
+	forward_missing(want, mode, still);
+	for_each_from(name, want)
+	{
+		mended->from[i] = missed[i] && !still[i] &&
+				  r->now.forward == TL_FORWARD_XDP &&
+				  conf_has_from(&r->now, name);
+		i++;
+	}
+}
+
 /* Aligns, given what is on the host. */
 static int align_from(const struct running *r, const struct programs *g,
 		      struct conf *want, const char *how, struct mended *mended,
 		      struct footprint *have)
 {
 	struct tl_interface iface, before;
-	bool all = g || how, gone;
+	bool all = g || how, gone, from[TL_FORWARD_FROM], forwards;
 	int ret = interface_read(&r->maps, &iface);
 
 	if (ret)
@@ -119,9 +158,15 @@ static int align_from(const struct running *r, const struct programs *g,
 		ret = put_hooks(r, g, &iface, want, how);
 	if (ret)
 		return ret;
-	ret = apply(&r->maps, &r->now, want, have);
-	if (ret && all)
+	forwards = forward_missing(want, iface.mode, from);
+	if (all || forwards)
+		ret = put_forward(r, g, &iface, want);
+	if (!ret)
+		ret = apply(&r->maps, &r->now, want, have);
+	if (ret && (all || forwards))
 		hooks_restore(r, &before);
+	else if (!ret)
+		forward_mended(r, want, iface.mode, from, mended);
 	return ret;
 }
 
@@ -165,13 +210,14 @@ static int look_at_maps(const struct maps *m, struct conf *want,
 /* Tells, without a lock, whether aligning would change anything. */
 static int look(const struct maps *m, struct conf *want, bool *any)
 {
-	bool missing[HOOK_COUNT];
+	bool missing[HOOK_COUNT], from[TL_FORWARD_FROM];
 	struct tl_interface iface;
 	struct footprint *have;
 	size_t routes = 0;
 	int ret = interface_read(m, &iface);
 
-	*any = !ret && hooks_missing(want->ifname, &iface, missing);
+	*any = !ret && (hooks_missing(want->ifname, &iface, missing) ||
+			forward_missing(want, iface.mode, from));
 	if (!ret)
 		ret = routes_read(want->ifindex, &have);
 	if (ret)
@@ -209,6 +255,15 @@ static int foresee(const char *ifname, struct conf *want, bool *any)
 static const char *next(FILE *out)
 {
 	return ftell(out) > 0 ? "; " : "";
+}
+
+static void write_from(FILE *out, const struct mended *m,
+		       const struct conf *want)
+{
+	size_t i = 0;
+
+	for_each_from(name, want) if (m->from[i++]) fprintf(
+		out, "%sput the program back on XDP of %s", next(out), name);
 }
 
 static void write_hooks(FILE *out, const struct mended *m)
@@ -283,10 +338,11 @@ static void mended_write(FILE *out, const struct mended *m,
 			 const struct conf *now, const struct conf *want)
 {
 	write_hooks(out, m);
+	write_from(out, m, want);
 	if (m->routes)
 		fprintf(out, "%sput %zu routes or addresses right", next(out),
 			m->routes);
-	if (now && want) {
+	if (now) {
 		write_peers(out, now, want);
 		if (want->exceptions_changed)
 			fprintf(out,

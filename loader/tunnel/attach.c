@@ -80,14 +80,18 @@ static int put_on_hooks(struct attachment *a)
 {
 	mode_reason_asked(&a->iface, a->want.mode, mode_how(a));
 	return hooks_attach(&a->programs, a->run.pins.ifname, &a->run.maps,
-			    &a->iface, a->want.mode);
+			    &a->iface, a->want.mode)
+		       ?: forward_attach(&a->programs, &a->want, a->iface.mode,
+					 NULL);
 }
 
 static int take_off_hooks(struct remains *r)
 {
+	int ret = forward_detach(r->pins->ifname);
+
 	r->filter_left =
 		hooks_detach(r->pins->ifname, r->ifindex, r->clsact_ours);
-	return r->filter_left ? FAILED : OK;
+	return r->filter_left ? FAILED : ret;
 }
 
 /* Fills the empty maps, and makes the routes. */

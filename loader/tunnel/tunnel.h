@@ -32,7 +32,8 @@ int prepare(struct conf *c, const struct conf *now);
 
 /* What others had removed or changed, and align() has repaired. */
 struct mended {
-	bool hooks[HOOK_COUNT]; /* by enum hook */
+	bool hooks[HOOK_COUNT];	    /* by enum hook */
+	bool from[TL_FORWARD_FROM]; /* hooks of interfaces of forward_from */
 	size_t routes; /* changes to routes, rules, neighbours, addresses */
 };
 

@@ -16,7 +16,7 @@ from bench import harness
 from lab import REPO, sweep
 from netns import own_mounts
 
-PARTS = ["packet", "plain", "tc", "checks", "many", "rates",
+PARTS = ["packet", "plain", "tc", "checks", "many", "forward", "rates",
          "cpus", "streams", "latency", "commands", "memory",
          "instructions"]
 

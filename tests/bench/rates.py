@@ -164,7 +164,7 @@ def hosts(lab, work):
 
     def add(what, ifname, mode, peers, frames, forward=None):
         host = Host(lab, work)
-        if ifname == OUT:
+        if ifname == OUT and not forward:
             host.xdp(host.ns, IN, "to_stack")
         elif mode == "tc":
             host.gro()

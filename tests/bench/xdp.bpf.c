@@ -245,4 +245,47 @@ int floor_decap(struct xdp_md *ctx)
 	return floor_strip(ctx, 40, inner);
 }
 
+/* The kernel's answer about the way of a plain packet, and nothing else. */
+static __always_inline int ask(struct xdp_md *ctx, struct bpf_fib_lookup *q)
+{
+	q->ifindex = ctx->ingress_ifindex;
+	return bpf_fib_lookup(ctx, q, sizeof(*q), 0) == 0 ? XDP_PASS
+							  : XDP_ABORTED;
+}
+
+SEC("xdp.frags")
+int fib4(struct xdp_md *ctx)
+{
+	const struct iphdr *ip = (void *)(long)ctx->data + ETH_HLEN;
+	struct bpf_fib_lookup q = {.family = 2};
+
+	if ((void *)(ip + 1) + 4 > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	q.l4_protocol = ip->protocol;
+	q.tos = ip->tos;
+	q.ipv4_src = ip->saddr;
+	q.ipv4_dst = ip->daddr;
+	q.sport = *(__be16 *)(ip + 1);
+	q.dport = *((__be16 *)(ip + 1) + 1);
+	return ask(ctx, &q);
+}
+
+SEC("xdp.frags")
+int fib6(struct xdp_md *ctx)
+{
+	const struct ipv6hdr *ip = (void *)(long)ctx->data + ETH_HLEN;
+	struct bpf_fib_lookup q = {.family = 10};
+
+	if ((void *)(ip + 1) + 4 > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	q.l4_protocol = ip->nexthdr;
+	for (int i = 0; i < 4; i++) {
+		q.ipv6_src[i] = ((__u32 *)&ip->saddr)[i];
+		q.ipv6_dst[i] = ((__u32 *)&ip->daddr)[i];
+	}
+	q.sport = *(__be16 *)(ip + 1);
+	q.dport = *((__be16 *)(ip + 1) + 1);
+	return ask(ctx, &q);
+}
+
 char LICENSE[] SEC("license") = "GPL";

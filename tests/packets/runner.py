@@ -22,7 +22,8 @@ from .world import NAMES, SLOTS, TlEvent, TlTraffic, moves_on
 ROOT = Path(__file__).resolve().parents[2]
 OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
 
-PROGRAMS = ("xdp_ingress", "tc_ingress", "tc_egress", "write_prefixes")
+PROGRAMS = ("xdp_ingress", "xdp_forward", "tc_ingress", "tc_egress",
+            "write_prefixes")
 MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
         "broadcasts", "peer_stats", "verdicts", "interface", "next_hops",
         "generations", "traffic", "lengths", "devices", "learned", "learned_until",
@@ -69,7 +70,7 @@ def one_cpu():
 
 
 class Runner:
-    """The three programs and their maps."""
+    """The programs and their maps."""
 
     def __init__(self, obj=OBJECT, **constants):
         self.progs, self.maps = {}, {}

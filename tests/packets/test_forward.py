@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 from netns import Netns, run
@@ -55,8 +55,9 @@ WORLD = make_world()
 
 
 class Host:
-    """The namespace: in0, where packets arrive, and out0. Its own programs are
-    on in0, or a test run could not be on it."""
+    """The namespace: in0, where tunload is attached, and out0, where it only
+    sends packets into tunnels. The programs are on both, or a test run could
+    not be on them."""
 
     def __init__(self):
         self.runner = Runner(forward_xdp=1)
@@ -70,12 +71,13 @@ class Host:
                 ns.ip("link", "set", name + end, "up")
         ns.forward()
         self.index = {link["ifname"]: link["ifindex"] for link in ns.links()}
-        info = (bpf.ctypes.c_char * 220)()
-        fd = self.runner.progs["xdp_ingress"]
-        bpf.bpf(bpf.OBJ_GET_INFO_BY_FD, bpf.InfoAttr(
-            fd, len(info), bpf.ctypes.addressof(info)))
-        ns.run("bpftool", "net", "attach", "xdpdrv", "id",
-               struct.unpack_from("I", info, 4)[0], "dev", "in0")
+        for prog, device in (("xdp_ingress", "in0"), ("xdp_forward", "out0")):
+            info = (bpf.ctypes.c_char * 220)()
+            bpf.bpf(bpf.OBJ_GET_INFO_BY_FD, bpf.InfoAttr(
+                self.runner.progs[prog], len(info),
+                bpf.ctypes.addressof(info)))
+            ns.run("bpftool", "net", "attach", "xdpdrv", "id",
+                   struct.unpack_from("I", info, 4)[0], "dev", device)
         ns.addr("in0", US[4] + "/24", US[6] + "/64")
         ns.addr("out0", "172.22.2.1/24", "fd00:22::1/64")
         for address in LAN.values():
@@ -93,6 +95,7 @@ class Host:
                       "permanent")
                 ns.ip("route", "add", net, "via", gateway, "dev", "in0",
                       "onlink", "mtu", MTU[outer])
+        WORLD.ifindex = self.index["in0"]
         self.devices()
 
     def devices(self, sending=("in0", "out0"), address=IN):
@@ -104,12 +107,14 @@ class Host:
                 struct.pack("I6sH", index, mac(own), name in sending))
 
     def run(self, frame, device="in0"):
-        """One run: the action, the frame afterwards, the verdict, the bytes
-        counted."""
+        """One run of the device's program: the action, the frame afterwards,
+        the verdict, the bytes counted."""
         frame = bytes(frame)
         ctx = bpf.XdpMd(data_end=len(frame), ingress_ifindex=self.index[device])
-        action, out, counted = self.ns.call(self.runner.quick, "xdp_ingress",
-                                            frame, ctx)
+        prog = "xdp_ingress" if device == "in0" else "xdp_forward"
+        action, out, counted = self.ns.call(self.runner.quick, prog, frame, ctx)
+        if device == "out0" and not counted:
+            counted = {None: (1, 0)}
         (verdict, (packets, size)), = counted.items()
         assert packets == 1
         return SimpleNamespace(action=action, out=out, verdict=verdict,
@@ -478,6 +483,146 @@ def test_gateway_on_another_interface(host):
     finally:
         host.ns.ip("neigh", "replace", LAN[4], "lladdr", NEXT, "dev", "out0",
                    "nud", "permanent")
+
+
+# Into a tunnel, from another interface
+
+def from_lan(inner, outer=4, **fields):
+    """A packet from out0's network to a site."""
+    return abroad(inner, outer, src=LAN[inner], **fields)
+
+
+def enters(host, packet, outer=4):
+    """The packet, by out0, leaves encapsulated by in0."""
+    done = host.run(plain(packet, to=OUT), "out0")
+    assert (done.action, done.verdict) == (XDP_REDIRECT, "tx_forward")
+    assert done.size == len(packet)
+    label = 0
+    if outer == 6:
+        label = int.from_bytes(done.out[14:18], "big") & 0xfffff
+        assert label
+    assert done.out.hex() == bytes(encapsulated(packet, outer, label)).hex()
+
+
+def ignored(host, frame):
+    """The frame goes up as it is, and nothing is counted."""
+    frame = bytes(frame)
+    done = host.run(frame, "out0")
+    assert (done.action, done.verdict) == (XDP_PASS, None)
+    assert done.out.hex() == frame.hex()
+
+
+@FAMILIES
+@OUTERS
+def test_from_another_interface(host, inner, outer):
+    for size in 0, 50, MTU[outer] - {4: 28, 6: 48}[inner]:
+        enters(host, from_lan(inner, outer, size=size), outer)
+
+
+@FAMILIES
+def test_another_interface_is_left_alone(host, inner):
+    """Whatever is not for a tunnel, or more than plain."""
+    enters(host, from_lan(inner))
+
+    def alone(packet, to=OUT):
+        ignored(host, plain(packet, to=to))
+    alone(from_lan(inner, ttl=1))
+    alone(from_lan(inner, dst=US[inner]))
+    alone(from_lan(inner, dst=NEAR[inner]))
+    alone(from_lan(inner, dst={4: "239.1.1.1", 6: "ff0e::1"}[inner]))
+    alone(abroad(inner, src=OURS[inner]))
+    alone(abroad(inner, src=OURS[inner]))  # remembered
+    alone(abroad(inner, src=INSIDE[inner], dst={4: "10.20.0.1",
+                                                6: "fd00:20::1"}[inner]))
+    alone(abroad(inner, src={4: "169.254.1.1", 6: "fe80::1"}[inner]))
+    alone(from_lan(inner), to=IN)
+    alone(from_lan(inner, size=MTU[4] + 1 - {4: 28, 6: 48}[inner]))
+    alone(ip(LAN[inner], INSIDE[inner]) / TCP(flags="S", sport=1000))
+    tunnel = ip(FAR[inner], US[inner]) / from_lan(4)
+    tunnel[0].__setattr__({4: "proto", 6: "nh"}[inner], 4)
+    alone(tunnel)
+    frame = bytes(plain(from_lan(inner), to=OUT))
+    for length in 14, 13 + {4: 20, 6: 40}[inner]:
+        ignored(host, frame[:length])
+    ignored(host, frame[:12] + b"\x81\0\0\5" + frame[12:])
+    ignored(host, Ether(src=SENDER, dst="ff:ff:ff:ff:ff:ff") / ARP(
+        psrc=LAN[4], pdst="172.22.2.1"))
+    if inner == 4:
+        alone(from_lan(4, flags="MF"))
+        wrong = bytearray(bytes(plain(from_lan(4), to=OUT)))
+        wrong[24] ^= 1
+        ignored(host, wrong)
+    else:
+        alone(ip(LAN[6], INSIDE[6]) / IPv6ExtHdrHopByHop() / udp())
+    enters(host, from_lan(inner))
+
+
+@FAMILIES
+def test_both_interfaces_do_what_their_devices_allow(host, inner):
+    """The attached one must send, the other one need not."""
+    host.devices(sending=("in0",))
+    enters(host, from_lan(inner))
+    host.devices(sending=("out0",))
+    ignored(host, plain(from_lan(inner), to=OUT))
+
+
+@FAMILIES
+def test_forwarding_is_off_there(host, inner):
+    """The setting of the interface that the packet comes by counts."""
+    enters(host, from_lan(inner))
+    name = f"net.ipv{inner}.conf.out0.forwarding"
+    host.ns.sysctl(name, 0)
+    try:
+        ignored(host, plain(from_lan(inner), to=OUT))
+        assert host.run(plain(abroad(inner))).verdict == "tx_forward"
+    finally:
+        host.ns.sysctl(name, 1)
+    host.runner.forget()
+    enters(host, from_lan(inner))
+
+
+@FAMILIES
+def test_rules_know_the_interface(host, inner):
+    """`ip rule ... iif`: a destination without a tunnel for one interface may
+    have one for the other; each remembers its own."""
+    option = () if inner == 4 else ("-6",)
+    enters(host, from_lan(inner))
+    host.ns.ip(*option, "rule", "add", "iif", "out0", "blackhole")
+    try:
+        ignored(host, plain(from_lan(inner), to=OUT))
+        assert host.run(plain(from_lan(inner))).verdict == "tx_forward"
+        ignored(host, plain(from_lan(inner), to=OUT))
+    finally:
+        host.ns.ip(*option, "rule", "del", "iif", "out0", "blackhole")
+    host.runner.forget()
+    enters(host, from_lan(inner))
+
+
+@FAMILIES
+def test_next_hop_must_be_known_there(host, inner):
+    hops = host.runner.maps["next_hops"]
+    hops.update(struct.pack("I", 1), struct.pack(
+        "QI12s", 0, 1, mac(HOP) + mac(IN)))
+    ignored(host, plain(from_lan(inner), to=OUT))
+    hops.update(struct.pack("I", 1), struct.pack(
+        "QI12s", FOR_EVER, 1, mac(HOP) + mac(IN)))
+    enters(host, from_lan(inner))
+
+
+def test_checksum_of_the_packet(host):
+    """A router drops a packet whose header checksum is wrong (RFC 1812 5.2.2):
+    the kernel does so, XDP forwards none."""
+    warm(host, 4)
+    for at in range(2):
+        packet = bytearray(bytes(inside(4)))
+        packet[10 + at] ^= 1
+        frame = bytes(Ether(src=SENDER, dst=IN) / IP(
+            src=FAR[4], dst=US[4], proto=4) / Raw(bytes(packet)))
+        assert host.run(frame).verdict == "rx_decap"
+        wrong = bytearray(bytes(plain(abroad(4))))
+        wrong[24 + at] ^= 1
+        stays(host, bytes(wrong), bytes(wrong), "rx_plain")
+    assert host.run(plain(abroad(4))).verdict == "tx_forward"
 
 
 def test_off_is_as_before():

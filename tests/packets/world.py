@@ -86,7 +86,8 @@ class TlInterface(ctypes.Structure):
                 ("mode_reason", ctypes.c_char * 128),
                 ("monitor_until_ns", u64), ("no_guard_until_ns", u64),
                 ("address4_len", u8), ("address6_len", u8),
-                ("forward", u32), ("cpus", u32)]
+                ("cpus", u32), ("forward", u32),
+                ("forward_from", ctypes.c_char * 16 * 8)]
 
 
 def addr16(text):
@@ -153,6 +154,7 @@ class World:
         self.broadcasts = set()  # bytes
         self.next_hops = {}  # peer id -> (until, MACs)
         self.flags = flags
+        self.ifindex = IFINDEX  # of the attached interface
 
     def peer(self, endpoint, local, allowed=(), guard=GUARD, **settings):
         """A peer as a loader would write it; returns it."""
@@ -208,7 +210,7 @@ class World:
         slots.filled = {(ident % SLOTS).to_bytes(4, "little")
                         for ident in self.peers}
         moves_on(maps["generations"])
-        iface = TlInterface(layout=LAYOUT, ifindex=IFINDEX, name=b"test0",
+        iface = TlInterface(layout=LAYOUT, ifindex=self.ifindex, name=b"test0",
                             flags=self.flags & ~NO_GUARD, mode=1,
                             path_mtu=1500,
                             monitor_until_ns=2 ** 63 if listen else 0,

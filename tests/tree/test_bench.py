@@ -13,7 +13,7 @@ import pytest
 from bench import checks, packet
 from lab import REPO, run
 
-PARTS = ["packet", "plain", "tc"]  # quick ones
+PARTS = ["packet", "plain", "tc", "forward"]  # quick ones
 
 
 def parts():

@@ -336,11 +336,13 @@ def test_off_by_default(lab):
 STICK = {4: "10.10.0.7", 6: "fd00:10::7"}
 
 
-def plain(family, size=GOOD, ttl=64, dst=None, **fields):
-    """A datagram from a host on eth0's network to the site."""
+def plain(family, size=GOOD, ttl=64, dst=None, src=None, **fields):
+    """A datagram to the site, from a host on eth0's network if no other is
+    named."""
     dst = dst or STICK[family]
-    ip = (IP(src="192.0.2.9", dst=dst, ttl=ttl, id=9, **fields) if family == 4
-          else IPv6(src="2001:db8::9", dst=dst, hlim=ttl, **fields))
+    src = src or {4: "192.0.2.9", 6: "2001:db8::9"}[family]
+    ip = (IP(src=src, dst=dst, ttl=ttl, id=9, **fields) if family == 4
+          else IPv6(src=src, dst=dst, hlim=ttl, **fields))
     return ip / UDP(sport=6000, dport=9) / Raw(bytes(size))
 
 
@@ -356,6 +358,11 @@ class Stick(Router):
             self.site, "eth0", lambda f: not f.outgoing and
             f.data[12:14] != b"\x08\x06" and is_tunnel(packet_of(f.data))
             and b"\x17\x70\0\x09" in f.data)  # the ports
+
+    @staticmethod
+    def plain(family, *args, **kwargs):
+        """A datagram to the site."""
+        return plain(family, *args, **kwargs)
 
     def arrives(self, packet, to=None):
         """The frame of a plain packet."""
@@ -376,7 +383,7 @@ class Stick(Router):
     def warm_out(self, family):
         """Sends good packets until XDP encapsulates them."""
         before, _ = self.counted("tx_forward")
-        frame = self.arrives(plain(family))
+        frame = self.arrives(self.plain(family))
 
         def forwarded():
             self.send(frame, frame, frame)
@@ -387,8 +394,8 @@ class Stick(Router):
         """Checks that XDP leaves this packet to the kernel, though it does
         encapsulate others of the same addresses."""
         self.warm_out(family)
-        good = self.arrives(plain(family))
-        size = len(plain(family))
+        good = self.arrives(self.plain(family))
+        size = len(self.plain(family))
         before = self.counted("tx_forward")
         others = self.counted(verdict)[0]
         self.send(good, good, good, frame)
@@ -398,10 +405,29 @@ class Stick(Router):
         assert self.counted(verdict)[0] > others
 
 
-@pytest.fixture(params=[4, 6], ids=["outer4", "outer6"])
+class FromLan(Stick):
+    """The Router, into whose tunnel the LAN sends, by eth1."""
+
+    def __init__(self, lab, outer=4):
+        super().__init__(lab, outer, forward="xdp eth1")
+        self.sender = lab.sender(self.lan, "eth0")
+
+    @staticmethod
+    def plain(family, *args, **kwargs):
+        return plain(family, *args, **{"src": LAN[family]} | kwargs)
+
+    def arrives(self, packet, to=None):
+        return bytes(Ether(src=self.lan.mac("eth0"),
+                           dst=to or self.router.mac("eth1")) / packet)
+
+
+@pytest.fixture(params=[(Stick, 4), (Stick, 6), (FromLan, 4), (FromLan, 6)],
+                ids=["stick-outer4", "stick-outer6", "lan-outer4",
+                     "lan-outer6"])
 def stick(request, lab):
-    """The Stick with the tunnel up."""
-    return Stick(lab, request.param)
+    """The Stick, or the FromLan, with the tunnel up."""
+    kind, outer = request.param
+    return kind(lab, outer)
 
 
 @FAMILIES
@@ -409,7 +435,7 @@ def stick(request, lab):
 def test_into_a_tunnel(stick, inner, size):
     """Of equal packets the kernel and tc_egress encapsulate some and XDP
     others, with the same bytes; each is counted once."""
-    packet = plain(inner, size)
+    packet = stick.plain(inner, size)
     stick.warm_out(inner)
     stick.out.clear()
     before = {v: stick.counted(v) for v in ("tx_encap", "tx_forward")}
@@ -508,3 +534,148 @@ def test_next_hop_that_is_gone(lab):
         stick.send(frame)
         return seen.frames()
     wait_until(moved, "the new next hop is used", interval=0.2)
+
+
+# From another interface
+
+LEFT = {
+    "ttl": (4, lambda: FromLan.plain(4, 33, ttl=1), None),
+    "fragment": (4, lambda: FromLan.plain(4, 33, flags="MF"), "tx_encap"),
+    "too big": (4, lambda: FromLan.plain(4, 1460, flags="DF"), None),
+    "fragmented": (4, lambda: FromLan.plain(4, 1460), "tx_encap"),
+    "elsewhere": (4, lambda: FromLan.plain(4, 33, dst="192.0.2.2"),
+                  "tx_plain"),
+    "syn": (6, lambda: IPv6(src=LAN[6], dst=STICK[6]) / TCP(
+        sport=6000, dport=9, flags="S"), "tx_encap"),
+    "own source": (4, lambda: FromLan.plain(4, 33, src="192.0.2.1"), None),
+    "tunnelled source": (4, lambda: FromLan.plain(4, 33, src="10.10.0.9"),
+                         "tx_encap"),
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_left_to_the_kernel_there(lab, name):
+    """What XDP leaves alone arrives as if there were no program; tc_egress
+    counts what the kernel sends, None: it sends nothing."""
+    router = FromLan(lab)
+    family, packet, verdict = LEFT[name]
+    for device in "all", "eth1":
+        router.router.sysctl(f"net.ipv4.conf.{device}.rp_filter", 0)
+    router.warm_out(family)
+    before = {v: router.counted(v)[0]
+              for v in ("tx_forward", "rx_plain", verdict or "tx_forward")}
+    router.send(router.arrives(packet()))
+    if verdict:
+        wait_until(lambda: router.counted(verdict)[0] > before[verdict],
+                   f"it is {verdict}")
+    good = router.arrives(router.plain(family, 40))
+    got = lab.capture(router.site, "eth0", lambda f: is_tunnel(
+        packet_of(f.data)) and len(f.data) == 14 + 20 + len(good) - 14)
+    router.send(good)
+    got.wait(1)
+    assert router.counted("tx_forward")[0] - before["tx_forward"] <= 1
+    assert router.counted("rx_plain")[0] - before["rx_plain"] <= 2
+
+
+def test_rp_filter_of_the_kernel(lab):
+    """A source behind a tunnel does not enter another interface where the
+    kernel's rp_filter is on: XDP leaves such packets to it."""
+    router = FromLan(lab)
+    router.router.sysctl("net.ipv4.conf.eth1.rp_filter", 1)
+    router.warm_out(4)
+    router.out.clear()
+    packet = FromLan.plain(4, 33, src="10.10.0.9")
+    router.send(*[router.arrives(packet)] * 3)
+    router.send(router.arrives(router.plain(4, 34)))
+    sizes = {14 + HEADER[4] + len(packet) + n for n in (0, 1)}
+    seen = [len(f.data) for f in router.out.wait(1)]
+    assert set(seen) & sizes == {max(sizes)}
+
+
+def test_both_ways(lab):
+    """A flow of both directions is forwarded in XDP altogether."""
+    router = FromLan(lab)
+    there = lab.sender(router.site, "eth0")
+
+    def both():
+        router.send(*[router.arrives(router.plain(4))] * 3)
+        with one_cpu():
+            there.send(*[router.frame(udp(4))] * 3)
+        return all(router.counted(v)[0] for v in ("tx_forward", "rx_forward"))
+    wait_until(both, "XDP forwards both", interval=0.1)
+
+
+# Neighbours
+
+def impatient(ns, device):
+    """Makes the neighbours of a device stale, and probed, within seconds."""
+    for version in "ipv4", "ipv6":
+        for name, value in (("base_reachable_time_ms", 500),
+                            ("delay_first_probe_time", 1),
+                            ("retrans_time_ms", 200)):
+            ns.sysctl(f"net.{version}.neigh.{device}.{name}", value)
+    # Those that are known keep their former time.
+    ns.ip("neigh", "flush", "dev", device)
+
+
+def is_probe(frame):
+    """True for an ARP request or a neighbour solicitation that arrives."""
+    data = frame.data
+    return not frame.outgoing and (
+        data[12:14] == b"\x08\x06" and data[20:22] == b"\0\1" or
+        data[12:14] == b"\x86\xdd" and data[20] == 58 and data[54] == 135)
+
+
+@FAMILIES
+def test_neighbour_of_the_lan(lab, inner):
+    """A neighbour that only XDP uses is asked again and again, stays valid, and
+    is followed to another MAC address."""
+    router = Router(lab)
+    impatient(router.router, "eth1")
+    router.warm(inner)
+    probes = lab.capture(router.lan, "eth0", is_probe)
+    frame = router.frame(udp(inner))
+    before = router.counted("rx_forward")[0]
+
+    def probed():
+        router.send(*[frame] * 20)
+        return len([f for f in probes.frames()
+                    if f.data[:6] == bytes.fromhex(
+                        router.lan.mac("eth0").replace(":", ""))]) >= 3
+    wait_until(probed, "the neighbour is probed", interval=0.1)
+    assert router.counted("rx_forward")[0] - before >= 20
+    router.lan.ip("link", "set", "eth0", "address", "02:00:00:00:00:88")
+    moved = bytes.fromhex("020000000088")
+    router.wire.clear()
+
+    def followed():
+        then = router.counted("rx_forward")[0]
+        router.send(*[frame] * 20)
+        return router.counted("rx_forward")[0] > then + 10 and any(
+            f.data[:6] == moved for f in router.wire.frames())
+    wait_until(followed, "XDP uses the new address", interval=0.1)
+
+
+def test_neighbour_of_the_tunnel(stick):
+    """The same of the outer next hop."""
+    impatient(stick.router, "eth0")
+    stick.warm_out(4)
+    probes = stick.lab.capture(stick.site, "eth0", is_probe)
+    frame = stick.arrives(stick.plain(4))
+    before = stick.counted("tx_forward")[0]
+
+    def probed():
+        stick.send(*[frame] * 20)
+        return len(probes.frames()) >= 3
+    wait_until(probed, "the neighbour is probed", interval=0.1)
+    assert stick.counted("tx_forward")[0] - before >= 20
+    stick.site.ip("link", "set", "eth0", "address", "02:00:00:00:00:88")
+    moved = bytes.fromhex("020000000088")
+    stick.out.clear()
+
+    def followed():
+        then = stick.counted("tx_forward")[0]
+        stick.send(*[frame] * 20)
+        return stick.counted("tx_forward")[0] > then + 10 and any(
+            f.data[:6] == moved for f in stick.out.frames())
+    wait_until(followed, "XDP uses the new address", interval=0.1)

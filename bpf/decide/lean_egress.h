@@ -105,14 +105,13 @@ static __always_inline bool lean_leaving(const struct view *v,
 /*
  * Decides about a packet to the gateway of peer, as egress() does; true if it
  * shall be encapsulated, with nothing else to be done: its MSS is not clamped,
- * it is not fragmented, and its outer header is atomic. The time of tx->outcome
- * stays 0.
+ * it is not fragmented, and its outer header is atomic. The caller has set
+ * tx->peer, perhaps to NULL. The time of tx->outcome stays 0.
  */
 static __always_inline bool lean_egress(const struct view *v, __be16 proto,
 					__u32 gso_size, __u32 peer,
 					struct tx *tx)
 {
-	tx->peer = tunnel_remembered(peer);
 	if (!tx->peer || (tx->peer->family != 4 && tx->peer->family != 6) ||
 	    !has_local(tx->peer))
 		return false;

@@ -143,6 +143,7 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb)
 	    is_own(skb))
 		return LEAN_NOT;
 	hop = next_hop_known(peer);
+	tx.peer = tunnel_remembered(peer);
 	if (!hop ||
 	    !lean_egress(&view, skb->protocol, skb->gso_size, peer, &tx) ||
 	    (is_on_interface(skb) && !is_routed_here(skb)))

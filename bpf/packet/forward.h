@@ -257,6 +257,7 @@ hop_to_peer(struct xdp_md *ctx, __u32 out, __u32 peer, __be16 proto,
 
 	view.len = view.end - view.at;
 	view.whole = true;
+	tx->peer = tunnel_of(peer);
 	return hop && sends(out) && lean_egress(&view, proto, 0, peer, tx)
 		       ? hop
 		       : NULL;

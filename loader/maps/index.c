@@ -14,7 +14,8 @@ static bool has_index(const struct state_tables *want)
 	return want->t[STATE_NAMES].fd >= 0 && want->t[STATE_ALLOWED].fd >= 0;
 }
 
-static void fill_row(struct tl_allowed *row, const struct prefix *p, size_t n)
+static void fill_allowed(struct tl_allowed *row, const struct prefix *p,
+			 size_t n)
 {
 	*row = (struct tl_allowed){0};
 	for (size_t i = 0; i < n && i < TL_ALLOWED; i++) {
@@ -33,7 +34,7 @@ static int want_rows(struct state_tables *want, uint32_t id,
 	int ret = OK;
 
 	for (size_t i = 0; !ret && i < n; i += TL_ALLOWED, key.part++) {
-		fill_row(&row, p + i, n - i);
+		fill_allowed(&row, p + i, n - i);
 		ret = table_add(&want->t[STATE_ALLOWED], &key, &row);
 	}
 	return ret;

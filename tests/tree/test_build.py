@@ -144,7 +144,7 @@ def test_both_compilers_make_an_object_that_loads(clang, tmp_path):
     bpffs = Bpffs()
     try:
         run("bpftool", "prog", "loadall", obj, f"{bpffs.path}/programs")
-        assert len(os.listdir(f"{bpffs.path}/programs")) == 3
+        assert len(os.listdir(f"{bpffs.path}/programs")) == 5
     finally:
         bpffs.close()
 

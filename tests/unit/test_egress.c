@@ -48,7 +48,7 @@ static bool lean; /* the last packet went the short way */
 static void check_lean(const struct view *v, __be16 proto, uint32_t gso_size,
 		       const struct tx *want, enum tl_verdict verdict)
 {
-	struct tx tx = {0};
+	struct tx tx = {.peer = tunnel_remembered(want->outcome.peer)};
 
 	lean = lean_egress(v, proto, gso_size, want->outcome.peer, &tx);
 	if (!lean)

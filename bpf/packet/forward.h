@@ -114,11 +114,84 @@ static __always_inline bool may_ask(struct xdp_md *ctx, __u32 offset,
 	       (family == 4 ? ask4(q, at, end) : ask6(q, at, end));
 }
 
+static __always_inline __u32 way_ports(const struct bpf_fib_lookup *q)
+{
+	return q->sport << 16 | q->dport;
+}
+
+static __always_inline bool way_holds(const struct cached_way *way,
+				      const struct bpf_fib_lookup *q,
+				      __u32 generation)
+{
+	return way->addrs[0] == load64(q->ipv6_src) &&
+	       way->addrs[1] == load64(q->ipv6_src + 2) &&
+	       way->addrs[2] == load64(q->ipv6_dst) &&
+	       way->addrs[3] == load64(q->ipv6_dst + 2) &&
+	       way->ports == way_ports(q) && way->flowinfo == q->flowinfo &&
+	       way->in == q->ifindex && way->family == q->family &&
+	       way->proto == q->l4_protocol && way->generation == generation &&
+	       bpf_jiffies64() < way->until;
+}
+
+static __always_inline struct cached_way *
+way_slot(const struct bpf_fib_lookup *q)
+{
+	__u64 hash = way_ports(q);
+	__u32 slot;
+
+	for (int i = 0; i < 4; i += 2)
+		hash = (hash ^ load64(q->ipv6_src + i)) * CACHE_HASH;
+	for (int i = 0; i < 4; i += 2)
+		hash = (hash ^ load64(q->ipv6_dst + i)) * CACHE_HASH;
+	slot = hash >> (64 - CACHE_BITS);
+	return bpf_map_lookup_elem(&ways, &slot);
+}
+
+/* Asks the kernel and remembers its answer; false if that is not the whole way.
+ * The helper writes to the question, so the entry is filled before. */
+static __always_inline bool way_ask(struct xdp_md *ctx, struct cached_way *way,
+				    __u32 generation, struct bpf_fib_lookup *q)
+{
+	way->until = 0; /* as in cache_keep() */
+	barrier();
+	way->addrs[0] = load64(q->ipv6_src);
+	way->addrs[1] = load64(q->ipv6_src + 2);
+	way->addrs[2] = load64(q->ipv6_dst);
+	way->addrs[3] = load64(q->ipv6_dst + 2);
+	way->ports = way_ports(q);
+	way->flowinfo = q->flowinfo;
+	way->in = q->ifindex;
+	way->family = q->family;
+	way->proto = q->l4_protocol;
+	way->generation = generation;
+	if (bpf_fib_lookup(ctx, q, sizeof(*q), 0) != BPF_FIB_LKUP_RET_SUCCESS)
+		return false;
+	way->mtu = q->mtu_result;
+	way->out = q->ifindex;
+	__builtin_memcpy(way->dmac, q->dmac, sizeof(way->dmac));
+	__builtin_memcpy(way->smac, q->smac, sizeof(way->smac));
+	barrier();
+	way->until = bpf_jiffies64() + CACHE_TTL;
+	return true;
+}
+
+/* Answers the question as this CPU remembers it of the flow, or by the
+ * kernel. */
 static __always_inline bool ask_fib(struct xdp_md *ctx,
 				    struct bpf_fib_lookup *q)
 {
-	return bpf_fib_lookup(ctx, q, sizeof(*q), 0) ==
-	       BPF_FIB_LKUP_RET_SUCCESS;
+	const __u32 generation = generation_now();
+	struct cached_way *way = way_slot(q);
+
+	if (!way)
+		return false;
+	if (!way_holds(way, q, generation))
+		return way_ask(ctx, way, generation, q);
+	q->mtu_result = way->mtu;
+	q->ifindex = way->out;
+	__builtin_memcpy(q->dmac, way->dmac, sizeof(way->dmac));
+	__builtin_memcpy(q->smac, way->smac, sizeof(way->smac));
+	return true;
 }
 
 /* True if a packet to the end of the frame fits the MTU of its way; about a

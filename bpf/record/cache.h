@@ -26,8 +26,11 @@ static __always_inline __u32 generation_now(void)
 	return now ? *now : 0;
 }
 
-/* The slot of `map` for a key of n words, a constant. Multiplies by 2^64
- * divided by the golden ratio (Knuth, The Art of Computer Programming, 6.4). */
+/* 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming,
+ * 6.4). */
+#define CACHE_HASH 0x9e3779b97f4a7c15ULL
+
+/* The slot of `map` for a key of n words, a constant. */
 static __always_inline struct cached *
 cache_slot(void *map, const struct cache_key *key, const __u32 n)
 {
@@ -35,7 +38,7 @@ cache_slot(void *map, const struct cache_key *key, const __u32 n)
 	__u32 slot;
 
 	for (__u32 i = 0; i < n; i++)
-		hash = (hash ^ key->words[i]) * 0x9e3779b97f4a7c15ULL;
+		hash = (hash ^ key->words[i]) * CACHE_HASH;
 	slot = hash >> (64 - CACHE_BITS);
 	return bpf_map_lookup_elem(map, &slot);
 }

@@ -205,6 +205,28 @@ CACHE(flows);
 CACHE(sources);
 CACHE(strays);
 
+/* The kernel's answer about the way of a flow. */
+struct cached_way {
+	__u64 addrs[4];	 /* source and destination, in network order */
+	__u32 ports;	 /* source, destination */
+	__be32 flowinfo; /* traffic class and flow label; TOS of IPv4 */
+	__u32 in;	 /* ifindex that the packet came by */
+	__u8 family;	 /* AF_*; 0: empty */
+	__u8 proto;
+	__u16 mtu;   /* bytes */
+	__u64 until; /* jiffies; expiry */
+	__u32 generation;
+	__u32 out; /* ifindex that it leaves by */
+	__u8 dmac[6], smac[6];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached_way);
+} ways SEC(".maps");
+
 /* One cache line. */
 struct cached_tunnel {
 	struct tunnel tunnel;

@@ -27,6 +27,7 @@ PROGRAMS = ("xdp_ingress", "xdp_forward", "tc_ingress", "tc_egress",
 MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
         "broadcasts", "peer_stats", "verdicts", "interface", "next_hops",
         "generations", "traffic", "lengths", "devices", "learned", "learned_until",
+        "ways",
         "events", "limits")
 
 XDP_DROP, XDP_PASS = 1, 2

@@ -11,7 +11,7 @@ from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
-from netns import Netns, run
+from netns import Netns, run, wait_until
 from packets import bpf
 from packets.runner import XDP_DROP, XDP_PASS, Runner
 from packets.world import OWN, World, gateway_mac
@@ -119,6 +119,12 @@ class Host:
         assert packets == 1
         return SimpleNamespace(action=action, out=out, verdict=verdict,
                                size=size)
+
+    def routed(self):
+        """The host's routing has changed: waits for nothing that the programs
+        remember of it."""
+        for slot in range(1024):
+            self.runner.maps["ways"].update(struct.pack("I", slot), bytes(80))
 
     def enter(self):
         """Starts with nothing remembered."""
@@ -309,6 +315,7 @@ def test_rules_by_port_and_tos(host):
             packet = inside(inner, **fields)
             args = (*option, "rule", "{}", *rule, "table", 77)
             host.ns.ip(*("add" if a == "{}" else a for a in args))
+            host.routed()
             try:
                 done = host.run(framed(packet, tos=0))
                 assert done.verdict == "rx_decap", rule
@@ -333,10 +340,27 @@ def test_forwarding_off(host):
         warm(host, inner)
         packet = inside(inner)
         host.ns.sysctl(f"net.ipv{inner}.conf.in0.forwarding", 0)
+        host.routed()
         try:
             stays(host, framed(packet), Ether(src=SENDER, dst=IN) / packet)
         finally:
             host.ns.sysctl(f"net.ipv{inner}.conf.in0.forwarding", 1)
+
+
+@FAMILIES
+def test_ways_are_remembered(host, inner):
+    """A change of the host's routing is followed within a second."""
+    rule = *(() if inner == 4 else ("-6",)), "rule"
+    frame = framed(inside(inner))
+    warm(host, inner)
+    host.ns.ip(*rule, "add", "from", INSIDE[inner], "blackhole")
+    try:
+        # The first of two packets may go up because its source is forgotten.
+        wait_until(lambda: [host.run(frame).verdict for _ in range(2)]
+                   == ["rx_decap"] * 2, "the kernel is asked again")
+    finally:
+        host.ns.ip(*rule, "del", "from", INSIDE[inner], "blackhole")
+    wait_until(lambda: host.run(frame).verdict == "rx_forward", "and again")
 
 
 # Into a tunnel
@@ -572,6 +596,7 @@ def test_forwarding_is_off_there(host, inner):
     enters(host, from_lan(inner))
     name = f"net.ipv{inner}.conf.out0.forwarding"
     host.ns.sysctl(name, 0)
+    host.routed()
     try:
         ignored(host, plain(from_lan(inner), to=OUT))
         assert host.run(plain(abroad(inner))).verdict == "tx_forward"
@@ -588,6 +613,7 @@ def test_rules_know_the_interface(host, inner):
     option = () if inner == 4 else ("-6",)
     enters(host, from_lan(inner))
     host.ns.ip(*option, "rule", "add", "iif", "out0", "blackhole")
+    host.routed()
     try:
         ignored(host, plain(from_lan(inner), to=OUT))
         assert host.run(plain(from_lan(inner))).verdict == "tx_forward"

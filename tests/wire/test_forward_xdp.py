@@ -262,12 +262,16 @@ def test_other_destination(lab):
 def test_forwarding_is_off(lab, inner):
     router = Router(lab, 4)
     router.warm(inner)
-    before = router.counted("rx_forward")
     for name in "all", "eth0":
         router.router.sysctl(f"net.ipv{inner}.conf.{name}.forwarding", 0)
+
+    def stays():
+        before = router.counted("rx_forward")
+        router.send(*[router.frame(udp(inner))] * 3)
+        return router.counted("rx_forward") == before
+    wait_until(stays, "XDP has forgotten the way")
     router.wire.clear()
-    router.send(*[router.frame(udp(inner))] * 3)
-    assert router.counted("rx_forward") == before
+    assert stays()
     assert router.wire.frames() == []
 
 

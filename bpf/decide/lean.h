@@ -75,7 +75,7 @@ static __always_inline void flow_keep(const void *at, const void *end,
 	if (at + ip_hlen(outer) + ip_hlen(inner) > end)
 		return;
 	n = flow_key(&key, outer, addrs, inner, source);
-	entry = cache_slot(&flows, &key, n);
+	entry = cache_slot(&flows, flow_bits, &key, n);
 	if (entry)
 		cache_keep(entry, &key, n, flow_kind(outer, inner), generation,
 			   peer);
@@ -156,7 +156,7 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 	if (at + ip_hlen(inner) > v->end)
 		return false;
 	n = flow_key(&key, outer, addrs, inner, source);
-	entry = cache_slot(&flows, &key, n);
+	entry = cache_slot(&flows, flow_bits, &key, n);
 	if (!entry || !cache_hit(entry, &key, n, flow_kind(outer, inner),
 				 generation_now()))
 		return false;
@@ -199,7 +199,7 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 	struct cache_key key;
 	const __u32 n = put_source(key.words, family, source);
 
-	entry = cache_slot(&sources, &key, n);
+	entry = cache_slot(&sources, CACHE_BITS, &key, n);
 	if (!entry)
 		return false;
 	if (!cache_hit(entry, &key, n, family, generation)) {

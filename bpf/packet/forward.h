@@ -273,7 +273,7 @@ static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
 	if (at + ip_hlen(family) > end)
 		return TL_PEER_NONE;
 	n = stray_key(&key, family, dst, q->ifindex);
-	entry = cache_slot(&strays, &key, n);
+	entry = cache_slot(&strays, CACHE_BITS, &key, n);
 	if (!entry || cache_hit(entry, &key, n, family, generation) ||
 	    !may_ask(ctx, ETH_HLEN, frame_len, family, q))
 		return TL_PEER_NONE;

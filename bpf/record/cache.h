@@ -30,16 +30,19 @@ static __always_inline __u32 generation_now(void)
  * 6.4). */
 #define CACHE_HASH 0x9e3779b97f4a7c15ULL
 
-/* The slot of `map` for a key of n words, a constant. */
+/* The size of `flows`, bits: the loader makes it larger for many prefixes. */
+const volatile __u32 flow_bits = CACHE_BITS;
+
+/* The slot of `map`, of 2^bits, for a key of n words, a constant. */
 static __always_inline struct cached *
-cache_slot(void *map, const struct cache_key *key, const __u32 n)
+cache_slot(void *map, __u32 bits, const struct cache_key *key, const __u32 n)
 {
 	__u64 hash = 0;
 	__u32 slot;
 
 	for (__u32 i = 0; i < n; i++)
 		hash = (hash ^ key->words[i]) * CACHE_HASH;
-	slot = hash >> (64 - CACHE_BITS);
+	slot = hash >> (64 - bits);
 	return bpf_map_lookup_elem(map, &slot);
 }
 

@@ -58,6 +58,39 @@ static uint32_t stats_rows(void)
 	return cpus < most / TL_MAX_PEERS ? cpus * TL_MAX_PEERS : most;
 }
 
+/* How many prefixes the running attachment of that name has, or 0. */
+static uint32_t prefixes_pinned(const char *ifname)
+{
+	static const struct tl_name everybody;
+	struct tl_named all = {0};
+	char path[PATH_MAX];
+	int fd = pins_path(path, ifname, "names") ? -1 : bpf_obj_get(path);
+
+	if (fd < 0)
+		return 0;
+	bpf_map_lookup_elem(fd, &everybody, &all);
+	close(fd);
+	return all.prefixes;
+}
+
+/* The most slots of `flows` take a MiB on each CPU. */
+#define FLOW_BITS_MAX 14
+
+/* Makes room for four remembered flows of each prefix. */
+static void set_flows(struct tunload_bpf *skel, const char *ifname,
+		      const struct conf *want)
+{
+	size_t now = ifname ? prefixes_pinned(ifname) : 0, n = 0;
+	uint32_t bits = skel->rodata->flow_bits;
+
+	for_each_peer (p, want)
+		n += p->n_allowed;
+	while (bits < FLOW_BITS_MAX && 1u << bits < 4 * (n > now ? n : now))
+		bits++;
+	skel->rodata->flow_bits = bits;
+	bpf_map__set_max_entries(skel->maps.flows, 1u << bits);
+}
+
 /* A pinned map is used again as it is. */
 static void set_room(struct tunload_bpf *skel, const char *ifname,
 		     const struct conf *want)
@@ -249,6 +282,7 @@ static int load(struct programs *g, const char *ifname, const struct conf *want)
 	if (ret)
 		return ret;
 	set_room(g->skel, ifname, want);
+	set_flows(g->skel, ifname, want);
 	if (ifname)
 		ret = set_pin_paths(g->skel, ifname);
 	if (!ret) {

@@ -179,7 +179,9 @@ static __always_inline int xdp_lean(struct xdp_md *ctx)
 			return 0;
 	} else if (forward_xdp && rx.may_enter) {
 		return proto == bpf_htons(ETH_P_IP) ? XDP_PLAIN4 : XDP_PLAIN6;
-	} else {
+	} else if (proto != bpf_htons(ETH_P_IP) &&
+		   proto != bpf_htons(ETH_P_IPV6)) {
+		/* lean() has seen the whole of an IP packet. */
 		rx.outcome.bytes = bpf_xdp_get_buff_len(ctx) - ETH_HLEN;
 	}
 	count(&rx.outcome);

@@ -16,23 +16,13 @@ from scapy.layers.l2 import Ether
 
 from packets import bpf
 from packets.runner import Runner
-from packets.world import (GUARD, TlPrefix, TlPrefix4, TlPrefix6, World, u8,
-                           u32, u64)
+from packets.world import (GUARD, TlPrefix, TlPrefix4, TlPrefix6, TlPrefixRow,
+                           TlPrefixWrite, World, u32)
 
 TOP = 129  # TL_LENGTH_TOP
 FAMILIES = pytest.mark.parametrize("family", [4, 6])
 NET = {4: "10.85.170.85", 6: "fd55:aa55:aa55:aa55:aa55:aa55:aa55:aa55"}
 BITS = {4: 32, 6: 128}
-
-
-class TlPrefixRow(ctypes.Structure):
-    _fields_ = [("prefixlen", u32), ("addr", u8 * 16), ("peer", u32),
-                ("flags", u32)]
-
-
-class TlPrefixWrite(ctypes.Structure):
-    _fields_ = [("rows", u64), ("n", u32), ("family", u32), ("remove", u32),
-                ("done", u32), ("error", ctypes.c_int32), ("zero", u32)]
 
 
 class TlLengths(ctypes.Structure):

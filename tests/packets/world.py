@@ -11,6 +11,8 @@ import ipaddress
 import re
 from pathlib import Path
 
+from . import bpf
+
 BPF_DIR = Path(__file__).resolve().parents[2] / "bpf"
 
 u8, u32, u64 = ctypes.c_uint8, ctypes.c_uint32, ctypes.c_uint64
@@ -142,6 +144,45 @@ class TlEvent(ctypes.Structure):
                 ("length", u32), ("head_len", u32), ("head", u8 * 128)]
 
 
+class TlPrefixRow(ctypes.Structure):
+    _fields_ = [("prefixlen", u32), ("addr", u8 * 16), ("peer", u32),
+                ("flags", u32)]
+
+
+class TlPrefixWrite(ctypes.Structure):
+    _fields_ = [("rows", u64), ("n", u32), ("family", u32), ("remove", u32),
+                ("done", u32), ("error", ctypes.c_int32), ("zero", u32)]
+
+
+class FrozenPrefixes:
+    """A map of prefixes of an attachment, which only its program
+    write_prefixes writes."""
+
+    def __init__(self, prefixes, prog):
+        self.map, self.prog = prefixes, prog
+        self.family = 4 if prefixes.key_size == ctypes.sizeof(TlPrefix4) else 6
+
+    def _write(self, row, remove):
+        ctx = TlPrefixWrite(rows=ctypes.addressof(row), n=1,
+                            family=self.family, remove=remove)
+        bpf.bpf(bpf.PROG_TEST_RUN, bpf.TestRunAttr(
+            prog_fd=self.prog, ctx_size_in=ctypes.sizeof(ctx),
+            ctx_in=ctypes.addressof(ctx)))
+        assert (ctx.done, ctx.error) == (1, 0)
+
+    def update(self, key, value):
+        """As Map has it."""
+        row = TlPrefixRow.from_buffer_copy(
+            key.ljust(TlPrefixRow.peer.offset, b"\0") + value)
+        self._write(row, False)
+
+    def clear(self):
+        """Deletes all prefixes."""
+        for key in list(self.map.keys()):
+            self._write(TlPrefixRow.from_buffer_copy(
+                key.ljust(ctypes.sizeof(TlPrefixRow), b"\0")), True)
+
+
 class World:
     """Peers, endpoints, prefixes and flags of one interface; the host's
     broadcast addresses; known next hops."""
@@ -191,7 +232,8 @@ class World:
             maps["peers"].update(ident.to_bytes(4, "little"), peer.value())
         for key, ident in self.endpoints.items():
             maps["endpoints"].update(key, ident.to_bytes(4, "little"))
-        self.write_lengths(maps["lengths"])
+        if "lengths" in maps:  # else write_prefixes keeps them
+            self.write_lengths(maps["lengths"])
         for net, (ident, flags) in self.prefixes.items():
             kind = TlPrefix4 if net.version == 4 else TlPrefix6
             key = kind(net.prefixlen)

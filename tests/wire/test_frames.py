@@ -17,6 +17,7 @@ from packets.compare import (READABLE, compare, compare_counters,
 from packets.ingress import NOP4
 from packets.runner import Runner
 from packets.tables import all_cases
+from packets.world import FrozenPrefixes
 
 CASES = all_cases()
 MTU = 9200
@@ -44,6 +45,10 @@ class Host(Runner):
         for prog in "prog_tc_ingress", "prog_tc_egress":
             self.maps |= bpf.maps_of(bpf.obj_get(os.path.join(tunload.pins,
                                                               prog)))
+        writer = bpf.obj_get(os.path.join(tunload.pins, "prog_write_prefixes"))
+        for name in "prefixes4", "prefixes6":
+            self.maps[name] = FrozenPrefixes(self.maps[name], writer)
+        self.maps.pop("lengths")
         self.world, self.listen, self.runs = None, False, 0
         self.ring = lab.keep(bpf.Ring(self.maps["events"]))
         self.senders = {

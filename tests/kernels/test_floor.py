@@ -135,4 +135,4 @@ def test_nothing_is_left(console):
 def test_forwarding(console):
     """This kernel does not tell which interfaces send redirected frames
     (Linux 6.3): the kernel forwards all."""
-    assert console.count("  forward      in XDP to no interface") == 2, console
+    assert console.count("  forward      in XDP from eth0 to no interface") == 2, console

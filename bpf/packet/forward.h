@@ -171,7 +171,7 @@ static __always_inline bool way_ask(struct xdp_md *ctx, struct cached_way *way,
 	__builtin_memcpy(way->dmac, q->dmac, sizeof(way->dmac));
 	__builtin_memcpy(way->smac, q->smac, sizeof(way->smac));
 	barrier();
-	way->until = bpf_jiffies64() + CACHE_TTL;
+	way->until = bpf_jiffies64() + cache_ttl;
 	return true;
 }
 

@@ -39,7 +39,7 @@ static __always_inline void next_hop_learn(struct __sk_buff *skb, __u32 peer)
 	if (!hop || bpf_skb_load_bytes(skb, 0, hop->macs, sizeof(hop->macs)))
 		return;
 	hop->peer = peer;
-	hop->until = bpf_jiffies64() + CACHE_TTL;
+	hop->until = bpf_jiffies64() + cache_ttl;
 }
 
 /* Makes the kernel route and send an outer packet, without the mark of the

@@ -13,8 +13,9 @@
 
 #include "maps.h"
 
-/* In jiffies, of which a second has 100 (HZ=100) to 1000. */
-#define CACHE_TTL 100
+/* In jiffies, of which a second has 100 (HZ=100) to 1000. A constant that tests
+ * change, as slow machines run two packets in more than that. */
+const volatile __u64 cache_ttl = 100;
 
 /* The generation of the maps. It is read before the look-ups whose result is
  * kept, so that a change during them makes the entry stale. */
@@ -72,7 +73,7 @@ static __always_inline void cache_keep(struct cached *entry,
 	barrier();
 	for (__u32 i = 0; i < n; i++)
 		entry->key.words[i] = key->words[i];
-	entry->until = bpf_jiffies64() + CACHE_TTL;
+	entry->until = bpf_jiffies64() + cache_ttl;
 	entry->generation = generation;
 	entry->peer = peer;
 	barrier();
@@ -97,7 +98,7 @@ tunnel_keep(struct cached_tunnel *entry, __u32 peer)
 	to->family = from->family;
 	to->ttl = from->ttl;
 	to->dscp = from->dscp;
-	entry->until = bpf_jiffies64() + CACHE_TTL;
+	entry->until = bpf_jiffies64() + cache_ttl;
 	entry->generation = generation;
 	barrier();
 	entry->peer = peer;

@@ -136,7 +136,7 @@ traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
 
 /* Counts a verdict for its peer. Of a tunnelled packet that lean() remembers
  * now_ns is 0: the time of the last packet is that of the last one which was
- * not, up to CACHE_TTL ago. */
+ * not, up to cache_ttl ago. */
 static __always_inline void count_peer(const struct outcome *o)
 {
 	bool is_rx = is_received(o->verdict);

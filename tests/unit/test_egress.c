@@ -199,7 +199,7 @@ static void changes_of_a_peer(void **state)
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_too_big);
 	peer->mtu = 1480;
 	peer->ttl = 9;
-	fake_now += CACHE_TTL - 1;
+	fake_now += cache_ttl - 1;
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_too_big);
 	fake_now++;
 	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);

@@ -221,7 +221,7 @@ static void forgets(void **state)
 	(void)state;
 	through_ingress(&p);
 	assert_true(passes(&q, &rx));
-	fake_now = 1000 + CACHE_TTL - 1;
+	fake_now = 1000 + cache_ttl - 1;
 	assert_true(passes(&p, &rx));
 	fake_now++;
 	assert_false(passes(&p, &rx));
@@ -234,7 +234,7 @@ static void forgets(void **state)
 	fake_prefixes[0] =
 		(struct fake_prefix){4, {203}, 8, {1, TL_PREFIX_F_GUARD}};
 	assert_true(passes(&q, &rx));
-	fake_now += CACHE_TTL;
+	fake_now += cache_ttl;
 	assert_false(passes(&q, &rx));
 	fake_prefixes[0].value.flags = 0;
 	assert_true(passes(&q, &rx));

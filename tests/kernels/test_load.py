@@ -61,6 +61,6 @@ def test_load(kernel, image, clang, told, record_property):
     del kernel
     output = told(image)
     counts = dict(re.findall(rf"^{clang} (\w+) (\d+)$", output, re.M))
-    assert sorted(counts) == sorted([*PROGRAMS, "write_prefixes"]), output
+    assert sorted(counts) == sorted([*PROGRAMS, "write_prefixes", "xdp_forward"]), output
     assert all(0 < int(n) < MILLION for n in counts.values()), output
     record_property("note", ", ".join(counts[p] for p in PROGRAMS))

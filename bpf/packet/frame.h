@@ -30,7 +30,7 @@ static __always_inline bool load_head(struct __sk_buff *skb,
 }
 
 /* True for a frame without any of what tc_egress looks for: not to a gateway,
- * no ARP, multicast or ICMP. */
+ * no ARP and no ICMP, which also has the solicitations of IPv6. */
 static __always_inline bool is_other_traffic(const struct __sk_buff *skb)
 {
 	const void *data = (void *)(long)skb->data;
@@ -38,7 +38,7 @@ static __always_inline bool is_other_traffic(const struct __sk_buff *skb)
 	__u32 peer;
 
 	if (data + sizeof(*head) > (void *)(long)skb->data_end ||
-	    head->mac[0] & 1 || is_gateway_mac(head->mac, &peer))
+	    is_gateway_mac(head->mac, &peer))
 		return false;
 	if (head->proto == bpf_htons(ETH_P_IP))
 		return head->ip[9] != IPPROTO_ICMP;

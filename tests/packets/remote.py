@@ -86,6 +86,10 @@ class Remote:
         """See Runner."""
         self._call("forget")
 
+    def next_hop(self, *args):
+        """See Runner."""
+        self._call("next_hop", *args)
+
     def linux(self):
         """See Runner."""
         return self._call("linux")

@@ -17,7 +17,7 @@ from pathlib import Path
 from netns import scratch
 
 from . import bpf
-from .world import NAMES, SLOTS, TlEvent, TlTraffic, moves_on
+from .world import NAMES, SLOTS, TlEvent, TlNextHop, TlTraffic, moves_on
 
 ROOT = Path(__file__).resolve().parents[2]
 OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
@@ -128,6 +128,12 @@ class Runner:
     def forget(self):
         """Makes stale what the programs remember of addresses and peers."""
         moves_on(self.maps["generations"])
+
+    def next_hop(self, ident, macs=None):
+        """Makes a peer's next hop known to all CPUs, or unknown."""
+        row = TlNextHop(2 ** 62, ident, tuple(macs)) if macs else TlNextHop()
+        self.maps["next_hops"].update(
+            (ident % SLOTS).to_bytes(4, "little"), bytes(row))
 
     def events(self):
         """The events for a monitor since the last call."""

@@ -386,6 +386,8 @@ static void link_scope(void **state)
 /* What is usual goes the short way, and what needs more does not. */
 static void the_short_way(void **state)
 {
+	uint8_t bytes[128];
+	size_t n = tcp_segment(bytes, 6, SIX, 100, ACK);
 	struct tx tx;
 
 	(void)state;
@@ -403,6 +405,9 @@ static void the_short_way(void **state)
 	}
 	send_super(4, FOUR, 17, 1452, &tx);
 	assert_true(lean);
+	bytes[0] = 0x50; /* neither version */
+	assert_int_equal(leave(bytes, n, 100, 0, SIX, &tx), TL_tx_bad_inner);
+	assert_false(lean);
 	syn_place(4, SYN, 0, 52);
 	assert_false(lean);
 	syn_place(4, ACK, 1, 52); /* a fragment */

@@ -5,6 +5,7 @@
 #define TUNLOAD_EGRESS_H
 
 #include "core/build.h"
+#include "core/flow.h"
 #include "core/mss.h"
 #include "ingress.h"
 #include "record/cache.h"
@@ -23,13 +24,8 @@ struct tx {
 static __always_inline __u32 ports(const struct view *v,
 				   const struct ip_info *ip)
 {
-	const __u32 *at = v->at + ip->hlen;
-
-	if (ip->fragment ||
-	    (ip->proto != IPPROTO_TCP && ip->proto != IPPROTO_UDP) ||
-	    (const void *)(at + 1) > v->end)
-		return 0;
-	return *at;
+	return ip->fragment ? 0
+			    : flow_ports(ip->proto, v->at + ip->hlen, v->end);
 }
 
 /* The length of the TCP or UDP header of a super-packet, in bytes. */

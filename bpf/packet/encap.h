@@ -154,8 +154,7 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb)
 		return LEAN_NOT;
 	if (err)
 		tx.outcome.verdict = TL_tx_error;
-	count(&tx.outcome);
-	return err ? LEAN_DROP : LEAN_PASS;
+	return lean_finish(skb, &tx.outcome);
 }
 
 #endif

@@ -119,15 +119,20 @@ static __always_inline __u32 way_ports(const struct bpf_fib_lookup *q)
 	return q->sport << 16 | q->dport;
 }
 
+/* Two words of the source, then two of the destination. */
+static __always_inline __u64 way_word(const struct bpf_fib_lookup *q, int i)
+{
+	return load64((i < 2 ? q->ipv6_src : q->ipv6_dst) + i % 2 * 2);
+}
+
 static __always_inline bool way_holds(const struct cached_way *way,
 				      const struct bpf_fib_lookup *q,
 				      __u32 generation)
 {
-	return way->addrs[0] == load64(q->ipv6_src) &&
-	       way->addrs[1] == load64(q->ipv6_src + 2) &&
-	       way->addrs[2] == load64(q->ipv6_dst) &&
-	       way->addrs[3] == load64(q->ipv6_dst + 2) &&
-	       way->ports == way_ports(q) && way->flowinfo == q->flowinfo &&
+	for (int i = 0; i < 4; i++)
+		if (way->addrs[i] != way_word(q, i))
+			return false;
+	return way->ports == way_ports(q) && way->flowinfo == q->flowinfo &&
 	       way->in == q->ifindex && way->family == q->family &&
 	       way->proto == q->l4_protocol && way->generation == generation &&
 	       bpf_jiffies64() < way->until;
@@ -139,10 +144,8 @@ way_slot(const struct bpf_fib_lookup *q)
 	__u64 hash = way_ports(q);
 	__u32 slot;
 
-	for (int i = 0; i < 4; i += 2)
-		hash = (hash ^ load64(q->ipv6_src + i)) * CACHE_HASH;
-	for (int i = 0; i < 4; i += 2)
-		hash = (hash ^ load64(q->ipv6_dst + i)) * CACHE_HASH;
+	for (int i = 0; i < 4; i++)
+		hash = (hash ^ way_word(q, i)) * CACHE_HASH;
 	slot = hash >> (64 - CACHE_BITS);
 	return bpf_map_lookup_elem(&ways, &slot);
 }
@@ -154,10 +157,8 @@ static __always_inline bool way_ask(struct xdp_md *ctx, struct cached_way *way,
 {
 	way->until = 0; /* as in cache_keep() */
 	barrier();
-	way->addrs[0] = load64(q->ipv6_src);
-	way->addrs[1] = load64(q->ipv6_src + 2);
-	way->addrs[2] = load64(q->ipv6_dst);
-	way->addrs[3] = load64(q->ipv6_dst + 2);
+	for (int i = 0; i < 4; i++)
+		way->addrs[i] = way_word(q, i);
 	way->ports = way_ports(q);
 	way->flowinfo = q->flowinfo;
 	way->in = q->ifindex;

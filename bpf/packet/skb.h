@@ -106,7 +106,26 @@ static __always_inline bool skb_decap(struct __sk_buff *skb,
 				    sizeof(proto), 0);
 }
 
+/* Finishes every packet at this hook: reports and counts it, and returns
+ * whether to drop it. */
+static __always_inline int skb_finish(struct __sk_buff *skb, __u32 link_len,
+				      const struct outcome *o)
+{
+	if (is_reported(o->verdict))
+		report_skb(skb, link_len, o->verdict, o->peer, o->bytes);
+	count(o);
+	return is_drop(o->verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
 enum { LEAN_NOT, LEAN_PASS, LEAN_DROP };
+
+/* The same on a short way. */
+static __always_inline int lean_finish(struct __sk_buff *skb,
+				       const struct outcome *o)
+{
+	return skb_finish(skb, ETH_HLEN, o) == TC_ACT_SHOT ? LEAN_DROP
+							   : LEAN_PASS;
+}
 
 /* Decapsulates or passes the packet and counts it, if it is one for lean();
  * returns LEAN_NOT if it is not. A global function, with its own share of the
@@ -121,8 +140,7 @@ __attribute__((noinline)) int skb_lean(struct __sk_buff *skb)
 		return LEAN_NOT;
 	if (rx.outcome.verdict == TL_rx_decap && !skb_decap(skb, &no_tag, &rx))
 		rx.outcome.verdict = TL_rx_error;
-	count(&rx.outcome);
-	return is_drop(rx.outcome.verdict) ? LEAN_DROP : LEAN_PASS;
+	return lean_finish(skb, &rx.outcome);
 }
 
 /* Remembers a packet that passed, for lean(). */
@@ -132,17 +150,6 @@ __attribute__((noinline)) int skb_keep(struct __sk_buff *skb, __u32 inner_at,
 	flow_keep_any((void *)(long)skb->data, (void *)(long)skb->data_end,
 		      inner_at, kind, generation, peer);
 	return 0;
-}
-
-/* Finishes every packet at this hook: reports and counts it, and returns
- * whether to drop it. */
-static __always_inline int skb_finish(struct __sk_buff *skb, __u32 link_len,
-				      const struct outcome *o)
-{
-	if (is_reported(o->verdict))
-		report_skb(skb, link_len, o->verdict, o->peer, o->bytes);
-	count(o);
-	return is_drop(o->verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 /* Finishes a frame that is not tunnelled, as skb_finish() does. A global

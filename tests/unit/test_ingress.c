@@ -230,8 +230,23 @@ static void a_slot_is_taken_over(void **state)
 	assert_true(slot->last_tx_ns == fake_now && slot->last_rx_ns == 0);
 	o.now_ns = fake_now;
 	assert_true(stats->verdicts.tx_encap.packets == 3);
+}
 
-	o.verdict = TL_rx_forward;
+/* The counters of a peer whose slot is taken go to its row. */
+static void a_slot_is_emptied(void **state)
+{
+	const uint32_t other = 1 + TL_TRAFFIC_SLOTS;
+	struct outcome o = {.verdict = TL_rx_forward,
+			    .peer = 1,
+			    .bytes = 100,
+			    .now_ns = 5000};
+	struct tl_peer_stats *stats = &fake_stats[1][0].value;
+	struct tl_traffic *slot = &fake_traffic[1];
+
+	(void)state;
+	memset(fake_stats, 0, sizeof(fake_stats));
+	memset(fake_traffic, 0, sizeof(fake_traffic));
+	fake_now = o.now_ns;
 	slot->peer = other;
 	slot->last_tx_ns = o.now_ns;
 	count_peer(&o);
@@ -239,7 +254,9 @@ static void a_slot_is_taken_over(void **state)
 		    stats->last_rx_ns == o.now_ns);
 	slot->peer = 1;
 
+	stats->verdicts.rx_decap = (struct tl_counter){1, 100};
 	slot->rx_decap = (struct tl_counter){3, 30};
+	slot->tx_encap = (struct tl_counter){2, 20};
 	slot->rx_forward = (struct tl_counter){4, 40};
 	slot->tx_forward = (struct tl_counter){5, 50};
 	slot->last_rx_ns = o.now_ns + 10;
@@ -252,7 +269,8 @@ static void a_slot_is_taken_over(void **state)
 		    stats->verdicts.rx_forward.bytes == 140 &&
 		    stats->verdicts.tx_forward.packets == 5 &&
 		    stats->verdicts.tx_forward.bytes == 50 &&
-		    stats->verdicts.tx_encap.packets == 4 &&
+		    stats->verdicts.tx_encap.packets == 2 &&
+		    stats->verdicts.tx_encap.bytes == 20 &&
 		    stats->last_rx_ns == o.now_ns + 10 &&
 		    stats->last_tx_ns == o.now_ns);
 	slot->peer = 1;
@@ -274,6 +292,7 @@ int main(void)
 				       peers_up),
 		cmocka_unit_test_setup(traffic_is_counted_in_slots, peers_up),
 		cmocka_unit_test_setup(a_slot_is_taken_over, peers_up),
+		cmocka_unit_test_setup(a_slot_is_emptied, peers_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@ remembers the packet's way; beside it a program that only asks the kernel for th
 way (bpf_fib_lookup), as the first packet of a flow does. Test runs, less those
 of an empty program. The minimum of the runs counts."""
 from packets import bpf
-from packets.test_forward import OUT, WORLD, Host, abroad, from_lan, plain
+from packets.forward_host import OUT, WORLD, Host, abroad, from_lan, plain
 
 from .harness import Table, interleave
 from .programs import Wrapper

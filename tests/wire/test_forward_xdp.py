@@ -630,6 +630,28 @@ def is_probe(frame):
         data[12:14] == b"\x86\xdd" and data[20] == 58 and data[54] == 135)
 
 
+def probed_and_followed(router, frame, verdict, neighbour, wire, probes):
+    """The neighbour that only XDP uses is probed, and XDP follows it to another
+    address."""
+    before = router.counted(verdict)[0]
+
+    def probed():
+        router.send(*[frame] * 20)
+        return len(probes()) >= 3
+    wait_until(probed, "the neighbour is probed", interval=0.1)
+    assert router.counted(verdict)[0] - before >= 20
+    neighbour.ip("link", "set", "eth0", "address", "02:00:00:00:00:88")
+    wire.clear()
+
+    def followed():
+        then = router.counted(verdict)[0]
+        router.send(*[frame] * 20)
+        return router.counted(verdict)[0] > then + 10 and any(
+            f.data[:6] == bytes.fromhex("020000000088")
+            for f in wire.frames())
+    wait_until(followed, "XDP uses the new address", interval=0.1)
+
+
 @FAMILIES
 def test_neighbour_of_the_lan(lab, inner):
     """A neighbour that only XDP uses is asked again and again, stays valid, and
@@ -638,26 +660,10 @@ def test_neighbour_of_the_lan(lab, inner):
     impatient(router.router, "eth1")
     router.warm(inner)
     probes = lab.capture(router.lan, "eth0", is_probe)
-    frame = router.frame(udp(inner))
-    before = router.counted("rx_forward")[0]
-
-    def probed():
-        router.send(*[frame] * 20)
-        return len([f for f in probes.frames()
-                    if f.data[:6] == bytes.fromhex(
-                        router.lan.mac("eth0").replace(":", ""))]) >= 3
-    wait_until(probed, "the neighbour is probed", interval=0.1)
-    assert router.counted("rx_forward")[0] - before >= 20
-    router.lan.ip("link", "set", "eth0", "address", "02:00:00:00:00:88")
-    moved = bytes.fromhex("020000000088")
-    router.wire.clear()
-
-    def followed():
-        then = router.counted("rx_forward")[0]
-        router.send(*[frame] * 20)
-        return router.counted("rx_forward")[0] > then + 10 and any(
-            f.data[:6] == moved for f in router.wire.frames())
-    wait_until(followed, "XDP uses the new address", interval=0.1)
+    to_it = bytes.fromhex(router.lan.mac("eth0").replace(":", ""))
+    probed_and_followed(router, router.frame(udp(inner)), "rx_forward",
+                        router.lan, router.wire, lambda: [
+                            f for f in probes.frames() if f.data[:6] == to_it])
 
 
 def test_neighbour_of_the_tunnel(stick):
@@ -665,21 +671,5 @@ def test_neighbour_of_the_tunnel(stick):
     impatient(stick.router, "eth0")
     stick.warm_out(4)
     probes = stick.lab.capture(stick.site, "eth0", is_probe)
-    frame = stick.arrives(stick.plain(4))
-    before = stick.counted("tx_forward")[0]
-
-    def probed():
-        stick.send(*[frame] * 20)
-        return len(probes.frames()) >= 3
-    wait_until(probed, "the neighbour is probed", interval=0.1)
-    assert stick.counted("tx_forward")[0] - before >= 20
-    stick.site.ip("link", "set", "eth0", "address", "02:00:00:00:00:88")
-    moved = bytes.fromhex("020000000088")
-    stick.out.clear()
-
-    def followed():
-        then = stick.counted("tx_forward")[0]
-        stick.send(*[frame] * 20)
-        return stick.counted("tx_forward")[0] > then + 10 and any(
-            f.data[:6] == moved for f in stick.out.frames())
-    wait_until(followed, "XDP uses the new address", interval=0.1)
+    probed_and_followed(stick, stick.arrives(stick.plain(4)), "tx_forward",
+                        stick.site, stick.out, probes.frames)

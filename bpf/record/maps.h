@@ -227,19 +227,19 @@ struct {
 	__type(value, struct cached_way);
 } ways SEC(".maps");
 
-/* One cache line. */
-struct cached_tunnel {
-	struct tunnel tunnel;
+/* How packets into the tunnel of a peer begin. */
+struct cached_head {
 	__u64 until; /* jiffies; expiry */
 	__u32 generation;
 	__u32 peer; /* id, or TL_PEER_NONE */
+	struct prepared head;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1 << CACHE_BITS);
 	__type(key, __u32);
-	__type(value, struct cached_tunnel);
-} tunnels SEC(".maps");
+	__type(value, struct cached_head);
+} heads SEC(".maps");
 
 #endif

@@ -34,17 +34,34 @@ static __always_inline __u32 generation_now(void)
 /* The size of `flows`, bits: the loader makes it larger for many prefixes. */
 const volatile __u32 flow_bits = CACHE_BITS;
 
-/* The slot of `map`, of 2^bits, for a key of n words, a constant. */
-static __always_inline struct cached *
-cache_slot(void *map, __u32 bits, const struct cache_key *key, const __u32 n)
+/* The number of the slot in a map of 2^bits for a key of n words, a
+ * constant. */
+static __always_inline __u32 cache_index(__u32 bits,
+					 const struct cache_key *key,
+					 const __u32 n)
 {
 	__u64 hash = 0;
-	__u32 slot;
 
 	for (__u32 i = 0; i < n; i++)
 		hash = (hash ^ key->words[i]) * CACHE_HASH;
-	slot = hash >> (64 - bits);
+	return hash >> (64 - bits);
+}
+
+/* The slot itself. */
+static __always_inline struct cached *
+cache_slot(void *map, __u32 bits, const struct cache_key *key, const __u32 n)
+{
+	const __u32 slot = cache_index(bits, key, n);
+
 	return bpf_map_lookup_elem(map, &slot);
+}
+
+/* True if the entry still holds. */
+static __always_inline bool cache_holds(const struct cached *entry,
+					__u32 generation)
+{
+	return entry->kind && entry->generation == generation &&
+	       bpf_jiffies64() < entry->until;
 }
 
 /* True if the entry is of that packet, and still holds. */
@@ -53,13 +70,66 @@ static __always_inline bool cache_hit(const struct cached *entry,
 				      const __u32 n, const __u8 kind,
 				      __u32 generation)
 {
-	if (entry->kind != kind || entry->generation != generation ||
-	    bpf_jiffies64() >= entry->until)
+	if (entry->kind != kind || !cache_holds(entry, generation))
 		return false;
 	for (__u32 i = 0; i < n; i++)
 		if (entry->key.words[i] != key->words[i])
 			return false;
 	return true;
+}
+
+/* In `flows`, neighbouring slots are a set: an entry is in any of them, as a
+ * packet that misses costs some thirty times as much as one that does not. */
+#define CACHE_SET 4
+
+/* The entry of that packet in the other slots of its set, or NULL. */
+static __attribute__((noinline, unused)) struct cached *
+flow_search(__u32 slot, const struct cache_key *key, __u32 n, __u8 kind,
+	    __u32 generation)
+{
+	for (__u32 i = 1; i < CACHE_SET; i++) {
+		const __u32 other = slot ^ i;
+		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
+		__u64 differ = 0;
+
+		if (!entry || entry->kind != kind ||
+		    !cache_holds(entry, generation))
+			continue;
+		for (__u32 j = 0; j < CACHE_WORDS && j < n; j++)
+			differ |= entry->key.words[j] ^ key->words[j];
+		if (!differ)
+			return entry;
+	}
+	return NULL;
+}
+
+/* The entry of that packet, or NULL. */
+static __always_inline struct cached *flow_find(const struct cache_key *key,
+						const __u32 n, const __u8 kind)
+{
+	const __u32 slot = cache_index(flow_bits, key, n);
+	const __u32 generation = generation_now();
+	struct cached *entry = bpf_map_lookup_elem(&flows, &slot);
+
+	if (entry && cache_hit(entry, key, n, kind, generation))
+		return entry;
+	return flow_search(slot, key, n, kind, generation);
+}
+
+/* The slot to keep an entry in: a free one of the set, if there is one. */
+static __always_inline struct cached *
+flow_place(const struct cache_key *key, const __u32 n, __u32 generation)
+{
+	const __u32 slot = cache_index(flow_bits, key, n);
+
+	for (__u32 i = 0; i < CACHE_SET; i++) {
+		const __u32 other = slot ^ i;
+		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
+
+		if (entry && !cache_holds(entry, generation))
+			return entry;
+	}
+	return bpf_map_lookup_elem(&flows, &slot);
 }
 
 static __always_inline void cache_keep(struct cached *entry,

@@ -121,7 +121,7 @@ static __always_inline bool lean_egress(const struct view *v, __be16 proto,
 					const struct prepared *head,
 					struct tx *tx)
 {
-	tx->mtu = peer_mtu(peer, head->mtu);
+	tx->mtu = head->mtu;
 	tx->outcome.peer = peer;
 	tx->outcome.verdict = TL_tx_encap;
 	if (proto == bpf_htons(ETH_P_IP))

@@ -137,9 +137,12 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb)
 				: put_outer(skb, &tx.inner, 6, head);
 	if (err == -EALREADY)
 		return LEAN_NOT;
-	if (err)
+	if (err) {
 		tx.outcome.verdict = TL_tx_error;
-	return lean_finish(skb, &tx.outcome);
+		return lean_finish(skb, &tx.outcome);
+	}
+	count(&tx.outcome);
+	return LEAN_PASS;
 }
 
 #endif

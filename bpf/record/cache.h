@@ -21,10 +21,7 @@ const volatile __u64 cache_ttl = 100;
  * kept, so that a change during them makes the entry stale. */
 static __always_inline __u32 generation_now(void)
 {
-	const __u32 zero = 0;
-	const volatile __u32 *now = bpf_map_lookup_elem(&generations, &zero);
-
-	return now ? *now : 0;
+	return generations.maps;
 }
 
 /* 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming,

@@ -3,12 +3,13 @@
  * Remembers, on each CPU, how packets into the tunnel of a peer begin: the link
  * layer header towards its endpoint, which `next_hops` has, and the outer
  * header. It holds as long as the next hop does, a second at most, and not
- * after a change by the loader.
+ * after a change by the loader, or when an MTU was learned.
  */
 #ifndef TUNLOAD_HEAD_H
 #define TUNLOAD_HEAD_H
 
 #include "cache.h"
+#include "learned.h"
 
 static __always_inline struct tl_next_hop *next_hop_slot(__u32 peer)
 {
@@ -35,10 +36,15 @@ static __always_inline bool is_ready(const struct tl_peer *peer)
 	       (local[0] | local[1]) != 0;
 }
 
+static __always_inline __u64 generations_now(void)
+{
+	return *(const volatile __u64 *)&generations;
+}
+
 static __attribute__((noinline, unused)) bool
 head_keep(struct cached_head *entry, __u32 peer)
 {
-	__u32 generation = generation_now();
+	__u64 generation = generations_now();
 	const struct tl_peer *from = bpf_map_lookup_elem(&peers, &peer);
 	const struct tl_next_hop *hop = next_hop_known(peer);
 
@@ -47,6 +53,7 @@ head_keep(struct cached_head *entry, __u32 peer)
 	entry->peer = TL_PEER_NONE; /* as in cache_keep() */
 	barrier();
 	prepare(&entry->head, from, hop->macs);
+	entry->head.mtu = peer_mtu(peer, from->mtu);
 	entry->until = bpf_jiffies64() + cache_ttl;
 	if (hop->until < entry->until)
 		entry->until = hop->until;
@@ -65,7 +72,7 @@ static __always_inline const struct prepared *head_of(__u32 peer)
 
 	if (!entry)
 		return NULL;
-	if (entry->peer == peer && entry->generation == generation_now() &&
+	if (entry->peer == peer && entry->generation == generations_now() &&
 	    bpf_jiffies64() < entry->until)
 		return &entry->head;
 	return head_keep(entry, peer) ? &entry->head : NULL;

@@ -48,7 +48,6 @@ static struct fake_shared {
 } fake_shared[FAKE_SHARED];
 static struct tl_broadcast fake_broadcast;
 static uint32_t fake_cpu;
-static uint32_t fake_generation;
 static struct cached fake_flows[1 << CACHE_BITS];
 static struct cached fake_sources[1 << CACHE_BITS];
 static struct cached_head fake_heads[1 << CACHE_BITS];
@@ -173,8 +172,6 @@ static inline void *fake_lookup(const void *map, const void *key)
 									: 6);
 	if (map == &interface)
 		return &fake_interface;
-	if (map == &generations)
-		return &fake_generation;
 	if (map == &flows)
 		return &fake_flows[*(const uint32_t *)key];
 	if (map == &sources)

@@ -103,7 +103,7 @@ static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
 
 	memset(tx, 0, sizeof(*tx));
 	tx->outcome.now_ns = fake_now;
-	fake_generation++;
+	generations.maps++;
 	proto = htons(at[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6);
 	verdict = egress(&view, proto, gso_size, peer, tx);
 	check_lean(&view, proto, gso_size, tx, verdict);
@@ -218,7 +218,7 @@ static void changes_of_a_peer(void **state)
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	peer->mtu = 1479;
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
-	fake_generation++;
+	generations.maps++;
 	assert_int_equal(head_of(FOUR)->mtu, 1479);
 	peer->mtu = 1480;
 	fake_now += cache_ttl - 1;
@@ -230,7 +230,7 @@ static void changes_of_a_peer(void **state)
 	fake_heads[FOUR].head.mtu = 100;
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	assert_int_equal(fake_heads[FOUR].peer, FOUR);
-	fake_generation++;
+	generations.maps++;
 	peer->family = 0; /* waits */
 	assert_null(head_of(FOUR));
 }

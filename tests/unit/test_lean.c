@@ -9,7 +9,7 @@ static int peers_up(void **state)
 {
 	(void)state;
 	fake_now = 1000;
-	fake_generation = 7;
+	generations.maps = 7;
 	memset(fake_flows, 0, sizeof(fake_flows));
 	memset(fake_sources, 0, sizeof(fake_sources));
 	fake_add(1, "198.51.100.1", "192.0.2.10", 1480);
@@ -98,7 +98,7 @@ static void through_ingress(const struct packet *p)
 	assert_int_equal(ingress(&view, p->proto, &rx), PASSED);
 	flow_keep_any(frame, view.end, ETH_HLEN + rx.outer_len,
 		      flow_kind(rx.outer_family, rx.inner_family),
-		      fake_generation, rx.outcome.peer);
+		      generations.maps, rx.outcome.peer);
 }
 
 /* Puts what is remembered into every slot, as if all addresses had the same. */
@@ -227,7 +227,7 @@ static void forgets(void **state)
 	assert_false(passes(&p, &rx));
 	through_ingress(&p);
 	assert_true(passes(&p, &rx));
-	fake_generation++;
+	generations.maps++;
 	assert_false(passes(&p, &rx));
 	/* An edit by hand, of which the generation says nothing. */
 	assert_true(passes(&q, &rx));
@@ -243,8 +243,8 @@ static void forgets(void **state)
 
 static void keep_flow(const struct cache_key *key, uint8_t kind, uint32_t peer)
 {
-	cache_keep(flow_place(key, 2, fake_generation), key, 2, kind,
-		   fake_generation, peer);
+	cache_keep(flow_place(key, 2, generations.maps), key, 2, kind,
+		   generations.maps, peer);
 }
 
 static uint32_t peer_of_flow(const struct cache_key *key, uint8_t kind)
@@ -279,7 +279,7 @@ static void flows_of_a_set(void **state)
 		;
 	assert_true(n < CACHE_SET); /* it had the place */
 	/* All are out of date. */
-	fake_generation++;
+	generations.maps++;
 	for (n = 0; n <= CACHE_SET; n++)
 		assert_int_equal(peer_of_flow(&keys[n], kind), 0);
 	keep_flow(&keys[1], kind, 7);

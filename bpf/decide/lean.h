@@ -181,6 +181,8 @@ static __always_inline int lean_tunnel(const struct view *v, __u32 len,
 	rx.set_ecn = rx.ecn != (tos & ECN_MASK);
 	rx.outcome.verdict = TL_rx_decap;
 	rx.outcome.peer = entry->peer;
+	rx.generation = entry->generation;
+	rx.until = entry->until;
 	rx.outer_family = outer;
 	rx.inner_family = inner;
 	rx.outer_len = ip_hlen(outer);

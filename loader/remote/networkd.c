@@ -10,6 +10,8 @@ static void print_netdev(const struct far_end *f, const struct far_tunnel *t)
 {
 	bool six = f->local.family == 6;
 
+	if (six)
+		printf("# networkd has no key for the DSCP of IPv6 tunnels.\n");
 	printf("cat >" NETWORKD_DIR "/%s.netdev <<'END'\n"
 	       "[NetDev]\nName=%s\nKind=%s\nMTUBytes=%u\n\n"
 	       "[Tunnel]\nIndependent=yes\nLocal=%s\nRemote=%s\nTTL=%u\n",

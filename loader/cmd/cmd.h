@@ -36,6 +36,7 @@ struct command {
 	X(monitor)                                                             \
 	X(trigger)                                                             \
 	X(remote_config)                                                       \
+	X(import)                                                              \
 	X(version)                                                             \
 	X(help)
 

@@ -10,8 +10,9 @@ static void print_netdev(const struct far_end *f, const struct far_tunnel *t)
 {
 	bool six = f->local.family == 6;
 
-	if (six)
-		printf("# networkd has no key for the DSCP of IPv6 tunnels.\n");
+	printf("# networkd %s.\n",
+	       six ? "has no key for the DSCP of an IPv6 tunnel"
+		   : "252 and older set no DSCP, whatever TOS= says");
 	printf("cat >" NETWORKD_DIR "/%s.netdev <<'END'\n"
 	       "[NetDev]\nName=%s\nKind=%s\nMTUBytes=%u\n\n"
 	       "[Tunnel]\nIndependent=yes\nLocal=%s\nRemote=%s\nTTL=%u\n",
@@ -36,12 +37,27 @@ static void print_networkd_route(const struct far_end *f,
 		printf("PreferredSource=%s\n", ip_str(from, source));
 }
 
+/* networkd 252 makes a route with a preferred source only if it has made that
+ * address itself; so the device has it, too. */
+static void print_networkd_address(const struct ip *source)
+{
+	struct prefix prefix = ip_prefix(source);
+	char text[PREFIX_STRLEN];
+
+	if (source->family)
+		printf("Address=%s\n", prefix_str(&prefix, text));
+}
+
 static void print_network(const struct far_end *f, const struct far_tunnel *t)
 {
 	printf("cat >" NETWORKD_DIR "/%s.network <<'END'\n"
 	       "[Match]\nName=%s\n\n"
 	       "[Network]\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n",
 	       t->name, t->name);
+	if (t->four)
+		print_networkd_address(&f->source4);
+	if (t->six)
+		print_networkd_address(&f->source6);
 	for_each_far_route(r, f, t) print_networkd_route(f, r);
 	printf("END\n");
 }

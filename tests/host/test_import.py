@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from far_end import bare
 from lab import TUNLOAD, Lab, read, run
 from test_remote_config import cases as remote_cases
 
@@ -56,13 +57,18 @@ def test_tunload_takes_it(host, files, status, printed):
     assert done.stdout.count("\npeer ") == printed.count("[peer ")
 
 
-def bare(text):
-    """A configuration without comments; names of devices without their number,
-    and without the DSCP, which networkd cannot set on IPv6 tunnels."""
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    text = "\n".join(lines).replace("[peer tunload4]", "[peer tunload]")
-    return re.sub(r"\ndscp = 0$", "", text) if ":" in re.search(
-        r"endpoint = (.*)", text).group(1) else text
+def like_networkd(text):
+    """A configuration as networkd's files have it: without the DSCP of an IPv6
+    tunnel, and the inner source is on the tunnel's device."""
+    text = bare(text)
+    if re.search(r"^endpoint = .*:", text, re.M):
+        text = re.sub(r"\ndscp = \d+$", "", text)
+    source = re.search(r"^source = (.*)\n", text, re.M)
+    if not source:
+        return text
+    return text.replace(source.group(), "address = " + ", ".join(
+        f"{a}/{128 if ':' in a else 32}"
+        for a in source.group(1).split(", ")) + "\n")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,8 @@ def test_it_is_the_mirror(tmp_path, command):
         (tmp_path / name).write_text(text, encoding="utf-8")
     status, text = imported(tmp_path)
     assert status == 0
-    assert bare(text) == bare(dict(remote_cases("tunload"))[command])
+    wanted = dict(remote_cases("tunload"))[command]
+    assert like_networkd(text) == like_networkd(wanted)
 
 
 @pytest.mark.parametrize("args, error", [

@@ -9,6 +9,7 @@ import shlex
 
 import pytest
 
+from completion import complete
 from lab import REPO, Lab, read
 
 FOLDER = "tests/host/remote_config"
@@ -90,10 +91,16 @@ def test_form(host, form):
             for command, _ in cases(form)] == cases(form)
 
 
-def test_every_form_has_a_file(host):
+def test_every_form_is_everywhere(host):
+    """In the help, in the error about an unknown one, in the completion and here."""
     text = host.ok("help", "remote-config")
     words = re.search(r"--for FORM +((?:[\w-]+,\s+)+[\w-]+)", text).group(1)
-    assert sorted(re.split(r",\s+", words)) == FORMS
+    words = re.split(r",\s+", words)
+    assert sorted(words) == FORMS
+    assert f"is none of {', '.join(words)}" in dict(cases("wrong"))[
+        "4in4 --for ios"]
+    assert complete(f"{REPO}/build/dist/completion/tunload", "tunload",
+                    "remote-config", "--for", "") == words
 
 
 @pytest.mark.parametrize("command, printed", cases("wrong"))

@@ -5,6 +5,7 @@
     host eth0 --- eth0 site eth1 --- eth0 lan
 """
 import errno
+import re
 import socket
 
 from addresses import INNER, OUTER, PREFIX
@@ -124,8 +125,9 @@ dscp = {self.dscp}
             assert len(frames) == 2 * len(sizes), [len(f.data) for f in frames]
             for frame in frames:
                 tos = self._tos(EF_ECT0, frame.outgoing or far_copies)
-                assert frame.data == self._expected(frame.data,
-                                                    frame.outgoing, tos)
+                wanted = self._expected(frame.data, frame.outgoing, tos)
+                assert frame.data == wanted, (
+                    f"\n{frame.data[:80].hex()}, not\n{wanted[:80].hex()}")
 
     @staticmethod
     def _refuses(ns, address, to, size):
@@ -156,3 +158,10 @@ def mss_of(inner):
         return None
     assert tcp[20:22] == b"\x02\x04"
     return int.from_bytes(tcp[22:24], "big")
+
+
+def bare(text):
+    """A configuration without comments, its peer named as the only device."""
+    text = "\n".join(line for line in text.splitlines()
+                     if not line.startswith("#"))
+    return re.sub(r"^\[peer tunload[46]\]$", "[peer tunload]", text, flags=re.M)

@@ -17,7 +17,7 @@ DEVICES = [
     f"tunnel add plain mode ipip local {A4} remote 192.0.2.9 ttl inherit",
     f"tunnel add none mode ipip local {A4} remote 192.0.2.10 ttl 64",
     f"tunnel add ata mode isatap local {A4}",
-    f"tunnel add rd mode sit local {A4} ttl 64",
+    "tunnel add rd mode sit local 192.0.2.77 ttl 64",
     "tunnel 6rd dev rd 6rd-prefix 2001:db8::/32",
     f"link add fou1 type ipip local {A4} remote 192.0.2.11 ttl 64 encap fou "
     "encap-sport auto encap-dport 5555",

@@ -338,9 +338,21 @@ bool hooked_any(uint32_t ifindex);
  * or "" for none. */
 int hooked_clsact(uint32_t ifindex, char kind[static IFNAMSIZ]);
 
-/* FAILED, with one line, if this process cannot use BPF: missing capabilities,
- * no BTF at /sys/kernel/btf/vmlinux, or a kernel before 6.1. */
+/* What this process needs to use BPF: capabilities, a kernel of 6.1 or newer,
+ * BTF at /sys/kernel/btf/vmlinux. */
+#define N_REQUIREMENTS	3
+#define REQUIREMENT_LEN 256
+struct requirement {
+	const char *name;
+	/* False, with the reason and what to do in why. */
+	bool (*is_met)(char *why, size_t len);
+};
+extern const struct requirement requirements[N_REQUIREMENTS];
+/* FAILED, with one line, if one is not met. */
 int require_bpf(void);
+
+/* Reads a sysctl by its path below /proc/sys; false if it does not exist. */
+bool sysctl_read(const char *path, int *value);
 
 /* True if the running kernel has this version or a newer one. */
 bool kernel_at_least(unsigned int major, unsigned int minor);

@@ -149,7 +149,6 @@ static bool open_service(struct service *s, const char *url, uint32_t oif)
 		return false;
 	curl.set(s->handle, CURLOPT_INTERFACE, device);
 	curl.set(s->handle, CURLOPT_PROXY, "");
-	curl.set(s->handle, CURLOPT_PROTOCOLS, CURLPROTO_HTTP);
 	curl.set(s->handle, CURLOPT_NOSIGNAL, 1L);
 	curl.set(s->handle, CURLOPT_WRITEFUNCTION, on_text);
 	curl.set(s->handle, CURLOPT_WRITEDATA, s);

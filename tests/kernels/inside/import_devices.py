@@ -25,11 +25,11 @@ DEVICES = [
 ]
 UP = ["site4", "site6", "six", "plain"]
 ROUTES = [
+    f"addr add {INNER[6][0]}/128 dev lo",
     f"addr add {INNER[4][0]}/24 dev site4",
     "route add 10.10.0.0/24 dev site4",
     "route add 10.66.0.0/24 dev site4 table 100",
     f"route add fd00:10::/64 dev site6 src {INNER[6][0]}",
-    f"addr add {INNER[6][0]}/128 dev lo",
     "addr add 10.77.0.1/32 dev six",
     "route add 10.20.0.0/24 dev six",
     "route add fd00:20::/64 dev six",

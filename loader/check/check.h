@@ -44,7 +44,9 @@ struct check {
  * what `ok` says if it finds nothing (NULL: no line). A function returns a
  * status: FAILED, printed, only if it could not look.
  */
-#define CHECKS(X) X(kernel, "Linux, BTF, JIT, rights and bpffs serve")
+#define CHECKS(X)                                                              \
+	X(kernel, "Linux, BTF, JIT, rights and bpffs serve")                   \
+	X(ec2, NULL)
 
 #define DECLARE_CHECK(name, ...) int check_##name(struct check *c);
 CHECKS(DECLARE_CHECK)

@@ -92,7 +92,7 @@ const struct command cmd_remote_config = {
 		"                        openwrt, vyos, cisco-ios, mikrotik, junos, tunload\n"
 		"  -c, --config FILE     read FILE, not what runs\n"
 		"  --our-address A       our outer address as the other end sees it,\n"
-		"                        behind a NAT (on EC2 the Elastic IP)\n"
+		"                        behind a NAT (on EC2 it is known)\n"
 		"  --our-networks P,P... inner prefixes here; else source or address\n"
 		"  --their-source A,A    inner address of that system itself, where the\n"
 		"                        form can use one\n"

@@ -71,6 +71,23 @@ static int parse_our_address(struct far_end *f, const char *text)
 		text, f->local_text, f->local.family);
 }
 
+/* Behind a NAT the other end sees another address than ours. On EC2 the
+ * metadata service knows it. */
+static void look_outside(struct far_end *f)
+{
+	struct ip outside;
+
+	if (!is_private(&f->remote))
+		return;
+	outside = public_address(f->conf->ifname, &f->remote);
+	if (outside.family) {
+		f->remote = outside;
+		return;
+	}
+	warn("our address %s is private: if the other end sees another one, give that with --our-address",
+	     ip_str(&f->remote, f->remote_text));
+}
+
 /* Sets the outer addresses, seen from the other end. */
 static int set_outer(struct far_end *f, const char *our_address)
 {
@@ -84,13 +101,10 @@ static int set_outer(struct far_end *f, const char *our_address)
 	ip_str(&f->local, f->local_text);
 	if (our_address)
 		ret = parse_our_address(f, our_address);
-	if (ret)
-		return ret;
+	else
+		look_outside(f);
 	ip_str(&f->remote, f->remote_text);
-	if (!our_address && is_private(&f->remote))
-		warn("our address %s is private: if the other end sees another one (on EC2 the Elastic IP), give that with --our-address",
-		     f->remote_text);
-	return OK;
+	return ret;
 }
 
 static bool is_carried(const struct far_end *f, uint8_t family)

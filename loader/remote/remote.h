@@ -7,7 +7,7 @@
 #ifndef TUNLOAD_REMOTE_H
 #define TUNLOAD_REMOTE_H
 
-#include "conf/conf.h"
+#include "host/host.h"
 
 /* The words of the command line. */
 struct far_words {

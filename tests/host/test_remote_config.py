@@ -6,6 +6,7 @@ can be run here."""
 import os
 import re
 import shlex
+import sys
 
 import pytest
 
@@ -13,6 +14,7 @@ from completion import complete
 from lab import REPO, Lab, read
 
 FOLDER = "tests/host/remote_config"
+SERVICE = "169.254.169.254"
 FORMS = sorted(name.removesuffix(".txt")
                for name in os.listdir(os.path.join(REPO, FOLDER))
                if name.endswith(".txt") and name != "wrong.txt")
@@ -120,6 +122,54 @@ def test_a_peer_that_waits(host):
     assert done.stderr.startswith(
         'tunload: peer name waits: endpoint "does-not-resolve.invalid" '
         'does not resolve')
+
+
+PRIVATE = """\
+[peer there]
+endpoint = 203.0.113.4
+allowed-ips = 10.4.0.0/24
+local = {}
+"""
+
+
+@pytest.mark.parametrize("address", ["10.0.1.10", "172.31.0.10", "192.168.0.10",
+                                     "100.64.0.10"])
+def test_a_private_address_is_worth_a_warning(host, address):
+    host.ns.addr("eth0", f"{address}/24")
+    host.write(PRIVATE.format(address))
+    words = "remote-config", "eth0", "there", "--for", "yamaha-rtx", "-c"
+    done = host.run(*words, host.conf)
+    assert f"endpoint address 203.0.113.4 {address}\n" in done.stdout
+    assert done.stderr == (
+        f"tunload: warning: our address {address} is private: if the other end "
+        "sees another one, give that with --our-address\n")
+    done = host.run(*words, host.conf, "--our-address", "192.0.2.99")
+    assert "endpoint address 203.0.113.4 192.0.2.99\n" in done.stdout
+    assert not done.stderr
+    host.write(CONF)
+
+
+def test_the_public_address_on_ec2(lab):
+    """The metadata service is played by the router."""
+    host, router = lab.netns("host"), lab.netns("router")
+    lab.veth(host, "eth0", router, "eth0")
+    host.addr("eth0", "10.0.1.10/24")
+    router.addr("eth0", "10.0.1.1/24", f"{SERVICE}/32")
+    host.ip("route", "add", "default", "via", "10.0.1.1")
+    tl = lab.tunload(host)
+    facts = f"{tl.dir}/network/interfaces/macs/{host.mac('eth0')}"
+    os.makedirs(f"{facts}/ipv4-associations")
+    for name, text in (("interface-id", "eni-0a1b2c3d4e5f60718"),
+                       ("local-ipv4s", "10.0.1.10"),
+                       ("ipv4-associations/198.51.100.77", "10.0.1.10")):
+        with open(f"{facts}/{name}", "w", encoding="utf-8") as f:
+            f.write(text)
+    lab.start(router, sys.executable, f"{REPO}/tests/labs/metadata_service.py",
+              SERVICE, tl.dir).wait_output("ready")
+    done = tl.run("remote-config", "eth0", "there", "--for", "yamaha-rtx", "-c",
+                  tl.write(PRIVATE.format("auto")))
+    assert not done.stderr
+    assert "endpoint address 203.0.113.4 198.51.100.77\n" in done.stdout
 
 
 def test_what_runs_is_read(host):

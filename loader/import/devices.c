@@ -189,11 +189,10 @@ static int read_own_addresses(struct found *f)
 	int ret = addr_list(f->ifindex, &addrs);
 
 	for (size_t i = 0; !ret && i < addrs.n; i++) {
-		const struct if_addr *a = &addrs.all[i];
-		struct inner_address own = {a->ip, a->prefixlen};
+		const struct ip *ip = &addrs.all[i].ip;
 
-		if (!ip_is_link_local(&a->ip))
-			ret = push(f->addresses, f->n_addresses, &own);
+		if (!ip_is_link_local(ip))
+			ret = push(f->addresses, f->n_addresses, ip);
 	}
 	free(addrs.all);
 	return ret;

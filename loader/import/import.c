@@ -9,7 +9,7 @@
 bool found_has_address(const struct found *f, const struct ip *ip)
 {
 	for (size_t i = 0; i < f->n_addresses; i++)
-		if (ip_equal(&f->addresses[i].ip, ip))
+		if (ip_equal(&f->addresses[i], ip))
 			return true;
 	return false;
 }
@@ -194,7 +194,7 @@ static void add_sources(struct import *im, const struct found *f)
 			set_inner_source(im, f, preferred[i],
 					 found_has_address(f, preferred[i]));
 	for (size_t i = 0; i < f->n_addresses; i++)
-		set_inner_source(im, f, &f->addresses[i].ip, true);
+		set_inner_source(im, f, &f->addresses[i], true);
 }
 
 /* Returns why the device becomes no peer, or NULL. */

@@ -8,12 +8,6 @@
 
 #include "host/host.h"
 
-/* An address of a device, with its prefix length. */
-struct inner_address {
-	struct ip ip;
-	uint8_t len;
-};
-
 #define TOS_COPY 1 /* of a device: its outer TOS is the inner one */
 
 /* A tunnel device. */
@@ -31,7 +25,7 @@ struct found {
 	bool limit;	       /* sends the encapsulation limit */
 	struct prefix *behind; /* what is routed into it */
 	size_t n_behind;
-	struct inner_address *addresses;
+	struct ip *addresses; /* its own */
 	size_t n_addresses;
 	struct ip source4, source6; /* preferred source of its routes */
 };

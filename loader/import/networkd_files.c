@@ -238,33 +238,37 @@ static int take_route_key(struct files *d, const struct ini_line *l)
 }
 
 /* An address of the device, and the network that is on the link with it. */
+static int add_address(struct found *f, const struct ip *ip,
+		       const struct prefix *net)
+{
+	int ret = push(f->addresses, f->n_addresses, ip);
+
+	if (ret || net->len == (ip->family == 4 ? 32 : 128))
+		return ret;
+	return push(f->behind, f->n_behind, net);
+}
+
 static int take_address(struct files *d, const struct ini_line *l)
 {
 	char text[IP_STRLEN + 8], *slash;
-	struct inner_address own;
 	struct prefix net;
 	uint32_t len;
+	struct ip ip;
 
 	snprintf(text, sizeof(text), "%s", l->value);
 	slash = strchr(text, '/');
 	if (slash)
 		*slash++ = '\0';
-	if (!ip_parse(text, &own.ip))
+	if (!ip_parse(text, &ip))
 		return bad_value(l, "an address");
-	net = ip_prefix(&own.ip);
+	net = ip_prefix(&ip);
 	if (slash && !number_parse(slash, 0, net.len, &len))
 		return bad_value(l, "an address with its length");
-	own.len = slash ? len : net.len;
 	if (prefix_is_special(&net))
 		return OK;
-	prefix_shorten(&net, own.len);
-	for_each_matched(f, d)
-	{
-		if (push(f->addresses, f->n_addresses, &own) ||
-		    (net.len < (net.ip.family == 4 ? 32 : 128) &&
-		     push(f->behind, f->n_behind, &net)))
-			return FAILED;
-	}
+	if (slash)
+		prefix_shorten(&net, len);
+	for_each_matched(f, d) if (add_address(f, &ip, &net)) return FAILED;
 	return OK;
 }
 

@@ -165,6 +165,30 @@ static int add_peer(struct import *im, const struct found *f)
 	return add_behind(im, f, p);
 }
 
+/* Adds a device to the peer that an earlier one has become. */
+static int join_peer(struct import *im, const struct found *f, struct peer *p)
+{
+	uint32_t dscp = f->tos == TOS_COPY ? TL_DSCP_COPY : f->tos >> 2;
+
+	if ((f->ttl && f->ttl != p->ttl) || dscp != p->dscp)
+		NOTE(im, f,
+		     "its TTL or TOS is another than that of %s, which is taken",
+		     p->name);
+	return add_behind(im, f, p);
+}
+
+/* A peer needs networks of its own. */
+static bool drop_empty(struct import *im, const struct found *f)
+{
+	struct peer *last = &im->conf.peers[im->conf.n_peers - 1];
+
+	if (last->n_allowed)
+		return false;
+	NOTE(im, f, "not imported: no other networks are routed into it");
+	conf_del_peer(&im->conf, last);
+	return true;
+}
+
 /* Takes an inner address over: one of the device's own, which goes away with
  * it, as `address`, else as `source`. */
 static void set_inner_source(struct import *im, const struct found *f,
@@ -226,8 +250,8 @@ int import_add(struct import *im, const struct found *f)
 	if (!takes_interface(im, f))
 		return OK;
 	p = same_outer(&im->conf, f);
-	ret = p ? add_behind(im, f, p) : add_peer(im, f);
-	if (!ret)
+	ret = p ? join_peer(im, f, p) : add_peer(im, f);
+	if (!ret && !drop_empty(im, f))
 		add_sources(im, f);
 	return ret;
 }

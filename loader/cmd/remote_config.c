@@ -33,8 +33,8 @@ static int read_ours(struct conf *c, const char *ifname, const char *file)
 	return read_from_file(c, ifname, file);
 }
 
-static int print_peer(const char *ifname, const char *name, const char *file,
-		      const struct far_words *words)
+static int print_for_peer(const char *ifname, const char *name,
+			  const char *file, const struct far_words *words)
 {
 	const struct peer *p;
 	struct conf c;
@@ -77,7 +77,7 @@ static int run_remote_config(int argc, char **argv)
 			"remote-config: no peer named: see `tunload help remote-config`");
 	name = argv[optind++];
 	return no_more_args(argc, argv)
-		       ?: print_peer(ifname, name, file, &words);
+		       ?: print_for_peer(ifname, name, file, &words);
 }
 
 const struct command cmd_remote_config = {

@@ -142,7 +142,7 @@ static void ask_links(union nl_request *r, const struct nl_dump *d)
 }
 
 /* The kernel has a route to an IPv6 address of the device itself. */
-static bool is_own(const struct found *f, const struct prefix *dst)
+static bool is_own_address(const struct found *f, const struct prefix *dst)
 {
 	return dst->len == 128 && found_has_address(f, &dst->ip);
 }
@@ -156,7 +156,7 @@ static int take_behind(struct import *im, struct found *f,
 	char text[PREFIX_STRLEN];
 
 	if (prefix_is_special(&r->dst) || r->type != RTN_UNICAST ||
-	    is_own(f, &r->dst))
+	    is_own_address(f, &r->dst))
 		return OK;
 	if (r->table != RT_TABLE_MAIN) {
 		import_note(im,

@@ -25,7 +25,7 @@ struct files {
 	} net;
 };
 
-static bool is_in(const struct ini_line *l, const char *section)
+static bool in_section(const struct ini_line *l, const char *section)
 {
 	return !strcmp(l->section, section);
 }
@@ -140,9 +140,9 @@ static int take_netdev_line(const struct ini_line *l, void *data)
 
 	if (!l->key)
 		return OK;
-	if (is_in(l, "Tunnel"))
+	if (in_section(l, "Tunnel"))
 		return take_tunnel_key(d, l);
-	if (!is_in(l, "NetDev"))
+	if (!in_section(l, "NetDev"))
 		return OK;
 	if (is_key(l, "Kind"))
 		set_kind(d, l->value);
@@ -295,20 +295,20 @@ static void take_tunnel_name(struct files *d, const struct ini_line *l)
 
 static int take_network_key(struct files *d, const struct ini_line *l)
 {
-	if (is_in(l, "Match") && is_key(l, "Name"))
+	if (in_section(l, "Match") && is_key(l, "Name"))
 		snprintf(d->net.match, sizeof(d->net.match), "%s", l->value);
-	if (is_in(l, "Network") && is_key(l, "Tunnel"))
+	if (in_section(l, "Network") && is_key(l, "Tunnel"))
 		take_tunnel_name(d, l);
 	if (!is_tunnels_file(d))
 		return OK;
-	if ((is_in(l, "Network") || is_in(l, "Address")) &&
+	if ((in_section(l, "Network") || in_section(l, "Address")) &&
 	    is_key(l, "Address"))
 		return take_address(d, l);
-	if (is_in(l, "Address") && is_key(l, "Peer"))
+	if (in_section(l, "Address") && is_key(l, "Peer"))
 		return take_peer_address(d, l);
-	if (is_in(l, "Route"))
+	if (in_section(l, "Route"))
 		return take_route_key(d, l);
-	if (is_in(l, "RoutingPolicyRule"))
+	if (in_section(l, "RoutingPolicyRule"))
 		not_imported(d, l);
 	return OK;
 }
@@ -324,7 +324,7 @@ static int take_network_line(const struct ini_line *l, void *data)
 	d->net.dst = (struct prefix){0};
 	d->net.gateway = d->net.source = (struct ip){0};
 	d->net.skipped[0] = '\0';
-	d->net.in_route = is_in(l, "Route");
+	d->net.in_route = in_section(l, "Route");
 	return ret;
 }
 

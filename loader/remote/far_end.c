@@ -37,7 +37,7 @@ static const struct form *find_form(const char *name)
 
 /* RFC 1918 and RFC 6598: an address that the other end sees only behind a
  * NAT. */
-static bool is_private(const struct ip *ip)
+static bool is_nat_address(const struct ip *ip)
 {
 	static const struct prefix nets[] = {
 		{{4, {10}}, 8},
@@ -77,7 +77,7 @@ static void look_outside(struct far_end *f)
 {
 	struct ip outside;
 
-	if (!is_private(&f->remote))
+	if (!is_nat_address(&f->remote))
 		return;
 	outside = public_address(f->conf->ifname, &f->remote);
 	if (outside.family) {

@@ -75,7 +75,7 @@ static __always_inline void flow_keep(const void *at, const void *end,
 	if (at + ip_hlen(outer) + ip_hlen(inner) > end)
 		return;
 	n = flow_key(&key, outer, addrs, inner, source);
-	entry = cache_slot(&flows, flow_bits, &key, n);
+	entry = flow_place(&key, n, generation);
 	if (entry)
 		cache_keep(entry, &key, n, flow_kind(outer, inner), generation,
 			   peer);
@@ -156,9 +156,8 @@ static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
 	if (at + ip_hlen(inner) > v->end)
 		return false;
 	n = flow_key(&key, outer, addrs, inner, source);
-	entry = cache_slot(&flows, flow_bits, &key, n);
-	if (!entry || !cache_hit(entry, &key, n, flow_kind(outer, inner),
-				 generation_now()))
+	entry = flow_find(&key, n, flow_kind(outer, inner));
+	if (!entry)
 		return false;
 	if (outer == 4 && !lean_checksum(v->at))
 		return false;

@@ -34,16 +34,17 @@ static __always_inline bool load_head(struct __sk_buff *skb,
 static __always_inline bool is_other_traffic(const struct __sk_buff *skb)
 {
 	const void *data = (void *)(long)skb->data;
-	const struct frame_head *head = data;
+	const __u8 *ip = data + ETH_HLEN;
+	__be16 proto;
 	__u32 peer;
 
-	if (data + sizeof(*head) > (void *)(long)skb->data_end ||
-	    is_gateway_mac(head->mac, &peer))
+	if (data + sizeof(struct frame_head) > (void *)(long)skb->data_end ||
+	    is_gateway_mac(data, &peer))
 		return false;
-	if (head->proto == bpf_htons(ETH_P_IP))
-		return head->ip[9] != IPPROTO_ICMP;
-	return head->proto == bpf_htons(ETH_P_IPV6) &&
-	       head->ip[6] != IPPROTO_ICMPV6;
+	proto = LOAD(__be16, data + ETHERTYPE_OFFSET);
+	if (proto == bpf_htons(ETH_P_IP))
+		return ip[9] != IPPROTO_ICMP;
+	return proto == bpf_htons(ETH_P_IPV6) && ip[6] != IPPROTO_ICMPV6;
 }
 
 #endif

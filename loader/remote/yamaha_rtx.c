@@ -19,9 +19,8 @@ static void print_yamaha(const struct far_end *f, const struct far_tunnel *t)
 	if (t->four)
 		printf(" ip tunnel mtu %u\n ip tunnel tcp mss limit auto\n",
 		       f->peer->mtu);
-	if (t->six)
-		printf(" ipv6 tunnel mtu %u\n ipv6 tunnel tcp mss limit auto\n",
-		       f->peer->mtu);
+	if (t->six) /* There is no command for the MTU of IPv6. */
+		printf(" ipv6 tunnel tcp mss limit auto\n");
 	printf(" tunnel enable 1\n");
 }
 

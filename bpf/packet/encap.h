@@ -5,6 +5,7 @@
 
 #include "decide/lean_egress.h"
 #include "clamp.h"
+#include "frame.h"
 #include "kernel.h"
 #include "marks.h"
 #include "next_hop.h"
@@ -114,20 +115,15 @@ static __always_inline long put_outer(struct __sk_buff *skb,
 	return bpf_skb_store_bytes(skb, 0, outer.macs, ETH_HLEN + len, 0);
 }
 
-/* Encapsulates and counts a packet, if it is one for lean_egress(); returns
- * LEAN_NOT if it is not. A global function, with its own share of the stack. */
-__attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb)
+/* Encapsulates and counts a packet to the gateway of a peer, if it is one for
+ * lean_egress(); returns LEAN_NOT if it is not. */
+static __always_inline int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 {
-	const void *data = (void *)(long)skb->data;
+	const struct prepared *head = head_of(peer);
 	struct view view = skb_view(skb, ETH_HLEN);
-	const struct prepared *head;
 	struct tx tx = {};
-	__u32 peer;
 	long err;
 
-	if (data + ETH_HLEN > view.end || !is_gateway_mac(data, &peer))
-		return LEAN_NOT;
-	head = head_of(peer);
 	if (!head ||
 	    !lean_egress(&view, skb->protocol, skb->gso_size, peer, head,
 			 &tx) ||
@@ -142,6 +138,24 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb)
 		return lean_finish(skb, &tx.outcome);
 	}
 	count(&tx.outcome);
+	return LEAN_PASS;
+}
+
+/* Handles nearly every frame that leaves: other traffic, and what is for
+ * lean_egress(). A global function, with its own share of the stack. */
+__attribute__((noinline)) int skb_leave(struct __sk_buff *skb)
+{
+	const void *data = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+	__u32 peer;
+
+	if (data + ETH_HLEN > end)
+		return LEAN_NOT;
+	if (is_gateway_mac(data, &peer))
+		return skb_encap_lean(skb, peer);
+	if (!is_other_traffic(data, end))
+		return LEAN_NOT;
+	count_interface(TL_tx_plain, skb->len - ETH_HLEN);
 	return LEAN_PASS;
 }
 

@@ -29,19 +29,16 @@ static __always_inline bool load_head(struct __sk_buff *skb,
 	return !bpf_skb_load_bytes(skb, 0, head->mac, sizeof(head->mac));
 }
 
-/* True for a frame without any of what tc_egress looks for: not to a gateway,
- * no ARP and no ICMP, which also has the solicitations of IPv6. */
-static __always_inline bool is_other_traffic(const struct __sk_buff *skb)
+/* True for a frame to no gateway that has nothing else of what tc_egress looks
+ * for: no ARP and no ICMP, which also has the solicitations of IPv6. */
+static __always_inline bool is_other_traffic(const void *data, const void *end)
 {
-	const void *data = (void *)(long)skb->data;
 	const __u8 *ip = data + ETH_HLEN;
 	__be16 proto;
-	__u32 peer;
 
-	if (data + sizeof(struct frame_head) > (void *)(long)skb->data_end ||
-	    is_gateway_mac(data, &peer))
+	if (data + sizeof(struct frame_head) > end)
 		return false;
-	proto = LOAD(__be16, data + ETHERTYPE_OFFSET);
+	proto = ((const struct ethhdr *)data)->h_proto;
 	if (proto == bpf_htons(ETH_P_IP))
 		return ip[9] != IPPROTO_ICMP;
 	return proto == bpf_htons(ETH_P_IPV6) && ip[6] != IPPROTO_ICMPV6;

@@ -57,8 +57,24 @@ cache_slot(void *map, __u32 bits, const struct cache_key *key, const __u32 n)
 static __always_inline bool cache_holds(const struct cached *entry,
 					__u32 generation)
 {
-	return entry->kind && entry->generation == generation &&
+	return entry->generation == generation &&
 	       bpf_jiffies64() < entry->until;
+}
+
+static __always_inline __u64 differ(const struct cache_key *a,
+				    const struct cache_key *b, const __u32 i,
+				    const __u32 n)
+{
+	return i < n ? a->words[i] ^ b->words[i] : 0;
+}
+
+/* True if two keys of n words, a constant, are the same. As a loop the compiler
+ * would leave it one. */
+static __always_inline bool same_key(const struct cache_key *a,
+				     const struct cache_key *b, const __u32 n)
+{
+	return !(differ(a, b, 0, n) | differ(a, b, 1, n) | differ(a, b, 2, n) |
+		 differ(a, b, 3, n) | differ(a, b, 4, n) | differ(a, b, 5, n));
 }
 
 /* True if the entry is of that packet, and still holds. */
@@ -67,12 +83,8 @@ static __always_inline bool cache_hit(const struct cached *entry,
 				      const __u32 n, const __u8 kind,
 				      __u32 generation)
 {
-	if (entry->kind != kind || !cache_holds(entry, generation))
-		return false;
-	for (__u32 i = 0; i < n; i++)
-		if (entry->key.words[i] != key->words[i])
-			return false;
-	return true;
+	return entry->kind == kind && cache_holds(entry, generation) &&
+	       same_key(&entry->key, key, n);
 }
 
 /* In `flows`, neighbouring slots are a set: an entry is in any of them, as a
@@ -87,14 +99,14 @@ flow_search(__u32 slot, const struct cache_key *key, __u32 n, __u8 kind,
 	for (__u32 i = 1; i < CACHE_SET; i++) {
 		const __u32 other = slot ^ i;
 		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
-		__u64 differ = 0;
+		__u64 bits = 0;
 
 		if (!entry || entry->kind != kind ||
 		    !cache_holds(entry, generation))
 			continue;
 		for (__u32 j = 0; j < CACHE_WORDS && j < n; j++)
-			differ |= entry->key.words[j] ^ key->words[j];
-		if (!differ)
+			bits |= entry->key.words[j] ^ key->words[j];
+		if (!bits)
 			return entry;
 	}
 	return NULL;
@@ -123,7 +135,7 @@ flow_place(const struct cache_key *key, const __u32 n, __u32 generation)
 		const __u32 other = slot ^ i;
 		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
 
-		if (entry && !cache_holds(entry, generation))
+		if (entry && (!entry->kind || !cache_holds(entry, generation)))
 			return entry;
 	}
 	return bpf_map_lookup_elem(&flows, &slot);

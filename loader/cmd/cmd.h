@@ -35,6 +35,9 @@ struct command {
 	X(showconf)                                                            \
 	X(monitor)                                                             \
 	X(trigger)                                                             \
+	X(check)                                                               \
+	X(remote_config)                                                       \
+	X(import)                                                              \
 	X(version)                                                             \
 	X(help)
 

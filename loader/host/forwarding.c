@@ -21,13 +21,11 @@ static uint64_t counter(const char *path, const char *format)
 	return n;
 }
 
-/* True if the sysctl is not 0; false if it does not exist. */
 static bool is_on(const char *name)
 {
-	char path[PATH_MAX];
+	int value;
 
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	return counter(path, "%ju");
+	return sysctl_read(name, &value) && value;
 }
 
 uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make              the loader with its BPF object inside, man pages, units
 # make install      DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc UNITDIR=
-# make uninstall    removes what install put there, never a configuration
+# make uninstall    detaches and removes what install put there, never a
+#                   configuration
 # make t T=ecn      every test that has the word in its name, of any tier; also
 #                   T=wire, T=wire/mss, T=kernels/ipsec (see scripts/test)
 # make check        every test of the default tiers (as root; installs nothing)
@@ -16,18 +17,23 @@
 # make clean        removes the build directory
 #
 # CLANG=clang-19 chooses the compiler of the BPF object, CC= that of the rest,
-# B= another build directory. No clean is needed after changing any of them.
+# CPPFLAGS=, CFLAGS= and LDFLAGS= are used for the rest; WERROR= lets warnings
+# pass; B= another build directory. All may come from the environment.
+# No clean is needed after changing any of them.
 # To cross-compile: CC="aarch64-linux-gnu-gcc --sysroot=DIR" HOSTCC=gcc, and in
 # the environment PKG_CONFIG_SYSROOT_DIR and PKG_CONFIG_LIBDIR for pkg-config.
 
 CLANG ?= clang
 BPFTOOL ?= bpftool
+ifeq ($(origin CC),default)
 CC = gcc
+endif
 HOSTCC ?= $(CC)
 PKG_CONFIG ?= pkg-config
 CLANG_FORMAT ?= clang-format
 CLANG_TIDY ?= clang-tidy
 PYTHON ?= /usr/bin/python3
+SYSTEMCTL ?= systemctl
 B ?= build
 VERSION := $(shell cat VERSION)
 
@@ -39,7 +45,9 @@ DOCDIR ?= $(PREFIX)/share/doc/tunload
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
-WARN := -Wall -Wextra -Werror
+# Packages build with WERROR=, as another compiler may know more warnings.
+WERROR ?= -Werror
+WARN := -Wall -Wextra $(WERROR)
 CFLAGS ?= -O2 -g
 PKGS := libbpf libmnl jansson
 # Only their headers: loaded when needed (host/metadata.c).
@@ -47,12 +55,13 @@ HEADERS := libcurl
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags $(PKGS) $(HEADERS))
-ALL_CFLAGS = $(COMMON_CFLAGS) $(CFLAGS) -isystem $(B)
+ALL_CFLAGS = $(COMMON_CFLAGS) $(CPPFLAGS) $(CFLAGS) -isystem $(B)
 LDLIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
 HOST_CFLAGS = -std=gnu11 $(WARN) -O1 -Iloader -Ibpf -D_GNU_SOURCE \
 	-DSYSCONFDIR='"$(SYSCONFDIR)"'
 BPF_CFLAGS = -std=gnu11 $(WARN) -O2 -g -fno-strict-aliasing -target bpf \
-	-mcpu=v3 -I. -Ibpf $(shell $(PKG_CONFIG) --cflags libbpf)
+	-mcpu=v3 -ffile-prefix-map=$(CURDIR)=. -I. -Ibpf \
+	$(shell $(PKG_CONFIG) --cflags libbpf)
 
 LOADER_SRC := $(sort $(wildcard loader/*/*.c))
 LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
@@ -215,6 +224,9 @@ install: all
 
 .PHONY: uninstall
 uninstall:
+	@test -n "$(DESTDIR)" || $(SYSTEMCTL) stop 'tunload*' 2>/dev/null || :
+	@test -n "$(DESTDIR)" -o ! -x $(SBINDIR)/tunload || \
+		$(SBINDIR)/tunload detach --all || :
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/tunload \
 		$(MANDIR)/man8/tunload.8 $(MANDIR)/man5/tunload.conf.5 \
 		$(addprefix $(UNITDIR)/,$(UNITS)) $(COMPLETIONDIR)/tunload \

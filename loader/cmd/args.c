@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host/host.h"
+#include "maps/maps.h"
 
 #define OPTIONS_MAX 8 /* of one command */
 
@@ -108,4 +109,27 @@ int only_iface(int argc, char **argv, const struct opt *opts,
 {
 	return take_options(argc, argv, opts) ?:
 	       take_iface(argc, argv, ifname) ?: no_more_args(argc, argv);
+}
+
+int each_attached(int (*run)(const char *ifname, const void *arg),
+		  const void *arg)
+{
+	char(*names)[IFNAMSIZ];
+	size_t n;
+	int ret = pins_list(&names, &n);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < n; i++) {
+		int status = OK;
+
+		if (pins_foreign(names[i]))
+			printf("%s: attached in another network namespace, left alone\n",
+			       names[i]);
+		else
+			status = run(names[i], arg);
+		ret = status > ret ? status : ret;
+	}
+	free(names);
+	return ret;
 }

@@ -94,10 +94,19 @@ static int parse_mode(const char *text, enum tl_mode *mode)
 	return ret;
 }
 
+/* Upgrades in place with the options of --all. */
+static int attach_again(const char *ifname, const void *options)
+{
+	struct attach_options o = *(const struct attach_options *)options;
+
+	o.ifname = ifname;
+	return attach_and_print(&o, false);
+}
+
 static int run_attach(int argc, char **argv)
 {
 	struct attach_options o = {0};
-	bool no_trigger = false, dry = false;
+	bool no_trigger = false, dry = false, all = false;
 	const char *mode = NULL;
 	const struct opt opts[] = {
 		{"config", 'c', .value = &o.file},
@@ -105,10 +114,17 @@ static int run_attach(int argc, char **argv)
 		{"no-routes", .flag = &o.no_routes},
 		{"no-trigger", .flag = &no_trigger},
 		{"dry-run", .flag = &dry},
+		{"all", .flag = &all},
 		{0},
 	};
-	int ret = only_iface(argc, argv, opts, &o.ifname);
+	int ret = take_options(argc, argv, opts);
 
+	if (!ret && all && (o.file || dry))
+		ret = fail_usage(
+			"attach: --all upgrades what is attached as it is: leave -c and --dry-run out");
+	if (!ret && !all)
+		ret = take_iface(argc, argv, &o.ifname);
+	ret = ret ?: no_more_args(argc, argv);
 	o.mode_given = mode;
 	if (!ret && mode)
 		ret = parse_mode(mode, &o.mode);
@@ -118,6 +134,8 @@ static int run_attach(int argc, char **argv)
 	if (!ret)
 		ret = require_bpf();
 	output_is_news = true;
+	if (!ret && all)
+		return each_attached(attach_again, &o);
 	return ret ?: attach_and_print(&o, !no_trigger);
 }
 
@@ -125,7 +143,7 @@ const struct command cmd_attach = {
 	.name = "attach",
 	.run = run_attach,
 	.args = "IFACE [-c FILE] [--mode auto|native|tc] [--no-routes] [--no-trigger] "
-		"[--dry-run]",
+		"[--dry-run] | --all [--mode auto|native|tc]",
 	.brief = "put the tunnels of a configuration on an interface",
 	.text = "Without -c the configuration is " SYSCONFDIR
 		"/tunload/IFACE.conf; if\n"
@@ -140,6 +158,7 @@ const struct command cmd_attach = {
 		"  --no-routes         install no routes to the allowed prefixes\n"
 		"  --no-trigger        send no first packet to the peers\n"
 		"  --dry-run           say what would be done and do nothing\n"
+		"  --all               upgrade every attached interface in place\n"
 		"\n"
 		"The keys of [interface] in the file, with their defaults:\n\n",
 	.keys = interface_keys,

@@ -76,4 +76,9 @@ int no_more_args(int argc, char **argv);
 int only_iface(int argc, char **argv, const struct opt *opts,
 	       const char **ifname);
 
+/* Calls run() for each interface that is attached in this network namespace,
+ * and returns the worst status. */
+int each_attached(int (*run)(const char *ifname, const void *arg),
+		  const void *arg);
+
 #endif

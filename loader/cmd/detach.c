@@ -4,15 +4,12 @@
 
 #include "tunnel/tunnel.h"
 
-static int run_detach(int argc, char **argv)
+static int detach_and_print(const char *ifname, const void *unused)
 {
-	const char *ifname;
 	size_t stray;
-	int ret = only_iface(argc, argv, NULL, &ifname) ?: require_bpf();
+	int ret = detach(ifname, &stray);
 
-	output_is_news = true;
-	if (!ret)
-		ret = detach(ifname, &stray);
+	(void)unused;
 	if (ret)
 		return ret;
 	if (stray)
@@ -23,10 +20,29 @@ static int run_detach(int argc, char **argv)
 	return OK;
 }
 
+static int run_detach(int argc, char **argv)
+{
+	const char *ifname = NULL;
+	bool all = false;
+	const struct opt opts[] = {{"all", .flag = &all}, {0}};
+	int ret = take_options(argc, argv, opts);
+
+	if (!ret && !all)
+		ret = take_iface(argc, argv, &ifname);
+	ret = ret ?: no_more_args(argc, argv) ?: require_bpf();
+	output_is_news = true;
+	if (ret)
+		return ret;
+	return all ? each_attached(detach_and_print, NULL)
+		   : detach_and_print(ifname, NULL);
+}
+
 const struct command cmd_detach = {
 	.name = "detach",
 	.run = run_detach,
-	.args = "IFACE",
+	.args = "IFACE | --all",
 	.brief = "take everything off an interface again",
-	.text = "Removes the routes, programs and pins that attach has made.\n",
+	.text = "Removes the routes, programs and pins that attach has made.\n"
+		"\n"
+		"  --all   do so on every attached interface\n",
 };

@@ -74,7 +74,8 @@ int main(int argc, char **argv)
 			pins_set_bpffs(dir);
 		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return check_output(cmd_help.run(1, argv));
-		else if (!strcmp(argv[i], "--version"))
+		else if (!strcmp(argv[i], "--version") ||
+			 !strcmp(argv[i], "-V"))
 			return check_output(cmd_version.run(1, argv));
 		else
 			return fail_usage(

@@ -3,6 +3,7 @@
 # make install      DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc UNITDIR=
 # make uninstall    detaches and removes what install put there, never a
 #                   configuration
+# make deb, make rpm  packages, into build/package (scripts/install-deps package)
 # make t T=ecn      every test that has the word in its name, of any tier; also
 #                   T=wire, T=wire/mss, T=kernels/ipsec (see scripts/test)
 # make check        every test of the default tiers (as root; installs nothing)
@@ -44,6 +45,7 @@ MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/tunload
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 
 # Packages build with WERROR=, as another compiler may know more warnings.
 WERROR ?= -Werror
@@ -69,7 +71,8 @@ LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 # Files made from dist/NAME.in, with paths, and a table in place of @TABLE@.
 MAN := tunload.8 tunload.conf.5
 UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer
-COMPLETION := completion/tunload
+COMPLETION := completion/tunload completion/_tunload
+DOCS := README.md COPYING docs/news.md dist/example.conf
 DIST := $(addprefix $(B)/dist/,$(MAN) $(UNITS) $(COMPLETION))
 TABLES := verdicts interface-keys peer-keys peer-words
 
@@ -214,13 +217,14 @@ check-unit: unit-tests
 install: all
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man5 \
 		$(MANDIR)/man8 $(DOCDIR) $(UNITDIR) $(COMPLETIONDIR) \
-		$(SYSCONFDIR)/tunload)
+		$(ZSHDIR) $(SYSCONFDIR)/tunload)
 	install -m 755 $(B)/tunload $(DESTDIR)$(SBINDIR)/tunload
 	install -m 644 $(B)/dist/tunload.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(B)/dist/tunload.conf.5 $(DESTDIR)$(MANDIR)/man5
-	install -m 644 README.md COPYING dist/example.conf $(DESTDIR)$(DOCDIR)
+	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
 	install -m 644 $(addprefix $(B)/dist/,$(UNITS)) $(DESTDIR)$(UNITDIR)
-	install -m 644 $(B)/dist/$(COMPLETION) $(DESTDIR)$(COMPLETIONDIR)/tunload
+	install -m 644 $(B)/dist/completion/tunload $(DESTDIR)$(COMPLETIONDIR)
+	install -m 644 $(B)/dist/completion/_tunload $(DESTDIR)$(ZSHDIR)
 
 .PHONY: uninstall
 uninstall:
@@ -230,9 +234,29 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/tunload \
 		$(MANDIR)/man8/tunload.8 $(MANDIR)/man5/tunload.conf.5 \
 		$(addprefix $(UNITDIR)/,$(UNITS)) $(COMPLETIONDIR)/tunload \
-		$(addprefix $(DOCDIR)/,README.md COPYING example.conf))
+		$(ZSHDIR)/_tunload $(addprefix $(DOCDIR)/,$(notdir $(DOCS))))
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR) \
 		$(DESTDIR)$(SYSCONFDIR)/tunload
+
+# Packages are built in a copy of the tree, with settings of their own.
+SOURCES := COPYING CONTRIBUTING.md Makefile README.md VERSION vmlinux.h bpf \
+	dist docs loader scripts tests
+PACKAGES := $(abspath $(B))/package
+STAGE := $(PACKAGES)/tunload-$(VERSION)
+PLAIN := env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u MFLAGS
+
+.PHONY: stage
+stage:
+	rm -rf $(PACKAGES)
+	mkdir -p $(STAGE)
+	tar -c --exclude=__pycache__ $(SOURCES) | tar -x -C $(STAGE)
+
+.PHONY: deb
+deb: stage
+	mv $(STAGE)/dist/debian $(STAGE)
+	scripts/changelog debian >$(STAGE)/debian/changelog
+	cd $(STAGE) && $(PLAIN) dpkg-buildpackage -b -us -uc
+	@ls $(PACKAGES)/*.deb
 
 # The C files of the tree without vmlinux.h, whose layout is the kernel's.
 C_FILES = $(sort $(wildcard bpf/*.[ch] bpf/*/*.h loader/*/*.[ch] dist/*.c \

@@ -186,6 +186,20 @@ def test_status_in_text_and_json(pair):
         assert piece in text
 
 
+def test_a_new_peer_with_the_id_of_a_former_one(pair):
+    """Its counters begin at 0."""
+    (a, tl_a), _ = pair
+    add_both(pair)
+    assert ping(a, "10.10.0.1")
+    assert tl_a.peer("b")["rx"]["packets"]
+    tl_a.reload("[interface]\n")
+    tl_a.ok("peer", "add", "eth0", "c", "endpoint", "192.0.2.9",
+            "allowed-ips", "10.40.0.0/24")
+    assert [row["key"] for row in tl_a.map("peers")] == [1]
+    assert tl_a.peer("c")["last_rx_seconds"] is None
+    assert tl_a.peer("c")["rx"]["packets"] == 0
+
+
 def strange(b, a, **fields):
     """A tunnelled echo request that the first host refuses."""
     return (Ether(src=b.mac("eth0"), dst=a.mac("eth0")) /

@@ -59,6 +59,8 @@ struct opt {
 	char letter; /* 0: none */
 	bool *flag;
 	const char **value;
+	bool number; /* the value may be missing ("") and else begins with a
+			digit or stands behind a = */
 };
 
 /* Parses the options; returns a status. opts may be NULL. The arguments then

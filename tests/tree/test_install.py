@@ -107,3 +107,5 @@ def test_completion_knows_the_options(installed):
         "-c", "--config", "--mode", "--no-routes", "--no-trigger",
         "--dry-run"}
     assert set(complete(script, "tunload", "peer", "list", "-")) == {"--json"}
+    assert set(complete(script, "tunload", "status", "eth0", "-")) == {
+        "-v", "--verbose", "--watch", "--json"}

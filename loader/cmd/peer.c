@@ -153,14 +153,14 @@ static json_t *listed_json(const struct peer *p)
 {
 	/* clang-format off */
 	json_t *out = json_pack(
-		"{s:s, s:o, s:o, s:o, s:I, s:o}",
+		"{s:s, s:s, s:o, s:o, s:o, s:I, s:o}",
+		"peer", p->name,
 		"name", p->name,
 		"endpoint", json_ip(&p->endpoint),
-		"hostname", p->host[0] ? json_string(p->host) : json_null(),
+		"hostname", json_text(p->host),
 		"allowed_ips", json_allowed(p),
 		"mtu", (json_int_t)p->mtu,
-		"waiting", *p->waiting ? json_string(p->waiting)
-				       : json_null());
+		"waiting", json_text(p->waiting));
 	/* clang-format on */
 
 	return json_with_keys(out, peer_keys, p);

@@ -57,8 +57,10 @@ LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 
 # Files made from dist/NAME.in, with paths, and a table in place of @TABLE@.
 MAN := tunload.8 tunload.conf.5
-UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer
+UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer \
+	tunload-metrics.socket tunload-metrics@.service
 COMPLETION := completion/tunload
+DOCS := README.md COPYING dist/example.conf dist/grafana.json
 DIST := $(addprefix $(B)/dist/,$(MAN) $(UNITS) $(COMPLETION))
 TABLES := verdicts interface-keys peer-keys peer-words
 
@@ -207,7 +209,7 @@ install: all
 	install -m 755 $(B)/tunload $(DESTDIR)$(SBINDIR)/tunload
 	install -m 644 $(B)/dist/tunload.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(B)/dist/tunload.conf.5 $(DESTDIR)$(MANDIR)/man5
-	install -m 644 README.md COPYING dist/example.conf $(DESTDIR)$(DOCDIR)
+	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
 	install -m 644 $(addprefix $(B)/dist/,$(UNITS)) $(DESTDIR)$(UNITDIR)
 	install -m 644 $(B)/dist/$(COMPLETION) $(DESTDIR)$(COMPLETIONDIR)/tunload
 
@@ -216,7 +218,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/tunload \
 		$(MANDIR)/man8/tunload.8 $(MANDIR)/man5/tunload.conf.5 \
 		$(addprefix $(UNITDIR)/,$(UNITS)) $(COMPLETIONDIR)/tunload \
-		$(addprefix $(DOCDIR)/,README.md COPYING example.conf))
+		$(addprefix $(DOCDIR)/,$(notdir $(DOCS))))
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR) \
 		$(DESTDIR)$(SYSCONFDIR)/tunload
 

@@ -35,6 +35,7 @@ struct command {
 	X(showconf)                                                            \
 	X(monitor)                                                             \
 	X(trigger)                                                             \
+	X(metrics)                                                             \
 	X(version)                                                             \
 	X(help)
 

@@ -46,16 +46,6 @@ static int show_one(const char *ifname, struct status_args *a, json_t *list,
 	return ret;
 }
 
-/* True for pins of an interface in another network namespace. */
-static bool is_foreign(const char *ifname)
-{
-	struct tl_interface iface;
-	uint64_t cookie;
-
-	return pins_interface(ifname, &iface) && iface.netns_cookie &&
-	       !netns_cookie(&cookie) && cookie != iface.netns_cookie;
-}
-
 static int show_all(struct status_args *a, json_t *list)
 {
 	char(*names)[IFNAMSIZ];
@@ -67,7 +57,7 @@ static int show_all(struct status_args *a, json_t *list)
 	for (size_t i = 0; i < n; i++) {
 		if (!list && i)
 			putchar('\n');
-		if (!is_foreign(names[i])) {
+		if (!pins_foreign(names[i])) {
 			ret |= show_one(names[i], a, list, stdout);
 			shown++;
 		} else if (!list) {

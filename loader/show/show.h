@@ -212,6 +212,29 @@ json_t *json_with_keys(json_t *object, const struct key *keys,
  * frees it. If root is NULL, reports that memory ran out. */
 int json_print(json_t *root, size_t flags);
 
+/* metrics.c. Counters for Prometheus. */
+
+/* OpenMetrics, or the older text format, in which node_exporter reads files:
+ * it names counters and types otherwise. */
+enum metrics_format { METRICS_OPEN, METRICS_TEXT };
+#define METRICS_OPEN_TYPE                                                      \
+	"application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+void metrics_print(FILE *out, enum metrics_format format,
+		   const struct snapshot *all, size_t n);
+
+/* http.c. One request of HTTP/1 for one page. */
+
+struct http_request {
+	int status; /* to answer; 0: the client said nothing */
+	bool head;  /* wants no body */
+};
+/* Reads a request for path from a socket. */
+struct http_request http_read(int fd, const char *path);
+/* Answers with a body of that type; errors of the client are ignored. */
+void http_answer(int fd, const struct http_request *r, const char *type,
+		 const char *body, size_t len);
+
 /* Events of the data plane, as `tunload monitor` prints them. */
 
 /* Prints a line: time (given in seconds since 1970), verdict, peer ("" for

@@ -17,10 +17,13 @@ WANTED = {
     "usr/share/doc/tunload/README.md": 0o644,
     "usr/share/doc/tunload/COPYING": 0o644,
     "usr/share/doc/tunload/example.conf": 0o644,
+    "usr/share/doc/tunload/grafana.json": 0o644,
     SCRIPT: 0o644,
     f"{UNITS}/tunload@.service": 0o644,
     f"{UNITS}/tunload-trigger@.service": 0o644,
     f"{UNITS}/tunload-trigger@.timer": 0o644,
+    f"{UNITS}/tunload-metrics.socket": 0o644,
+    f"{UNITS}/tunload-metrics@.service": 0o644,
 }
 
 

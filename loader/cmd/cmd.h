@@ -58,10 +58,10 @@ extern bool output_is_news;
 struct opt {
 	const char *name;
 	char letter; /* 0: none */
-	bool *flag;
-	const char **value;
 	bool number; /* the value may be missing ("") and else begins with a
 			digit or stands behind a = */
+	bool *flag;
+	const char **value;
 };
 
 /* Parses the options; returns a status. opts may be NULL. The arguments then

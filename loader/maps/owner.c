@@ -183,7 +183,7 @@ bool pins_dead(const char *ifname)
 bool pins_foreign(const char *ifname)
 {
 	struct tl_interface iface;
-	uint64_t cookie;
+	uint64_t cookie = 0;
 
 	return pins_interface(ifname, &iface) && iface.netns_cookie &&
 	       !netns_cookie(&cookie) && cookie != iface.netns_cookie;

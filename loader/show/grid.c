@@ -57,8 +57,8 @@ static void put_cell(struct line *l, const struct column *column, int width,
 	l->blanks = GAP + (column->right ? 0 : pad);
 }
 
-static void put_row(const struct screen *to, const struct grid *g, size_t row,
-		    const int width[static GRID_COLUMNS])
+static void grid_row(const struct screen *to, const struct grid *g, size_t row,
+		     const int width[static GRID_COLUMNS])
 {
 	struct line l = {to->out, 0};
 	char text[CELL_STRLEN];
@@ -107,7 +107,7 @@ void grid_print(const struct screen *to, const struct grid *g)
 				 g->columns[c].head, (const char *[]){"", ""});
 	fprintf(to->out, "%s\n", paint(to, PLAIN));
 	for (size_t row = 0; row < g->n_rows; row++)
-		put_row(to, g, row, width);
+		grid_row(to, g, row, width);
 	print_left_out(to, g, width);
 }
 

@@ -91,7 +91,7 @@ static const char *reason(int status)
 }
 
 /* The client may have gone. */
-static bool write_all(int fd, const char *data, size_t len)
+static bool send_all(int fd, const char *data, size_t len)
 {
 	while (len) {
 		ssize_t n = write(fd, data, len);
@@ -120,6 +120,6 @@ void http_answer(int fd, const struct http_request *r, const char *type,
 			 r->status, reason(r->status), type, len,
 			 r->status == 405 ? "Allow: GET, HEAD\r\n" : "");
 
-	if (write_all(fd, head, n) && !r->head)
-		write_all(fd, body, len);
+	if (send_all(fd, head, n) && !r->head)
+		send_all(fd, body, len);
 }

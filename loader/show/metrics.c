@@ -242,8 +242,8 @@ static void last_tx(const struct metrics *m, const struct family *f,
 	peer_time(m, f, s, i, s->peers[i].last_tx_ns);
 }
 
-static void peer_mtu(const struct metrics *m, const struct family *f,
-		     const struct snapshot *s, size_t i)
+static void mtu_samples(const struct metrics *m, const struct family *f,
+			const struct snapshot *s, size_t i)
 {
 	of_peer(m, f, s, i, mtu_now(s, &s->conf.peers[i]));
 }
@@ -297,7 +297,7 @@ static const struct family families[] = {
 	 "When the last packet went into the tunnel; none if never",
 	 NULL, last_tx},
 	{"tunload_peer_mtu_bytes", "gauge", "bytes",
-	 "The largest inner packet at this time", NULL, peer_mtu},
+	 "The largest inner packet at this time", NULL, mtu_samples},
 	{"tunload_peer_learned_mtu_bytes", "gauge", "bytes",
 	 "The largest inner packet by an ICMP error; none if there was none",
 	 NULL, learned},

@@ -195,6 +195,9 @@ void print_details(const struct screen *to, const struct snapshot *s);
 /* The word for a fate: "tunnelled", "passed", "dropped", "answered". */
 extern const char *const fate_names[];
 
+/* peers.c. Prints the settings of the peers for `peer list`. */
+void peers_text(const struct screen *to, const struct conf *c);
+
 /* Parts of the JSON output of several commands. */
 
 /* The address as text; null for none. */
@@ -237,9 +240,12 @@ void http_answer(int fd, const struct http_request *r, const char *type,
 
 /* Events of the data plane, as `tunload monitor` prints them. */
 
-/* Prints a line: time (given in seconds since 1970), verdict, peer ("" for
- * none), addresses, length. */
-void event_text(const struct tl_event *e, double time, const char *peer);
+/* Prints the heads of the columns. */
+void event_head(const struct screen *to);
+/* Prints a line: time (given in seconds since 1970), fate, verdict, peer (""
+ * for none), length, addresses, ICMP type and code. */
+void event_text(const struct screen *to, const struct tl_event *e, double time,
+		const char *peer);
 json_t *event_json(const struct tl_event *e, double time, const char *peer);
 
 /* Prints what attach or reload would do with c; gives new peers ids. */

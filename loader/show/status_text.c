@@ -295,7 +295,7 @@ static enum paint status_paint(const void *data, size_t row, int column)
 	return column == STATE ? paints[v->peers[row].state] : PLAIN;
 }
 
-static void print_peers(const struct view *v)
+static void print_table(const struct view *v)
 {
 	const struct grid grid = {
 		.columns = v->s->rates ? rates : totals,
@@ -444,7 +444,7 @@ int status_text(const struct screen *to, const struct snapshot *s, bool verbose)
 	v.label = (len > 7 ? len : 7) + 2;
 	if (!ret) {
 		print_settings(&v);
-		print_peers(&v);
+		print_table(&v);
 		print_trouble(&v);
 		if (verbose)
 			print_details(to, s);

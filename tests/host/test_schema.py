@@ -148,5 +148,6 @@ def test_monitor(pair):
 
     wait_until(lambda: {e["verdict"] for e in told()} >= {
         "rx_not_allowed", "rx_borrowed"}, "both events", interval=0.1)
+    assert {e["fate"] for e in told()} == {"dropped"}
     for event in told():
         check("monitor", event)

@@ -104,19 +104,19 @@ class Host:
         return ages(done.stdout)
 
     def open_terminal(self, rows, columns, *args, **env):
-        """Runs status on a terminal of that size; returns the other end of it
+        """Runs tunload on a terminal of that size; returns the other end of it
         and the process."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ,
                     struct.pack("4H", rows, columns, 0, 0))
         process = subprocess.Popen(
-            self.tl.argv("status", *args), stdin=theirs, stdout=theirs,
+            self.tl.argv(*args), stdin=theirs, stdout=theirs,
             stderr=theirs, env={**os.environ, "TERM": "xterm", **env})
         os.close(theirs)
         return ours, process
 
     def terminal(self, columns, *args, **env):
-        """What status prints on a terminal."""
+        """What a command prints on a terminal."""
         ours, process = self.open_terminal(50, columns, *args, **env)
         out = b""
         try:
@@ -251,20 +251,40 @@ def test_narrow(host):
     assert " fd00:1234:5679::/48  1460 " in narrow
     wide = host.text("eth0", COLUMNS="200")
     assert "no room" not in wide and f" {LONG}8  fd00:1234:" in wide
-    assert host.terminal(200, "eth0", NO_COLOR="1") == wide
-    assert host.terminal(60, "eth0", NO_COLOR="1") == narrow
+    assert host.terminal(200, "status", "eth0", NO_COLOR="1") == wide
+    assert host.terminal(60, "status", "eth0", NO_COLOR="1") == narrow
 
 
 def test_colours(host):
     """Only on terminals that have them, and not with NO_COLOR."""
-    coloured = host.terminal(80, "eth0")
+    coloured = host.terminal(80, "status", "eth0")
     assert "\x1b[31mno answer\x1b[0m  192.0.2.3" in coloured
     assert "\x1b[33mwaiting\x1b[0m    2001:" in coloured
     assert "\x1b[32mup\x1b[0m         192.0.2.2" in coloured
     assert re.sub("\x1b\\[[0-9]*m", "", coloured) == TEXT
-    assert host.terminal(80, "eth0", NO_COLOR="1") == TEXT
-    assert host.terminal(80, "eth0", TERM="dumb") == TEXT
-    assert "\x1b" in host.terminal(80, "eth0", NO_COLOR="")
+    assert host.terminal(80, "status", "eth0", NO_COLOR="1") == TEXT
+    assert host.terminal(80, "status", "eth0", TERM="dumb") == TEXT
+    assert "\x1b" in host.terminal(80, "status", "eth0", NO_COLOR="")
+
+
+def test_colours_of_others(host):
+    """peer list and monitor have them, too."""
+    lines = host.terminal(80, "peer", "list", "eth0").splitlines()
+    assert lines[0].startswith("\x1b[1mPEER   ENDPOINT ")
+    assert lines[3].startswith("\x1b[33mkobe\x1b[0m   2001:db8:9::1  ")
+    assert "\x1b" not in host.terminal(80, "peer", "list", "eth0", NO_COLOR="1")
+    ours, process = host.open_terminal(50, 80, "monitor", "eth0")
+    out = ""
+    while "PACKET" not in out:
+        out += os.read(ours, 65536).decode()
+    host.b.addr("lo", "10.66.0.1/32")
+    ping(host.b, "172.22.2.2", "10.66.0.1", wait=0.01)
+    while "10.66.0.1" not in out:
+        out += os.read(ours, 65536).decode()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(TIMEOUT) == 0
+    os.close(ours)
+    assert re.search(r"^\x1b\[31m\S+  dropped  rx_not_allowed ", out, re.M)
 
 
 def test_silent(host):
@@ -326,8 +346,8 @@ def test_watch(host, number):
 
 def test_watch_on_a_terminal(host):
     """Redrawn from the top, and never longer than the terminal."""
-    ours, process = host.open_terminal(6, 80, "eth0", "--watch=0.1",
-                                       NO_COLOR="1")
+    ours, process = host.open_terminal(6, 80, "status", "eth0",
+                                       "--watch=0.1", NO_COLOR="1")
     out = ""
     while out.count("\x1b[H\x1b[J") < 4:
         out += os.read(ours, 65536).decode()

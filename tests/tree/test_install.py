@@ -18,6 +18,8 @@ WANTED = {
     "usr/share/doc/tunload/COPYING": 0o644,
     "usr/share/doc/tunload/example.conf": 0o644,
     "usr/share/doc/tunload/grafana.json": 0o644,
+    **{f"usr/share/doc/tunload/schema/{name}.json": 0o644 for name in (
+        "status", "peer-list", "trigger", "monitor")},
     SCRIPT: 0o644,
     f"{UNITS}/tunload@.service": 0o644,
     f"{UNITS}/tunload-trigger@.service": 0o644,
@@ -84,6 +86,7 @@ def test_uninstall_leaves_configurations_alone(installed, tmp_path):
     (("tunload", "attach", "lo", "--mode", ""), ["auto", "native", "tc"]),
     (("tunload", "--bpffs", "/tmp", "tr"), ["trigger"]),
     (("tunload", "trigger", "eth0", "--w"), ["--wait"]),
+    (("tunload", "metrics", "-o", "/etc/hostn"), ["/etc/hostname"]),
     (("tunload", "peer", ""), ["list", "add", "set", "del"]),
     (("tunload", "peer", "add", "eth0", "x", "all"), ["allowed-ips"]),
     (("tunload", "peer", "set", "eth0", "x", "guard", ""),

@@ -128,6 +128,12 @@ static void print_local(const struct view *v)
 	print_ends(v->to, left, right, PLAIN);
 }
 
+/* Opens a text of zeros to write to; the last one stays, whatever comes. */
+static FILE *text_open(char *text, size_t len)
+{
+	return fmemopen(text, len - 1, "w");
+}
+
 /* The other interfaces from which XDP forwards. */
 static void print_from(FILE *out, const struct snapshot *s)
 {
@@ -155,7 +161,7 @@ static void print_forward(const struct view *v)
 			"by the kernel: forward = xdp needs native mode");
 		return;
 	}
-	out = fmemopen(text, sizeof(text), "w");
+	out = text_open(text, sizeof(text));
 	if (!out)
 		return;
 	fprintf(out, "in XDP from %s", s->conf.ifname);
@@ -339,7 +345,7 @@ static void facts_str(const struct view *v, const struct shown *shown,
 {
 	const struct tl_peer_stats *stats = &v->s->peers[shown->i];
 	char in[HUMAN_STRLEN], age[HUMAN_STRLEN];
-	FILE *out = fmemopen(text, len, "w");
+	FILE *out = text_open(text, len);
 
 	if (!out)
 		return;
@@ -360,7 +366,7 @@ static void facts_str(const struct view *v, const struct shown *shown,
 static void print_paragraph(const struct view *v, const struct shown *shown,
 			    int column)
 {
-	char text[1024] = "", *hints = shown->hints, *save = NULL;
+	char text[1024] = "", *hints = shown->hints, *hint;
 	FILE *out = v->to->out;
 	bool first = true;
 
@@ -371,14 +377,10 @@ static void print_paragraph(const struct view *v, const struct shown *shown,
 		print_under(v->to, column, text);
 		first = false;
 	}
-	for (; hints; hints = NULL) {
-		char *line = strtok_r(hints, "\n", &save);
-
-		for (; line; line = strtok_r(NULL, "\n", &save)) {
-			fprintf(out, "%*s-> ", first ? 0 : column, "");
-			print_under(v->to, column + 3, line);
-			first = false;
-		}
+	while ((hint = strsep(&hints, "\n"))) {
+		fprintf(out, "%*s-> ", first ? 0 : column, "");
+		print_under(v->to, column + 3, hint);
+		first = false;
 	}
 }
 
@@ -414,7 +416,7 @@ static void print_drops(const struct view *v)
 	const char *comma = "";
 	char text[1024] = "";
 	uint64_t all = 0;
-	FILE *out = fmemopen(text, sizeof(text), "w");
+	FILE *out = text_open(text, sizeof(text));
 
 	if (!out)
 		return;

@@ -42,9 +42,11 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 PKGS := libbpf libmnl jansson
+# Only their headers: loaded when needed (host/metadata.c).
+HEADERS := libcurl
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
-	$(shell $(PKG_CONFIG) --cflags $(PKGS))
+	$(shell $(PKG_CONFIG) --cflags $(PKGS) $(HEADERS))
 ALL_CFLAGS = $(COMMON_CFLAGS) $(CFLAGS) -isystem $(B)
 LDLIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
 HOST_CFLAGS = -std=gnu11 $(WARN) -O1 -Iloader -Ibpf -D_GNU_SOURCE \

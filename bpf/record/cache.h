@@ -61,20 +61,22 @@ static __always_inline bool cache_holds(const struct cached *entry,
 	       bpf_jiffies64() < entry->until;
 }
 
-static __always_inline __u64 differ(const struct cache_key *a,
-				    const struct cache_key *b, const __u32 i,
-				    const __u32 n)
+static __always_inline __u64 word_differs(const __u64 *a, const __u64 *b,
+					  const __u32 i, const __u32 n)
 {
-	return i < n ? a->words[i] ^ b->words[i] : 0;
+	return i < n ? a[i] ^ b[i] : 0;
 }
 
-/* True if two keys of n words, a constant, are the same. As a loop the compiler
- * would leave it one. */
-static __always_inline bool same_key(const struct cache_key *a,
-				     const struct cache_key *b, const __u32 n)
+/* True if n words, a constant of at most 10, are the same. As a loop the
+ * compiler would leave it one. */
+static __always_inline bool same_words(const __u64 *a, const __u64 *b,
+				       const __u32 n)
 {
-	return !(differ(a, b, 0, n) | differ(a, b, 1, n) | differ(a, b, 2, n) |
-		 differ(a, b, 3, n) | differ(a, b, 4, n) | differ(a, b, 5, n));
+	return !(word_differs(a, b, 0, n) | word_differs(a, b, 1, n) |
+		 word_differs(a, b, 2, n) | word_differs(a, b, 3, n) |
+		 word_differs(a, b, 4, n) | word_differs(a, b, 5, n) |
+		 word_differs(a, b, 6, n) | word_differs(a, b, 7, n) |
+		 word_differs(a, b, 8, n) | word_differs(a, b, 9, n));
 }
 
 /* True if the entry is of that packet, and still holds. */
@@ -84,7 +86,7 @@ static __always_inline bool cache_hit(const struct cached *entry,
 				      __u32 generation)
 {
 	return entry->kind == kind && cache_holds(entry, generation) &&
-	       same_key(&entry->key, key, n);
+	       same_words(entry->key.words, key->words, n);
 }
 
 /* In `flows`, neighbouring slots are a set: an entry is in any of them, as a

@@ -36,6 +36,9 @@ struct command {
 	X(monitor)                                                             \
 	X(trigger)                                                             \
 	X(metrics)                                                             \
+	X(check)                                                               \
+	X(remote_config)                                                       \
+	X(import)                                                              \
 	X(version)                                                             \
 	X(help)
 

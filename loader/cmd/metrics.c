@@ -30,7 +30,7 @@ static int add_snapshot(struct snapshots *to, const char *ifname)
 }
 
 /* Of all interfaces for NULL: then a bad one does not hide the others. */
-static int read_all(struct snapshots *to, const char *ifname)
+static int read_snapshots(struct snapshots *to, const char *ifname)
 {
 	char(*names)[IFNAMSIZ];
 	size_t n;
@@ -53,7 +53,7 @@ static int print_metrics(FILE *out, enum metrics_format format,
 			 const char *ifname)
 {
 	struct snapshots s = {0};
-	int ret = read_all(&s, ifname);
+	int ret = read_snapshots(&s, ifname);
 
 	if (!ret || s.n)
 		metrics_print(out, format, s.all, s.n);

@@ -21,16 +21,14 @@ static uint64_t counter(const char *path, const char *format)
 	return n;
 }
 
-/* True if the sysctl is not 0; false if it does not exist. */
 static bool is_on(const char *name)
 {
-	char path[PATH_MAX];
+	int value;
 
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	return counter(path, "%ju");
+	return sysctl_read(name, &value) && value;
 }
 
-bool forwards(const char *ifname, uint8_t family)
+bool host_forwards(const char *ifname, uint8_t family)
 {
 	char setting[64];
 
@@ -50,7 +48,7 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 {
 	char path[PATH_MAX];
 
-	if (forwards(ifname, family))
+	if (host_forwards(ifname, family))
 		return 0;
 	/* The line of names does not match; InAddrErrors is the fifth
 	 * number. */

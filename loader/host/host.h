@@ -119,6 +119,7 @@ struct link_info {
 	uint32_t mtu;
 	uint32_t table; /* of its routes: main, or that of the VRF it is in */
 	uint16_t type;	/* ARPHRD_* */
+	uint8_t mac[MAC_LEN];
 	bool up;
 	bool loopback;
 	bool no_ipv6; /* disable_ipv6, an MTU below 1280, or no such kernel */
@@ -256,7 +257,7 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 
 /* True if the kernel forwards packets of that family (4 or 6) that arrive on
  * ifname. */
-bool forwards(const char *ifname, uint8_t family);
+bool host_forwards(const char *ifname, uint8_t family);
 
 /* The tunnel that the host's routing chooses. */
 
@@ -269,6 +270,46 @@ bool path_leads_to(const struct conf *c, const struct peer *p,
  * if it would not. */
 struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 			    const struct ip *dst);
+
+/* The interface by which the kernel sends packets to dst; 0 if there is no
+ * route, or if they would enter a tunnel: one of ours, or a device that is not
+ * Ethernet. */
+uint32_t path_outside(const struct ip *dst);
+
+/*
+ * What the metadata service of Amazon EC2 says about an interface. It is asked
+ * without a proxy and never through a tunnel, for a few seconds at most.
+ */
+
+#define EC2_ID_LEN 32 /* of an identifier, with its NUL */
+
+struct translation {
+	struct ip inside, outside; /* private, public */
+};
+
+struct metadata {
+	char interface_id[EC2_ID_LEN]; /* "eni-..." */
+	char group_id[EC2_ID_LEN];     /* its first security group, or "" */
+	struct ip *assigned;	       /* addresses, of both families */
+	size_t n_assigned;
+	struct prefix *delegated; /* likewise assigned, as a whole */
+	size_t n_delegated;
+	struct prefix *networks; /* IPv4, of the VPC */
+	size_t n_networks;
+	struct translation *translations;
+	size_t n_translations;
+};
+
+/* False if the host is not on EC2, libcurl is missing, or the service does not
+ * answer all questions about the interface; nothing is printed. The caller
+ * frees out if it is true. */
+bool metadata_read(const struct link_info *link, struct metadata *out);
+void metadata_free(struct metadata *m);
+/* The address by which the internet reaches an IPv4 address of the interface;
+ * family 0 if there is none. */
+struct ip metadata_outside(const struct metadata *m, const struct ip *local);
+/* The same with metadata_read() before; family 0 also if that is false. */
+struct ip public_address(const char *ifname, const struct ip *local);
 
 /* The hooks of an interface for programs of tunload. */
 enum hook { HOOK_XDP, HOOK_TC_INGRESS, HOOK_TC_EGRESS, HOOK_COUNT };
@@ -301,9 +342,21 @@ bool hooked_any(uint32_t ifindex);
  * or "" for none. */
 int hooked_clsact(uint32_t ifindex, char kind[static IFNAMSIZ]);
 
-/* FAILED, with one line, if this process cannot use BPF: missing capabilities,
- * no BTF at /sys/kernel/btf/vmlinux, or a kernel before 6.1. */
+/* What this process needs to use BPF: capabilities, a kernel of 6.1 or newer,
+ * BTF at /sys/kernel/btf/vmlinux. */
+#define N_REQUIREMENTS	3
+#define REQUIREMENT_LEN 256
+struct requirement {
+	const char *name;
+	/* False, with the reason and what to do in why. */
+	bool (*is_met)(char *why, size_t len);
+};
+extern const struct requirement requirements[N_REQUIREMENTS];
+/* FAILED, with one line, if one is not met. */
 int require_bpf(void);
+
+/* Reads a sysctl by its path below /proc/sys; false if it does not exist. */
+bool sysctl_read(const char *path, int *value);
 
 /* True if the running kernel has this version or a newer one. */
 bool kernel_at_least(unsigned int major, unsigned int minor);

@@ -41,7 +41,7 @@ static size_t read_head(int fd, char head[static HEAD_MAX])
 }
 
 /* Cuts the next word, which one blank ends, off *line. */
-static char *next_word(char **line)
+static char *next_field(char **line)
 {
 	char *word = strsep(line, " ");
 
@@ -60,9 +60,9 @@ struct http_request http_read(int fd, const char *path)
 	if (!has_end(head, len) || strlen(head) != len)
 		return r;
 	head[strcspn(head, "\r\n")] = '\0';
-	method = next_word(&line);
-	target = next_word(&line);
-	version = next_word(&line);
+	method = next_field(&line);
+	target = next_field(&line);
+	version = next_field(&line);
 	if (!version || line || strncmp(version, "HTTP/1.", 7) != 0)
 		return r;
 	r.head = !strcmp(method, "HEAD");

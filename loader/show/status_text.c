@@ -95,7 +95,7 @@ static void view_summary(const struct view *v, char *text, size_t len)
 		snprintf(text, len, "no peers");
 }
 
-static void print_head(const struct view *v)
+static void print_top(const struct view *v)
 {
 	const struct snapshot *s = v->s;
 	bool native = s->iface.mode == TL_MODE_NATIVE;
@@ -124,7 +124,8 @@ static void print_local(const struct view *v)
 		snprintf(left + n, sizeof(left) - n, "%s%s",
 			 c->local4.family ? "  " : "", ip_str(&c->local6, ip));
 	snprintf(right, sizeof(right), "forwarding: IPv4 %s, IPv6 %s",
-		 words[forwards(c->ifname, 4)], words[forwards(c->ifname, 6)]);
+		 words[host_forwards(c->ifname, 4)],
+		 words[host_forwards(c->ifname, 6)]);
 	print_ends(v->to, left, right, PLAIN);
 }
 
@@ -198,7 +199,7 @@ static void print_settings(struct view *v)
 	const struct snapshot *s = v->s;
 	bool native = s->iface.mode == TL_MODE_NATIVE;
 
-	print_head(v);
+	print_top(v);
 	if (!native || v->verbose)
 		setting(v, "mode", "%s: %s", native ? "native XDP" : "tc",
 			s->iface.mode_reason);

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* `tunload check` */
+#include "cmd.h"
+
+#include "check/check.h"
+
+static int run_check(int argc, char **argv)
+{
+	const char *ifname, *file = NULL;
+	bool json = false;
+	const struct opt opts[] = {
+		{"config", 'c', .value = &file}, {"json", .flag = &json}, {0}};
+	int ret = only_iface(argc, argv, opts, &ifname);
+	struct check c;
+
+	ret = ret ?: check_read(&c, ifname, file);
+	if (ret)
+		return ret;
+	ret = check_run(&c);
+	if (json)
+		ret |= findings_json(&c);
+	else
+		findings_text(&c);
+	if (check_worst(&c) == LEVEL_FAILURE)
+		ret = FAILED;
+	check_free(&c);
+	return ret;
+}
+
+const struct command cmd_check = {
+	.name = "check",
+	.run = run_check,
+	.args = "IFACE [-c FILE] [--json]",
+	.brief = "say what on this host keeps tunnels from working",
+	.text = "Examines the running state or, if IFACE is not attached or -c is\n"
+		"given, the configuration file, and the host around it; changes nothing.\n"
+		"Each finding is ok, a warning or a failure: the condition, why it\n"
+		"matters, and the command that mends it. Exit status 1: a failure.\n"
+		"\n"
+		"  -c, --config FILE   examine FILE\n"
+		"  --json              for programs\n",
+};

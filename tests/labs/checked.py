@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A host for the tests of `tunload check`: the first one of a Pair, in a mount
+namespace of its own, where files of the system can be replaced."""
+import json
+import os
+import shlex
+
+from lab import TUNLOAD
+from lifecycle import Pair, conf_a
+
+CONF = conf_a()
+
+
+class Checked:
+    """A Pair, and commands on its first host."""
+
+    def __init__(self, lab, conf=CONF):
+        self.pair = Pair(lab)
+        self.a, self.b, self.tl = self.pair.a, self.pair.b, self.pair.tl
+        self.file = self.tl.write(conf)
+        self.inside = lab.start(
+            self.a, "unshare", "-m", "sh", "-c",
+            "mount -t sysfs sysfs /sys && echo ready && exec sleep infinity")
+        self.inside.wait_output("ready")
+
+    def argv(self, *argv):
+        """The command line that runs argv there."""
+        return ["nsenter", f"--target={self.inside.popen.pid}", "--mount",
+                "--net", "--", *(str(a) for a in argv)]
+
+    def sh(self, script, check=True):
+        """Runs a shell script there."""
+        return self.a.run(*self.argv("sh", "-ec", script), check=check)
+
+    def fake(self, path, text):
+        """Puts a file there in the place of one, or of none."""
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder) or folder.startswith("/proc"):
+            self.cover(folder)
+        self.sh(f"printf %s {shlex.quote(text)} >{path}")
+
+    def cover(self, folder):
+        """Hides what is in a folder there."""
+        self.sh(f"mount -t tmpfs tmpfs {folder}")
+
+    def run(self, *args, prefix=(), check=False):
+        """Runs `tunload args` there, behind the words of prefix."""
+        return self.a.run(*self.argv(*prefix, TUNLOAD, "--bpffs",
+                                     self.tl.bpffs, *args), check=check)
+
+    def attach(self, *args):
+        """Attaches the configuration."""
+        self.run("attach", "eth0", "-c", self.file, "--no-trigger", *args,
+                 check=True)
+
+    def check(self, *args, prefix=()):
+        """The CompletedProcess of `check`, of what runs or of the file."""
+        if not os.path.isdir(self.tl.pins):
+            args = ("-c", self.file, *args)
+        return self.run("check", "eth0", *args, prefix=prefix)
+
+    def findings(self, **kwargs):
+        """What `check --json` finds, parsed, without what is ok; its exit
+        status must fit."""
+        done = self.check("--json", **kwargs)
+        assert done.stderr == "", done.stderr
+        found = json.loads(done.stdout)
+        assert done.returncode == any(f["level"] == "failure" for f in found)
+        return [f for f in found if f["level"] != "ok"]

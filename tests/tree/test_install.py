@@ -18,8 +18,8 @@ WANTED = {
     "usr/share/doc/tunload/COPYING": 0o644,
     "usr/share/doc/tunload/example.conf": 0o644,
     "usr/share/doc/tunload/grafana.json": 0o644,
-    **{f"usr/share/doc/tunload/schema/{name}.json": 0o644 for name in (
-        "status", "peer-list", "trigger", "monitor")},
+    **{f"usr/share/doc/tunload/schema/{name}": 0o644
+       for name in os.listdir(os.path.join(REPO, "docs", "schema"))},
     SCRIPT: 0o644,
     f"{UNITS}/tunload@.service": 0o644,
     f"{UNITS}/tunload-trigger@.service": 0o644,

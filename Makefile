@@ -70,9 +70,11 @@ LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 
 # Files made from dist/NAME.in, with paths, and a table in place of @TABLE@.
 MAN := tunload.8 tunload.conf.5
-UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer
+UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer \
+	tunload-metrics.socket tunload-metrics@.service
 COMPLETION := completion/tunload completion/_tunload
-DOCS := README.md COPYING docs/news.md dist/example.conf
+DOCS := README.md COPYING docs/news.md dist/example.conf dist/grafana.json
+SCHEMAS := $(sort $(wildcard docs/schema/*.json))
 DIST := $(addprefix $(B)/dist/,$(MAN) $(UNITS) $(COMPLETION))
 TABLES := verdicts interface-keys peer-keys peer-words
 
@@ -216,12 +218,13 @@ check-unit: unit-tests
 .PHONY: install
 install: all
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man5 \
-		$(MANDIR)/man8 $(DOCDIR) $(UNITDIR) $(COMPLETIONDIR) \
+		$(MANDIR)/man8 $(DOCDIR)/schema $(UNITDIR) $(COMPLETIONDIR) \
 		$(ZSHDIR) $(SYSCONFDIR)/tunload)
 	install -m 755 $(B)/tunload $(DESTDIR)$(SBINDIR)/tunload
 	install -m 644 $(B)/dist/tunload.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(B)/dist/tunload.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
+	install -m 644 $(SCHEMAS) $(DESTDIR)$(DOCDIR)/schema
 	install -m 644 $(addprefix $(B)/dist/,$(UNITS)) $(DESTDIR)$(UNITDIR)
 	install -m 644 $(B)/dist/completion/tunload $(DESTDIR)$(COMPLETIONDIR)
 	install -m 644 $(B)/dist/completion/_tunload $(DESTDIR)$(ZSHDIR)
@@ -234,8 +237,10 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/tunload \
 		$(MANDIR)/man8/tunload.8 $(MANDIR)/man5/tunload.conf.5 \
 		$(addprefix $(UNITDIR)/,$(UNITS)) $(COMPLETIONDIR)/tunload \
-		$(ZSHDIR)/_tunload $(addprefix $(DOCDIR)/,$(notdir $(DOCS))))
-	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR) \
+		$(ZSHDIR)/_tunload \
+		$(addprefix $(DOCDIR)/,$(notdir $(DOCS)) $(SCHEMAS:docs/%=%)))
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)/schema \
+		$(DESTDIR)$(DOCDIR) \
 		$(DESTDIR)$(SYSCONFDIR)/tunload
 
 # Packages are built in a copy of the tree, with settings of their own.

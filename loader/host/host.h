@@ -255,6 +255,10 @@ bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
 uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 		       size_t len);
 
+/* True if the kernel forwards packets of that family (4 or 6) that arrive on
+ * ifname. */
+bool host_forwards(const char *ifname, uint8_t family);
+
 /* The tunnel that the host's routing chooses. */
 
 /* True if the gateway of p is the next hop of a packet to dst from the inner

@@ -3,10 +3,11 @@
 import fcntl
 import json
 import os
+import shutil
 
 import pytest
 
-from lab import REPO, run
+from lab import REPO, TUNLOAD, run
 
 CONF = "[peer {}]\nendpoint = {}\nallowed-ips = {}\n"
 
@@ -85,10 +86,12 @@ def test_nothing_is_attached(lab):
 
 def test_uninstall_detaches(two, tmp_path):
     one, _, _ = two
+    shutil.copytree(f"{REPO}/build/dist", tmp_path / "build/dist")
+    shutil.copy(TUNLOAD, tmp_path / "build")
 
     def make(goal):
         return run("nsenter", f"--net=/run/netns/{one.ns.name}", "make", "-s",
-                   "-C", REPO, goal, f"PREFIX={tmp_path}/usr",
+                   "-C", REPO, "-o", "all", goal, f"PREFIX={tmp_path}/usr",
                    f"SYSCONFDIR={tmp_path}/etc", f"B={tmp_path}/build",
                    "SYSTEMCTL=echo systemctl", timeout=300,
                    env=dict(os.environ, TUNLOAD_BPFFS=one.bpffs)).stdout

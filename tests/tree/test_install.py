@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""make install and uninstall into a directory, and the shell completion."""
+"""make install and uninstall into a directory."""
 import os
-import re
 
 import pytest
 
-from completion import complete
 from lab import REPO, run
 
 SCRIPT = "usr/share/bash-completion/completions/tunload"
+ZSH_SCRIPT = "usr/share/zsh/site-functions/_tunload"
 UNITS = "usr/lib/systemd/system"
 WANTED = {
     "usr/sbin/tunload": 0o755,
@@ -16,11 +15,13 @@ WANTED = {
     "usr/share/man/man5/tunload.conf.5": 0o644,
     "usr/share/doc/tunload/README.md": 0o644,
     "usr/share/doc/tunload/COPYING": 0o644,
+    "usr/share/doc/tunload/news.md": 0o644,
     "usr/share/doc/tunload/example.conf": 0o644,
     "usr/share/doc/tunload/grafana.json": 0o644,
     **{f"usr/share/doc/tunload/schema/{name}": 0o644
        for name in os.listdir(os.path.join(REPO, "docs", "schema"))},
     SCRIPT: 0o644,
+    ZSH_SCRIPT: 0o644,
     f"{UNITS}/tunload@.service": 0o644,
     f"{UNITS}/tunload-trigger@.service": 0o644,
     f"{UNITS}/tunload-trigger@.timer": 0o644,
@@ -77,42 +78,3 @@ def test_uninstall_leaves_configurations_alone(installed, tmp_path):
     conf.unlink()
     make("uninstall", tmp_path, build)
     assert not (tmp_path / "etc/tunload").exists()
-
-
-@pytest.mark.parametrize("words, wanted", [
-    (("tunload", "a"), ["attach"]),
-    (("tunload", "de"), ["detach"]),
-    (("tunload", "attach", "l"), ["lo"]),
-    (("tunload", "attach", "lo", "--mode", ""), ["auto", "native", "tc"]),
-    (("tunload", "--bpffs", "/tmp", "tr"), ["trigger"]),
-    (("tunload", "trigger", "eth0", "--w"), ["--wait"]),
-    (("tunload", "metrics", "-o", "/etc/hostn"), ["/etc/hostname"]),
-    (("tunload", "peer", ""), ["list", "add", "set", "del"]),
-    (("tunload", "peer", "add", "eth0", "x", "all"), ["allowed-ips"]),
-    (("tunload", "peer", "set", "eth0", "x", "guard", ""),
-     ["yes", "no", "auto"]),
-    (("tunload", "peer", "set", "eth0", "x", "guard", "no", "tt"), ["ttl"]),
-])
-def test_completion(installed, words, wanted):
-    assert complete(installed[0] / SCRIPT, *words) == wanted
-
-
-def test_completion_knows_every_command(installed):
-    with open(os.path.join(REPO, "loader", "cmd", "cmd.h"),
-              encoding="utf-8") as f:
-        words = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
-    commands = [word.replace("_", "-") for word in words]
-    script = installed[0] / SCRIPT
-    assert len(commands) > 9
-    assert set(commands) <= set(complete(script, "tunload", ""))
-    assert set(commands) <= set(complete(script, "tunload", "help", ""))
-
-
-def test_completion_knows_the_options(installed):
-    script = installed[0] / SCRIPT
-    assert set(complete(script, "tunload", "attach", "eth0", "-")) == {
-        "-c", "--config", "--mode", "--no-routes", "--no-trigger",
-        "--dry-run"}
-    assert set(complete(script, "tunload", "peer", "list", "-")) == {"--json"}
-    assert set(complete(script, "tunload", "status", "eth0", "-")) == {
-        "-v", "--verbose", "--watch", "--json"}

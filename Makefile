@@ -245,16 +245,17 @@ uninstall:
 		$(DESTDIR)$(DOCDIR) \
 		$(DESTDIR)$(SYSCONFDIR)/tunload
 
-# Packages are built in a copy of the tree, with settings of their own.
+# Packages are made in a copy of the tree, with settings of their own.
 SOURCES := COPYING CONTRIBUTING.md Makefile README.md VERSION vmlinux.h bpf \
 	dist docs loader scripts tests
 PACKAGES := $(abspath $(B))/package
 STAGE := $(PACKAGES)/tunload-$(VERSION)
-PLAIN := env -u MAKEFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u MFLAGS
+PLAIN := env -i PATH="$$PATH" HOME="$$HOME" \
+	DEB_BUILD_OPTIONS="$$DEB_BUILD_OPTIONS"
 
 .PHONY: stage
 stage:
-	rm -rf $(PACKAGES)
+	rm -rf $(STAGE)
 	mkdir -p $(STAGE)
 	tar -c --exclude=__pycache__ $(SOURCES) | tar -x -C $(STAGE)
 
@@ -264,6 +265,17 @@ deb: stage
 	scripts/changelog debian >$(STAGE)/debian/changelog
 	cd $(STAGE) && $(PLAIN) dpkg-buildpackage -b -us -uc
 	@ls $(PACKAGES)/*.deb
+
+# Debian's rpmbuild knows no packages that could fulfil the BuildRequires.
+.PHONY: rpm
+rpm: stage
+	sed 's|@VERSION@|$(VERSION)|g' dist/tunload.spec.in >$(PACKAGES)/tunload.spec
+	scripts/changelog rpm >>$(PACKAGES)/tunload.spec
+	tar -C $(PACKAGES) -czf $(STAGE).tar.gz tunload-$(VERSION)
+	cd $(PACKAGES) && $(PLAIN) rpmbuild -bb --define '_topdir $(PACKAGES)/rpm' \
+		--define '_sourcedir $(PACKAGES)' \
+		$(if $(wildcard /etc/debian_version),--nodeps) tunload.spec
+	@ls $(PACKAGES)/rpm/RPMS/*/*.rpm
 
 # The C files of the tree without vmlinux.h, whose layout is the kernel's.
 C_FILES = $(sort $(wildcard bpf/*.[ch] bpf/*/*.h loader/*/*.[ch] dist/*.c \

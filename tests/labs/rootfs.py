@@ -8,7 +8,7 @@ import os
 import tempfile
 import zlib
 
-from debs import CACHE, Apt, cached
+from debs import CACHE, MIRROR, Apt, NoKernel, cached
 from netns import run
 
 # Packages for scripts in a machine, for building the tree, and for running the
@@ -55,3 +55,53 @@ def unpack(debs, path):
     for deb in debs:
         run("bash", "-c", 'set -o pipefail; dpkg --fsys-tarfile "$1" | '
             'tar -x --keep-directory-symlink -C "$2"', "-", deb, path)
+
+
+def bare_debian(packages):
+    """The directory of a Debian 12 with these packages, installed."""
+    version = zlib.crc32(" ".join(packages).encode())
+
+    def fill(path):
+        done = run("debootstrap", "--variant=minbase", "--include",
+                   ",".join(packages), "bookworm", path, f"{MIRROR}/debian",
+                   check=False, timeout=600)
+        if done.returncode:
+            raise NoKernel(f"debootstrap: {done.stdout[-500:]}")
+
+    return cached(f"bare-{version:08x}", fill)
+
+
+class Chroot:
+    """A changeable copy of a root file system, in which commands run in a
+    network namespace, with a bpffs of its own."""
+
+    def __init__(self, lower, ns, folder):
+        self.ns, self.root = ns, f"{folder}/root"
+        for name in "root", "tmpfs":
+            os.mkdir(f"{folder}/{name}")
+        run("mount", "-t", "tmpfs", "tmpfs", f"{folder}/tmpfs")
+        for name in "upper", "work":
+            os.mkdir(f"{folder}/tmpfs/{name}")
+        run("mount", "-t", "overlay", "-o", f"lowerdir={lower},upperdir="
+            f"{folder}/tmpfs/upper,workdir={folder}/tmpfs/work", "overlay",
+            self.root)
+        run("mount", "-t", "proc", "proc", f"{self.root}/proc")
+        ns.run("mount", "-t", "sysfs", "sysfs", f"{self.root}/sys")
+        run("mount", "-t", "bpf", "bpf", f"{self.root}/sys/fs/bpf")
+        self.mounts = [self.root, f"{folder}/tmpfs"]
+
+    def run(self, *argv, **kwargs):
+        """run() in there."""
+        return self.ns.run("chroot", self.root, "env", "-i", "LANG=C.UTF-8",
+                           "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *argv, **kwargs)
+
+    def files(self):
+        """All paths but those of dpkg's own, of /proc and of /sys."""
+        out = self.run("find", "/", "-xdev", "(", "-path", "/var/lib/dpkg",
+                       "-o", "-path", "/var/log", ")", "-prune", "-o", "-print")
+        return set(out.stdout.split("\n"))
+
+    def close(self):
+        """Removes the copy."""
+        for path in self.mounts:
+            run("umount", "-R", path)

@@ -73,7 +73,8 @@ def bare_debian(packages):
 
 class Chroot:
     """A changeable copy of a root file system, in which commands run in a
-    network namespace, with a bpffs of its own."""
+    network namespace, with a bpffs of its own
+    (which is named, as it vanishes with this mount namespace)."""
 
     def __init__(self, lower, ns, folder):
         self.ns, self.root = ns, f"{folder}/root"
@@ -93,7 +94,8 @@ class Chroot:
     def run(self, *argv, **kwargs):
         """run() in there."""
         return self.ns.run("chroot", self.root, "env", "-i", "LANG=C.UTF-8",
-                           "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *argv, **kwargs)
+                           "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                           "TUNLOAD_BPFFS=/sys/fs/bpf", *argv, **kwargs)
 
     def files(self):
         """All paths but those of dpkg's own, of /proc and of /sys."""

@@ -28,6 +28,7 @@ struct finding {
 struct check {
 	struct conf conf; /* resolved: the running state, or a file */
 	bool attached;
+	bool probe;	       /* sends packets to the peers */
 	struct snapshot now;   /* if attached */
 	struct link_info link; /* of the interface */
 	struct addrs addrs;    /* of the interface */
@@ -46,7 +47,8 @@ struct check {
  */
 #define CHECKS(X)                                                              \
 	X(kernel, "Linux, BTF, JIT, rights and bpffs serve")                   \
-	X(ec2, NULL)
+	X(ec2, NULL)                                                           \
+	X(probe, NULL)
 
 #define DECLARE_CHECK(name, ...) int check_##name(struct check *c);
 CHECKS(DECLARE_CHECK)

@@ -267,6 +267,10 @@ bool path_leads_to(const struct conf *c, const struct peer *p,
 struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 			    const struct ip *dst);
 
+/* The inner source of a packet of this host to dst through a tunnel: that of c
+ * or, if it has none, the kernel's choice. */
+struct ip path_source(const struct conf *c, const struct ip *dst);
+
 /* The interface by which the kernel sends packets to dst; 0 if there is no
  * route, or if they would enter a tunnel: one of ours, or a device that is not
  * Ethernet. */

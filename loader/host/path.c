@@ -180,6 +180,16 @@ struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 	return none;
 }
 
+struct ip path_source(const struct conf *c, const struct ip *dst)
+{
+	const struct ip *source = conf_source(c, dst->family);
+	struct path path;
+
+	if (!source->family && find_path(c->ifindex, source, dst, &path))
+		return path.source;
+	return *source;
+}
+
 uint32_t path_outside(const struct ip *dst)
 {
 	const struct ip any = {0};

@@ -32,8 +32,8 @@ static bool is_outer_source(const struct conf *c, const struct ip *ip)
 /* EC2 never sees an inner address. */
 static bool is_inner(const struct conf *c, const struct if_addr *a)
 {
-	return a->ours || ip_is_link_local(&a->ip) ||
-	       ip_equal(&a->ip, &c->source4) || ip_equal(&a->ip, &c->source6);
+	return ip_is_link_local(&a->ip) || ip_equal(&a->ip, &c->source4) ||
+	       ip_equal(&a->ip, &c->source6);
 }
 
 static void look_at_own(const struct cloud *cloud, const struct if_addr *a)

@@ -57,7 +57,24 @@ static int open_raw(uint8_t family, const struct conf *c)
 	return fd;
 }
 
-/* Returns 0 or an errno. */
+/* Sends the packet that was made. The socket's address makes the kernel look
+ * for the same route as for packets of the tunnel, whatever leads elsewhere
+ * from other addresses. Returns 0 or an errno. */
+static int send_packet(struct probing *p, const struct peer *peer, size_t size)
+{
+	int fd = peer->endpoint.family == 4 ? p->fd4 : p->fd6;
+	struct sockaddr_storage from, to;
+	socklen_t from_len = ip_to_sockaddr(&peer->local, &from);
+	socklen_t to_len = ip_to_sockaddr(&peer->endpoint, &to);
+
+	if (fd < 0)
+		return EAFNOSUPPORT;
+	if (bind(fd, (void *)&from, from_len) ||
+	    sendto(fd, p->packet, size, 0, (void *)&to, to_len) < 0)
+		return errno;
+	return 0;
+}
+
 static int send_shot(struct probing *p, size_t index)
 {
 	const struct shot *shot = &p->shots[index];
@@ -69,17 +86,10 @@ static int send_shot(struct probing *p, size_t index)
 		.limit = shot->limit,
 	};
 	size_t len = probe_headers(&form, p->packet, shot->size);
-	struct sockaddr_storage to;
-	socklen_t to_len = ip_to_sockaddr(&r->peer->endpoint, &to);
-	int fd = to.ss_family == AF_INET ? p->fd4 : p->fd6;
 
 	echo_write(&p->echo, &form.from, &form.to, index, p->packet + len,
 		   shot->size - len);
-	if (fd < 0)
-		return EAFNOSUPPORT;
-	return sendto(fd, p->packet, shot->size, 0, (void *)&to, to_len) < 0
-		       ? errno
-		       : 0;
+	return send_packet(p, r->peer, shot->size);
 }
 
 static void take_answers(struct probing *p)

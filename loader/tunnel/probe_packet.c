@@ -108,7 +108,7 @@ size_t probe_first_sizes(uint32_t own, uint32_t link_mtu,
 
 	out[n++] = PROBE_SMALL;
 	out[n++] = link_mtu;
-	if (own <= link_mtu)
+	if (own < link_mtu)
 		out[n++] = own;
 	for (size_t i = 0; i < sizeof(usual_sizes) / sizeof(*usual_sizes); i++)
 		if (usual_sizes[i] < link_mtu)
@@ -125,7 +125,7 @@ size_t probe_next_sizes(uint32_t passed, uint32_t lost,
 	for (uint32_t i = 1; i <= PROBE_SIZES; i++) {
 		uint32_t size = passed + gap * i / (PROBE_SIZES + 1);
 
-		if (size > last && size < lost)
+		if (size > last)
 			out[n++] = last = size;
 	}
 	return n;

@@ -44,7 +44,11 @@ struct check {
  * what `ok` says if it finds nothing (NULL: no line). A function returns a
  * status: FAILED, printed, only if it could not look.
  */
-#define CHECKS(X) X(kernel, "Linux, BTF, JIT, rights and bpffs serve")
+#define CHECKS(X)                                                              \
+	X(kernel, "Linux, BTF, JIT, rights and bpffs serve")                   \
+	X(addresses, "our addresses are on their interfaces")                  \
+	X(endpoints, "the next hops towards the endpoints are there")          \
+	X(routes, "inner packets are routed into the tunnels")
 
 #define DECLARE_CHECK(name, ...) int check_##name(struct check *c);
 CHECKS(DECLARE_CHECK)

@@ -195,7 +195,7 @@ static void look_at_link(struct check *c)
 		return;
 	found(c, LEVEL_FAILURE, "IPv6", NULL,
 	      "%s has no IPv6, and there are IPv6 endpoints", dev);
-	mend(c, "sysctl -w net.ipv6.conf.%s.disable_ipv6=0", dev);
+	mend(c, "sysctl -w net/ipv6/conf/%s/disable_ipv6=0", dev);
 }
 
 /* Peers that wait for other things than an address of ours. */

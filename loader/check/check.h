@@ -48,7 +48,11 @@ struct check {
 	X(kernel, "Linux, BTF, JIT, rights and bpffs serve")                   \
 	X(addresses, "our addresses are on their interfaces")                  \
 	X(endpoints, "the next hops towards the endpoints are there")          \
-	X(routes, "inner packets are routed into the tunnels")
+	X(routes, "inner packets are routed into the tunnels")                 \
+	X(sysctls, "no sysctl drops inner packets")                            \
+	X(mtus, "the packets fit into interface and path")                     \
+	X(risks, "no setting does what may not be meant")                      \
+	X(traffic, NULL)
 
 #define DECLARE_CHECK(name, ...) int check_##name(struct check *c);
 CHECKS(DECLARE_CHECK)

@@ -136,7 +136,7 @@ static void look_at_accept_ra(struct check *c)
 	found(c, LEVEL_WARNING, "router advertisements", NULL,
 	      "%s forwards IPv6 and so ignores them, and the default router that it has learnt from one expires",
 	      dev);
-	mend(c, "sysctl -w net.ipv6.conf.%s.accept_ra=2", dev);
+	mend(c, "sysctl -w net/ipv6/conf/%s/accept_ra=2", dev);
 }
 
 /* Default routes that the kernel has learnt from router advertisements. */

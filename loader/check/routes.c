@@ -39,8 +39,8 @@ in_place_of(const struct check *c, const struct others *o, const struct peer *p)
 }
 
 /* What p waits for, although it has its addresses: now is the reason now, or
- * "". */
-static void look_at_waiting(struct check *c, const struct others *o,
+ * "". True if it would not have to wait. */
+static bool look_at_waiting(struct check *c, const struct others *o,
 			    const struct peer *p, const char *now)
 {
 	const struct route *r = in_place_of(c, o, p);
@@ -55,7 +55,9 @@ static void look_at_waiting(struct check *c, const struct others *o,
 		      "it waits, but could work now; it did so because of: %s",
 		      p->waiting);
 		mend(c, "tunload trigger %s --due", c->conf.ifname);
+		return true;
 	}
+	return false;
 }
 
 static bool has_addresses(const struct check *c, const struct peer *p)
@@ -68,6 +70,7 @@ static int look_at_pending(struct check *c, const struct others *o)
 {
 	struct conf now;
 	size_t pending = 0;
+	bool waits = false;
 	int ret = c->attached ? resolve_again(&c->conf, NULL, &now)
 			      : conf_copy(&now, &c->conf);
 
@@ -76,10 +79,10 @@ static int look_at_pending(struct check *c, const struct others *o)
 	ret = routes_foresee(&now, NULL, &pending);
 	for (size_t i = 0; !ret && i < now.n_peers; i++)
 		if (has_addresses(c, &c->conf.peers[i]))
-			look_at_waiting(c, o, &c->conf.peers[i],
-					now.peers[i].waiting);
+			waits |= look_at_waiting(c, o, &c->conf.peers[i],
+						 now.peers[i].waiting);
 	conf_free(&now);
-	if (ret || !c->attached || !c->now.changes_pending)
+	if (ret || !c->attached || !c->now.changes_pending || waits)
 		return ret;
 	found(c, LEVEL_FAILURE, "our routes", NULL,
 	      "%zu of our routes, rules, gateways and addresses are missing or changed",

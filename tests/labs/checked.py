@@ -7,7 +7,7 @@ import os
 import shlex
 import typing
 
-from lab import TUNLOAD
+from lab import TIMEOUT, TUNLOAD
 from lifecycle import Pair, conf_a
 
 CONF = conf_a()
@@ -61,26 +61,20 @@ class Checked:
                                      self.tl.bpffs, *args), check=check)
 
     def attach(self, *args):
-        """Attaches the configuration."""
+        """Attaches the configuration, without a first packet."""
         self.run("attach", "eth0", "-c", self.file, "--no-trigger", *args,
                  check=True)
+
+    def run_well(self):
+        """Attaches the configuration; the other end answers."""
+        self.attach()
+        self.run("trigger", "eth0", "--wait", TIMEOUT, check=True)
 
     def check(self, *args, prefix=()):
         """The CompletedProcess of `check`, of what runs or of the file."""
         if not os.path.isdir(self.tl.pins):
             args = ("-c", self.file, *args)
         return self.run("check", "eth0", *args, prefix=prefix)
-
-    def mended(self):
-        """Runs the printed commands, in their order, until nothing is found
-        any more that has one; what is left."""
-        for _ in range(3):
-            found = self.findings()
-            commands = [f["command"] for f in found if f["command"]]
-            if not commands:
-                return found
-            self.sh(commands[0])
-        return self.findings()
 
     def findings(self, **kwargs):
         """What `check --json` finds, parsed, without what is ok; its exit
@@ -110,7 +104,7 @@ def check_case(lab, case):
     """Makes the condition, compares the finding, runs its command."""
     host = Checked(lab, case.conf)
     if case.attached:
-        host.attach()
+        host.run_well()
         assert host.findings() == []
     case.make(host)
     want = dict(zip(("level", "area", "what", "peer", "why"), case.finding),

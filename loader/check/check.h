@@ -52,6 +52,7 @@ struct check {
 	X(sysctls, "no sysctl drops inner packets")                            \
 	X(mtus, "the packets fit into interface and path")                     \
 	X(risks, "no setting does what may not be meant")                      \
+	X(managers, "nobody else takes our routes away")                       \
 	X(traffic, NULL)
 
 #define DECLARE_CHECK(name, ...) int check_##name(struct check *c);

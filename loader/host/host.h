@@ -336,6 +336,17 @@ bool sysctl_read(const char *path, int *value);
 /* True if the running kernel has this version or a newer one. */
 bool kernel_at_least(unsigned int major, unsigned int minor);
 
+/* systemd.c. Who else manages an interface. */
+
+bool systemd_runs(void);
+/* True if a unit is pulled in by another one. */
+bool unit_enabled(const char *unit);
+/* True if systemd-networkd configures the interface. */
+bool networkd_manages(uint32_t ifindex);
+/* A key of networkd.conf that is yes by default. */
+bool networkd_is_on(const char *key);
+bool networkmanager_manages(uint32_t ifindex);
+
 /* An Ethernet interface. */
 struct device {
 	uint32_t ifindex;

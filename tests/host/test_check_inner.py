@@ -99,25 +99,26 @@ def test_the_printed_command_mends_it(lab, case):
     check_case(lab, case)
 
 
-def test_nothing_comes_back(lab):
+@pytest.mark.parametrize("conf, more", [
+    (CONF, ""),
+    (SIX, " (a Linux ip6tnl needs encaplimit none: many networks drop its "
+          "Destination Options header)")], ids=["IPv4", "IPv6"])
+def test_nothing_comes_back(lab, conf, more):
     """IPv4: protocol 4; IPv6: also the header of Linux's ip6tnl."""
-    for conf, more in ((CONF, ""), (SIX, " (a Linux ip6tnl needs encaplimit "
-                                    "none: many networks drop its Destination "
-                                    "Options header)")):
-        host = Checked(lab, conf)
-        host.pair.tl_b.detach()
-        host.b.nft("table inet t { chain c { type filter hook input priority "
-                   "0; meta l4proto 4 drop\n}\n}\n")
-        host.attach()
-        host.sh("tunload trigger eth0")
-        finding, = host.findings()
-        assert finding == {
-            "level": "failure", "area": "traffic", "what": "no answer",
-            "peer": "b", "command": None,
-            "why": "sent, but nothing came back: look whether security groups "
-                   "and firewalls let protocol 4 through to and from "
-                   f"{'2001:db8::2' if more else '192.0.2.2'}, and whether the "
-                   f"other end has this tunnel{more}"}
+    host = Checked(lab, conf)
+    host.pair.tl_b.detach()
+    host.b.nft("table inet t { chain c { type filter hook input priority "
+               "0; meta l4proto 4 drop\n}\n}\n")
+    host.attach()
+    host.sh("tunload trigger eth0")
+    finding, = host.findings()
+    assert finding == {
+        "level": "failure", "area": "traffic", "what": "no answer",
+        "peer": "b", "command": None,
+        "why": "sent, but nothing came back: look whether security groups "
+               "and firewalls let protocol 4 through to and from "
+               f"{'2001:db8::2' if more else '192.0.2.2'}, and whether the "
+               f"other end has this tunnel{more}"}
 
 
 def test_a_name_with_another_address(lab):

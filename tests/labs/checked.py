@@ -33,7 +33,8 @@ class Checked:
     def sh(self, script, check=True):
         """Runs a shell script there, which may call tunload."""
         env = dict(os.environ, TUNLOAD_BPFFS=self.tl.bpffs,
-                   PATH=f"{os.path.dirname(TUNLOAD)}:{os.environ['PATH']}")
+                   PATH=":".join((os.path.dirname(TUNLOAD),
+                                      "/usr/local/sbin", os.environ["PATH"])))
         return self.a.run(*self.argv("sh", "-ec", script), check=check,
                           env=env)
 
@@ -98,6 +99,7 @@ class Case:
     some: bool = False  # it may have other consequences, which end with it
     before: typing.Callable = None  # (host): before the command is run
     after: typing.Callable = None  # (host): behind the command
+    left: list = ()  # other conditions, which the command does not mend
 
 
 def check_case(lab, case):
@@ -117,5 +119,5 @@ def check_case(lab, case):
         host.sh(case.command)
         if case.after:
             case.after(host)
-        assert host.findings() == []
+        assert [f["what"] for f in host.findings()] == [*case.left]
     return host

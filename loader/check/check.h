@@ -47,6 +47,14 @@ struct check {
  */
 #define CHECKS(X)                                                              \
 	X(kernel, "Linux, BTF, JIT, rights and bpffs serve")                   \
+	X(addresses, "our addresses are on their interfaces")                  \
+	X(endpoints, "the next hops towards the endpoints are there")          \
+	X(routes, "inner packets are routed into the tunnels")                 \
+	X(sysctls, "no sysctl drops inner packets")                            \
+	X(mtus, "the packets fit into interface and path")                     \
+	X(risks, "no setting does what may not be meant")                      \
+	X(managers, "nobody else takes our routes away")                       \
+	X(traffic, NULL)                                                       \
 	X(ec2, NULL)                                                           \
 	X(probe, NULL)
 

@@ -164,6 +164,7 @@ struct route {
 	uint32_t oif; /* 0: none, or several without the wanted one */
 	uint32_t mtu; /* RTAX_MTU, 0: none */
 	uint32_t metric;
+	int32_t expires; /* s; 0: never */
 	uint8_t protocol;
 	uint8_t type; /* RTN_* */
 	/* Only for a wanted route: */
@@ -188,6 +189,20 @@ int route_list(const struct route_filter *filter, struct route **out,
 /* type RTM_NEWROUTE or RTM_DELROUTE; flags NLM_F_EXCL or NLM_F_REPLACE. */
 void route_put(union nl_request *r, uint16_t type, uint16_t flags,
 	       const struct route *route);
+/* A question for the route of packets. */
+struct route_question {
+	struct ip source; /* family 0, or not that of dst: any */
+	struct ip dst;
+	uint32_t oif; /* 0: any */
+	bool entry;   /* the route as it is in its table, not as it is used */
+};
+/* False if there is no route. */
+bool route_ask(const struct route_question *q, struct route *out);
+/* True for unreachable, blackhole and prohibit. */
+bool route_refuses(const struct route *route);
+/* The route as the arguments of `ip route del`. */
+#define ROUTE_STRLEN 256
+const char *route_str(const struct route *route, char buf[static ROUTE_STRLEN]);
 /* True if the kernel uses this very route for the first address of its
  * prefix. */
 bool route_is_used(const struct route *route);
@@ -234,14 +249,19 @@ struct next_hop {
 	uint16_t state; /* NUD_* */
 };
 
-/*
- * Writes to buf why outer packets cannot reach their next hop, as the kernel
- * sees it: no route from local to endpoint through last->oif (ifname), a route
- * into a tunnel, or a next hop that does not answer. False if they can.
- */
-bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
-		    const char *ifname, struct next_hop *last, char *buf,
-		    size_t len);
+/* What keeps outer packets from their next hop, as the kernel sees it. */
+enum path_fault {
+	PATH_FINE,
+	PATH_NO_ROUTE,	/* from local to endpoint through the interface */
+	PATH_TUNNELLED, /* a route into a tunnel */
+	PATH_NO_ANSWER, /* from the next hop, now last->ip */
+};
+
+/* Writes to buf what is wrong, if anything is, with the way to endpoint through
+ * last->oif (ifname). */
+enum path_fault next_hop_fault(const struct ip *endpoint,
+			       const struct ip *local, const char *ifname,
+			       struct next_hop *last, char *buf, size_t len);
 
 /* Packets that the kernel does not forward. */
 
@@ -360,6 +380,17 @@ bool sysctl_read(const char *path, int *value);
 
 /* True if the running kernel has this version or a newer one. */
 bool kernel_at_least(unsigned int major, unsigned int minor);
+
+/* systemd.c. Who else manages an interface. */
+
+bool systemd_runs(void);
+/* True if a unit is pulled in by another one. */
+bool unit_enabled(const char *unit);
+/* True if systemd-networkd configures the interface. */
+bool networkd_manages(uint32_t ifindex);
+/* A key of networkd.conf that is yes by default. */
+bool networkd_is_on(const char *key);
+bool networkmanager_manages(uint32_t ifindex);
 
 /* An Ethernet interface. */
 struct device {

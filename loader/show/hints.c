@@ -73,16 +73,28 @@ static bool any_received(const struct snapshot *s, uint8_t family)
 	return false;
 }
 
+/* Sets setting to the name of the sysctl that is 0. */
+static uint64_t lost_by(const struct snapshot *s, uint8_t family,
+			char setting[static 64])
+{
+	if (!any_received(s, family))
+		return 0;
+	return not_forwarded(s->conf.ifname, family, setting, 64);
+}
+
+uint64_t packets_lost(const struct snapshot *s, uint8_t family)
+{
+	char setting[64];
+
+	return lost_by(s, family, setting);
+}
+
 /* Hints at packets from tunnels that the host does not forward. */
 static void forwarding_hint(const struct sink *out, uint8_t family)
 {
-	const char *dev = out->s->conf.ifname;
 	char setting[64];
-	uint64_t lost;
+	uint64_t lost = lost_by(out->s, family, setting);
 
-	if (!any_received(out->s, family))
-		return;
-	lost = not_forwarded(dev, family, setting, sizeof(setting));
 	if (lost)
 		say(out,
 		    "packets come out of tunnels, but %s is 0, and %ju IPv%u packets for other hosts were discarded since the boot (%s): set it to 1 if this host is to forward them",
@@ -261,8 +273,20 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 		    endpoint, numbers);
 	else if (tx_total(v).packets)
 		say(out,
-		    "sent, but nothing came back: look whether security groups and firewalls let protocol %s through to and from %s, and whether the other end has this tunnel",
-		    numbers, endpoint);
+		    "sent, but nothing came back: look whether security groups and firewalls let protocol %s through to and from %s, and whether the other end has this tunnel%s",
+		    numbers, endpoint,
+		    p->endpoint.family == 6
+			    ? " (a Linux ip6tnl needs encaplimit none: many networks drop its Destination Options header)"
+			    : "");
+}
+
+void traffic_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
+{
+	const struct peer *p = &s->conf.peers[i];
+	const struct sink out = {s, hint, to};
+
+	sources_hint(&out, p, &s->peers[i].verdicts);
+	traffic_hint(&out, p, &s->peers[i].verdicts);
 }
 
 void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
@@ -276,6 +300,5 @@ void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
 	}
 	state_hint(&out, p);
 	inner_hint(&out, p);
-	sources_hint(&out, p, &s->peers[i].verdicts);
-	traffic_hint(&out, p, &s->peers[i].verdicts);
+	traffic_hints(s, i, hint, to);
 }

@@ -25,7 +25,7 @@ def lines(done):
 @pytest.mark.parametrize("attached", [False, True])
 def test_all_is_well(host, attached):
     if attached:
-        host.attach()
+        host.run_well()
     done = host.check()
     assert (done.returncode, done.stderr) == (0, "")
     assert {level for level, _ in lines(done)} == {"ok"}

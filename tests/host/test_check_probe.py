@@ -93,8 +93,8 @@ def probed(tl, *args):
     assert done.stderr == "", done.stderr
     found = json.loads(done.stdout)
     jsonschema.validate(found, json.loads(read("docs/schema/check.json")))
-    found = [f for f in found if f["area"] == "probe"]
     assert done.returncode == any(f["level"] == "failure" for f in found)
+    found = [f for f in found if f["area"] == "probe"]
     return [(f["level"], f["what"], f["why"], f["command"]) for f in found]
 
 

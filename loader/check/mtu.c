@@ -5,11 +5,6 @@
 /* What the internet carries. */
 #define INTERNET_MTU 1500
 
-static uint32_t outer_len(const struct peer *p)
-{
-	return p->endpoint.family == 4 ? 20 : 40;
-}
-
 /* Only a running peer can be changed by a command. */
 static void mend_mtu(struct check *c, const struct peer *p, uint32_t outer_mtu)
 {

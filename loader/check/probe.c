@@ -38,9 +38,7 @@ static void tell_silence(struct check *c, const struct trigger_result *r)
 
 static uint32_t inner_size(const struct peer *p, uint32_t outer)
 {
-	uint32_t header = p->endpoint.family == 4 ? 20 : 40;
-
-	return outer > header ? outer - header : 0;
+	return outer > outer_len(p) ? outer - outer_len(p) : 0;
 }
 
 static void tell_answer(struct check *c, const struct trigger_result *first,
@@ -60,7 +58,7 @@ static void tell_answer(struct check *c, const struct trigger_result *first,
 }
 
 /* Reads what was learned while the packets were on their way; 0: nothing. */
-static uint32_t learned_mtu(const struct check *c, const struct peer *p)
+static uint32_t mtu_learned_now(const struct check *c, const struct peer *p)
 {
 	struct conf now;
 	const struct peer *same;
@@ -79,7 +77,8 @@ static uint32_t learned_mtu(const struct check *c, const struct peer *p)
 static void tell_limit_of_size(struct check *c, const struct probe_result *r)
 {
 	const struct peer *p = r->peer;
-	uint32_t most = inner_size(p, r->passed), learned = learned_mtu(c, p);
+	uint32_t most = inner_size(p, r->passed),
+		 learned = mtu_learned_now(c, p);
 	bool too_small = most < IPV6_MTU_MIN && peer_inner(p, 6);
 
 	if (learned && learned <= most) {

@@ -163,7 +163,7 @@ void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 static void state_hint(const struct sink *out, const struct peer *p)
 {
 	const struct snapshot *s = out->s;
-	uint32_t outer = p->endpoint.family == 4 ? 20 : 40;
+	uint32_t outer = outer_len(p);
 	char ip[IP_STRLEN], fault[256];
 
 	if (!find_addr(&s->host.addrs, &p->local))

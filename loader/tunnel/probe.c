@@ -42,7 +42,7 @@ struct probing {
 static int open_raw(uint8_t family, const struct conf *c)
 {
 	int fd = socket(nl_af(family), SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	int probe = family == 4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE;
+	int probe = IP_PMTUDISC_PROBE; /* the same number for IPv6 */
 
 	if (fd < 0)
 		return -1;
@@ -147,7 +147,7 @@ static int add_shots(struct probing *p, struct probe_result *r,
 /* The largest packet that the tunnel of p sends. */
 static uint32_t own_size(const struct peer *p)
 {
-	return p->mtu + outer_len(p->endpoint.family);
+	return p->mtu + outer_len(p);
 }
 
 static int add_first(struct probing *p, struct probe_result *r)

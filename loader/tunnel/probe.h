@@ -23,12 +23,6 @@ struct probe_form {
  * four bytes. The inner payload is ICMP. */
 size_t probe_headers(const struct probe_form *form, void *out, size_t size);
 
-/* The length of the outer header of that family. */
-static inline uint32_t outer_len(uint8_t family)
-{
-	return family == 4 ? 20 : 40;
-}
-
 /* Chooses the outer sizes of the first round, ascending and without duplicates,
  * up to the link's MTU; `own` is the largest that the tunnel sends. Returns
  * their number. */

@@ -58,7 +58,7 @@ static void write_option(struct ipv6hdr *ip)
 static size_t write_outer(const struct probe_form *form, void *out, size_t size)
 {
 	const struct peer *p = form->peer;
-	size_t len = outer_len(p->endpoint.family);
+	size_t len = outer_len(p);
 	struct tunnel tunnel = {
 		.family = p->endpoint.family,
 		.ttl = p->ttl,

@@ -45,16 +45,19 @@ static void tell_answer(struct check *c, const struct trigger_result *first,
 			const struct probe_result *r)
 {
 	uint32_t most = inner_size(r->peer, r->passed);
-	char ip[IP_STRLEN], more[100] = "";
+	char ip[IP_STRLEN], time[32] = "", more[100] = "";
 
 	ip_str(&r->peer->probe, ip);
+	/* Other traffic was there before the answer to the first ping. */
+	if (first->main.rtt_ms >= 0)
+		snprintf(time, sizeof(time), " in %.1f ms", first->main.rtt_ms);
 	if (most > r->peer->mtu)
 		snprintf(more, sizeof(more),
 			 "; the path carries %u at least, see `path-mtu`",
 			 most);
 	found(c, LEVEL_OK, "answer", r->peer,
-	      "%s answered in %.1f ms, packets up to the mtu of %u bytes get through%s",
-	      ip, first->main.rtt_ms, r->peer->mtu, more);
+	      "%s answered%s, packets up to the mtu of %u bytes get through%s",
+	      ip, time, r->peer->mtu, more);
 }
 
 /* Reads what was learned while the packets were on their way; 0: nothing. */
@@ -80,6 +83,7 @@ static void tell_limit_of_size(struct check *c, const struct probe_result *r)
 	uint32_t most = inner_size(p, r->passed),
 		 learned = mtu_learned_now(c, p);
 	bool too_small = most < IPV6_MTU_MIN && peer_inner(p, 6);
+	char advice[64];
 
 	if (learned && learned <= most) {
 		found(c, LEVEL_OK, "large packets", p,
@@ -87,12 +91,15 @@ static void tell_limit_of_size(struct check *c, const struct probe_result *r)
 		      most, p->mtu);
 		return;
 	}
+	if (too_small)
+		snprintf(advice, sizeof(advice),
+			 "too few for IPv6 inside, which needs %u",
+			 IPV6_MTU_MIN);
+	else
+		snprintf(advice, sizeof(advice), "set `mtu = %u`", most);
 	found(c, LEVEL_FAILURE, "large packets", p,
-	      "packets up to %u bytes get through, larger ones, or their answers, vanish without an ICMP error: %s%u",
-	      most,
-	      too_small ? "too few for IPv6 inside, which needs "
-			: "set mtu to ",
-	      too_small ? IPV6_MTU_MIN : most);
+	      "packets up to %u bytes get through, larger ones, or their answers, vanish without an ICMP error: %s",
+	      most, advice);
 	if (!too_small && most >= PEER_MTU_MIN)
 		mend(c, "tunload peer set %s %s mtu %u", c->conf.ifname,
 		     p->name, most);

@@ -170,7 +170,7 @@ def test_large_packets_vanish(lab, outer, most):
     assert found == [(
         "failure", "large packets",
         f"packets up to {mtu} bytes get through, larger ones, or their "
-        f"answers, vanish without an ICMP error: set mtu to {mtu}",
+        f"answers, vanish without an ICMP error: set `mtu = {mtu}`",
         f"tunload peer set eth0 far mtu {mtu}")]
     wire.tl.ok(*found[0][3].split()[1:])
     (level, _, why, _), = wire.probe()
@@ -183,7 +183,7 @@ def test_very_small_packets_only(lab, most):
     wire.attach()
     wire.drop(f"meta length > {most}")
     (level, _, why, command), = wire.probe()
-    assert level == "failure" and f"set mtu to {most - 20}" in why
+    assert level == "failure" and f"set `mtu = {most - 20}`" in why
     # A smaller mtu than 536 is not valid.
     assert command == ("tunload peer set eth0 far mtu 680" if most == 700
                        else None)
@@ -309,6 +309,45 @@ def test_a_route_past_the_tunnel(lab):
     wire.host.ip("route", "add", INNER[4][1], "via", "192.0.2.1")
     found, = [f for f in wire.probe() if f[1] == "not probed"]
     assert found[0] == "failure" and "past the tunnel" in found[2]
+
+
+def many(wire, number):
+    """Gives the site so many addresses, and configures a peer for each. Its
+    answers take the tunnel by which the request came."""
+    site = conf(1, 4, "").partition("[peer")[0] + "routes = no\n"
+    host = ""
+    for i in range(1, number + 1):
+        wire.site.addr("eth0", f"198.51.100.{100 + i}/32")
+        wire.site.addr("lo", f"10.{100 + i}.0.1/32")
+        site += f"""[peer p{i}]
+endpoint = {HOST[4]}
+local = 198.51.100.{100 + i}
+allowed-ips = {PREFIX[4][0]}
+"""
+        host += f"""[peer p{i}]
+endpoint = 198.51.100.{100 + i}
+allowed-ips = 10.{100 + i}.0.0/24
+"""
+    wire.far.reload(site)
+    gateways = {p["name"]: p["gateway4"] for p in wire.far.status()["peers"]}
+    wire.site.batch(*(line for i in range(1, number + 1) for line in (
+        f"route add {PREFIX[4][0]} via {gateways[f'p{i}']} dev eth0 onlink "
+        f"table {i}", f"rule add from 10.{100 + i}.0.1 lookup {i}")))
+    wire.attach(host)
+
+
+def test_many_peers(lab):
+    """More than are probed at one time; to one of them only small packets get
+    through, another does not answer."""
+    wire = Wire(lab, 4)
+    many(wire, 40)
+    wire.drop("ip daddr 198.51.100.137 meta length > 1400")
+    wire.middle.nft("add rule inet f c ip daddr 198.51.100.103 drop")
+    found = wire.probe()
+    assert [f[1] for f in found] == [
+        {0: "no answer", 3: "no answer", 37: "large packets"}.get(i, "answer")
+        for i in range(41)]
+    assert found[37][3] == "tunload peer set eth0 p37 mtu 1380"
 
 
 def test_not_attached(lab):

@@ -62,8 +62,7 @@ static void test_ip6tnl(void **state)
 
 	(void)state;
 	assert_true(ip_parse("2001:db8::2", &want));
-	assert_true(
-		ip_tunnel_parse(message("ip6tnl", want.addr, 16, 0), &t));
+	assert_true(ip_tunnel_parse(message("ip6tnl", want.addr, 16, 0), &t));
 	assert_true(ip_equal(&t.remote, &want));
 	assert_true(t.options);
 	assert_true(

@@ -146,7 +146,7 @@ static int look_at_locals(struct check *c)
 	struct locals l = {0};
 	int ret = collect_locals(&c->conf, &l);
 
-	for (size_t i = 0; !ret && i < l.n; i++)
+	for (size_t i = 0; !ret && l.all && i < l.n; i++)
 		look_at_local(c, &l.all[i]);
 	for (uint8_t family = 4; !ret && family <= 6; family += 2)
 		if (l.missing[family == 6])

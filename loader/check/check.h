@@ -53,6 +53,9 @@ struct check {
 	X(sysctls, "no sysctl drops inner packets")                            \
 	X(mtus, "the packets fit into interface and path")                     \
 	X(risks, "no setting does what may not be meant")                      \
+	X(rivals, "nobody else takes the packets of the tunnels")              \
+	X(driver, "nothing is in the way of the driver")                       \
+	X(firewall, "no rule of nftables drops inner packets for certain")     \
 	X(managers, "nobody else takes our routes away")                       \
 	X(traffic, NULL)                                                       \
 	X(ec2, NULL)                                                           \

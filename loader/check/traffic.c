@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-#define ADVICE(verdict, what, gro, why) {TL_##verdict, what, why, gro},
+#define ADVICE(verdict, what, gro, why) {what, why, TL_##verdict, gro},
 
 /* What to do about packets of a verdict. */
 static const struct advice {
-	enum tl_verdict verdict;
 	const char *what, *why;
+	enum tl_verdict verdict;
 	bool gro; /* it is GRO that makes them */
 } advices[] = {
 	ADVICE(rx_fragment, "outer fragments", false,

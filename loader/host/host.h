@@ -362,6 +362,41 @@ bool hooked_any(uint32_t ifindex);
  * or "" for none. */
 int hooked_clsact(uint32_t ifindex, char kind[static IFNAMSIZ]);
 
+/* A program or filter of somebody else on a hook. */
+struct other_prog {
+	enum hook hook;
+	uint32_t id;	     /* of a BPF program; 0: none */
+	uint32_t link;	     /* its BPF link, 0: none */
+	uint32_t preference; /* of a tc filter, 0: none */
+	bool generic;	     /* XDP in generic mode */
+	char name[32];
+};
+/* Lists those that see a packet before ours do, or would; *out is
+ * malloc()ed. */
+int hooked_before(uint32_t ifindex, struct other_prog **out, size_t *n);
+
+/* A tunnel device of the kernel for protocol 4 or 41, with a fixed other end.
+ */
+struct ip_tunnel {
+	char name[IFNAMSIZ];
+	char kind[8]; /* ipip, sit, ip6tnl */
+	struct ip remote;
+	bool options; /* sends a Destination Options header (RFC 2473 4.1.1) */
+};
+int ip_tunnel_list(struct ip_tunnel **out, size_t *n);
+/* False if the link of a message is no such tunnel. */
+bool ip_tunnel_parse(const struct nlmsghdr *nlh, struct ip_tunnel *out);
+
+/* A policy of IPsec. */
+struct xfrm_rule {
+	struct prefix src, dst;
+	uint8_t protocol;  /* 0: any */
+	bool out, forward; /* neither: in */
+	bool blocks;
+	bool transforms; /* encrypts, or requires it */
+};
+int xfrm_list(struct xfrm_rule **out, size_t *n);
+
 /* What this process needs to use BPF: capabilities, a kernel of 6.1 or newer,
  * BTF at /sys/kernel/btf/vmlinux. */
 #define N_REQUIREMENTS	3
@@ -391,6 +426,22 @@ bool networkd_manages(uint32_t ifindex);
 /* A key of networkd.conf that is yes by default. */
 bool networkd_is_on(const char *key);
 bool networkmanager_manages(uint32_t ifindex);
+
+/* What the driver of an interface says. */
+struct nic {
+	char driver[32];
+	uint32_t channels, channels_max; /* 0: it has none */
+};
+void nic_read(const char *ifname, struct nic *out);
+
+/* Native XDP on ena needs an MTU of at most this, and half of the channels
+ * free. */
+#define ENA_XDP_MTU 3498
+/* True if the MTU is in the way. */
+bool nic_ena_mtu(const struct nic *nic, uint32_t mtu);
+/* The number of channels that leaves half of them free, if there are more now;
+ * else 0. */
+uint32_t nic_ena_channels(const struct nic *nic);
 
 /* An Ethernet interface. */
 struct device {

@@ -105,21 +105,25 @@ static void forwarding_hint(const struct sink *out, uint8_t family)
 /* Tunnelled packets from which on their CPU is worth a hint. */
 #define MANY_PACKETS 1000000
 
-/* Hints at the CPU of one receive queue that does the work of whole tunnels. */
-static void one_cpu_hint(const struct sink *out)
+bool one_cpu(const struct snapshot *s, char *mask, size_t len)
 {
-	const struct snapshot *s = out->s;
-	char mask[512];
-
 	if (s->verdicts.rx_decap.packets < MANY_PACKETS ||
 	    (s->conf.cpus == TL_CPUS_ALL && s->iface.mode == TL_MODE_NATIVE) ||
 	    !rps_is_off(s->conf.ifname, s->conf.ifindex))
-		return;
-	rps_all_cpus(mask, sizeof(mask));
-	if (strcmp(mask, "1"))
+		return false;
+	rps_all_cpus(mask, len);
+	return strcmp(mask, "1");
+}
+
+/* Hints at the CPU of one receive queue that does the work of whole tunnels. */
+static void one_cpu_hint(const struct sink *out)
+{
+	char mask[512];
+
+	if (one_cpu(out->s, mask, sizeof(mask)))
 		say(out,
 		    "a tunnel's packets all come to one CPU; if it is busy, spread them by inner flow: `echo %s | tee /sys/class/net/%s/queues/rx-*/rps_cpus`",
-		    mask, s->conf.ifname);
+		    mask, out->s->conf.ifname);
 }
 
 static void from_hint(const struct sink *out)

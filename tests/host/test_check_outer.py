@@ -2,8 +2,12 @@
 """`tunload check` on hosts whose outer addresses, next hops or routes towards
 the endpoints are wrong: what it says, and that the printed command mends it."""
 import ipaddress
+import re
 
 import pytest
+from scapy.layers.inet6 import (ICMPv6ND_RA, ICMPv6ND_RS,
+                                ICMPv6NDOptSrcLLAddr, IPv6)
+from scapy.layers.l2 import Ether
 
 from checked import CONF, Checked, Case, check_case
 from lab import wait_until
@@ -172,3 +176,69 @@ def test_a_name_that_does_not_resolve(lab, attached):
     finding, = host.findings()
     assert (finding["what"], finding["peer"]) == ("endpoint", "b")
     assert 'endpoint "nowhere.invalid" does not resolve' in finding["why"]
+
+
+class Router:
+    """The other host as a router that announces itself for so long."""
+
+    def __init__(self, host, lifetime):
+        self.lifetime = lifetime
+        self.mac = host.b.mac("eth0")
+        self.link_local = host.b.link_local("eth0")
+        self.sender = host.pair.lab.sender(host.b, "eth0")
+
+    def announce(self):
+        """Sends a router advertisement (RFC 4861 4.2)."""
+        self.sender.send(
+            Ether(src=self.mac, dst="33:33:00:00:00:01") /
+            IPv6(src=self.link_local, dst="ff02::1", hlim=255) /
+            ICMPv6ND_RA(routerlifetime=self.lifetime) /
+            ICMPv6NDOptSrcLLAddr(lladdr=self.mac))
+
+
+def learnt(host, lifetime):
+    """A Router that the first host has learnt."""
+    router = Router(host, lifetime)
+    router.announce()
+    wait_until(lambda: "proto ra" in host.a.ip("-6", "route").stdout,
+               "default router")
+    return router
+
+
+def test_a_router_that_is_about_to_vanish(lab):
+    """The printed command asks it, and it answers."""
+    host = Checked(lab, SIX)
+    router = learnt(host, 60)
+    finding, = host.findings()
+    assert (finding["level"], finding["what"]) == ("warning", "default router")
+    assert re.fullmatch(
+        f"{router.link_local} is the default router for (60|5[0-9]) s more "
+        r"only, if it does not announce itself again \(the command asks it; "
+        r"package ndisc6\)", finding["why"])
+    router.lifetime = 1800
+    asked = lab.capture(host.b, "eth0", lambda frame: (
+        ICMPv6ND_RS in Ether(frame.data)))
+    ask = host.pair.lab.start(host.a, *finding["command"].split())
+    wait_until(asked.frames, "router solicitation")
+    router.announce()
+    assert ask.wait() == 0, ask.output()
+    assert host.findings() == []
+
+
+def test_a_host_that_forwards_ignores_routers(lab):
+    host = Checked(lab, SIX)
+    router = learnt(host, 1800)
+    assert host.findings() == []
+    host.a.sysctl("net.ipv6.conf.eth0.forwarding", 1)
+    router.announce()
+    host.a.ip("-6", "route", "add", "default", "via", router.link_local, "dev",
+              "eth0", "proto", "ra", "metric", "2048")
+    finding, = host.findings()
+    assert finding == {
+        "level": "warning", "area": "endpoints",
+        "what": "router advertisements", "peer": None,
+        "why": "eth0 forwards IPv6 and so ignores them, and the default router "
+               "that it has learnt from one expires",
+        "command": "sysctl -w net/ipv6/conf/eth0/accept_ra=2"}
+    host.sh(finding["command"])
+    assert host.findings() == []

@@ -19,7 +19,7 @@ struct asked {
 static const char *limit_advice(const struct peer *p)
 {
 	return p->endpoint.family == 6
-		       ? "; a Linux tunnel there needs `encaplimit none`"
+		       ? " (A Linux tunnel there needs `encaplimit none`.)"
 		       : "";
 }
 

@@ -180,7 +180,7 @@ struct trigger_result {
 	struct trigger_probe main;  /* the peer's probe */
 	struct trigger_probe other; /* of the other family, if the peer has
 				       prefixes of both */
-	char hint[256];		    /* what to look at next, or "" */
+	char hint[320];		    /* what to look at next, or "" */
 };
 
 /*

@@ -144,8 +144,9 @@ def test_the_protocol_is_dropped(lab, outer, inner, way):
         "failure", "no answer",
         f"does the path let protocol {NUMBER[inner]} through, does "
         f"{SITE[outer]} send to {HOST[outer]} (its NAT: the public one), does "
-        f"{INNER[inner][1]} answer pings, is there a way back?" +
-        "; a Linux tunnel there needs `encaplimit none`" * (outer == 6), None)]
+        f"{INNER[inner][1]} answer pings, has it a route to "
+        f"{INNER[inner][0]}?" + " (A Linux tunnel there needs `encaplimit "
+        "none`.)" * (outer == 6), None)]
 
 
 def test_one_of_two_protocols_is_dropped(lab):

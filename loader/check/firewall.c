@@ -94,17 +94,22 @@ static bool look_at_prefix(struct check *c, const json_t *rules,
 	return true;
 }
 
+/* Where there are many peers, the first ones stand for all. */
+#define PREFIXES_AT_MOST 100
+
 /* Tells of the first prefix of each family. */
 static void look_at_chain(struct check *c, const json_t *rules,
 			  const json_t *chain, const struct hook_way *w)
 {
 	bool told[2] = {false, false};
+	int asked = 0;
 
 	for_each_peer (p, &c->conf)
 		for_each_allowed (a, p) {
 			bool *done = &told[a->ip.family == 6];
 
-			if (!*done && chain_sees(chain, a->ip.family))
+			if (!*done && chain_sees(chain, a->ip.family) &&
+			    asked++ < PREFIXES_AT_MOST)
 				*done = look_at_prefix(c, rules, chain, w, a,
 						       p);
 		}

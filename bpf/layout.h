@@ -91,6 +91,13 @@ struct tl_peer {
 	TL_PEER_KEYS(TL_KEY_FIELD)
 };
 
+/* generations: one entry. What a CPU remembers of the maps is stale when they
+ * have moved on. */
+struct tl_generations {
+	__u32 maps;    /* the loader, after a change */
+	__u32 learned; /* the data plane, after it has learned an MTU */
+} __attribute__((aligned(8)));
+
 /* learned: peer id -> the MTU of its path, learned from ICMP (RFC 1191, 8201).
  * The data plane writes it; the loader deletes the rows of former paths. */
 struct tl_learned {

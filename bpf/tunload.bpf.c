@@ -180,16 +180,6 @@ static __always_inline int to_gateway(struct __sk_buff *skb, __u32 peer,
 	return gateway_action(skb, &tx, hop);
 }
 
-/* Counts a frame that is_other_traffic(); returns false for all others. A
- * global function, with its own share of the stack. */
-__attribute__((noinline)) int leaves_plain(struct __sk_buff *skb)
-{
-	if (is_own(skb) || !is_other_traffic(skb))
-		return false;
-	count_interface(TL_tx_plain, skb->len - ETH_HLEN);
-	return true;
-}
-
 SEC("tc")
 int tc_egress(struct __sk_buff *skb)
 {
@@ -198,11 +188,12 @@ int tc_egress(struct __sk_buff *skb)
 	__u32 peer;
 	int action;
 
-	if (leaves_plain(skb))
-		return TC_ACT_UNSPEC;
-	action = skb_encap_lean(skb);
-	if (action != LEAN_NOT)
-		return action == LEAN_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	if (!is_own(skb)) {
+		action = skb_leave(skb);
+		if (action != LEAN_NOT)
+			return action == LEAN_PASS ? TC_ACT_UNSPEC
+						   : TC_ACT_SHOT;
+	}
 	own = own_take(skb);
 	if (!load_head(skb, &head))
 		return count_frame(skb, TL_tx_plain, TL_PEER_NONE);

@@ -5,17 +5,7 @@
 #define TUNLOAD_BUILD_H
 
 #include "ecn.h"
-
-/* The facts of a peer that its outer headers depend on: fields of struct
- * tl_peer. */
-struct tunnel {
-	__u8 endpoint[16] __attribute__((aligned(8)));
-	__u8 local[16];
-	__u32 mtu;
-	__u8 family;
-	__u8 ttl;
-	__u8 dscp;
-};
+#include "load.h"
 
 /* The facts of the inner packet that its outer header depends on. */
 struct inner {
@@ -79,7 +69,7 @@ static __always_inline __be16 length_field(__u32 len)
  * atomic and needs no ID (RFC 6864 4.1), else it gets id.
  */
 static __always_inline void build_ip4(struct iphdr *ip,
-				      const struct tunnel *peer,
+				      const struct tl_peer *peer,
 				      const struct inner *in, __u16 id)
 {
 	ip->version = 4;
@@ -97,8 +87,9 @@ static __always_inline void build_ip4(struct iphdr *ip,
 }
 
 /* The next header is 4 or 41, without a Destination Options header. */
-static __always_inline void
-build_ip6(struct ipv6hdr *ip, const struct tunnel *peer, const struct inner *in)
+static __always_inline void build_ip6(struct ipv6hdr *ip,
+				      const struct tl_peer *peer,
+				      const struct inner *in)
 {
 	__u32 label = flow_label(in->flow);
 
@@ -113,6 +104,87 @@ build_ip6(struct ipv6hdr *ip, const struct tunnel *peer, const struct inner *in)
 	ip->hop_limit = peer->ttl;
 	__builtin_memcpy(&ip->saddr, peer->local, 16);
 	__builtin_memcpy(&ip->daddr, peer->endpoint, 16);
+}
+
+static __always_inline __be16 ethertype(__u8 family)
+{
+	return family == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
+}
+
+/* The link layer header and the outer one. */
+struct outer_header {
+	__be16 pad; /* aligns the IP header */
+	__u8 macs[2 * ETH_ALEN];
+	__be16 ethertype;
+	union {
+		struct iphdr ip4;
+		struct ipv6hdr ip6;
+	};
+} __attribute__((aligned(8)));
+
+/* What is the same for all packets of a peer. The fields of `outer` that follow
+ * from the inner packet are zero. */
+struct prepared {
+	__u32 mtu;
+	__u8 family;
+	__u8 tos_mask; /* of the inner TOS, what the outer one takes */
+	__u16 sum;     /* of the words of an outer IPv4 header */
+	struct outer_header outer;
+};
+
+/* macs: destination, source. */
+static __always_inline void
+prepare(struct prepared *to, const struct tl_peer *peer, const __u8 *macs)
+{
+	struct outer_header *outer = &to->outer;
+	struct inner empty = {.df = true};
+
+	to->mtu = peer->mtu;
+	to->family = peer->family;
+	to->tos_mask = peer->dscp == TL_DSCP_COPY ? 0xff : ECN_MASK;
+	__builtin_memcpy(outer->macs, macs, sizeof(outer->macs));
+	outer->ethertype = ethertype(peer->family);
+	if (peer->family == 4) {
+		build_ip4(&outer->ip4, peer, &empty, 0);
+		outer->ip4.tot_len = 0;
+		outer->ip4.protocol = 0;
+		outer->ip4.check = 0;
+		to->sum = csum_fold(csum_ip4(&outer->ip4));
+		return;
+	}
+	build_ip6(&outer->ip6, peer, &empty);
+	outer->ip6.flow_lbl[1] = outer->ip6.flow_lbl[2] = 0;
+	outer->ip6.flow_lbl[0] &= 0xf0;
+}
+
+/* Completes an atomic outer header, a copy of that in `from`: as build_ip4()
+ * and build_ip6() make it. */
+static __always_inline void finish_ip4(struct iphdr *ip,
+				       const struct prepared *from,
+				       const struct inner *in)
+{
+	const __u8 proto = in->family == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	const __be16 tot_len = length_field(IP4_HLEN + in->len);
+	const __u32 tos = in->tos & from->tos_mask;
+
+	ip->tos = from->outer.ip4.tos | tos;
+	ip->tot_len = tot_len;
+	ip->protocol = proto;
+	ip->check = ~csum_fold(from->sum + bpf_htons(tos) + tot_len +
+			       bpf_htons(proto));
+}
+
+static __always_inline void finish_ip6(struct ipv6hdr *ip,
+				       const struct prepared *from,
+				       const struct inner *in)
+{
+	const __u32 tos = in->tos & from->tos_mask;
+
+	STORE(__be32, ip,
+	      load32(&from->outer.ip6) |
+		      bpf_htonl(tos << 20 | flow_label(in->flow)));
+	ip->payload_len = length_field(in->len);
+	ip->nexthdr = in->family == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
 }
 
 #endif

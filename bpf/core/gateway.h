@@ -9,6 +9,7 @@
 
 #include "checksum.h"
 #include "layout.h"
+#include "load.h"
 
 #define ARP_REQUEST 1
 #define ARP_REPLY   2
@@ -44,12 +45,13 @@ static __always_inline __u32 id_of_bytes(const __u8 *bytes)
 }
 
 /* True for the MAC of a gateway; sets *peer. */
-static __always_inline bool is_gateway_mac(const __u8 *mac, __u32 *peer)
+static __always_inline bool is_gateway_mac(const void *mac, __u32 *peer)
 {
-	if (*(const __u16 *)mac != bpf_htons(0x0274) || mac[2] != 0x6e)
-		return false;
-	*peer = id_of_bytes(mac + 3);
-	return true;
+	const __u32 rest = bpf_ntohs(LOAD(__u16, mac + 2)) << 16 |
+			   bpf_ntohs(LOAD(__u16, mac + 4));
+
+	*peer = rest & TL_PEER_MAX;
+	return LOAD(__u16, mac) == bpf_htons(0x0274) && rest >> 24 == 0x6e;
 }
 
 static __always_inline void gateway_mac(__u8 mac[6], __u32 peer)

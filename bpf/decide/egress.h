@@ -8,12 +8,12 @@
 #include "core/flow.h"
 #include "core/mss.h"
 #include "ingress.h"
-#include "record/cache.h"
+#include "record/head.h"
 
 struct tx {
 	struct outcome outcome;
 	struct inner inner;
-	const struct tunnel *peer;
+	const struct tl_peer *peer;
 	__u32 mtu;     /* the peer's, configured or learned */
 	__u32 payload; /* bytes after the inner header */
 	__u32 syn_at;  /* offset of the TCP header of a SYN, else 0 */
@@ -43,7 +43,7 @@ static __always_inline __u32 transport_len(const struct view *v,
 
 /* A packet is not encapsulated if it is already tunnelled to the endpoint (RFC
  * 2473 4.1.2) or has the endpoint as its source (RFC 2003 3.2). */
-static __always_inline enum tl_verdict check_loop(const struct tunnel *peer,
+static __always_inline enum tl_verdict check_loop(const struct tl_peer *peer,
 						  const struct ip_info *ip)
 {
 	if (ip->family != peer->family)
@@ -63,13 +63,6 @@ static __always_inline bool stays_on_link(const struct ip_info *ip)
 	if (ip->family == 6)
 		return ip6_is_link_local(ip->src) || ip6_is_link_scope(ip->dst);
 	return ip4_is_link_scope(*(const __be32 *)ip->dst);
-}
-
-static __always_inline bool has_local(const struct tunnel *peer)
-{
-	const __u64 *a = (const __u64 *)peer->local;
-
-	return (a[0] | a[1]) != 0;
 }
 
 /* True for an IPv4 packet that may be fragmented and has no options, which
@@ -164,11 +157,10 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 
 	tx->outcome.bytes = v->len;
 	tx->outcome.peer = peer;
-	tx->peer = tunnel_of(peer);
+	tx->peer = bpf_map_lookup_elem(&peers, &peer);
 	if (!tx->peer)
 		return TL_tx_stale_peer;
-	if ((tx->peer->family != 4 && tx->peer->family != 6) ||
-	    !has_local(tx->peer))
+	if (!is_ready(tx->peer))
 		return TL_tx_waiting;
 	if (proto == bpf_htons(ETH_P_IP))
 		result = parse_ip4(v->at, v->end, &ip);

@@ -5,6 +5,7 @@
 #ifndef TUNLOAD_ICMP_H
 #define TUNLOAD_ICMP_H
 
+#include "record/learned.h"
 #include "rx.h"
 
 #define ICMP_HLEN 8U
@@ -100,31 +101,6 @@ static __always_inline bool is_ours(const struct view *v, const void *outer,
 	}
 }
 
-static __always_inline __u64 *learned_slot(__u32 peer)
-{
-	const __u32 slot = peer % TL_LEARNED_SLOTS;
-
-	return bpf_map_lookup_elem(&learned_until, &slot);
-}
-
-/* The MTU of the peer with that id: the configured one, or the one learned from
- * ICMP until it expires. */
-static __always_inline __u32 peer_mtu(__u32 id, __u32 configured)
-{
-	const __u64 *until = learned_slot(id);
-	const struct tl_learned *row;
-	__u64 now;
-
-	if (!until || !*until)
-		return configured;
-	now = bpf_ktime_get_coarse_ns();
-	if (now >= *until)
-		return configured;
-	row = bpf_map_lookup_elem(&learned, &id);
-	return row && row->mtu < configured && now < row->until_ns ? row->mtu
-								   : configured;
-}
-
 /*
  * Returns the inner MTU to learn from an ICMP error, or 0 unless we may have
  * sent the quoted packet and it was larger than the announced MTU. An MTU below
@@ -169,6 +145,7 @@ static __always_inline void learn_mtu(__u32 peer, __u32 mtu)
 	bpf_map_update_elem(&learned, &peer, &row, BPF_ANY);
 	if (*until < row.until_ns)
 		*until = row.until_ns;
+	__sync_fetch_and_add(&generations.learned, 1);
 }
 
 /* The next-hop MTU of an ICMP error that has one (RFC 1191 4, RFC 4443 3.2). */

@@ -75,7 +75,7 @@ static __always_inline void flow_keep(const void *at, const void *end,
 	if (at + ip_hlen(outer) + ip_hlen(inner) > end)
 		return;
 	n = flow_key(&key, outer, addrs, inner, source);
-	entry = cache_slot(&flows, flow_bits, &key, n);
+	entry = flow_place(&key, n, generation);
 	if (entry)
 		cache_keep(entry, &key, n, flow_kind(outer, inner), generation,
 			   peer);
@@ -139,43 +139,52 @@ static __always_inline bool lean_checksum(const struct iphdr *ip)
 	return csum_fold((sum & 0xffff) + (sum >> 16)) == 0xffff;
 }
 
+/* What a hook does with a packet that passed, in each place where one does: so
+ * the compiler knows the families there, and keeps no `rx` for all of them.
+ * take() returns a number other than 0. */
+struct lean_hook {
+	int (*take)(void *ctx, struct rx *rx);
+	void *ctx;
+	struct cache_key *key; /* scratch */
+};
+
 /* A tunnel packet of two constant families whose outer header is right; len:
  * bytes behind it. */
-static __always_inline bool lean_tunnel(const struct view *v, __u32 len,
-					const __u8 outer, const __u8 inner,
-					__u8 outer_tos, struct rx *rx)
+static __always_inline int lean_tunnel(const struct view *v, __u32 len,
+				       const __u8 outer, const __u8 inner,
+				       __u8 outer_tos,
+				       const struct lean_hook *hook)
 {
 	const void *addrs = v->at + source_at(outer);
 	const void *at = v->at + ip_hlen(outer);
 	const void *source = at + source_at(inner);
 	struct cached *entry;
-	struct cache_key key;
+	struct rx rx = {};
 	__u32 n;
 	__u8 tos;
 
 	if (at + ip_hlen(inner) > v->end)
-		return false;
-	n = flow_key(&key, outer, addrs, inner, source);
-	entry = cache_slot(&flows, flow_bits, &key, n);
-	if (!entry || !cache_hit(entry, &key, n, flow_kind(outer, inner),
-				 generation_now()))
-		return false;
+		return 0;
+	n = flow_key(hook->key, outer, addrs, inner, source);
+	entry = flow_find(hook->key, n, flow_kind(outer, inner));
+	if (!entry)
+		return 0;
 	if (outer == 4 && !lean_checksum(v->at))
-		return false;
+		return 0;
 	if (!(inner == 4
-		      ? lean_inner4(at, v->end, len, &tos, &rx->outcome.bytes)
-		      : lean_inner6(at, v->end, len, &tos, &rx->outcome.bytes)))
-		return false;
-	rx->ecn = ecn_decap(tos, outer_tos);
-	if (rx->ecn == ECN_DROP)
-		return false;
-	rx->set_ecn = rx->ecn != (tos & ECN_MASK);
-	rx->outcome.verdict = TL_rx_decap;
-	rx->outcome.peer = entry->peer;
-	rx->outer_family = outer;
-	rx->inner_family = inner;
-	rx->outer_len = ip_hlen(outer);
-	return true;
+		      ? lean_inner4(at, v->end, len, &tos, &rx.outcome.bytes)
+		      : lean_inner6(at, v->end, len, &tos, &rx.outcome.bytes)))
+		return 0;
+	rx.ecn = ecn_decap(tos, outer_tos);
+	if (rx.ecn == ECN_DROP)
+		return 0;
+	rx.set_ecn = rx.ecn != (tos & ECN_MASK);
+	rx.outcome.verdict = TL_rx_decap;
+	rx.outcome.peer = entry->peer;
+	rx.outer_family = outer;
+	rx.inner_family = inner;
+	rx.outer_len = ip_hlen(outer);
+	return hook->take(hook->ctx, &rx);
 }
 
 /* What `sources` keeps of an address of this host, in place of a peer. */
@@ -212,63 +221,81 @@ static __always_inline bool lean_plain(const struct view *v, const __u8 family,
 				   : TL_PEER_NONE);
 	}
 	rx->may_enter = entry->peer != SOURCE_OWN;
+	rx->inner_family = family;
 	pass_plain(v, rx);
 	return true;
 }
 
-static __always_inline bool lean4(const struct view *v, struct rx *rx)
+static __always_inline int take_plain(const struct view *v, const __u8 family,
+				      const void *source,
+				      const struct lean_hook *hook)
+{
+	struct rx rx = {};
+
+	return lean_plain(v, family, source, &rx) ? hook->take(hook->ctx, &rx)
+						  : 0;
+}
+
+static __always_inline int lean4(const struct view *v,
+				 const struct lean_hook *hook)
 {
 	const struct iphdr *ip = v->at;
 	__u32 len;
 
 	if ((const void *)(ip + 1) > v->end || *(const __u8 *)v->at != 0x45)
-		return false;
+		return 0;
 	len = bpf_ntohs(ip->tot_len);
 	if (!is_tunnel(ip->protocol))
-		return ip->protocol != IPPROTO_ICMP && len <= v->len &&
-		       lean_plain(v, 4, &ip->saddr, rx);
+		return ip->protocol != IPPROTO_ICMP && len <= v->len
+			       ? take_plain(v, 4, &ip->saddr, hook)
+			       : 0;
 	if (ip4_is_fragment(ip) || len < IP4_HLEN || len > v->len)
-		return false;
+		return 0;
 	if (ip->protocol == IPPROTO_IPIP)
-		return lean_tunnel(v, len - IP4_HLEN, 4, 4, ip->tos, rx);
-	return lean_tunnel(v, len - IP4_HLEN, 4, 6, ip->tos, rx);
+		return lean_tunnel(v, len - IP4_HLEN, 4, 4, ip->tos, hook);
+	return lean_tunnel(v, len - IP4_HLEN, 4, 6, ip->tos, hook);
 }
 
-static __always_inline bool lean6(const struct view *v, struct rx *rx)
+static __always_inline int lean6(const struct view *v,
+				 const struct lean_hook *hook)
 {
 	const struct ipv6hdr *ip = v->at;
 	__u32 len;
 
 	if ((const void *)(ip + 1) > v->end || ip->version != 6)
-		return false;
+		return 0;
 	len = bpf_ntohs(ip->payload_len);
 	if (IP6_HLEN + len > v->len)
-		return false;
+		return 0;
 	if (ip->nexthdr == IPPROTO_IPIP)
-		return lean_tunnel(v, len, 6, 4, ip6_tclass(ip), rx);
+		return lean_tunnel(v, len, 6, 4, ip6_tclass(ip), hook);
 	if (ip->nexthdr == IPPROTO_IPV6)
-		return lean_tunnel(v, len, 6, 6, ip6_tclass(ip), rx);
-	return (ip->nexthdr == IPPROTO_TCP || ip->nexthdr == IPPROTO_UDP) &&
-	       !is_gateway6(&ip->saddr) && lean_plain(v, 6, &ip->saddr, rx);
+		return lean_tunnel(v, len, 6, 6, ip6_tclass(ip), hook);
+	if ((ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP) ||
+	    is_gateway6(&ip->saddr))
+		return 0;
+	return take_plain(v, 6, &ip->saddr, hook);
 }
 
 /*
  * Decides about the packet with its IP header at v->at and EtherType proto, of
  * which v->len bytes are readable and v->end is the end, if it is rx_decap or
- * rx_plain.
+ * rx_plain. Returns what hook->take() does, or 0 if it is neither.
  */
-static __always_inline bool lean(const struct view *v, __be16 proto,
-				 struct rx *rx)
+static __always_inline int lean(const struct view *v, __be16 proto,
+				const struct lean_hook *hook)
 {
+	struct rx rx = {};
+
 	if (proto == bpf_htons(ETH_P_IP))
-		return lean4(v, rx);
+		return lean4(v, hook);
 	if (proto == bpf_htons(ETH_P_IPV6))
-		return lean6(v, rx);
+		return lean6(v, hook);
 	if (is_vlan(proto) ||
-	    (proto == bpf_htons(ETH_P_ARP) && arp(v, rx) != TL_rx_plain))
-		return false;
-	pass_plain(v, rx);
-	return true;
+	    (proto == bpf_htons(ETH_P_ARP) && arp(v, &rx) != TL_rx_plain))
+		return 0;
+	pass_plain(v, &rx);
+	return hook->take(hook->ctx, &rx);
 }
 
 #endif

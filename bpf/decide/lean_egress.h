@@ -30,6 +30,9 @@ static __always_inline bool lean_transport(const void *at, const void *end,
 		out->ports = load32(at);
 		return true;
 	}
+	/* One to a gateway does not leave (packet/redirect.h). */
+	if (proto == IPPROTO_ICMP)
+		return at < end && *byte != ICMP_REDIRECT;
 	if (proto != IPPROTO_TCP)
 		return !is_tunnel(proto);
 	if (at + TCP_HLEN > end || byte[TCP_FLAGS_OFFSET] & TCP_FLAG_SYN)
@@ -40,14 +43,18 @@ static __always_inline bool lean_transport(const void *at, const void *end,
 }
 
 /* True for an address in an inner header that is the endpoint's. */
-static __always_inline bool
-is_from_endpoint(const struct tunnel *peer, const __u8 family, const void *addr)
+static __always_inline bool is_from_endpoint(const struct prepared *head,
+					     const __u8 family,
+					     const void *addr)
 {
-	return peer->family == family &&
-	       load32(addr) == load32(peer->endpoint) &&
-	       (family == 4 ||
-		(load32(addr + 4) == load32(peer->endpoint + 4) &&
-		 load64(addr + 8) == load64(peer->endpoint + 8)));
+	const void *endpoint = &head->outer.ip6.daddr;
+
+	if (head->family != family)
+		return false;
+	if (family == 4)
+		return load32(addr) == head->outer.ip4.daddr;
+	return load64(addr) == load64(endpoint) &&
+	       load64(addr + 8) == load64(endpoint + 8);
 }
 
 /* The checks of an inner header; fills in its length and TOS. */
@@ -76,6 +83,7 @@ static __always_inline bool lean_header(const struct view *v, const __u8 family,
 /* A packet of a constant family. */
 static __always_inline bool lean_leaving(const struct view *v,
 					 const __u8 family, __u32 gso_size,
+					 const struct prepared *head,
 					 struct tx *tx)
 {
 	const void *src = v->at + (family == 4 ? 12 : 8);
@@ -89,14 +97,14 @@ static __always_inline bool lean_leaving(const struct view *v,
 		return false;
 	if (gso_size)
 		len = v->len;
-	if (len > v->len || is_from_endpoint(tx->peer, family, src) ||
+	if (len > v->len || is_from_endpoint(head, family, src) ||
 	    (gso_size ? hlen + transport.len + gso_size : len) > tx->mtu)
 		return false;
 	tx->outcome.bytes = len;
 	tx->inner.family = family;
 	tx->inner.len = len;
 	tx->inner.df = true;
-	if (tx->peer->family == 6)
+	if (head->family == 6)
 		tx->inner.flow = flow_hash(src, src + (family == 4 ? 4 : 16),
 					   family, proto, transport.ports);
 	return true;
@@ -105,23 +113,21 @@ static __always_inline bool lean_leaving(const struct view *v,
 /*
  * Decides about a packet to the gateway of peer, as egress() does; true if it
  * shall be encapsulated, with nothing else to be done: its MSS is not clamped,
- * it is not fragmented, and its outer header is atomic. The caller has set
- * tx->peer, perhaps to NULL. The time of tx->outcome stays 0.
+ * it is not fragmented, and its outer header is atomic. head: of that peer. The
+ * time of tx->outcome stays 0, and tx->peer NULL.
  */
 static __always_inline bool lean_egress(const struct view *v, __be16 proto,
 					__u32 gso_size, __u32 peer,
+					const struct prepared *head,
 					struct tx *tx)
 {
-	if (!tx->peer || (tx->peer->family != 4 && tx->peer->family != 6) ||
-	    !has_local(tx->peer))
-		return false;
-	tx->mtu = peer_mtu(peer, tx->peer->mtu);
+	tx->mtu = head->mtu;
 	tx->outcome.peer = peer;
 	tx->outcome.verdict = TL_tx_encap;
 	if (proto == bpf_htons(ETH_P_IP))
-		return lean_leaving(v, 4, gso_size, tx);
+		return lean_leaving(v, 4, gso_size, head, tx);
 	return proto == bpf_htons(ETH_P_IPV6) &&
-	       lean_leaving(v, 6, gso_size, tx);
+	       lean_leaving(v, 6, gso_size, head, tx);
 }
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "decide/lean_egress.h"
 #include "clamp.h"
+#include "frame.h"
 #include "kernel.h"
 #include "marks.h"
 #include "next_hop.h"
@@ -37,17 +38,6 @@ static __always_inline bool make_room(struct __sk_buff *skb,
 		return false;
 	return !bpf_skb_adjust_room(skb, len, BPF_ADJ_ROOM_MAC, KEEP_GSO);
 }
-
-/* The link layer header and the outer one, written in one go. */
-struct outer_header {
-	__be16 pad; /* aligns the IP header */
-	__u8 macs[2 * ETH_ALEN];
-	__be16 ethertype;
-	union {
-		struct iphdr ip4;
-		struct ipv6hdr ip6;
-	};
-};
 
 /* Scratch space, as the stack is small; nothing else uses it between filling
  * and storing. */
@@ -99,14 +89,15 @@ static __always_inline bool skb_encap(struct __sk_buff *skb,
 	       (!reload || reload_protocol(skb));
 }
 
-/* Puts the outer header and the link layer header of hop in front of a packet
- * that lean_egress() passes. Returns 0, -EALREADY if nothing was changed (see
- * make_room()), or another error. */
+/* Puts the prepared header in front of a packet that lean_egress() passes.
+ * Returns 0, -EALREADY if nothing was changed (see make_room()), or another
+ * error. */
 static __always_inline long put_outer(struct __sk_buff *skb,
-				      const struct tx *tx, const __u8 family,
-				      const struct tl_next_hop *hop)
+				      const struct inner *in, const __u8 family,
+				      const struct prepared *head)
 {
 	const __u32 len = tunnel_overhead(family);
+	const __u64 *from = (const __u64 *)&head->outer;
 	struct outer_header outer;
 	long err = bpf_skb_adjust_room(
 		skb, len, BPF_ADJ_ROOM_MAC,
@@ -115,46 +106,57 @@ static __always_inline long put_outer(struct __sk_buff *skb,
 
 	if (err)
 		return err;
-	/* The stack takes aligned stores only. */
-	STORE(__u16, outer.macs, LOAD(__u16, hop->macs));
-	STORE(__u32, outer.macs + 2, load32(hop->macs + 2));
-	STORE(__u32, outer.macs + 6, load32(hop->macs + 6));
-	STORE(__u16, outer.macs + 10, LOAD(__u16, hop->macs + 10));
-	outer.ethertype = ethertype(family);
+	for (__u32 i = 0; i < (2 + ETH_HLEN + len + 7) / 8; i++)
+		((__u64 *)&outer)[i] = from[i];
 	if (family == 4)
-		build_ip4(&outer.ip4, tx->peer, &tx->inner, 0);
+		finish_ip4(&outer.ip4, head, in);
 	else
-		build_ip6(&outer.ip6, tx->peer, &tx->inner);
+		finish_ip6(&outer.ip6, head, in);
 	return bpf_skb_store_bytes(skb, 0, outer.macs, ETH_HLEN + len, 0);
 }
 
-/* Encapsulates and counts a packet, if it is one for lean_egress(); returns
- * LEAN_NOT if it is not. A global function, with its own share of the stack. */
-__attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb)
+/* Encapsulates and counts a packet to the gateway of a peer, if it is one for
+ * lean_egress(); returns LEAN_NOT if it is not. */
+static __always_inline int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 {
-	const void *data = (void *)(long)skb->data;
-	const struct tl_next_hop *hop;
+	const struct prepared *head = head_of(peer);
 	struct view view = skb_view(skb, ETH_HLEN);
 	struct tx tx = {};
-	__u32 peer;
 	long err;
 
-	if (data + ETH_HLEN > view.end || !is_gateway_mac(data, &peer) ||
-	    is_own(skb))
+	if (!head ||
+	    !lean_egress(&view, skb->protocol, skb->gso_size, peer, head,
+			 &tx) ||
+	    (!is_routed_here(skb) && is_on_interface(skb)))
 		return LEAN_NOT;
-	hop = next_hop_known(peer);
-	tx.peer = tunnel_remembered(peer);
-	if (!hop ||
-	    !lean_egress(&view, skb->protocol, skb->gso_size, peer, &tx) ||
-	    (is_on_interface(skb) && !is_routed_here(skb)))
-		return LEAN_NOT;
-	err = tx.peer->family == 4 ? put_outer(skb, &tx, 4, hop)
-				   : put_outer(skb, &tx, 6, hop);
+	err = head->family == 4 ? put_outer(skb, &tx.inner, 4, head)
+				: put_outer(skb, &tx.inner, 6, head);
 	if (err == -EALREADY)
 		return LEAN_NOT;
-	if (err)
+	if (err) {
 		tx.outcome.verdict = TL_tx_error;
-	return lean_finish(skb, &tx.outcome);
+		return lean_finish(skb, &tx.outcome);
+	}
+	count(&tx.outcome);
+	return LEAN_PASS;
+}
+
+/* Handles nearly every frame that leaves: other traffic, and what is for
+ * lean_egress(). A global function, with its own share of the stack. */
+__attribute__((noinline)) int skb_leave(struct __sk_buff *skb)
+{
+	const void *data = (void *)(long)skb->data;
+	const void *end = (void *)(long)skb->data_end;
+	__u32 peer;
+
+	if (data + ETH_HLEN > end)
+		return LEAN_NOT;
+	if (is_gateway_mac(data, &peer))
+		return skb_encap_lean(skb, peer);
+	if (!is_other_traffic(data, end))
+		return LEAN_NOT;
+	count_interface(TL_tx_plain, skb->len - ETH_HLEN);
+	return LEAN_PASS;
 }
 
 #endif

@@ -288,10 +288,10 @@ static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
 /* Puts the outer header on a plain packet and makes a router's changes to it.
  * Returns the verdict; rx_plain if there is no room and nothing was changed. */
 static __always_inline enum tl_verdict
-encap_frame(struct xdp_md *ctx, const __u8 inner, const struct tx *tx,
-	    const struct tl_next_hop *hop)
+encap_frame(struct xdp_md *ctx, const __u8 inner, const __u8 outer,
+	    const struct inner *in, const struct prepared *head)
 {
-	const __u8 outer = tx->peer->family;
+	const void *from = head->outer.macs;
 	const __u32 len = tunnel_overhead(outer);
 	void *data, *at, *end;
 
@@ -301,15 +301,18 @@ encap_frame(struct xdp_md *ctx, const __u8 inner, const struct tx *tx,
 	end = (void *)(long)ctx->data_end;
 	at = data + ETH_HLEN;
 	/* Never true, but the verifier needs the check. */
-	if (at + IP6_HLEN > end || at + len + ip_hlen(inner) > end)
+	if (at + len + ip_hlen(inner) > end)
 		return TL_tx_error;
-	for (int i = 0; i < 2 * ETH_ALEN; i += 4)
-		STORE(__u32, data + i, LOAD(__u32, hop->macs + i));
-	STORE(__be16, data + ETHERTYPE_OFFSET, ethertype(outer));
+	for (__u32 i = 0; i + 8 <= ETH_HLEN + len; i += 8)
+		STORE(__u64, data + i, load64(from + i));
+	/* What is left of the header: 2 or 6 bytes. */
+	STORE(__u16, at + len - 2, LOAD(__u16, from + ETH_HLEN + len - 2));
+	if (outer == 6)
+		STORE(__u32, at + len - 6, load32(from + ETH_HLEN + len - 6));
 	if (outer == 4)
-		build_ip4(at, tx->peer, &tx->inner, 0);
+		finish_ip4(at, head, in);
 	else
-		build_ip6(at, tx->peer, &tx->inner);
+		finish_ip6(at, head, in);
 	if (inner == 4)
 		ip4_hop(at + len);
 	else
@@ -319,21 +322,20 @@ encap_frame(struct xdp_md *ctx, const __u8 inner, const struct tx *tx,
 
 /* Decides about a plain packet that the FIB sends to the gateway of a peer on
  * interface `out`: returns NULL if it goes up, for tc_egress to decide. This
- * CPU must know the peer and the next hop, from a packet that went that way
- * within the last second. */
-static __always_inline const struct tl_next_hop *
-hop_to_peer(struct xdp_md *ctx, __u32 out, __u32 peer, __be16 proto,
-	    struct tx *tx)
+ * CPU must know the next hop, from a packet that went that way within the last
+ * second. */
+static __always_inline const struct prepared *
+head_for(struct xdp_md *ctx, __u32 out, __u32 peer, __be16 proto, struct tx *tx)
 {
 	struct view view = {.at = (void *)(long)ctx->data + ETH_HLEN,
 			    .end = (void *)(long)ctx->data_end};
-	const struct tl_next_hop *hop = next_hop_known(peer);
+	const struct prepared *head = head_of(peer);
 
 	view.len = view.end - view.at;
 	view.whole = true;
-	tx->peer = tunnel_of(peer);
-	return hop && sends(out) && lean_egress(&view, proto, 0, peer, tx)
-		       ? hop
+	return head && sends(out) &&
+			       lean_egress(&view, proto, 0, peer, head, tx)
+		       ? head
 		       : NULL;
 }
 
@@ -350,7 +352,7 @@ static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family,
 				.peer = TL_PEER_NONE,
 				.bytes = frame_len - ETH_HLEN};
 	struct bpf_fib_lookup way = {.ifindex = in};
-	const struct tl_next_hop *hop = NULL;
+	const struct prepared *head = NULL;
 	struct tx tx = {};
 	__u32 peer;
 
@@ -358,9 +360,13 @@ static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family,
 		return XDP_PASS;
 	peer = peer_on_way(ctx, family, out, frame_len, &way);
 	if (peer != TL_PEER_NONE)
-		hop = hop_to_peer(ctx, out, peer, proto, &tx);
-	tx.outcome.verdict =
-		hop ? encap_frame(ctx, family, &tx, hop) : TL_rx_plain;
+		head = head_for(ctx, out, peer, proto, &tx);
+	tx.outcome.verdict = TL_rx_plain;
+	if (head)
+		tx.outcome.verdict =
+			head->family == 4
+				? encap_frame(ctx, family, 4, &tx.inner, head)
+				: encap_frame(ctx, family, 6, &tx.inner, head);
 	if (tx.outcome.verdict != TL_rx_plain || in == out)
 		count(tx.outcome.verdict == TL_rx_plain ? &plain : &tx.outcome);
 	if (tx.outcome.verdict == TL_tx_forward)

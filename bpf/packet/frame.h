@@ -29,21 +29,19 @@ static __always_inline bool load_head(struct __sk_buff *skb,
 	return !bpf_skb_load_bytes(skb, 0, head->mac, sizeof(head->mac));
 }
 
-/* True for a frame without any of what tc_egress looks for: not to a gateway,
- * no ARP and no ICMP, which also has the solicitations of IPv6. */
-static __always_inline bool is_other_traffic(const struct __sk_buff *skb)
+/* True for a frame to no gateway that has nothing else of what tc_egress looks
+ * for: no ARP and no ICMP, which also has the solicitations of IPv6. */
+static __always_inline bool is_other_traffic(const void *data, const void *end)
 {
-	const void *data = (void *)(long)skb->data;
-	const struct frame_head *head = data;
-	__u32 peer;
+	const __u8 *ip = data + ETH_HLEN;
+	__be16 proto;
 
-	if (data + sizeof(*head) > (void *)(long)skb->data_end ||
-	    is_gateway_mac(head->mac, &peer))
+	if (data + sizeof(struct frame_head) > end)
 		return false;
-	if (head->proto == bpf_htons(ETH_P_IP))
-		return head->ip[9] != IPPROTO_ICMP;
-	return head->proto == bpf_htons(ETH_P_IPV6) &&
-	       head->ip[6] != IPPROTO_ICMPV6;
+	proto = ((const struct ethhdr *)data)->h_proto;
+	if (proto == bpf_htons(ETH_P_IP))
+		return ip[9] != IPPROTO_ICMP;
+	return proto == bpf_htons(ETH_P_IPV6) && ip[6] != IPPROTO_ICMPV6;
 }
 
 #endif

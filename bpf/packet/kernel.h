@@ -89,7 +89,7 @@ static __always_inline bool is_routed_probed(struct __sk_buff *skb)
  */
 static __always_inline bool is_routed_here(struct __sk_buff *skb)
 {
-	if (bpf_cast_to_kern_ctx && bpf_rdonly_cast)
+	if (bpf_rdonly_cast)
 		return is_routed_direct(skb);
 	return can_read_kernel ? is_routed_probed(skb) : !looks_foreign(skb);
 }

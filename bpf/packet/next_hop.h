@@ -11,25 +11,10 @@
 
 #include "core/gateway.h"
 #include "record/count.h"
+#include "record/head.h"
 #include "marks.h"
 #include "skb.h"
 #include "tc.h"
-
-static __always_inline struct tl_next_hop *next_hop_slot(__u32 peer)
-{
-	const __u32 slot = peer % TL_NEXT_HOPS;
-
-	return bpf_map_lookup_elem(&next_hops, &slot);
-}
-
-/* The header that this CPU keeps for that peer, or NULL. */
-static __always_inline const struct tl_next_hop *next_hop_known(__u32 peer)
-{
-	const struct tl_next_hop *hop = next_hop_slot(peer);
-
-	return hop && hop->peer == peer && bpf_jiffies64() < hop->until ? hop
-									: NULL;
-}
 
 /* Keeps the link layer header that the kernel has given an outer packet. */
 static __always_inline void next_hop_learn(struct __sk_buff *skb, __u32 peer)

@@ -3,7 +3,7 @@
 #ifndef TUNLOAD_RESIZE_H
 #define TUNLOAD_RESIZE_H
 
-#include "core/net.h"
+#include "core/build.h"
 
 #define EINVAL	 22
 #define EALREADY 114
@@ -14,11 +14,6 @@
 
 /* bpf_skb_change_proto() moves the header by this much. */
 #define FAMILY_DIFF ((__s32)(IP6_HLEN - IP4_HLEN))
-
-static __always_inline __be16 ethertype(__u8 family)
-{
-	return family == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6);
-}
 
 /*
  * Removes `len` bytes after the link layer header, and changes the skb's

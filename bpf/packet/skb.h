@@ -117,6 +117,19 @@ static __always_inline int skb_finish(struct __sk_buff *skb, __u32 link_len,
 	return is_drop(o->verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
+/* The same for an Ethernet frame without a tag and two constant families. */
+static __always_inline bool skb_decap_plain(struct __sk_buff *skb,
+					    const __u8 outer, const __u8 inner)
+{
+	const __be16 proto = ethertype(inner);
+
+	mark_encapsulated(skb, outer);
+	return shrink(skb, ip_hlen(outer), outer, inner) &&
+	       (outer == inner ||
+		!bpf_skb_store_bytes(skb, ETHERTYPE_OFFSET, &proto,
+				     sizeof(proto), 0));
+}
+
 enum { LEAN_NOT, LEAN_PASS, LEAN_DROP };
 
 /* The same on a short way. */
@@ -127,20 +140,42 @@ static __always_inline int lean_finish(struct __sk_buff *skb,
 							   : LEAN_PASS;
 }
 
-/* Decapsulates or passes the packet and counts it, if it is one for lean();
- * returns LEAN_NOT if it is not. A global function, with its own share of the
- * stack. */
+/* Removes the outer header of a packet that lean() passes. The families are
+ * constants on each way out of lean(). */
+static __always_inline bool skb_decap_lean(struct __sk_buff *skb,
+					   const struct rx *rx)
+{
+	if (rx->outer_family == 4)
+		return rx->inner_family == 4 ? skb_decap_plain(skb, 4, 4)
+					     : skb_decap_plain(skb, 4, 6);
+	return rx->inner_family == 4 ? skb_decap_plain(skb, 6, 4)
+				     : skb_decap_plain(skb, 6, 6);
+}
+
+/* Decapsulates or passes a packet and counts it, if its ECN field stays. */
+static __always_inline int skb_take(void *ctx, struct rx *rx)
+{
+	struct __sk_buff *skb = ctx;
+
+	if (rx->set_ecn)
+		return LEAN_NOT;
+	if (rx->outcome.verdict == TL_rx_decap && !skb_decap_lean(skb, rx)) {
+		rx->outcome.verdict = TL_rx_error;
+		return lean_finish(skb, &rx->outcome);
+	}
+	count(&rx->outcome);
+	return LEAN_PASS;
+}
+
+/* Does that if the packet is one for lean(); returns LEAN_NOT if it is not. A
+ * global function, with its own share of the stack. */
 __attribute__((noinline)) int skb_lean(struct __sk_buff *skb)
 {
+	struct cache_key key;
+	const struct lean_hook hook = {skb_take, skb, &key};
 	struct view view = skb_view(skb, ETH_HLEN);
-	const struct tag no_tag = {};
-	struct rx rx = {};
 
-	if (!lean(&view, skb->protocol, &rx))
-		return LEAN_NOT;
-	if (rx.outcome.verdict == TL_rx_decap && !skb_decap(skb, &no_tag, &rx))
-		rx.outcome.verdict = TL_rx_error;
-	return lean_finish(skb, &rx.outcome);
+	return lean(&view, skb->protocol, &hook);
 }
 
 /* Remembers a packet that passed, for lean(). */

@@ -157,35 +157,37 @@ static __always_inline int xdp_decap_lean(struct xdp_md *ctx, struct rx *rx)
 #define XDP_PLAIN4 0x104
 #define XDP_PLAIN6 0x106
 
+static __always_inline int xdp_take(void *ctx, struct rx *rx)
+{
+	int action = XDP_PASS;
+
+	if (rx->outcome.verdict == TL_rx_decap) {
+		action = xdp_decap_lean(ctx, rx);
+		if (!action)
+			return 0;
+	} else if (forward_xdp && rx->may_enter) {
+		return rx->inner_family == 4 ? XDP_PLAIN4 : XDP_PLAIN6;
+	} else if (!rx->inner_family) {
+		/* lean() has seen the whole of an IP packet. */
+		rx->outcome.bytes = bpf_xdp_get_buff_len(ctx) - ETH_HLEN;
+	}
+	count(&rx->outcome);
+	return action;
+}
+
 /* Handles the packet and counts it, if it is one for lean(). Returns the
  * action, 0 if it is not, or XDP_PLAIN*. */
 static __always_inline int xdp_lean(struct xdp_md *ctx)
 {
+	struct cache_key key;
+	const struct lean_hook hook = {xdp_take, ctx, &key};
 	const struct ethhdr *eth = (void *)(long)ctx->data;
 	struct view view = {.at = eth + 1, .end = (void *)(long)ctx->data_end};
-	struct rx rx = {};
-	int action = XDP_PASS;
-	__be16 proto;
 
 	if (view.at > view.end)
 		return 0;
 	view.len = view.end - view.at;
-	proto = eth->h_proto;
-	if (!lean(&view, proto, &rx))
-		return 0;
-	if (rx.outcome.verdict == TL_rx_decap) {
-		action = xdp_decap_lean(ctx, &rx);
-		if (!action)
-			return 0;
-	} else if (forward_xdp && rx.may_enter) {
-		return proto == bpf_htons(ETH_P_IP) ? XDP_PLAIN4 : XDP_PLAIN6;
-	} else if (proto != bpf_htons(ETH_P_IP) &&
-		   proto != bpf_htons(ETH_P_IPV6)) {
-		/* lean() has seen the whole of an IP packet. */
-		rx.outcome.bytes = bpf_xdp_get_buff_len(ctx) - ETH_HLEN;
-	}
-	count(&rx.outcome);
-	return action;
+	return lean(&view, eth->h_proto, &hook);
 }
 
 /* Remembers a packet that passed, for lean(). */

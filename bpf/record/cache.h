@@ -21,10 +21,7 @@ const volatile __u64 cache_ttl = 100;
  * kept, so that a change during them makes the entry stale. */
 static __always_inline __u32 generation_now(void)
 {
-	const __u32 zero = 0;
-	const volatile __u32 *now = bpf_map_lookup_elem(&generations, &zero);
-
-	return now ? *now : 0;
+	return generations.maps;
 }
 
 /* 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming,
@@ -34,17 +31,50 @@ static __always_inline __u32 generation_now(void)
 /* The size of `flows`, bits: the loader makes it larger for many prefixes. */
 const volatile __u32 flow_bits = CACHE_BITS;
 
-/* The slot of `map`, of 2^bits, for a key of n words, a constant. */
-static __always_inline struct cached *
-cache_slot(void *map, __u32 bits, const struct cache_key *key, const __u32 n)
+/* The number of the slot in a map of 2^bits for a key of n words, a
+ * constant. */
+static __always_inline __u32 cache_index(__u32 bits,
+					 const struct cache_key *key,
+					 const __u32 n)
 {
 	__u64 hash = 0;
-	__u32 slot;
 
 	for (__u32 i = 0; i < n; i++)
 		hash = (hash ^ key->words[i]) * CACHE_HASH;
-	slot = hash >> (64 - bits);
+	return hash >> (64 - bits);
+}
+
+/* The slot itself. */
+static __always_inline struct cached *
+cache_slot(void *map, __u32 bits, const struct cache_key *key, const __u32 n)
+{
+	const __u32 slot = cache_index(bits, key, n);
+
 	return bpf_map_lookup_elem(map, &slot);
+}
+
+/* True if the entry still holds. */
+static __always_inline bool cache_holds(const struct cached *entry,
+					__u32 generation)
+{
+	return entry->generation == generation &&
+	       bpf_jiffies64() < entry->until;
+}
+
+static __always_inline __u64 differ(const struct cache_key *a,
+				    const struct cache_key *b, const __u32 i,
+				    const __u32 n)
+{
+	return i < n ? a->words[i] ^ b->words[i] : 0;
+}
+
+/* True if two keys of n words, a constant, are the same. As a loop the compiler
+ * would leave it one. */
+static __always_inline bool same_key(const struct cache_key *a,
+				     const struct cache_key *b, const __u32 n)
+{
+	return !(differ(a, b, 0, n) | differ(a, b, 1, n) | differ(a, b, 2, n) |
+		 differ(a, b, 3, n) | differ(a, b, 4, n) | differ(a, b, 5, n));
 }
 
 /* True if the entry is of that packet, and still holds. */
@@ -53,13 +83,62 @@ static __always_inline bool cache_hit(const struct cached *entry,
 				      const __u32 n, const __u8 kind,
 				      __u32 generation)
 {
-	if (entry->kind != kind || entry->generation != generation ||
-	    bpf_jiffies64() >= entry->until)
-		return false;
-	for (__u32 i = 0; i < n; i++)
-		if (entry->key.words[i] != key->words[i])
-			return false;
-	return true;
+	return entry->kind == kind && cache_holds(entry, generation) &&
+	       same_key(&entry->key, key, n);
+}
+
+/* In `flows`, neighbouring slots are a set: an entry is in any of them, as a
+ * packet that misses costs some thirty times as much as one that does not. */
+#define CACHE_SET 4
+
+/* The entry of that packet in the other slots of its set, or NULL. */
+static __attribute__((noinline, unused)) struct cached *
+flow_search(__u32 slot, const struct cache_key *key, __u32 n, __u8 kind,
+	    __u32 generation)
+{
+	for (__u32 i = 1; i < CACHE_SET; i++) {
+		const __u32 other = slot ^ i;
+		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
+		__u64 bits = 0;
+
+		if (!entry || entry->kind != kind ||
+		    !cache_holds(entry, generation))
+			continue;
+		for (__u32 j = 0; j < CACHE_WORDS && j < n; j++)
+			bits |= entry->key.words[j] ^ key->words[j];
+		if (!bits)
+			return entry;
+	}
+	return NULL;
+}
+
+/* The entry of that packet, or NULL. */
+static __always_inline struct cached *flow_find(const struct cache_key *key,
+						const __u32 n, const __u8 kind)
+{
+	const __u32 slot = cache_index(flow_bits, key, n);
+	const __u32 generation = generation_now();
+	struct cached *entry = bpf_map_lookup_elem(&flows, &slot);
+
+	if (entry && cache_hit(entry, key, n, kind, generation))
+		return entry;
+	return flow_search(slot, key, n, kind, generation);
+}
+
+/* The slot to keep an entry in: a free one of the set, if there is one. */
+static __always_inline struct cached *
+flow_place(const struct cache_key *key, const __u32 n, __u32 generation)
+{
+	const __u32 slot = cache_index(flow_bits, key, n);
+
+	for (__u32 i = 0; i < CACHE_SET; i++) {
+		const __u32 other = slot ^ i;
+		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
+
+		if (entry && (!entry->kind || !cache_holds(entry, generation)))
+			return entry;
+	}
+	return bpf_map_lookup_elem(&flows, &slot);
 }
 
 static __always_inline void cache_keep(struct cached *entry,
@@ -78,66 +157,6 @@ static __always_inline void cache_keep(struct cached *entry,
 	entry->peer = peer;
 	barrier();
 	entry->kind = kind;
-}
-
-/* Copies a peer from the map `peers`; false if there is none. */
-static __attribute__((noinline, unused)) bool
-tunnel_keep(struct cached_tunnel *entry, __u32 peer)
-{
-	__u32 generation = generation_now();
-	const struct tl_peer *from = bpf_map_lookup_elem(&peers, &peer);
-	struct tunnel *to = &entry->tunnel;
-
-	if (!from)
-		return false;
-	entry->peer = TL_PEER_NONE; /* as in cache_keep() */
-	barrier();
-	__builtin_memcpy(to->endpoint, from->endpoint, sizeof(to->endpoint));
-	__builtin_memcpy(to->local, from->local, sizeof(to->local));
-	to->mtu = from->mtu;
-	to->family = from->family;
-	to->ttl = from->ttl;
-	to->dscp = from->dscp;
-	entry->until = bpf_jiffies64() + cache_ttl;
-	entry->generation = generation;
-	barrier();
-	entry->peer = peer;
-	return true;
-}
-
-static __always_inline struct cached_tunnel *tunnel_slot(__u32 peer)
-{
-	const __u32 slot = peer % (1 << CACHE_BITS);
-
-	return bpf_map_lookup_elem(&tunnels, &slot);
-}
-
-static __always_inline bool tunnel_holds(const struct cached_tunnel *entry,
-					 __u32 peer)
-{
-	return entry->peer == peer && entry->generation == generation_now() &&
-	       bpf_jiffies64() < entry->until;
-}
-
-/* The peer with that id, for a packet that leaves; NULL if this CPU does not
- * remember it. */
-static __always_inline const struct tunnel *tunnel_remembered(__u32 peer)
-{
-	const struct cached_tunnel *entry = tunnel_slot(peer);
-
-	return entry && tunnel_holds(entry, peer) ? &entry->tunnel : NULL;
-}
-
-/* The same after a look-up, if that is needed; NULL if there is no such
- * peer. */
-static __attribute__((noinline, unused)) const struct tunnel *
-tunnel_of(__u32 peer)
-{
-	struct cached_tunnel *entry = tunnel_slot(peer);
-
-	if (!entry || (!tunnel_holds(entry, peer) && !tunnel_keep(entry, peer)))
-		return NULL;
-	return &entry->tunnel;
 }
 
 #endif

@@ -29,12 +29,8 @@ struct {
 	__type(value, __u64);
 } learned_until SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} generations SEC(".maps");
+/* Not declared as a map, as programs load from a section without a look-up. */
+volatile struct tl_generations generations SEC(".data.generations");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -227,19 +223,20 @@ struct {
 	__type(value, struct cached_way);
 } ways SEC(".maps");
 
-/* One cache line. */
-struct cached_tunnel {
-	struct tunnel tunnel;
-	__u64 until; /* jiffies; expiry */
-	__u32 generation;
-	__u32 peer; /* id, or TL_PEER_NONE */
+/* How packets into the tunnel of a peer begin. */
+struct cached_head {
+	__u64 until;	  /* jiffies; expiry */
+	__u64 generation; /* both of struct tl_generations */
+	__u32 peer;	  /* id, or TL_PEER_NONE */
+	__u32 zero;
+	struct prepared head;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1 << CACHE_BITS);
 	__type(key, __u32);
-	__type(value, struct cached_tunnel);
-} tunnels SEC(".maps");
+	__type(value, struct cached_head);
+} heads SEC(".maps");
 
 #endif

@@ -32,13 +32,23 @@ static int check_layout(const char *ifname)
 		ifname, iface.layout, TL_LAYOUT, ifname);
 }
 
+/* A map, or a section of variables, by the name of its pin. */
+static struct bpf_map *map_of(const struct tunload_bpf *skel, const char *name)
+{
+	char section[BPF_OBJ_NAME_LEN + 8];
+
+	snprintf(section, sizeof(section), ".data.%s", name);
+	return bpf_object__find_map_by_name(skel->obj, name)
+		       ?: bpf_object__find_map_by_name(skel->obj, section);
+}
+
 static int set_pin_paths(struct tunload_bpf *skel, const char *ifname)
 {
 	char path[PATH_MAX];
 	struct bpf_map *map;
 
 	for (size_t i = 0; i < MAP_COUNT; i++) {
-		map = bpf_object__find_map_by_name(skel->obj, map_pins[i].name);
+		map = map_of(skel, map_pins[i].name);
 		if (pins_path(path, ifname, map_pins[i].name))
 			return FAILED;
 		if (!map || bpf_map__set_pin_path(map, path))
@@ -119,8 +129,6 @@ static int load_failed(const char *ifname, int err)
 
 static void take_fds(struct programs *g)
 {
-	struct bpf_object *obj = g->skel->obj;
-
 	g->fd[HOOK_XDP] = bpf_program__fd(g->skel->progs.xdp_ingress);
 	g->fd[HOOK_TC_INGRESS] = bpf_program__fd(g->skel->progs.tc_ingress);
 	g->fd[HOOK_TC_EGRESS] = bpf_program__fd(g->skel->progs.tc_egress);
@@ -130,7 +138,7 @@ static void take_fds(struct programs *g)
 	g->fd[PROG_FORWARD] = bpf_program__fd(g->skel->progs.xdp_forward);
 	for (size_t i = 0; i < MAP_COUNT; i++)
 		*map_fd(&g->maps, &map_pins[i]) =
-			bpf_object__find_map_fd_by_name(obj, map_pins[i].name);
+			bpf_map__fd(map_of(g->skel, map_pins[i].name));
 }
 
 /*

@@ -17,12 +17,13 @@ static void forget_path(const struct maps *m, uint32_t id)
  * (bpf/record/cache.h). */
 static void next_generation(const struct maps *m)
 {
-	uint32_t zero = 0, generation;
+	struct tl_generations now;
+	uint32_t zero = 0;
 
-	if (bpf_map_lookup_elem(m->generations, &zero, &generation))
+	if (bpf_map_lookup_elem(m->generations, &zero, &now))
 		return;
-	generation++;
-	bpf_map_update_elem(m->generations, &zero, &generation, BPF_ANY);
+	now.maps++;
+	bpf_map_update_elem(m->generations, &zero, &now, BPF_ANY);
 }
 
 /* Deletes the rows of a map, whose keys start with a peer's id, that are of no

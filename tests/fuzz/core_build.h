@@ -90,11 +90,11 @@ static inline void check_ecn(const uint8_t random[64])
 	CHECK(!memcmp(six + 2, random + 6, 38));
 }
 
-static inline struct tunnel random_peer(const uint8_t random[64])
+static inline struct tl_peer random_peer(const uint8_t random[64])
 {
-	struct tunnel peer = {.ttl = random[0] ?: 1,
-			      .dscp = random[1] < 64 ? random[1]
-						     : TL_DSCP_COPY};
+	struct tl_peer peer = {.ttl = random[0] ?: 1,
+			       .dscp = random[1] < 64 ? random[1]
+						      : TL_DSCP_COPY};
 
 	memcpy(peer.local, random + 2, 16);
 	memcpy(peer.endpoint, random + 18, 16);
@@ -116,7 +116,7 @@ static inline struct inner random_inner(const uint8_t random[64])
 /* The built header parses back to the values that it was built from. */
 static inline void check_outer4(const uint8_t random[64])
 {
-	struct tunnel peer = random_peer(random);
+	struct tl_peer peer = random_peer(random);
 	struct inner in = random_inner(random);
 	uint8_t *at = malloc(20);
 	struct ip_info ip = {};
@@ -139,7 +139,7 @@ static inline void check_outer4(const uint8_t random[64])
 
 static inline void check_outer6(const uint8_t random[64])
 {
-	struct tunnel peer = random_peer(random);
+	struct tl_peer peer = random_peer(random);
 	struct inner in = random_inner(random);
 	uint8_t *at = malloc(40);
 	struct ip_info ip = {};

@@ -30,6 +30,8 @@ MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
         "ways",
         "events", "limits")
 
+SECTIONS = {"generations": "_data_generations"}  # maps that libbpf names
+
 XDP_DROP, XDP_PASS = 1, 2
 TC_ACT_UNSPEC, TC_ACT_SHOT, TC_ACT_REDIRECT = -1, 2, 7
 
@@ -105,7 +107,8 @@ class Runner:
         for name in PROGRAMS:
             self.progs[name] = bpf.obj_get(f"{top}/progs/{name}")
         for name in MAPS:
-            self.maps[name] = bpf.Map(bpf.obj_get(f"{top}/maps/{name}"))
+            path = f"{top}/maps/{SECTIONS.get(name, name)}"
+            self.maps[name] = bpf.Map(bpf.obj_get(path))
 
     def close(self):
         self.ring.close()

@@ -284,7 +284,7 @@ class World:
 def moves_on(generations):
     """Makes stale what the programs remember of look-ups."""
     number = int.from_bytes(generations.lookup(bytes(4))[0], "little")
-    generations.update(bytes(4), (number + 1).to_bytes(4, "little"))
+    generations.update(bytes(4), (number + 1).to_bytes(8, "little"))
 
 
 def shared_row(net, ident):

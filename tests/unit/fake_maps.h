@@ -48,10 +48,10 @@ static struct fake_shared {
 } fake_shared[FAKE_SHARED];
 static struct tl_broadcast fake_broadcast;
 static uint32_t fake_cpu;
-static uint32_t fake_generation;
 static struct cached fake_flows[1 << CACHE_BITS];
 static struct cached fake_sources[1 << CACHE_BITS];
-static struct cached_tunnel fake_tunnels[1 << CACHE_BITS];
+static struct cached_head fake_heads[1 << CACHE_BITS];
+static struct tl_next_hop fake_hops[TL_NEXT_HOPS];
 static struct tl_traffic fake_traffic[TL_TRAFFIC_SLOTS];
 static struct fake_stats {
 	bool made;
@@ -172,14 +172,14 @@ static inline void *fake_lookup(const void *map, const void *key)
 									: 6);
 	if (map == &interface)
 		return &fake_interface;
-	if (map == &generations)
-		return &fake_generation;
 	if (map == &flows)
 		return &fake_flows[*(const uint32_t *)key];
 	if (map == &sources)
 		return &fake_sources[*(const uint32_t *)key];
-	if (map == &tunnels)
-		return &fake_tunnels[*(const uint32_t *)key];
+	if (map == &heads)
+		return &fake_heads[*(const uint32_t *)key];
+	if (map == &next_hops)
+		return &fake_hops[*(const uint32_t *)key];
 	if (map == &traffic)
 		return &fake_traffic[*(const uint32_t *)key];
 	return map == &limits ? &fake_limits[*(const uint32_t *)key] : NULL;

@@ -3,18 +3,18 @@
 #include "core.h"
 #include "../../bpf/core/build.h"
 
-static struct tunnel peer4(void)
+static struct tl_peer peer4(void)
 {
-	struct tunnel p = {.family = 4, .ttl = 64, .dscp = TL_DSCP_COPY};
+	struct tl_peer p = {.family = 4, .ttl = 64, .dscp = TL_DSCP_COPY};
 
 	inet_pton(AF_INET, "192.0.2.1", p.endpoint);
 	inet_pton(AF_INET, "198.51.100.7", p.local);
 	return p;
 }
 
-static struct tunnel peer6(void)
+static struct tl_peer peer6(void)
 {
-	struct tunnel p = {.family = 6, .ttl = 9, .dscp = 46};
+	struct tl_peer p = {.family = 6, .ttl = 9, .dscp = 46};
 
 	inet_pton(AF_INET6, "2001:db8::1", p.endpoint);
 	inet_pton(AF_INET6, "2001:db8:1::7", p.local);
@@ -28,7 +28,7 @@ static void ip4_by_hand(void **state)
 		0x45, 0xb9, 0x00, 0x68, 0x00, 0x00, 0x40, 0x00, 0x40, 0x04,
 		0x4d, 0x9d, 198,  51,	100,  7,    192,  0,	2,    1};
 	struct inner in = {.family = 4, .tos = 0xb9, .df = true, .len = 84};
-	struct tunnel p = peer4();
+	struct tl_peer p = peer4();
 	struct iphdr ip;
 
 	(void)state;
@@ -45,7 +45,7 @@ static void ip4_by_hand(void **state)
 static void ip4_that_may_be_fragmented(void **state)
 {
 	struct inner in = {.family = 4, .df = false, .len = 2000};
-	struct tunnel p = peer4();
+	struct tl_peer p = peer4();
 	struct iphdr ip;
 
 	(void)state;
@@ -58,7 +58,7 @@ static void ip4_that_may_be_fragmented(void **state)
 static void ip6_by_hand(void **state)
 {
 	struct inner in = {.family = 4, .tos = 0x03, .df = true, .len = 1460};
-	struct tunnel p = peer6();
+	struct tl_peer p = peer6();
 	struct ipv6hdr ip;
 	uint8_t want[40] = {0x6b, 0xb0, 0, 0, 0x05, 0xb4, 4, 9};
 
@@ -78,7 +78,7 @@ static void ip6_by_hand(void **state)
 static void super_packets_have_length_0(void **state)
 {
 	struct inner in = {.family = 4, .df = true, .len = 65535};
-	struct tunnel p4 = peer4(), p6 = peer6();
+	struct tl_peer p4 = peer4(), p6 = peer6();
 	struct ipv6hdr ip6;
 	struct iphdr ip4;
 

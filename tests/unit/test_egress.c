@@ -12,13 +12,11 @@
 #define SYN 0x02
 #define ACK 0x10
 
-static bool same_generation; /* the maps are changed by hand */
-
 static int peers_up(void **state)
 {
 	(void)state;
 	fake_now = 1000;
-	same_generation = false;
+	memset(fake_heads, 0, sizeof(fake_heads));
 	fake_add(FOUR, "198.51.100.1", "192.0.2.10", 1480);
 	fake_add(SIX, "2001:db8:2::1", "2001:db8:1::10", 1460);
 	return 0;
@@ -44,13 +42,39 @@ static size_t tcp_segment(uint8_t *at, uint8_t family, int peer, uint32_t len,
 
 static bool lean; /* the last packet went the short way */
 
+/* A prepared header is completed to the one that is built. */
+static void check_header(const struct prepared *head, const struct tx *want)
+{
+	struct outer_header built = head->outer, done = head->outer;
+
+	if (head->family == 4) {
+		build_ip4(&built.ip4, want->peer, &want->inner, 0);
+		finish_ip4(&done.ip4, head, &want->inner);
+	} else {
+		build_ip6(&built.ip6, want->peer, &want->inner);
+		finish_ip6(&done.ip6, head, &want->inner);
+	}
+	assert_memory_equal(&built, &done, sizeof(built));
+}
+
+/* The next hop of a peer is known until that time. */
+static void know_hop(uint32_t peer, uint64_t until)
+{
+	fake_hops[peer % TL_NEXT_HOPS] = (struct tl_next_hop){
+		until, peer, {2, 0, 0, 0, 0, peer, 2, 0, 0, 0, 0, 99}};
+}
+
 /* What goes the short way comes to what egress() finds. */
 static void check_lean(const struct view *v, __be16 proto, uint32_t gso_size,
 		       const struct tx *want, enum tl_verdict verdict)
 {
-	struct tx tx = {.peer = tunnel_remembered(want->outcome.peer)};
+	const struct prepared *head;
+	struct tx tx = {};
 
-	lean = lean_egress(v, proto, gso_size, want->outcome.peer, &tx);
+	know_hop(want->outcome.peer, fake_now + cache_ttl);
+	head = head_of(want->outcome.peer);
+	lean = head &&
+	       lean_egress(v, proto, gso_size, want->outcome.peer, head, &tx);
 	if (!lean)
 		return;
 	assert_int_equal(verdict, PASSED);
@@ -58,13 +82,14 @@ static void check_lean(const struct view *v, __be16 proto, uint32_t gso_size,
 	assert_int_equal(tx.outcome.verdict, TL_tx_encap);
 	assert_int_equal(tx.outcome.peer, want->outcome.peer);
 	assert_int_equal(tx.outcome.bytes, want->outcome.bytes);
-	assert_true(tx.outcome.now_ns == 0 && tx.peer == want->peer);
+	assert_true(tx.outcome.now_ns == 0);
 	assert_int_equal(tx.mtu, want->mtu);
 	assert_int_equal(tx.inner.family, want->inner.family);
 	assert_int_equal(tx.inner.tos, want->inner.tos);
 	assert_int_equal(tx.inner.df, want->inner.df);
 	assert_int_equal(tx.inner.len, want->inner.len);
 	assert_int_equal(tx.inner.flow, want->inner.flow);
+	check_header(head, want);
 }
 
 /* The verdict for a packet of len bytes, of which n are readable. */
@@ -78,8 +103,7 @@ static enum tl_verdict leave(const uint8_t *bytes, size_t n, uint32_t len,
 
 	memset(tx, 0, sizeof(*tx));
 	tx->outcome.now_ns = fake_now;
-	if (!same_generation)
-		fake_generation++;
+	generations.maps++;
 	proto = htons(at[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6);
 	verdict = egress(&view, proto, gso_size, peer, tx);
 	check_lean(&view, proto, gso_size, tx, verdict);
@@ -183,35 +207,55 @@ static void trailers(void **state)
 	assert_int_equal(leave(bytes, n, 1479, 0, FOUR, &tx), TL_tx_bad_inner);
 }
 
-/* A change of the map is seen with the next generation, an edit by hand within
- * a second. */
+/* A change of a peer is seen with the next generation, an edit by hand within a
+ * second. */
 static void changes_of_a_peer(void **state)
 {
 	struct tl_peer *peer = &fake_peers[FOUR];
-	struct tx tx;
 
 	(void)state;
-	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
-	same_generation = true;
+	know_hop(FOUR, fake_now + 10 * cache_ttl);
+	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	peer->mtu = 1479;
-	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
-	fake_generation++;
-	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_too_big);
+	assert_int_equal(head_of(FOUR)->mtu, 1480);
+	generations.maps++;
+	assert_int_equal(head_of(FOUR)->mtu, 1479);
 	peer->mtu = 1480;
-	peer->ttl = 9;
 	fake_now += cache_ttl - 1;
-	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_too_big);
+	assert_int_equal(head_of(FOUR)->mtu, 1479);
 	fake_now++;
-	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
-	assert_int_equal(tx.peer->ttl, 9);
+	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	/* The slot has another peer. */
-	fake_tunnels[FOUR].peer = FOUR + (1 << CACHE_BITS);
-	fake_tunnels[FOUR].tunnel.mtu = 100;
-	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), PASSED);
-	assert_int_equal(fake_tunnels[FOUR].peer, FOUR);
-	fake_generation++;
-	peer->family = 0; /* gone */
-	assert_int_equal(send_size(4, FOUR, 1480, true, &tx), TL_tx_stale_peer);
+	fake_heads[FOUR].peer = FOUR + (1 << CACHE_BITS);
+	fake_heads[FOUR].head.mtu = 100;
+	assert_int_equal(head_of(FOUR)->mtu, 1480);
+	assert_int_equal(fake_heads[FOUR].peer, FOUR);
+	generations.maps++;
+	peer->family = 0; /* waits */
+	assert_null(head_of(FOUR));
+}
+
+/* A next hop is used for as long as it is known. */
+static void changes_of_a_next_hop(void **state)
+{
+	static const uint8_t macs[12] = {2, 0, 0, 0, 0, FOUR,
+					 2, 0, 0, 0, 0, 99};
+
+	(void)state;
+	know_hop(FOUR, fake_now);
+	assert_null(head_of(FOUR));
+	know_hop(FOUR, fake_now + 5);
+	assert_memory_equal(head_of(FOUR)->outer.macs, macs, sizeof(macs));
+	fake_now += 4;
+	assert_non_null(head_of(FOUR));
+	fake_now++;
+	assert_null(head_of(FOUR));
+	know_hop(FOUR + TL_NEXT_HOPS, fake_now + 5); /* in the same slot */
+	assert_null(head_of(FOUR));
+	/* An address of ours is missing. */
+	know_hop(SIX, fake_now + 5);
+	memset(fake_peers[SIX].local, 0, 16);
+	assert_null(head_of(SIX));
 }
 
 static void learnt_mtu(void **state)
@@ -465,6 +509,7 @@ int main(void)
 		cmocka_unit_test_setup(ipv6_of_its_least_mtu, peers_up),
 		cmocka_unit_test_setup(trailers, peers_up),
 		cmocka_unit_test_setup(changes_of_a_peer, peers_up),
+		cmocka_unit_test_setup(changes_of_a_next_hop, peers_up),
 		cmocka_unit_test_setup(learnt_mtu, peers_up),
 		cmocka_unit_test_setup(super_packets_that_fit, peers_up),
 		cmocka_unit_test_setup(super_packets_that_do_not_fit, peers_up),

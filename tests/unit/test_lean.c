@@ -9,7 +9,7 @@ static int peers_up(void **state)
 {
 	(void)state;
 	fake_now = 1000;
-	fake_generation = 7;
+	generations.maps = 7;
 	memset(fake_flows, 0, sizeof(fake_flows));
 	memset(fake_sources, 0, sizeof(fake_sources));
 	fake_add(1, "198.51.100.1", "192.0.2.10", 1480);
@@ -68,16 +68,24 @@ static struct packet plain(uint8_t family, uint8_t proto, const char *src)
 	return p;
 }
 
+static int take_it(void *ctx, struct rx *rx)
+{
+	*(struct rx *)ctx = *rx;
+	return 1;
+}
+
 /* True if lean() passes the packet. */
 static bool passes(const struct packet *p, struct rx *rx)
 {
 	uint8_t *at = exact(p->bytes, p->n);
 	struct view view = {
 		.at = at, .end = at + p->n, .len = p->n, .whole = true};
+	struct cache_key key;
+	const struct lean_hook hook = {take_it, rx, &key};
 	bool passed;
 
 	memset(rx, 0, sizeof(*rx));
-	passed = lean(&view, p->proto, rx);
+	passed = lean(&view, p->proto, &hook);
 	free(at);
 	return passed;
 }
@@ -98,7 +106,7 @@ static void through_ingress(const struct packet *p)
 	assert_int_equal(ingress(&view, p->proto, &rx), PASSED);
 	flow_keep_any(frame, view.end, ETH_HLEN + rx.outer_len,
 		      flow_kind(rx.outer_family, rx.inner_family),
-		      fake_generation, rx.outcome.peer);
+		      generations.maps, rx.outcome.peer);
 }
 
 /* Puts what is remembered into every slot, as if all addresses had the same. */
@@ -227,7 +235,7 @@ static void forgets(void **state)
 	assert_false(passes(&p, &rx));
 	through_ingress(&p);
 	assert_true(passes(&p, &rx));
-	fake_generation++;
+	generations.maps++;
 	assert_false(passes(&p, &rx));
 	/* An edit by hand, of which the generation says nothing. */
 	assert_true(passes(&q, &rx));
@@ -239,6 +247,51 @@ static void forgets(void **state)
 	fake_prefixes[0].value.flags = 0;
 	assert_true(passes(&q, &rx));
 	fake_prefixes[0].family = 0;
+}
+
+static void keep_flow(const struct cache_key *key, uint8_t kind, uint32_t peer)
+{
+	cache_keep(flow_place(key, 2, generations.maps), key, 2, kind,
+		   generations.maps, peer);
+}
+
+static uint32_t peer_of_flow(const struct cache_key *key, uint8_t kind)
+{
+	const struct cached *entry = flow_find(key, 2, kind);
+
+	return entry ? entry->peer : TL_PEER_NONE;
+}
+
+/* Flows of one set do not push each other out, until it is full. */
+static void flows_of_a_set(void **state)
+{
+	const uint8_t kind = flow_kind(4, 4);
+	struct cache_key keys[CACHE_SET + 1] = {0};
+	size_t n = 0;
+
+	(void)state;
+	for (uint64_t word = 1; n < CACHE_SET + 1; word++) {
+		keys[n].words[1] = word;
+		n += cache_index(flow_bits, &keys[n], 2) / CACHE_SET == 5;
+	}
+	for (n = 0; n < CACHE_SET; n++)
+		keep_flow(&keys[n], kind, n + 1);
+	for (n = 0; n < CACHE_SET; n++) {
+		assert_int_equal(peer_of_flow(&keys[n], kind), n + 1);
+		assert_int_equal(peer_of_flow(&keys[n], kind + 1), 0);
+	}
+	assert_int_equal(peer_of_flow(&keys[CACHE_SET], kind), 0);
+	keep_flow(&keys[CACHE_SET], kind, 9);
+	assert_int_equal(peer_of_flow(&keys[CACHE_SET], kind), 9);
+	for (n = 0; n < CACHE_SET && peer_of_flow(&keys[n], kind); n++)
+		;
+	assert_true(n < CACHE_SET); /* it had the place */
+	/* All are out of date. */
+	generations.maps++;
+	for (n = 0; n <= CACHE_SET; n++)
+		assert_int_equal(peer_of_flow(&keys[n], kind), 0);
+	keep_flow(&keys[1], kind, 7);
+	assert_int_equal(peer_of_flow(&keys[1], kind), 7);
 }
 
 /* A plain packet of a source that the guard does not know. */
@@ -343,6 +396,7 @@ int main(void)
 		cmocka_unit_test_setup(other_addresses, peers_up),
 		cmocka_unit_test_setup(other_families, peers_up),
 		cmocka_unit_test_setup(forgets, peers_up),
+		cmocka_unit_test_setup(flows_of_a_set, peers_up),
 		cmocka_unit_test_setup(plain_packets, peers_up),
 		cmocka_unit_test_setup(own_sources, peers_up),
 		cmocka_unit_test_setup(short_packets, peers_up),

@@ -127,11 +127,22 @@ static bool is_forwarding_any(const struct check *c)
 	return four || six;
 }
 
+/* libnftables prints an error of its own if it may not read. */
+static int read_rules(json_t **out)
+{
+	char why[REQUIREMENT_LEN];
+
+	*out = NULL;
+	if (!requirements[REQUIRE_RIGHTS].is_met(why, sizeof(why)))
+		return OK;
+	return ruleset_read(out);
+}
+
 int check_firewall(struct check *c)
 {
 	bool forwards = is_forwarding_any(c);
 	json_t *rules, *entry;
-	int ret = ruleset_read(&rules);
+	int ret = read_rules(&rules);
 	size_t i;
 
 	json_array_foreach(rules, i, entry)

@@ -29,6 +29,7 @@ struct check {
 	struct conf conf; /* resolved: the running state, or a file */
 	bool attached;
 	bool probe;	       /* sends packets to the peers */
+	bool no_file;	       /* none is at the default place */
 	struct snapshot now;   /* if attached */
 	struct link_info link; /* of the interface */
 	struct addrs addrs;    /* of the interface */

@@ -94,17 +94,22 @@ static bool look_at_prefix(struct check *c, const json_t *rules,
 	return true;
 }
 
+/* Where there are many peers, the first ones stand for all. */
+#define PREFIXES_AT_MOST 100
+
 /* Tells of the first prefix of each family. */
 static void look_at_chain(struct check *c, const json_t *rules,
 			  const json_t *chain, const struct hook_way *w)
 {
 	bool told[2] = {false, false};
+	int asked = 0;
 
 	for_each_peer (p, &c->conf)
 		for_each_allowed (a, p) {
 			bool *done = &told[a->ip.family == 6];
 
-			if (!*done && chain_sees(chain, a->ip.family))
+			if (!*done && chain_sees(chain, a->ip.family) &&
+			    asked++ < PREFIXES_AT_MOST)
 				*done = look_at_prefix(c, rules, chain, w, a,
 						       p);
 		}
@@ -122,11 +127,22 @@ static bool is_forwarding_any(const struct check *c)
 	return four || six;
 }
 
+/* libnftables prints an error of its own if it may not read. */
+static int read_rules(json_t **out)
+{
+	char why[REQUIREMENT_LEN];
+
+	*out = NULL;
+	if (!requirements[REQUIRE_RIGHTS].is_met(why, sizeof(why)))
+		return OK;
+	return ruleset_read(out);
+}
+
 int check_firewall(struct check *c)
 {
 	bool forwards = is_forwarding_any(c);
 	json_t *rules, *entry;
-	int ret = ruleset_read(&rules);
+	int ret = read_rules(&rules);
 	size_t i;
 
 	json_array_foreach(rules, i, entry)

@@ -11,6 +11,7 @@ static int examine_file(struct check *c, const char *ifname, const char *file)
 
 	if (ret)
 		return ret;
+	c->no_file = !found;
 	ret = conf_check(&c->conf) ?: resolve_edited(&c->conf, NULL);
 	if (!ret)
 		ret = state_first_ids(&c->conf);

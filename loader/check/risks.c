@@ -50,7 +50,11 @@ int check_risks(struct check *c)
 	report_divert(take_warning, c);
 	warn_risks(&c->conf);
 	report_divert(NULL, NULL);
-	if (!c->conf.n_peers)
+	if (c->no_file)
+		found(c, LEVEL_WARNING, "configuration", NULL,
+		      "there is no file %s/%s.conf, and so no peers", CONF_DIR,
+		      c->conf.ifname);
+	else if (!c->conf.n_peers)
 		found(c, LEVEL_WARNING, "configuration", NULL,
 		      "there are no peers");
 	for_each_peer (p, &c->conf) {

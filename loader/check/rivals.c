@@ -62,6 +62,34 @@ static int look_at_programs(struct check *c)
 	return OK;
 }
 
+/* Our programs that somebody took off. */
+static void look_at_hooks(struct check *c)
+{
+	const char *dev = c->conf.ifname;
+	char words[TL_REASON_LEN];
+
+	for (int h = 0; h < HOOK_COUNT; h++) {
+		if (!c->now.hooks_missing[h])
+			continue;
+		found(c, LEVEL_FAILURE, "hook", NULL,
+		      "somebody took our program off the hook %s of %s",
+		      hook_names[h], dev);
+		mend(c, "tunload attach %s", dev);
+	}
+	if (!is_forwarding(&c->now))
+		return;
+	for_each_from(name, &c->conf)
+	{
+		forward_fault(dev, name, words);
+		if (!*words)
+			continue;
+		found(c, LEVEL_WARNING, "forward", NULL,
+		      "XDP does not forward what arrives on %s: %s", name,
+		      words);
+		mend(c, "tunload trigger %s --due", dev);
+	}
+}
+
 static void found_tunnel(struct check *c, const struct peer *p,
 			 const struct ip_tunnel *t)
 {
@@ -162,5 +190,7 @@ static int look_at_policies(struct check *c)
 
 int check_rivals(struct check *c)
 {
+	if (c->attached)
+		look_at_hooks(c);
 	return look_at_programs(c) ?: look_at_tunnels(c) ?: look_at_policies(c);
 }

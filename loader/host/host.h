@@ -399,7 +399,7 @@ int xfrm_list(struct xfrm_rule **out, size_t *n);
 
 /* What this process needs to use BPF: capabilities, a kernel of 6.1 or newer,
  * BTF at /sys/kernel/btf/vmlinux. */
-#define N_REQUIREMENTS	3
+enum { REQUIRE_RIGHTS, REQUIRE_KERNEL, REQUIRE_BTF, N_REQUIREMENTS };
 #define REQUIREMENT_LEN 256
 struct requirement {
 	const char *name;

@@ -59,7 +59,7 @@ static size_t write_outer(const struct probe_form *form, void *out, size_t size)
 {
 	const struct peer *p = form->peer;
 	size_t len = outer_len(p);
-	struct tunnel tunnel = {
+	struct tl_peer tunnel = {
 		.family = p->endpoint.family,
 		.ttl = p->ttl,
 		.dscp = p->dscp,

@@ -112,13 +112,13 @@ def test_nothing_comes_back(lab, conf, more):
     host.attach()
     host.sh("tunload trigger eth0")
     finding, = host.findings()
-    assert finding == {
-        "level": "failure", "area": "traffic", "what": "no answer",
-        "peer": "b", "command": None,
-        "why": "sent, but nothing came back: look whether security groups "
-               "and firewalls let protocol 4 through to and from "
-               f"{'2001:db8::2' if more else '192.0.2.2'}, and whether the "
-               f"other end has this tunnel{more}"}
+    why = finding.pop("why")
+    assert finding == {"level": "failure", "area": "traffic",
+                       "what": "no answer", "peer": "b", "command": None}
+    assert why.endswith(
+        "look whether security groups and firewalls let protocol 4 through to "
+        f"and from {'2001:db8::2' if more else '192.0.2.2'}, and whether the "
+        f"other end has this tunnel{more}")
 
 
 def test_a_name_with_another_address(lab):

@@ -138,6 +138,12 @@ CASES = [
           "which are made behind it: they leave in clear; encrypt the inner "
           "packets instead"),
          "ip xfrm policy del src 192.0.2.1/32 dst 192.0.2.2/32 dir out"),
+    Case("hook", lambda host: run(
+        "bpftool", "link", "detach", "pinned",
+        os.path.join(host.tl.pins, "link_tcx_egress")),
+         ("failure", "rivals", "hook", None,
+          "somebody took our program off the hook tc_egress of eth0"),
+         "tunload attach eth0", attached=True),
     Case("GSO", lambda host: host.run("attach", "eth0", "--mode", "native",
                                       check=True),
          ("warning", "driver", "GSO", None,

@@ -2,8 +2,7 @@
 /*
  * What is read of hosts that no lab can be: tunnels of a kernel that has them,
  * Amazon's driver.
- * Needs: loader/base/ loader/host/nl.c loader/host/tunnels.c
- * Needs: loader/host/nic.c
+ * Needs: loader/base/ loader/host/nl.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,11 +10,8 @@
 
 #include <cmocka.h>
 #undef fail /* of base.h */
-#include "host/host.h"
-
-#include <linux/if_tunnel.h>
-#include <linux/ip6_tunnel.h>
-#include <linux/rtnetlink.h>
+#include "../../loader/host/nic.c"
+#include "../../loader/host/tunnels.c"
 
 /* A message of the kernel about a link of that kind. remote has len bytes. */
 static const struct nlmsghdr *message(const char *kind, const void *remote,

@@ -65,7 +65,7 @@ static __always_inline bool ask4(struct bpf_fib_lookup *q, const void *at,
 	const struct iphdr *ip = at;
 
 	if ((const void *)(ip + 1) > end || !may_forward4(ip) ||
-	    !lean_checksum(ip))
+	    !ip4_checksum_is_right(ip))
 		return false;
 	q->family = AF_INET;
 	q->l4_protocol = ip->protocol;

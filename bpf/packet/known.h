@@ -30,7 +30,7 @@ static __always_inline bool known4(const struct iphdr *ip, const void *end,
 				   struct known *k)
 {
 	if ((const void *)(ip + 1) > end || *(const __u8 *)ip != 0x45 ||
-	    ip4_is_fragment(ip) || ip->ttl <= 1 || !lean_checksum(ip))
+	    ip4_is_fragment(ip) || ip->ttl <= 1 || !ip4_checksum_is_right(ip))
 		return false;
 	k->len = bpf_ntohs(ip->tot_len);
 	k->tos = ip->tos;
@@ -198,8 +198,10 @@ static __always_inline int known_plain(struct xdp_md *ctx, const __u8 family)
 						: bpf_redirect(way->out, 0);
 }
 
-/* Makes a router's changes to a frame: link layer addresses, one hop less. */
+/* Takes the outer header off, and makes a router's changes: link layer
+ * addresses, one hop less. False if the frame is to be dropped. */
 static __always_inline bool route_frame(struct xdp_md *ctx, const __u8 family,
+					const struct rx *rx,
 					const struct cached_way *way)
 {
 	void *data = (void *)(long)ctx->data;
@@ -209,11 +211,32 @@ static __always_inline bool route_frame(struct xdp_md *ctx, const __u8 family,
 		return false;
 	STORE(__u64, data, load64(way->macs));
 	STORE(__u32, data + 8, load32(way->macs + 8));
+	STORE(__be16, data + ETHERTYPE_OFFSET, ethertype(family));
 	if (family == 4)
 		ip4_hop(ip);
 	else
 		ip6_hop(ip);
-	return true;
+	return xdp_set_ecn(ctx, ETH_HLEN, rx);
+}
+
+static __always_inline int known_dropped(struct rx *rx)
+{
+	rx->outcome.verdict = TL_rx_error;
+	count(&rx->outcome);
+	return XDP_DROP;
+}
+
+/* A packet that is for this host. */
+static __always_inline int known_up(struct xdp_md *ctx, const __u8 outer,
+				    struct rx *rx)
+{
+	if (!xdp_strip_lean(ctx, ip_hlen(outer), rx->inner_family))
+		return 0;
+	if (!xdp_set_ecn(ctx, ETH_HLEN, rx))
+		return known_dropped(rx);
+	rx->outcome.verdict = TL_rx_decap;
+	count(&rx->outcome);
+	return spread(ctx, ETH_HLEN, rx->inner_family);
 }
 
 /* Takes the outer header off, and sends the packet its way. */
@@ -221,24 +244,15 @@ static __always_inline int known_send(struct xdp_md *ctx, const __u8 outer,
 				      struct rx *rx,
 				      const struct cached_way *way)
 {
-	const __u8 family = rx->inner_family;
-	int action;
-
-	if (!xdp_strip_lean(ctx, ip_hlen(outer), family))
+	if (!way->out)
+		return known_up(ctx, outer, rx);
+	if (bpf_xdp_adjust_head(ctx, (int)ip_hlen(outer)))
 		return 0;
-	rx->outcome.verdict = TL_rx_error;
-	action = XDP_DROP;
-	if (!xdp_set_ecn(ctx, ETH_HLEN, rx)) {
-		/* dropped */
-	} else if (!way->out) {
-		rx->outcome.verdict = TL_rx_decap;
-		action = spread(ctx, ETH_HLEN, family);
-	} else if (route_frame(ctx, family, way)) {
-		rx->outcome.verdict = TL_rx_forward;
-		action = bpf_redirect(way->out, 0);
-	}
+	if (!route_frame(ctx, rx->inner_family, rx, way))
+		return known_dropped(rx);
+	rx->outcome.verdict = TL_rx_forward;
 	count(&rx->outcome);
-	return action;
+	return bpf_redirect(way->out, 0);
 }
 
 /* A packet from a tunnel, of two constant families; len: bytes behind the outer
@@ -282,7 +296,7 @@ static __always_inline int known_any4(struct xdp_md *ctx,
 	if (!is_tunnel(ip->protocol))
 		return known_plain(ctx, 4);
 	if (*(const __u8 *)ip != 0x45 || ip4_is_fragment(ip) ||
-	    len < IP4_HLEN || !lean_checksum(ip))
+	    len < IP4_HLEN || !ip4_checksum_is_right(ip))
 		return 0;
 	if (ip->protocol == IPPROTO_IPIP)
 		return known_tunnel(ctx, 4, 4, len - IP4_HLEN, ip->tos);

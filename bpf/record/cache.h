@@ -61,8 +61,8 @@ static __always_inline bool cache_holds(const struct cached *entry,
 	       bpf_jiffies64() < entry->until;
 }
 
-static __always_inline __u64 differ(const __u64 *a, const __u64 *b,
-				    const __u32 i, const __u32 n)
+static __always_inline __u64 word_differs(const __u64 *a, const __u64 *b,
+					  const __u32 i, const __u32 n)
 {
 	return i < n ? a[i] ^ b[i] : 0;
 }
@@ -72,10 +72,11 @@ static __always_inline __u64 differ(const __u64 *a, const __u64 *b,
 static __always_inline bool same_words(const __u64 *a, const __u64 *b,
 				       const __u32 n)
 {
-	return !(differ(a, b, 0, n) | differ(a, b, 1, n) | differ(a, b, 2, n) |
-		 differ(a, b, 3, n) | differ(a, b, 4, n) | differ(a, b, 5, n) |
-		 differ(a, b, 6, n) | differ(a, b, 7, n) | differ(a, b, 8, n) |
-		 differ(a, b, 9, n));
+	return !(word_differs(a, b, 0, n) | word_differs(a, b, 1, n) |
+		 word_differs(a, b, 2, n) | word_differs(a, b, 3, n) |
+		 word_differs(a, b, 4, n) | word_differs(a, b, 5, n) |
+		 word_differs(a, b, 6, n) | word_differs(a, b, 7, n) |
+		 word_differs(a, b, 8, n) | word_differs(a, b, 9, n));
 }
 
 /* True if the entry is of that packet, and still holds. */

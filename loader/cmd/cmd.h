@@ -36,6 +36,8 @@ struct command {
 	X(monitor)                                                             \
 	X(trigger)                                                             \
 	X(check)                                                               \
+	X(remote_config)                                                       \
+	X(import)                                                              \
 	X(version)                                                             \
 	X(help)
 

@@ -99,6 +99,8 @@ static void set_flows(struct tunload_bpf *skel, const char *ifname,
 		bits++;
 	skel->rodata->flow_bits = bits;
 	bpf_map__set_max_entries(skel->maps.flows, 1u << bits);
+	if (want->forward != TL_FORWARD_XDP)
+		bpf_map__set_max_entries(skel->maps.ways, 1);
 }
 
 /* A pinned map is used again as it is. */

@@ -133,8 +133,10 @@ static void ask_about(struct check *c, const struct peer *p,
 		      const struct prefix *a, const struct ip *to)
 {
 	const struct conf *conf = &c->conf;
+	const struct ip *source = conf_source(conf, to->family);
 	const struct route_question q = {
-		.source = *conf_source(conf, to->family),
+		/* The kernel has no route from an address that it has not. */
+		.source = find_addr(&c->own, source) ? *source : (struct ip){0},
 		.dst = *to,
 		.oif = conf->table == RT_TABLE_MAIN ? 0 : conf->ifindex,
 		.entry = true,

@@ -27,24 +27,27 @@ struct policies {
  * an XFRM interface: they are not about all packets. */
 static int on_policy(const struct nlmsghdr *nlh, void *data)
 {
-	const struct xfrm_userpolicy_info *info = mnl_nlmsg_get_payload(nlh);
-	uint8_t family = nl_family(info->sel.family);
 	const struct nlattr *tb[XFRMA_IF_ID + 1];
+	struct xfrm_userpolicy_info info;
 	struct policies *list = data;
+	uint8_t family;
 
-	nl_attrs(nlh, sizeof(*info), tb, XFRMA_IF_ID);
-	if (!family || info->dir > XFRM_POLICY_FWD || info->sel.ifindex ||
+	/* The payload is not aligned for its 64-bit fields. */
+	memcpy(&info, mnl_nlmsg_get_payload(nlh), sizeof(info));
+	family = nl_family(info.sel.family);
+	nl_attrs(nlh, sizeof(info), tb, XFRMA_IF_ID);
+	if (!family || info.dir > XFRM_POLICY_FWD || info.sel.ifindex ||
 	    tb[XFRMA_MARK] || tb[XFRMA_IF_ID])
 		return MNL_CB_OK;
 	struct xfrm_rule rule = {
-		.src = selector_prefix(&info->sel.saddr, family,
-				       info->sel.prefixlen_s),
-		.dst = selector_prefix(&info->sel.daddr, family,
-				       info->sel.prefixlen_d),
-		.protocol = info->sel.proto,
-		.out = info->dir == XFRM_POLICY_OUT,
-		.forward = info->dir == XFRM_POLICY_FWD,
-		.blocks = info->action == XFRM_POLICY_BLOCK,
+		.src = selector_prefix(&info.sel.saddr, family,
+				       info.sel.prefixlen_s),
+		.dst = selector_prefix(&info.sel.daddr, family,
+				       info.sel.prefixlen_d),
+		.protocol = info.sel.proto,
+		.out = info.dir == XFRM_POLICY_OUT,
+		.forward = info.dir == XFRM_POLICY_FWD,
+		.blocks = info.action == XFRM_POLICY_BLOCK,
 		.transforms = tb[XFRMA_TMPL],
 	};
 

@@ -31,7 +31,7 @@ REMOVES = ("it removes our {} when it starts or configures eth0 anew, until "
 
 def booted(host):
     """The host runs systemd, with our units."""
-    for folder in "/run/systemd", "/etc/systemd", "/usr/local/sbin":
+    for folder in "/run", "/etc/systemd", "/usr/local/sbin":
         host.cover(folder)
     host.sh("mkdir -p /run/systemd/system /etc/systemd/system "
             "/run/systemd/netif/links")

@@ -41,6 +41,13 @@ def deprecated(host):
               "preferred_lft", "0", "valid_lft", "3600")
 
 
+def no_source(host):
+    """The inner source is taken from all interfaces; tunload has put it on
+    eth0, too."""
+    for dev in "lo", "eth0":
+        host.a.ip("addr", "flush", "to", "172.22.2.2", "dev", dev)
+
+
 def no_neighbour(host):
     """The next hop was asked, and has not answered."""
     host.b.ip("link", "set", "eth0", "arp", "off")
@@ -84,6 +91,17 @@ CASES = [
           "source 172.22.2.2 is not an address of this host, so its packets "
           "cannot carry it"),
          "ip addr add 172.22.2.2/32 dev lo"),
+    Case("source, attached", no_source,
+         ("failure", "addresses", "inner source", None,
+          "source 172.22.2.2 is not an address of this host, so its packets "
+          "cannot carry it"),
+         "ip addr add 172.22.2.2/32 dev lo", attached=True, some=True,
+         after=lambda host: host.sh("tunload trigger eth0 --due")),
+    Case("address", no_source,
+         ("failure", "addresses", "inner source", None,
+          "address 172.22.2.2 was taken from eth0"),
+         "tunload trigger eth0 --due", attached=True, some=True,
+         conf=CONF.replace("source = 172.22.2.2", "address = 172.22.2.2/32")),
     Case("duplicate", duplicate,
          ("failure", "addresses", "duplicate address", None,
           "2001:db8::55 of eth0: another host has it too (RFC 4862 5.4): take "

@@ -93,18 +93,3 @@ def test_a_route_that_holds_a_peer_up(lab):
     assert finding["command"] == "tunload trigger eth0 --due"
     host.sh(finding["command"])
     assert {f["area"] for f in host.findings()} <= {"traffic"}
-
-
-@pytest.mark.parametrize("allowed", ["10.10.0.0/24", "0.0.0.0/0"])
-def test_a_vrf(lab, allowed):
-    """On an interface of a VRF the routes are asked for in its table."""
-    host = Checked(lab, CONF.replace("10.10.0.0/24", allowed))
-    if host.a.ip("link", "add", "red", "type", "vrf", "table", "77",
-                 check=False).returncode:
-        pytest.skip("expected: no VRF in this kernel")
-    host.a.ip("link", "set", "red", "up")
-    host.a.ip("link", "set", "eth0", "master", "red")
-    host.attach()
-    waits = allowed == "0.0.0.0/0"
-    assert [f["what"] for f in host.findings()][:1] == [
-        "waiting" if waits else "first packet"]

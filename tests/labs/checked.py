@@ -113,6 +113,9 @@ def check_case(lab, case):
                 command=case.command)
     found = host.findings()
     assert want in found if case.some else [want] == found, found
+    text = host.check().stdout.splitlines()
+    assert all(len(line) <= 80 for line in text if "-> " not in line), text
+    assert (f"         -> {case.command}" in text) == bool(case.command)
     if case.command:
         if case.before:
             case.before(host)

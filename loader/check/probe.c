@@ -139,7 +139,7 @@ static bool is_answered(const struct trigger_result *r)
 	return r->main.answered && (!r->other.sent || r->other.answered);
 }
 
-static int send_all(struct check *c, struct asked *a)
+static int ask_peers(struct check *c, struct asked *a)
 {
 	struct maps m;
 	int ret = maps_open(&m, c->conf.ifname);
@@ -188,7 +188,7 @@ int check_probe(struct check *c)
 	a.peers = calloc(room, sizeof(*a.peers));
 	a.first = calloc(room, sizeof(*a.first));
 	a.sizes = calloc(room, sizeof(*a.sizes));
-	ret = a.peers && a.first && a.sizes ? send_all(c, &a)
+	ret = a.peers && a.first && a.sizes ? ask_peers(c, &a)
 					    : fail("out of memory");
 	if (!ret)
 		tell_all(c, &a);

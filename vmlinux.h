@@ -128,6 +128,7 @@ struct bpf_fib_lookup {
 
 enum {
 	BPF_FIB_LKUP_RET_SUCCESS = 0,
+	BPF_FIB_LKUP_RET_NOT_FWDED = 4,
 };
 
 /* The same, of a socket. */

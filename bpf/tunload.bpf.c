@@ -52,15 +52,31 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 	return action;
 }
 
+/* Handles a plain frame whose way may have been learned: forwards it, or lets
+ * it go up and counts it. */
+static __always_inline int xdp_plain(struct xdp_md *ctx, bool learned)
+{
+	int action = learned ? xdp_known(ctx) : 0;
+
+	if (action)
+		return action;
+	count_interface(TL_rx_plain, bpf_xdp_get_buff_len(ctx) - ETH_HLEN);
+	return XDP_PASS;
+}
+
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
-	int action = xdp_lean(ctx);
+	const __u32 in = ctx->ingress_ifindex;
+	int action = forward_xdp ? xdp_known(ctx) : 0;
 
+	if (action)
+		return action;
+	action = xdp_lean(ctx);
 	if (forward_xdp && action == XDP_PLAIN4)
-		return xdp_plain4(ctx, ctx->ingress_ifindex);
+		return xdp_plain(ctx, learn_plain4(ctx, in));
 	if (forward_xdp && action == XDP_PLAIN6)
-		return xdp_plain6(ctx, ctx->ingress_ifindex);
+		return xdp_plain(ctx, learn_plain6(ctx, in));
 	return action ? action : xdp_full(ctx);
 }
 
@@ -69,13 +85,16 @@ int xdp_ingress(struct xdp_md *ctx)
 SEC("xdp.frags")
 int xdp_forward(struct xdp_md *ctx)
 {
-	__u8 family = forward_xdp ? may_enter(ctx) : 0;
+	int action = forward_xdp ? xdp_known(ctx) : 0;
+	__u8 family;
 
-	if (family == 4)
-		return xdp_plain4(ctx, attached_ifindex());
-	if (family == 6)
-		return xdp_plain6(ctx, attached_ifindex());
-	return XDP_PASS;
+	if (action || !forward_xdp)
+		return action ?: XDP_PASS;
+	family = may_enter(ctx);
+	if ((family == 4 && learn_plain4(ctx, attached_ifindex())) ||
+	    (family == 6 && learn_plain6(ctx, attached_ifindex())))
+		action = xdp_known(ctx);
+	return action ?: XDP_PASS;
 }
 
 /* Handles an arriving frame that is not one for lean(). */

@@ -134,7 +134,7 @@ struct prepared {
 
 /* macs: destination, source. */
 static __always_inline void
-prepare(struct prepared *to, const struct tl_peer *peer, const __u8 *macs)
+prepare_outer(struct prepared *to, const struct tl_peer *peer, const __u8 *macs)
 {
 	struct outer_header *outer = &to->outer;
 	struct inner empty = {.df = true};

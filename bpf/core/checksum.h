@@ -3,6 +3,7 @@
 #ifndef TUNLOAD_CHECKSUM_H
 #define TUNLOAD_CHECKSUM_H
 
+#include "load.h"
 #include "net.h"
 
 /* Folds a sum of 16-bit words to 16 bits. Valid for sums of up to 2^16
@@ -23,6 +24,23 @@ static __always_inline __u32 csum_ip4(const struct iphdr *ip)
 	for (__u32 i = 0; i < IP4_HLEN / 2; i++)
 		sum += word[i];
 	return sum;
+}
+
+/*
+ * True if the checksum of an IPv4 header without options is right (RFC 1071):
+ * if the sum of its words, of any size, is a multiple of 0xffff. A number of 64
+ * bits is one if its product with the inverse of 0xffff is at most 2^64 /
+ * 0xffff (Granlund, Montgomery: Division by Invariant Integers, 9).
+ */
+static __always_inline bool ip4_checksum_is_right(const struct iphdr *ip)
+{
+	const __u64 inverse = 0xfffefffefffeffff, most = 0x0001000100010001;
+	const void *at = ip;
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < IP4_HLEN; i += 4)
+		sum += load32(at + i);
+	return sum && sum * inverse <= most;
 }
 
 /* The sum of the words from ip + 20 to ip + hlen: the options. hlen is a

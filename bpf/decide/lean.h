@@ -126,19 +126,6 @@ static __always_inline bool lean_inner6(const struct ipv6hdr *ip,
 	return true;
 }
 
-/* True if the checksum of an IPv4 header without options is right (RFC 1071),
- * by words of 32 bits. */
-static __always_inline bool lean_checksum(const struct iphdr *ip)
-{
-	const void *at = ip;
-	__u64 sum = 0;
-
-	for (__u32 i = 0; i < IP4_HLEN; i += 4)
-		sum += load32(at + i);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	return csum_fold((sum & 0xffff) + (sum >> 16)) == 0xffff;
-}
-
 /* What a hook does with a packet that passed, in each place where one does: so
  * the compiler knows the families there, and keeps no `rx` for all of them.
  * take() returns a number other than 0. */
@@ -169,7 +156,7 @@ static __always_inline int lean_tunnel(const struct view *v, __u32 len,
 	entry = flow_find(hook->key, n, flow_kind(outer, inner));
 	if (!entry)
 		return 0;
-	if (outer == 4 && !lean_checksum(v->at))
+	if (outer == 4 && !ip4_checksum_is_right(v->at))
 		return 0;
 	if (!(inner == 4
 		      ? lean_inner4(at, v->end, len, &tos, &rx.outcome.bytes)
@@ -181,6 +168,8 @@ static __always_inline int lean_tunnel(const struct view *v, __u32 len,
 	rx.set_ecn = rx.ecn != (tos & ECN_MASK);
 	rx.outcome.verdict = TL_rx_decap;
 	rx.outcome.peer = entry->peer;
+	rx.generation = entry->generation;
+	rx.until = entry->until;
 	rx.outer_family = outer;
 	rx.inner_family = inner;
 	rx.outer_len = ip_hlen(outer);

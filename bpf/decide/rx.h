@@ -13,10 +13,12 @@ struct rx {
 	enum tl_verdict fallback; /* used if NEED_MORE cannot be satisfied */
 	__u8 outer_family;
 	__u8 inner_family;
-	__u8 ecn;	 /* the new inner ECN value */
-	bool set_ecn;	 /* true if it changes */
-	bool may_enter;	 /* a tunnel: a plain IP packet, not from this host */
-	__u32 outer_len; /* bytes to remove */
+	__u8 ecn;	  /* the new inner ECN value */
+	bool set_ecn;	  /* true if it changes */
+	__u32 generation; /* of what is remembered of a tunnel packet ... */
+	__u64 until;	  /* ... and its expiry, jiffies */
+	bool may_enter;	  /* a tunnel: a plain IP packet, not from this host */
+	__u32 outer_len;  /* bytes to remove */
 
 	/* For an ICMP error that the caller still verifies
 	 * (icmp_verified()): */

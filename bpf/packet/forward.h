@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Forwards packets in XDP (forward = xdp). The kernel's FIB is asked before
- * anything is changed; unless it knows the whole way, the packet goes up and
- * the kernel forwards it, or says why not.
+ * Finds the ways of flows that XDP forwards (forward = xdp), for known.h. The
+ * kernel's FIB is asked about the first packet of a flow, and at least once a
+ * second; unless it knows the whole way, the packet goes up and the kernel
+ * forwards it, or says why not.
  */
 #ifndef TUNLOAD_FORWARD_H
 #define TUNLOAD_FORWARD_H
 
 #include "core/gateway.h"
-#include "core/hop.h"
-#include "core/load.h"
-#include "decide/lean_egress.h"
-#include "decide/lean.h"
-#include "next_hop.h"
-#include "record/count.h"
-#include "resize.h"
+#include "known.h"
 
 /* Set by the loader; the verifier removes the code otherwise. */
 const volatile bool forward_xdp;
@@ -70,7 +65,7 @@ static __always_inline bool ask4(struct bpf_fib_lookup *q, const void *at,
 	const struct iphdr *ip = at;
 
 	if ((const void *)(ip + 1) > end || !may_forward4(ip) ||
-	    !lean_checksum(ip))
+	    !ip4_checksum_is_right(ip))
 		return false;
 	q->family = AF_INET;
 	q->l4_protocol = ip->protocol;
@@ -114,131 +109,108 @@ static __always_inline bool may_ask(struct xdp_md *ctx, __u32 offset,
 	       (family == 4 ? ask4(q, at, end) : ask6(q, at, end));
 }
 
-static __always_inline __u32 way_ports(const struct bpf_fib_lookup *q)
-{
-	return q->sport << 16 | q->dport;
-}
+/* What is remembered of a way beside what the FIB says. */
+struct way_facts {
+	__u64 until; /* jiffies; expiry */
+	__u32 generation;
+	__u32 kind;
+	__u32 peer;
+	__u32 flow;
+};
 
-/* Two words of the source, then two of the destination. */
-static __always_inline __u64 way_word(const struct bpf_fib_lookup *q, int i)
+/* Remembers the way of a frame. Its key has n words, a constant. */
+static __always_inline void way_keep(const __u64 *words, const __u32 slot_words,
+				     const __u32 n,
+				     const struct way_facts *facts,
+				     const struct bpf_fib_lookup *fib,
+				     const void *frame)
 {
-	return load64((i < 2 ? q->ipv6_src : q->ipv6_dst) + i % 2 * 2);
-}
-
-static __always_inline bool way_holds(const struct cached_way *way,
-				      const struct bpf_fib_lookup *q,
-				      __u32 generation)
-{
-	for (int i = 0; i < 4; i++)
-		if (way->addrs[i] != way_word(q, i))
-			return false;
-	return way->ports == way_ports(q) && way->flowinfo == q->flowinfo &&
-	       way->in == q->ifindex && way->family == q->family &&
-	       way->proto == q->l4_protocol && way->generation == generation &&
-	       bpf_jiffies64() < way->until;
-}
-
-static __always_inline struct cached_way *
-way_slot(const struct bpf_fib_lookup *q)
-{
-	__u64 hash = way_ports(q);
-	__u32 slot;
-
-	for (int i = 0; i < 4; i++)
-		hash = (hash ^ way_word(q, i)) * CACHE_HASH;
-	slot = hash >> (64 - CACHE_BITS);
-	return bpf_map_lookup_elem(&ways, &slot);
-}
-
-/* Asks the kernel and remembers its answer; false if that is not the whole way.
- * The helper writes to the question, so the entry is filled before. */
-static __always_inline bool way_ask(struct xdp_md *ctx, struct cached_way *way,
-				    __u32 generation, struct bpf_fib_lookup *q)
-{
-	way->until = 0; /* as in cache_keep() */
-	barrier();
-	for (int i = 0; i < 4; i++)
-		way->addrs[i] = way_word(q, i);
-	way->ports = way_ports(q);
-	way->flowinfo = q->flowinfo;
-	way->in = q->ifindex;
-	way->family = q->family;
-	way->proto = q->l4_protocol;
-	way->generation = generation;
-	if (bpf_fib_lookup(ctx, q, sizeof(*q), 0) != BPF_FIB_LKUP_RET_SUCCESS)
-		return false;
-	way->mtu = q->mtu_result;
-	way->out = q->ifindex;
-	__builtin_memcpy(way->dmac, q->dmac, sizeof(way->dmac));
-	__builtin_memcpy(way->smac, q->smac, sizeof(way->smac));
-	barrier();
-	way->until = bpf_jiffies64() + cache_ttl;
-	return true;
-}
-
-/* Answers the question as this CPU remembers it of the flow, or by the
- * kernel. */
-static __always_inline bool ask_fib(struct xdp_md *ctx,
-				    struct bpf_fib_lookup *q)
-{
-	const __u32 generation = generation_now();
-	struct cached_way *way = way_slot(q);
+	struct cached_way *way = way_slot(words, slot_words);
 
 	if (!way)
-		return false;
-	if (!way_holds(way, q, generation))
-		return way_ask(ctx, way, generation, q);
-	q->mtu_result = way->mtu;
-	q->ifindex = way->out;
-	__builtin_memcpy(q->dmac, way->dmac, sizeof(way->dmac));
-	__builtin_memcpy(q->smac, way->smac, sizeof(way->smac));
-	return true;
+		return;
+	way->kind = 0; /* as in cache_keep() */
+	barrier();
+	for (__u32 i = 0; i < n; i++)
+		way->words[i] = words[i];
+	way->until = bpf_jiffies64() + cache_ttl;
+	if (facts->until < way->until)
+		way->until = facts->until;
+	way->generation = facts->generation;
+	way->peer = facts->peer;
+	way->flow = facts->flow;
+	way->out = fib->ifindex;
+	way->mtu = fib->mtu_result;
+	__builtin_memcpy(way->macs, fib->dmac, ETH_ALEN);
+	__builtin_memcpy(way->macs + ETH_ALEN, fib->smac, ETH_ALEN);
+	STORE(__u32, way->to, load32(frame));
+	STORE(__u16, way->to + 4, LOAD(__u16, frame + 4));
+	barrier();
+	way->kind = facts->kind;
 }
 
-/* True if a packet to the end of the frame fits the MTU of its way; about a
- * longer one the kernel sends an ICMP error. */
-static __always_inline bool fits(struct xdp_md *ctx, __u32 offset,
-				 const struct bpf_fib_lookup *way)
-{
-	const void *end = (void *)(long)ctx->data_end;
-	const void *at = (void *)(long)ctx->data + offset;
-
-	return end - at <= way->mtu_result;
-}
-
-/* Finds the way of the inner packet behind an outer header; false if it goes
- * up, as for a peer's gateway: tc_egress encapsulates it. */
-static __always_inline bool way_from_tunnel(struct xdp_md *ctx, __u32 outer_len,
-					    __u8 family,
+/* Asks for the way of the inner packet at that offset; false if it goes up, as
+ * for a peer's gateway: tc_egress encapsulates it. That it is for this host is
+ * an answer, too: ifindex 0. */
+static __always_inline bool way_from_tunnel(struct xdp_md *ctx, __u32 offset,
+					    const __u8 family,
 					    struct bpf_fib_lookup *q)
 {
-	const __u32 offset = ETH_HLEN + outer_len;
 	__u32 peer;
+	long ret;
 
 	q->ifindex = ctx->ingress_ifindex;
-	return may_ask(ctx, offset, bpf_xdp_get_buff_len(ctx), family, q) &&
-	       ask_fib(ctx, q) && fits(ctx, offset, q) &&
-	       !is_gateway_mac(q->dmac, &peer) && sends(q->ifindex);
+	if (!may_ask(ctx, offset, bpf_xdp_get_buff_len(ctx), family, q))
+		return false;
+	ret = bpf_fib_lookup(ctx, q, sizeof(*q), 0);
+	if (ret == BPF_FIB_LKUP_RET_SUCCESS)
+		return !is_gateway_mac(q->dmac, &peer) && sends(q->ifindex);
+	q->ifindex = 0;
+	q->mtu_result = 0xffff;
+	return ret == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
-/* Makes a router's changes to a frame: link layer addresses, one hop less. */
-static __always_inline bool route_frame(struct xdp_md *ctx, __u8 family,
-					const struct bpf_fib_lookup *way)
+/* A packet from a tunnel, of two constant families. */
+static __always_inline bool learn_inner(struct xdp_md *ctx, const __u8 outer,
+					const __u8 inner,
+					const struct way_facts *facts)
 {
-	void *data = (void *)(long)ctx->data;
-	void *ip = data + ETH_HLEN;
+	const __u32 offset = ETH_HLEN + ip_hlen(outer);
+	const void *data = (void *)(long)ctx->data;
+	const void *end = (void *)(long)ctx->data_end;
+	struct bpf_fib_lookup q = {};
+	__u64 words[WAY_WORDS];
+	struct known k;
+	__u32 n;
 
-	if (ip + ip_hlen(family) > (void *)(long)ctx->data_end)
+	if (data + offset + ip_hlen(inner) > end ||
+	    !known(data + offset, end, inner, &k) ||
+	    !way_from_tunnel(ctx, offset, inner, &q))
 		return false;
-	for (int i = 0; i < ETH_ALEN; i += 2) {
-		STORE(__u16, data + i, LOAD(__u16, way->dmac + i));
-		STORE(__u16, data + ETH_ALEN + i, LOAD(__u16, way->smac + i));
-	}
-	if (family == 4)
-		ip4_hop(ip);
-	else
-		ip6_hop(ip);
+	n = way_key(words, data + offset, inner, &k, ctx->ingress_ifindex);
+	way_keep(words, n, way_outer(words, n, data + ETH_HLEN, outer), facts,
+		 &q, data);
 	return true;
+}
+
+/* Learns the way of a packet that came out of the tunnel of a peer; kind:
+ * flow_kind(). A global function, with its own share of the stack. */
+__attribute__((noinline)) int learn_tunnel(struct xdp_md *ctx, __u32 kind,
+					   __u32 peer, __u32 generation,
+					   __u64 until)
+{
+	const struct way_facts facts = {.until = until,
+					.generation = generation,
+					.kind = kind,
+					.peer = peer};
+
+	if (kind == flow_kind(4, 4))
+		return learn_inner(ctx, 4, 4, &facts);
+	if (kind == flow_kind(4, 6))
+		return learn_inner(ctx, 4, 6, &facts);
+	if (kind == flow_kind(6, 4))
+		return learn_inner(ctx, 6, 4, &facts);
+	return learn_inner(ctx, 6, 6, &facts);
 }
 
 /* Fills the key of a destination without a tunnel, by the interface that asks:
@@ -278,46 +250,11 @@ static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
 	if (!entry || cache_hit(entry, &key, n, family, generation) ||
 	    !may_ask(ctx, ETH_HLEN, frame_len, family, q))
 		return TL_PEER_NONE;
-	if (ask_fib(ctx, q) && q->ifindex == out &&
-	    is_gateway_mac(q->dmac, &peer))
-		return fits(ctx, ETH_HLEN, q) ? peer : TL_PEER_NONE;
+	if (bpf_fib_lookup(ctx, q, sizeof(*q), 0) == BPF_FIB_LKUP_RET_SUCCESS &&
+	    q->ifindex == out && is_gateway_mac(q->dmac, &peer))
+		return peer;
 	cache_keep(entry, &key, n, family, generation, TL_PEER_NONE);
 	return TL_PEER_NONE;
-}
-
-/* Puts the outer header on a plain packet and makes a router's changes to it.
- * Returns the verdict; rx_plain if there is no room and nothing was changed. */
-static __always_inline enum tl_verdict
-encap_frame(struct xdp_md *ctx, const __u8 inner, const __u8 outer,
-	    const struct inner *in, const struct prepared *head)
-{
-	const void *from = head->outer.macs;
-	const __u32 len = tunnel_overhead(outer);
-	void *data, *at, *end;
-
-	if (bpf_xdp_adjust_head(ctx, -(int)len))
-		return TL_rx_plain;
-	data = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
-	at = data + ETH_HLEN;
-	/* Never true, but the verifier needs the check. */
-	if (at + len + ip_hlen(inner) > end)
-		return TL_tx_error;
-	for (__u32 i = 0; i + 8 <= ETH_HLEN + len; i += 8)
-		STORE(__u64, data + i, load64(from + i));
-	/* What is left of the header: 2 or 6 bytes. */
-	STORE(__u16, at + len - 2, LOAD(__u16, from + ETH_HLEN + len - 2));
-	if (outer == 6)
-		STORE(__u32, at + len - 6, load32(from + ETH_HLEN + len - 6));
-	if (outer == 4)
-		finish_ip4(at, head, in);
-	else
-		finish_ip6(at, head, in);
-	if (inner == 4)
-		ip4_hop(at + len);
-	else
-		ip6_hop(at + len);
-	return TL_tx_forward;
 }
 
 /* Decides about a plain packet that the FIB sends to the gateway of a peer on
@@ -339,51 +276,60 @@ head_for(struct xdp_md *ctx, __u32 out, __u32 peer, __be16 proto, struct tx *tx)
 		       : NULL;
 }
 
-/* Handles a plain packet whose source may enter a tunnel: forwards it by
- * interface `out`, the attached one, or lets it go up. Counts what it forwards,
- * and all plain packets of that interface. */
-static __always_inline int plain_frame(struct xdp_md *ctx, const __u8 family,
-				       __u32 out)
+/* Until when the guard's answer about a source holds, jiffies; 0 if it is not
+ * known. */
+static __always_inline __u64 source_until(const __u8 family, const void *source)
 {
-	const __be16 proto = ethertype(family);
-	const __u32 frame_len = bpf_xdp_get_buff_len(ctx);
-	const __u32 in = ctx->ingress_ifindex;
-	struct outcome plain = {.verdict = TL_rx_plain,
-				.peer = TL_PEER_NONE,
-				.bytes = frame_len - ETH_HLEN};
-	struct bpf_fib_lookup way = {.ifindex = in};
-	const struct prepared *head = NULL;
+	struct cached *entry;
+	struct cache_key key;
+	const __u32 n = put_source(key.words, family, source);
+
+	entry = cache_slot(&sources, CACHE_BITS, &key, n);
+	return entry && cache_hit(entry, &key, n, family, generation_now())
+		       ? entry->until
+		       : 0;
+}
+
+/* Learns the way of a plain packet whose source may enter a tunnel, by
+ * interface `out`, the attached one; false if it goes up. */
+static __always_inline bool learn_plain(struct xdp_md *ctx, const __u8 family,
+					__u32 out)
+{
+	struct way_facts facts = {.kind = family,
+				  .generation = generation_now()};
+	struct bpf_fib_lookup q = {.ifindex = ctx->ingress_ifindex};
+	const void *data = (void *)(long)ctx->data, *at = data + ETH_HLEN;
+	const void *end = (void *)(long)ctx->data_end;
+	__u64 words[WAY_WORDS];
 	struct tx tx = {};
-	__u32 peer;
+	struct known k;
+	__u32 n;
 
-	if (!forward_xdp) /* then nothing calls this */
-		return XDP_PASS;
-	peer = peer_on_way(ctx, family, out, frame_len, &way);
-	if (peer != TL_PEER_NONE)
-		head = head_for(ctx, out, peer, proto, &tx);
-	tx.outcome.verdict = TL_rx_plain;
-	if (head)
-		tx.outcome.verdict =
-			head->family == 4
-				? encap_frame(ctx, family, 4, &tx.inner, head)
-				: encap_frame(ctx, family, 6, &tx.inner, head);
-	if (tx.outcome.verdict != TL_rx_plain || in == out)
-		count(tx.outcome.verdict == TL_rx_plain ? &plain : &tx.outcome);
-	if (tx.outcome.verdict == TL_tx_forward)
-		return in == out ? XDP_TX : bpf_redirect(out, 0);
-	return is_drop(tx.outcome.verdict) ? XDP_DROP : XDP_PASS;
+	if (!forward_xdp || /* then nothing calls this */
+	    at + ip_hlen(family) > end || !known(at, end, family, &k))
+		return false;
+	facts.until = source_until(family, at + source_at(family));
+	facts.peer =
+		peer_on_way(ctx, family, out, bpf_xdp_get_buff_len(ctx), &q);
+	if (facts.peer == TL_PEER_NONE ||
+	    !head_for(ctx, out, facts.peer, ethertype(family), &tx))
+		return false;
+	facts.flow = tx.inner.flow;
+	n = way_key(words, at, family, &k, ctx->ingress_ifindex);
+	way_keep(words, n, n, &facts, &q, data);
+	return true;
 }
 
-/* Global functions, like xdp_lean(); one for each family, which the verifier of
- * Linux 6.1 would forget. */
-__attribute__((noinline)) int xdp_plain4(struct xdp_md *ctx, __u32 out)
+/* Global functions, like xdp_known(); one for each family, which the verifier
+ * of Linux 6.1 would forget. */
+__attribute__((noinline)) int learn_plain4(struct xdp_md *ctx, __u32 out)
 {
-	return plain_frame(ctx, 4, out);
+	return learn_plain(ctx, 4, out);
 }
 
-__attribute__((noinline)) int xdp_plain6(struct xdp_md *ctx, __u32 out)
+__attribute__((noinline)) int learn_plain6(struct xdp_md *ctx, __u32 out)
 {
-	return plain_frame(ctx, 6, out);
+	return learn_plain(ctx, 6, out);
 }
 
 /* The interface that tunload is attached to. */

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What xdp_ingress does to a frame: read it, remove the outer header, and
- * finish with its verdict. The counterpart of skb.h. */
+/* What xdp_ingress does to a frame: read it, and finish with its verdict. The
+ * counterpart of skb.h. */
 #ifndef TUNLOAD_XDP_H
 #define TUNLOAD_XDP_H
 
 #include "record/report.h"
 #include "decide/lean.h"
 #include "forward.h"
-#include "resize.h"
-#include "spread.h"
 #include "vlan.h"
+#include "xdp_strip.h"
 
 /* Since Linux 6.18. */
 extern int bpf_xdp_pull_data(struct xdp_md *ctx, __u32 len) __ksym __weak;
@@ -53,103 +52,16 @@ __attribute__((noinline)) int xdp_message(struct xdp_md *ctx, __u32 at,
 			     (void *)(long)ctx->data_end, sum);
 }
 
-/* Writes the new inner ECN field if it changes (RFC 6040 4.2). */
-static __always_inline bool xdp_set_ecn(struct xdp_md *ctx, __u32 link_len,
-					const struct rx *rx)
-{
-	void *end = (void *)(long)ctx->data_end;
-	void *inner = (void *)(long)ctx->data + link_len;
-
-	if (!rx->set_ecn)
-		return true;
-	if (inner + ip_hlen(rx->inner_family) > end)
-		return false;
-	if (rx->inner_family == 4)
-		ip4_set_ecn(inner, rx->ecn);
-	else
-		ip6_set_ecn(inner, rx->ecn);
-	return true;
-}
-
-/* Moves the link layer header forward over the outer header. The length is a
- * constant at each call, so that the compiler inlines the copies. */
-static __always_inline bool xdp_strip(struct xdp_md *ctx, const __u32 link_len,
-				      const struct rx *rx)
-{
-	__be16 proto = ethertype(rx->inner_family);
-	__u8 link[LINK_HLEN_MAX];
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
-
-	if (data + link_len > end)
-		return false;
-	__builtin_memcpy(link, data, link_len);
-	__builtin_memcpy(link + link_len - 2, &proto, 2);
-	if (bpf_xdp_adjust_head(ctx, rx->outer_len))
-		return false;
-	data = (void *)(long)ctx->data;
-	end = (void *)(long)ctx->data_end;
-	if (data + link_len > end)
-		return false;
-	__builtin_memcpy(data, link, link_len);
-	return true;
-}
-
-static __always_inline bool xdp_decap(struct xdp_md *ctx, __u32 link_len,
-				      const struct rx *rx)
-{
-	bool done;
-
-	if (link_len == ETH_HLEN)
-		done = xdp_strip(ctx, ETH_HLEN, rx);
-	else if (link_len == ETH_HLEN + sizeof(struct vlan_hdr))
-		done = xdp_strip(ctx, ETH_HLEN + sizeof(struct vlan_hdr), rx);
-	else
-		done = xdp_strip(ctx, LINK_HLEN_MAX, rx);
-	return done && xdp_set_ecn(ctx, link_len, rx);
-}
-
-/* Removes an outer header behind an Ethernet header without tags. */
-static __always_inline bool xdp_strip_lean(struct xdp_md *ctx,
-					   const struct rx *rx)
-{
-	void *data = (void *)(long)ctx->data;
-	__u64 macs;
-	__u32 rest;
-
-	if (data + ETH_HLEN > (void *)(long)ctx->data_end)
-		return false;
-	macs = load64(data);
-	rest = load32(data + 8);
-	if (bpf_xdp_adjust_head(ctx, (int)rx->outer_len))
-		return false;
-	data = (void *)(long)ctx->data;
-	if (data + ETH_HLEN > (void *)(long)ctx->data_end)
-		return false;
-	STORE(__u64, data, macs);
-	STORE(__u32, data + 8, rest);
-	STORE(__be16, data + ETHERTYPE_OFFSET, ethertype(rx->inner_family));
-	return true;
-}
-
-/* Decapsulates a packet, and forwards it if that is asked for and possible.
- * Returns the action, or 0 if the packet could not be shortened. */
+/* Decapsulates a packet. Returns the action, or 0 if the packet could not be
+ * shortened. */
 static __always_inline int xdp_decap_lean(struct xdp_md *ctx, struct rx *rx)
 {
-	struct bpf_fib_lookup way = {};
-	bool forward = forward_xdp && way_from_tunnel(ctx, rx->outer_len,
-						      rx->inner_family, &way);
-
-	if (!xdp_strip_lean(ctx, rx))
+	if (!xdp_strip_lean(ctx, rx->outer_len, rx->inner_family))
 		return 0;
-	if (!xdp_set_ecn(ctx, ETH_HLEN, rx)) {
-		rx->outcome.verdict = TL_rx_error;
-		return XDP_DROP;
-	}
-	if (!forward || !route_frame(ctx, rx->inner_family, &way))
+	if (xdp_set_ecn(ctx, ETH_HLEN, rx))
 		return spread(ctx, ETH_HLEN, rx->inner_family);
-	rx->outcome.verdict = TL_rx_forward;
-	return bpf_redirect(way.ifindex, 0);
+	rx->outcome.verdict = TL_rx_error;
+	return XDP_DROP;
 }
 
 /* From xdp_lean(): a plain packet, not counted yet, that may be for a tunnel.
@@ -157,10 +69,25 @@ static __always_inline int xdp_decap_lean(struct xdp_md *ctx, struct rx *rx)
 #define XDP_PLAIN4 0x104
 #define XDP_PLAIN6 0x106
 
+/* Forwards a packet from a tunnel, which lean() has passed. */
+static __always_inline int xdp_from_tunnel(struct xdp_md *ctx,
+					   const struct rx *rx)
+{
+	return learn_tunnel(ctx, flow_kind(rx->outer_family, rx->inner_family),
+			    rx->outcome.peer, rx->generation, rx->until)
+		       ? xdp_known(ctx)
+		       : 0;
+}
+
 static __always_inline int xdp_take(void *ctx, struct rx *rx)
 {
-	int action = XDP_PASS;
+	int action = forward_xdp && rx->outcome.verdict == TL_rx_decap
+			     ? xdp_from_tunnel(ctx, rx)
+			     : 0;
 
+	if (action)
+		return action;
+	action = XDP_PASS;
 	if (rx->outcome.verdict == TL_rx_decap) {
 		action = xdp_decap_lean(ctx, rx);
 		if (!action)

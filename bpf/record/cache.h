@@ -31,16 +31,23 @@ static __always_inline __u32 generation_now(void)
 /* The size of `flows`, bits: the loader makes it larger for many prefixes. */
 const volatile __u32 flow_bits = CACHE_BITS;
 
-/* The number of the slot in a map of 2^bits for a key of n words, a
- * constant. */
-static __always_inline __u32 cache_index(__u32 bits,
-					 const struct cache_key *key,
+/*
+ * The number of the slot in a map of 2^bits for n words, a constant. The ends
+ * of addresses in network order are the highest bits of a word, and a product
+ * never brings those down: so the bytes are reversed after every other word, or
+ * a thousand IPv6 peers with a prefix each would have 180 slots. Not after the
+ * last: prefixes that follow one another have slots of their own.
+ */
+static __always_inline __u32 cache_index(__u32 bits, const __u64 *words,
 					 const __u32 n)
 {
 	__u64 hash = 0;
 
-	for (__u32 i = 0; i < n; i++)
-		hash = (hash ^ key->words[i]) * CACHE_HASH;
+	for (__u32 i = 0; i < n; i++) {
+		hash = (hash ^ words[i]) * CACHE_HASH;
+		if (i % 2 && i + 1 < n)
+			hash = __builtin_bswap64(hash);
+	}
 	return hash >> (64 - bits);
 }
 
@@ -48,7 +55,7 @@ static __always_inline __u32 cache_index(__u32 bits,
 static __always_inline struct cached *
 cache_slot(void *map, __u32 bits, const struct cache_key *key, const __u32 n)
 {
-	const __u32 slot = cache_index(bits, key, n);
+	const __u32 slot = cache_index(bits, key->words, n);
 
 	return bpf_map_lookup_elem(map, &slot);
 }
@@ -61,20 +68,22 @@ static __always_inline bool cache_holds(const struct cached *entry,
 	       bpf_jiffies64() < entry->until;
 }
 
-static __always_inline __u64 differ(const struct cache_key *a,
-				    const struct cache_key *b, const __u32 i,
-				    const __u32 n)
+static __always_inline __u64 word_differs(const __u64 *a, const __u64 *b,
+					  const __u32 i, const __u32 n)
 {
-	return i < n ? a->words[i] ^ b->words[i] : 0;
+	return i < n ? a[i] ^ b[i] : 0;
 }
 
-/* True if two keys of n words, a constant, are the same. As a loop the compiler
- * would leave it one. */
-static __always_inline bool same_key(const struct cache_key *a,
-				     const struct cache_key *b, const __u32 n)
+/* True if n words, a constant of at most 10, are the same. As a loop the
+ * compiler would leave it one. */
+static __always_inline bool same_words(const __u64 *a, const __u64 *b,
+				       const __u32 n)
 {
-	return !(differ(a, b, 0, n) | differ(a, b, 1, n) | differ(a, b, 2, n) |
-		 differ(a, b, 3, n) | differ(a, b, 4, n) | differ(a, b, 5, n));
+	return !(word_differs(a, b, 0, n) | word_differs(a, b, 1, n) |
+		 word_differs(a, b, 2, n) | word_differs(a, b, 3, n) |
+		 word_differs(a, b, 4, n) | word_differs(a, b, 5, n) |
+		 word_differs(a, b, 6, n) | word_differs(a, b, 7, n) |
+		 word_differs(a, b, 8, n) | word_differs(a, b, 9, n));
 }
 
 /* True if the entry is of that packet, and still holds. */
@@ -84,7 +93,7 @@ static __always_inline bool cache_hit(const struct cached *entry,
 				      __u32 generation)
 {
 	return entry->kind == kind && cache_holds(entry, generation) &&
-	       same_key(&entry->key, key, n);
+	       same_words(entry->key.words, key->words, n);
 }
 
 /* In `flows`, neighbouring slots are a set: an entry is in any of them, as a
@@ -116,7 +125,7 @@ flow_search(__u32 slot, const struct cache_key *key, __u32 n, __u8 kind,
 static __always_inline struct cached *flow_find(const struct cache_key *key,
 						const __u32 n, const __u8 kind)
 {
-	const __u32 slot = cache_index(flow_bits, key, n);
+	const __u32 slot = cache_index(flow_bits, key->words, n);
 	const __u32 generation = generation_now();
 	struct cached *entry = bpf_map_lookup_elem(&flows, &slot);
 
@@ -129,7 +138,7 @@ static __always_inline struct cached *flow_find(const struct cache_key *key,
 static __always_inline struct cached *
 flow_place(const struct cache_key *key, const __u32 n, __u32 generation)
 {
-	const __u32 slot = cache_index(flow_bits, key, n);
+	const __u32 slot = cache_index(flow_bits, key->words, n);
 
 	for (__u32 i = 0; i < CACHE_SET; i++) {
 		const __u32 other = slot ^ i;

@@ -52,7 +52,7 @@ head_keep(struct cached_head *entry, __u32 peer)
 		return false;
 	entry->peer = TL_PEER_NONE; /* as in cache_keep() */
 	barrier();
-	prepare(&entry->head, from, hop->macs);
+	prepare_outer(&entry->head, from, hop->macs);
 	entry->head.mtu = peer_mtu(peer, from->mtu);
 	entry->until = bpf_jiffies64() + cache_ttl;
 	if (hop->until < entry->until)

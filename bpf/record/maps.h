@@ -172,6 +172,7 @@ struct {
 
 /* The caches of cache.h. */
 #define CACHE_BITS  10 /* of the number of a slot */
+#define WAY_BITS    12 /* the same of `ways` */
 #define CACHE_WORDS 6
 
 /* Addresses in network order. How many words are in use follows from the kind
@@ -201,24 +202,25 @@ CACHE(flows);
 CACHE(sources);
 CACHE(strays);
 
-/* The kernel's answer about the way of a flow. */
+#define WAY_WORDS 10
+
+/* The way of a flow, where XDP forwards. Two cache lines. */
 struct cached_way {
-	__u64 addrs[4];	 /* source and destination, in network order */
-	__u32 ports;	 /* source, destination */
-	__be32 flowinfo; /* traffic class and flow label; TOS of IPv4 */
-	__u32 in;	 /* ifindex that the packet came by */
-	__u8 family;	 /* AF_*; 0: empty */
-	__u8 proto;
-	__u16 mtu;   /* bytes */
-	__u64 until; /* jiffies; expiry */
+	__u64 words[WAY_WORDS]; /* the key, see way_key() */
+	__u64 until;		/* jiffies; expiry */
 	__u32 generation;
-	__u32 out; /* ifindex that it leaves by */
-	__u8 dmac[6], smac[6];
+	__u32 kind;    /* see known.h; 0: empty */
+	__u32 peer;    /* id */
+	__u32 out;     /* ifindex that it leaves by; 0: to this host */
+	__u8 to[6];    /* destination of the frames that arrive */
+	__u16 mtu;     /* bytes */
+	__u8 macs[12]; /* of what comes out of a tunnel: destination, source */
+	__u32 flow;    /* flow_hash() of what goes into a tunnel */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1 << CACHE_BITS);
+	__uint(max_entries, 1 << WAY_BITS); /* 1 where XDP does not forward */
 	__type(key, __u32);
 	__type(value, struct cached_way);
 } ways SEC(".maps");

@@ -57,7 +57,8 @@ struct check {
 	X(driver, "nothing is in the way of the driver")                       \
 	X(firewall, "no rule of nftables drops inner packets for certain")     \
 	X(managers, "nobody else takes our routes away")                       \
-	X(traffic, NULL)
+	X(traffic, NULL)                                                       \
+	X(ec2, NULL)
 
 #define DECLARE_CHECK(name, ...) int check_##name(struct check *c);
 CHECKS(DECLARE_CHECK)

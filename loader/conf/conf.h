@@ -284,6 +284,10 @@ int peer_name_check(struct origin from, const char *name);
  * print after the quoted address; NULL if it can. */
 const char *address_fault(const struct ip *ip);
 
+/* True for prefixes that cannot be inner ones: loopback, multicast, link-local
+ * and the like. Shorter prefixes that contain these are valid. */
+bool prefix_is_special(const struct prefix *p);
+
 /* Formats the peer's endpoint as configured, in quotes, and after a name its
  * address: "host.example" (192.0.2.1). */
 #define ENDPOINT_STRLEN (TL_HOST_LEN + IP_STRLEN + 6)

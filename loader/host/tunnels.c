@@ -32,7 +32,7 @@ bool ip_tunnel_parse(const struct nlmsghdr *nlh, struct ip_tunnel *out)
 	return out->remote.family;
 }
 
-static void ask_links(union nl_request *r, const struct nl_dump *d)
+static void ask_ip_tunnels(union nl_request *r, const struct nl_dump *d)
 {
 	(void)d;
 	nl_begin(r, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
@@ -49,7 +49,7 @@ int ip_tunnel_list(struct ip_tunnel **out, size_t *n)
 {
 	struct nl_dump d = {
 		.what = "tunnels",
-		.ask = ask_links,
+		.ask = ask_ip_tunnels,
 		.take = take_tunnel,
 		.size = sizeof(**out),
 		.only = 4, /* the list is the same for both families */

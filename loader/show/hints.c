@@ -258,30 +258,35 @@ static uint64_t icmp_errors(const struct tl_verdicts *v)
 }
 
 static void traffic_hint(const struct sink *out, const struct peer *p,
-			 const struct tl_verdicts *v)
+			 const struct tl_peer_stats *stats)
 {
+	enum peer_state state = peer_state(p, stats, out->s->now_ns);
+	const struct tl_verdicts *v = &stats->verdicts;
 	const char *numbers = "4";
 	char endpoint[IP_STRLEN];
 
-	if (rx_total(v).packets)
-		return;
-	ip_str(&p->endpoint, endpoint);
 	if (peer_inner(p, 6))
 		numbers = peer_inner(p, 4) ? "4 and 41" : "41";
-	if (dropped_from(v))
+	ip_str(&p->endpoint, endpoint);
+	if (!rx_total(v).packets && dropped_from(v))
 		say(out,
-		    "packets come from this peer, but all are dropped: see why above");
-	else if (tx_total(v).packets && icmp_errors(v))
+		    "packets come from this peer, but all are dropped: `tunload status %s %s -v` says why",
+		    out->s->conf.ifname, p->name);
+	else if (state == PEER_NO_ANSWER && icmp_errors(v))
 		say(out,
 		    "%s or a router before it answers with ICMP errors: look whether the other end has this tunnel (protocol %s) and is up",
 		    endpoint, numbers);
-	else if (tx_total(v).packets)
+	else if (state == PEER_NO_ANSWER)
 		say(out,
-		    "sent, but nothing came back: look whether security groups and firewalls let protocol %s through to and from %s, and whether the other end has this tunnel%s",
+		    "look whether security groups and firewalls let protocol %s through to and from %s, and whether the other end has this tunnel%s",
 		    numbers, endpoint,
 		    p->endpoint.family == 6
 			    ? " (a Linux ip6tnl needs encaplimit none: many networks drop its Destination Options header)"
 			    : "");
+	else if (state == PEER_SILENT)
+		say(out,
+		    "nothing comes from %s any more: look whether it is up, and whether protocol %s still gets through both ways",
+		    endpoint, numbers);
 }
 
 void traffic_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
@@ -290,7 +295,7 @@ void traffic_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
 	const struct sink out = {s, hint, to};
 
 	sources_hint(&out, p, &s->peers[i].verdicts);
-	traffic_hint(&out, p, &s->peers[i].verdicts);
+	traffic_hint(&out, p, &s->peers[i]);
 }
 
 void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)

@@ -207,4 +207,31 @@ int trigger_is_due(const struct maps *m, const struct peer *p, bool *due);
 void trigger_first(const struct conf *c, const struct conf *now,
 		   const struct maps *m);
 
+/* state.c. The state of a peer, by what was sent and received. */
+
+enum peer_state {
+	PEER_WAITING,	/* cannot work now, see its `waiting` */
+	PEER_NO_ANSWER, /* sent to, and never received from */
+	PEER_SILENT,	/* received from before, but not for a while, although
+			   it was sent to */
+	PEER_IDLE,	/* neither lately, so nobody knows */
+	PEER_UP,	/* received from lately */
+	PEER_STATES
+};
+
+/* Names for people, and for programs. */
+struct peer_state_name {
+	const char *text, *word;
+};
+extern const struct peer_state_name peer_states[PEER_STATES];
+
+enum peer_state peer_state(const struct peer *p,
+			   const struct tl_peer_stats *stats, uint64_t now_ns);
+
+/* True for the states in which a tunnel does not work. */
+static inline bool is_trouble(enum peer_state state)
+{
+	return state <= PEER_SILENT;
+}
+
 #endif

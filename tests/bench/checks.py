@@ -10,7 +10,7 @@ RUNS, REPEAT = 15, 200000
 # name -> (file, text, instead), and the packets of which it is a part.
 CHECKS = {
     "outer IPv4 checksum": (
-        "decide/lean.h", "if (outer == 4 && !lean_checksum(v->at))",
+        "decide/lean.h", "if (outer == 4 && !ip4_checksum_is_right(v->at))",
         "if (0)", ["4in4", "6in4"]),
     "outer addresses and source, as remembered": (
         "decide/lean.h", "if (!entry || !cache_hit(entry, &key, n, "

@@ -102,6 +102,7 @@ class Host:
             self.runner.maps["devices"].update(
                 struct.pack("I", index % 1024),
                 struct.pack("I6sH", index, mac(own), name in sending))
+        self.routed()
 
     def run(self, frame, device="in0"):
         """One run of the device's program: the action, the frame afterwards,
@@ -120,8 +121,8 @@ class Host:
     def routed(self):
         """The host's routing has changed: waits for nothing that the programs
         remember of it."""
-        for slot in range(1024):
-            self.runner.maps["ways"].update(struct.pack("I", slot), bytes(80))
+        for slot in range(4096):
+            self.runner.maps["ways"].update(struct.pack("I", slot), bytes(128))
 
     def enter(self):
         """Starts with nothing remembered."""

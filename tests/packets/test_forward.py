@@ -122,6 +122,39 @@ def test_frames_to_others(host, inner):
 
 
 @FAMILIES
+@OUTERS
+def test_same_flow_of_others(host, inner, outer):
+    """A way is that of a peer: the inner packet from another address, or to
+    another one of ours, is none that it may send."""
+    warm(host, inner, outer)
+    good = framed(inside(inner, outer=outer), outer=outer)
+    for at in range(26 if outer == 4 else 22, 34 if outer == 4 else 54):
+        frame = bytearray(bytes(good))
+        frame[at] ^= 1
+        if outer == 4:
+            head = IP(bytes(frame[14:]))
+            del head.chksum
+            frame[14:34] = bytes(head)[:20]
+        assert host.run(frame).verdict in ("rx_no_peer", "rx_not_allowed"), at
+    assert host.run(good).verdict == "rx_forward"
+
+
+@FAMILIES
+def test_for_this_host(host, inner):
+    """Remembered as well: decapsulated, with all that is checked."""
+    packet = inside(inner, dst=US[inner])
+    for _ in range(3):
+        stays(host, framed(packet), Ether(src=SENDER, dst=IN) / packet)
+    field = {4: "tos", 6: "tc"}[inner]
+    marked = inside(inner, dst=US[inner], **{field: 2})
+    for _ in range(2):
+        done = host.run(framed(marked, tos=3))
+        assert (done.action, done.verdict) == (XDP_PASS, "rx_decap")
+    marked.setfieldval(field, 3)
+    assert done.out == bytes(Ether(src=SENDER, dst=IN) / marked)
+
+
+@FAMILIES
 def test_devices_decide(host, inner):
     warm(host, inner)
     packet = inside(inner)
@@ -210,6 +243,7 @@ def test_ways_are_remembered(host, inner):
         assert host.run(frame).verdict == "rx_decap"
     finally:
         host.ns.ip(*rule, "del", "from", INSIDE[inner], "blackhole")
+    host.routed()
     assert host.run(frame).verdict == "rx_forward"
 
 
@@ -309,6 +343,7 @@ def test_next_hop_must_be_known(host, inner):
     for until, ident in ((0, 1), (FOR_EVER, 1 + 1024)):
         hops.update(struct.pack("I", 1), struct.pack(
             "QI12s", until, ident, mac(HOP) + mac(IN)))
+        host.runner.forget()
         stays(host, plain(packet), plain(packet), "rx_plain")
     hops.update(struct.pack("I", 1), struct.pack(
         "QI12s", FOR_EVER, 1, mac(HOP) + mac(IN)))

@@ -225,7 +225,13 @@ static void changes_of_a_peer(void **state)
 	assert_int_equal(head_of(FOUR)->mtu, 1479);
 	fake_now++;
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
+	peer->mtu = 1479;
+	generations.learned++; /* an MTU */
+	assert_int_equal(head_of(FOUR)->mtu, 1479);
+	peer->mtu = 1480;
+	generations.maps++;
 	/* The slot has another peer. */
+	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	fake_heads[FOUR].peer = FOUR + (1 << CACHE_BITS);
 	fake_heads[FOUR].head.mtu = 100;
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
@@ -233,6 +239,27 @@ static void changes_of_a_peer(void **state)
 	generations.maps++;
 	peer->family = 0; /* waits */
 	assert_null(head_of(FOUR));
+}
+
+/* A fixed DSCP takes the place of the inner one, not that of ECN. */
+static void fixed_dscp(void **state)
+{
+	uint8_t bytes[128];
+	struct tx tx;
+	size_t n;
+
+	(void)state;
+	for (int peer = FOUR; peer <= SIX; peer++) {
+		for (int i = 0; i < 4; i++) {
+			n = tcp_segment(bytes, 4, peer, 100, ACK);
+			fake_peers[peer].dscp =
+				i % 2 ? TL_DSCP_COPY : 0x15; /* 0x54 as TOS */
+			bytes[1] = i / 2 ? 0xfd : 0x03;
+			assert_int_equal(leave(bytes, n, 100, 0, peer, &tx),
+					 PASSED);
+			assert_true(lean);
+		}
+	}
 }
 
 /* A next hop is used for as long as it is known. */
@@ -509,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup(ipv6_of_its_least_mtu, peers_up),
 		cmocka_unit_test_setup(trailers, peers_up),
 		cmocka_unit_test_setup(changes_of_a_peer, peers_up),
+		cmocka_unit_test_setup(fixed_dscp, peers_up),
 		cmocka_unit_test_setup(changes_of_a_next_hop, peers_up),
 		cmocka_unit_test_setup(learnt_mtu, peers_up),
 		cmocka_unit_test_setup(super_packets_that_fit, peers_up),

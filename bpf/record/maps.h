@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps, pinned by the loader under their names; layout.h explains them. */
+/* The maps, pinned by the loader under their names; layout.h explains them. The
+ * loader chooses the sizes that follow the configuration
+ * (loader/maps/room.c). */
 #ifndef TUNLOAD_MAPS_H
 #define TUNLOAD_MAPS_H
 
@@ -41,8 +43,8 @@ struct {
 	__type(value, struct tl_peer_id);
 } endpoints SEC(".maps");
 
-/* The loader chooses the sizes of these two, and freezes them and `lengths`:
- * only write_prefixes (lengths.h) writes to them. */
+/* The loader freezes these two and `lengths`: only write_prefixes (lengths.h)
+ * writes to them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PREFIXES);
@@ -82,7 +84,6 @@ struct {
 	__type(value, struct tl_broadcast);
 } broadcasts SEC(".maps");
 
-/* The loader multiplies its size by the number of CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PEERS);

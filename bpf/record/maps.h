@@ -8,6 +8,16 @@
 #include "core/build.h"
 #include "layout.h"
 
+/* The size of `traffic`, `next_hops` and `heads`, a power of two, which the
+ * loader chooses. */
+const volatile __u32 peer_slots = TL_PEER_SLOTS;
+
+/* The slot of a peer in these maps. */
+static __always_inline __u32 peer_slot(__u32 peer)
+{
+	return peer & (peer_slots - 1);
+}
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PEERS);
@@ -94,7 +104,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TL_TRAFFIC_SLOTS);
+	__uint(max_entries, TL_PEER_SLOTS);
 	__type(key, __u32);
 	__type(value, struct tl_traffic);
 } traffic SEC(".maps");
@@ -147,7 +157,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TL_NEXT_HOPS);
+	__uint(max_entries, TL_PEER_SLOTS);
 	__type(key, __u32);
 	__type(value, struct tl_next_hop);
 } next_hops SEC(".maps");
@@ -201,7 +211,7 @@ struct cached {
 
 CACHE(flows);
 CACHE(sources);
-CACHE(strays);
+CACHE(strays); /* 1 slot where XDP does not forward, as in `ways` */
 
 #define WAY_WORDS 10
 
@@ -221,7 +231,7 @@ struct cached_way {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1 << WAY_BITS); /* 1 where XDP does not forward */
+	__uint(max_entries, 1 << WAY_BITS);
 	__type(key, __u32);
 	__type(value, struct cached_way);
 } ways SEC(".maps");
@@ -237,7 +247,7 @@ struct cached_head {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1 << CACHE_BITS);
+	__uint(max_entries, TL_PEER_SLOTS);
 	__type(key, __u32);
 	__type(value, struct cached_head);
 } heads SEC(".maps");

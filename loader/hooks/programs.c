@@ -89,8 +89,10 @@ static void set_flows(struct tunload_bpf *skel, const char *ifname,
 		bits++;
 	skel->rodata->flow_bits = bits;
 	bpf_map__set_max_entries(skel->maps.flows, 1u << bits);
-	if (want->forward != TL_FORWARD_XDP)
-		bpf_map__set_max_entries(skel->maps.ways, 1);
+	if (want->forward == TL_FORWARD_XDP)
+		return;
+	bpf_map__set_max_entries(skel->maps.ways, 1);
+	bpf_map__set_max_entries(skel->maps.strays, 1);
 }
 
 static void set_room(struct tunload_bpf *skel, const char *ifname,
@@ -105,6 +107,8 @@ static void set_room(struct tunload_bpf *skel, const char *ifname,
 			bpf_map__set_max_entries(map_of(skel, map_pins[i].name),
 						 rows);
 	}
+	skel->rodata->peer_slots = room.slots;
+	bpf_map__set_max_entries(skel->maps.heads, room.slots);
 }
 
 static int load_failed(const char *ifname, int err)

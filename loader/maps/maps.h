@@ -125,6 +125,7 @@ int interface_write(const struct maps *m, const struct tl_interface *in);
 struct room {
 	const char *ifname;
 	uint32_t peers, prefixes4, prefixes6;
+	uint32_t slots; /* of peers, in the maps of each CPU */
 };
 /* Room for twice the peers and prefixes of c, and for some thousands; maps that
  * are pinned for ifname, which may be NULL, keep their sizes. */

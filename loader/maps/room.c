@@ -11,12 +11,21 @@
 #define PREFIXES_LEAST (1 << 16) /* rows: 1 MiB */
 #define PREFIXES_OTHER 4096	 /* rows for the host's own networks */
 #define PEERS_LEAST    1024
+#define SLOTS_LEAST    256
 
 /* The kernel allocates 16 bytes per row of a hash at once: 32 MiB. */
 #define STATS_MOST (1 << 21)
 
 /* What the size of a map follows. */
-enum measure { PEERS, PEERS_TWICE, STATS, ALLOWED, PREFIXES4, PREFIXES6 };
+enum measure {
+	PEERS,
+	PEERS_TWICE,
+	STATS,
+	ALLOWED,
+	PREFIXES4,
+	PREFIXES6,
+	SLOTS
+};
 
 /* New rows of endpoints and names are written before old ones are removed. */
 static const struct {
@@ -28,6 +37,7 @@ static const struct {
 	{"endpoints", PEERS_TWICE}, {"names", PEERS_TWICE},
 	{"peer_stats", STATS},	    {"allowed", ALLOWED},
 	{"prefixes4", PREFIXES4},   {"prefixes6", PREFIXES6},
+	{"traffic", SLOTS},	    {"next_hops", SLOTS},
 };
 
 static size_t n_prefixes(const struct conf *c, uint8_t family)
@@ -109,6 +119,8 @@ static uint32_t measure(const struct room *r, enum measure by)
 		return r->prefixes4;
 	case PREFIXES6:
 		return r->prefixes6;
+	case SLOTS:
+		return r->slots;
 	}
 	return 0;
 }
@@ -126,6 +138,9 @@ struct room room_wanted(const char *ifname, const struct conf *c)
 		.prefixes6 = pinned(ifname, "prefixes6")
 				     ?: twice(n_prefixes(c, 6), PREFIXES_LEAST,
 					      TL_MAX_PREFIXES),
+		.slots = pinned(ifname, "next_hops")
+				 ?: twice(c->n_peers, SLOTS_LEAST,
+					  TL_PEER_SLOTS),
 	};
 }
 

@@ -8,8 +8,13 @@ import struct
 
 import pytest
 
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+
 from lab import run
+from netns import wait_until
 from packets import bpf
+from packets.world import TlTraffic
 
 ROOM = 1 << 16  # PREFIXES_LEAST
 PEERS = 1024  # PEERS_LEAST
@@ -26,6 +31,7 @@ def fixture_tl(lab):
     ns.addr("eth0", "192.0.2.1/24")
     ns.ip("route", "add", "default", "via", "192.0.2.2")
     tl = lab.tunload(ns, "eth0", lab.new_bpffs())
+    tl.sender, tl.mac = lab.sender(other, "eth0"), ns.mac("eth0")
     yield tl
     tl.close()
 
@@ -194,3 +200,37 @@ def test_prefixes_added(tl):
     before = rows(tl)
     refused(tl, add(tl, 1002, check=False), "prefixes4", before)
     assert lengths(tl)[28] + lengths(tl)[24] == ROOM
+
+
+def slots(tl):
+    """The sizes of the maps of each CPU."""
+    used = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_egress"))
+    used |= bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_ingress"))
+    used |= bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_xdp_forward"))
+    return {name: used[name].max_entries
+            for name in ("traffic", "next_hops", "heads", "strays", "ways")}
+
+
+def test_slots(tl):
+    """So have the maps of each CPU, from 256 to 1,024 peers. Those that are
+    pinned stay as they are, and a peer with a higher id shares a slot."""
+    few = {"traffic": 256, "next_hops": 256, "heads": 256, "strays": 1,
+           "ways": 1}
+    tl.attach(HEAD + many(1), "--no-trigger")
+    assert slots(tl) == few
+    tl.reload(HEAD + many(300))
+    tl.attach(HEAD + many(300), "--no-trigger")
+    assert slots(tl) == few
+    tl.sender.send(
+        Ether(dst=tl.mac) / IP(src=endpoint(299), dst="192.0.2.1") /
+        IP(src=inner(299).replace("0/24", "1"), dst="10.0.0.1") / UDP())
+    wait_until(lambda: tl.verdict("rx_decap", "p299"), "the packet is counted")
+    traffic = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_ingress"))["traffic"]
+    assert 300 in [TlTraffic.from_buffer_copy(value).peer for value in traffic.lookup(
+        (300 % 256).to_bytes(4, "little"))]
+    tl.reload(HEAD + many(300).replace(endpoint(299), "198.19.0.1"))
+    assert tl.verdict("rx_decap", "p299") == 0
+    tl.detach()
+    tl.attach(HEAD + "forward = xdp\n" + many(PEERS), "--no-trigger")
+    assert slots(tl) == {"traffic": 1024, "next_hops": 1024, "heads": 1024,
+                         "strays": 1024, "ways": 4096}

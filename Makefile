@@ -41,10 +41,12 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
-PKGS := libbpf libmnl jansson
+PKGS := libbpf libmnl jansson libnftables
+# Only their headers: loaded when needed (host/metadata.c).
+HEADERS := libcurl
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
-	$(shell $(PKG_CONFIG) --cflags $(PKGS))
+	$(shell $(PKG_CONFIG) --cflags $(PKGS) $(HEADERS))
 ALL_CFLAGS = $(COMMON_CFLAGS) $(CFLAGS) -isystem $(B)
 LDLIBS = $(shell $(PKG_CONFIG) --libs $(PKGS))
 HOST_CFLAGS = -std=gnu11 $(WARN) -O1 -Iloader -Ibpf -D_GNU_SOURCE \
@@ -57,8 +59,11 @@ LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 
 # Files made from dist/NAME.in, with paths, and a table in place of @TABLE@.
 MAN := tunload.8 tunload.conf.5
-UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer
+UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer \
+	tunload-metrics.socket tunload-metrics@.service
 COMPLETION := completion/tunload
+DOCS := README.md COPYING dist/example.conf dist/grafana.json
+SCHEMAS := $(sort $(wildcard docs/schema/*.json))
 DIST := $(addprefix $(B)/dist/,$(MAN) $(UNITS) $(COMPLETION))
 TABLES := verdicts interface-keys peer-keys peer-words
 
@@ -202,12 +207,13 @@ check-unit: unit-tests
 .PHONY: install
 install: all
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man5 \
-		$(MANDIR)/man8 $(DOCDIR) $(UNITDIR) $(COMPLETIONDIR) \
+		$(MANDIR)/man8 $(DOCDIR)/schema $(UNITDIR) $(COMPLETIONDIR) \
 		$(SYSCONFDIR)/tunload)
 	install -m 755 $(B)/tunload $(DESTDIR)$(SBINDIR)/tunload
 	install -m 644 $(B)/dist/tunload.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(B)/dist/tunload.conf.5 $(DESTDIR)$(MANDIR)/man5
-	install -m 644 README.md COPYING dist/example.conf $(DESTDIR)$(DOCDIR)
+	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
+	install -m 644 $(SCHEMAS) $(DESTDIR)$(DOCDIR)/schema
 	install -m 644 $(addprefix $(B)/dist/,$(UNITS)) $(DESTDIR)$(UNITDIR)
 	install -m 644 $(B)/dist/$(COMPLETION) $(DESTDIR)$(COMPLETIONDIR)/tunload
 
@@ -216,8 +222,9 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/tunload \
 		$(MANDIR)/man8/tunload.8 $(MANDIR)/man5/tunload.conf.5 \
 		$(addprefix $(UNITDIR)/,$(UNITS)) $(COMPLETIONDIR)/tunload \
-		$(addprefix $(DOCDIR)/,README.md COPYING example.conf))
-	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR) \
+		$(addprefix $(DOCDIR)/,$(notdir $(DOCS)) $(SCHEMAS:docs/%=%)))
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)/schema \
+		$(DESTDIR)$(DOCDIR) \
 		$(DESTDIR)$(SYSCONFDIR)/tunload
 
 # The C files of the tree without vmlinux.h, whose layout is the kernel's.

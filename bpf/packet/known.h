@@ -88,12 +88,8 @@ static __always_inline __u32 way_outer(__u64 *words, __u32 n, const void *at,
 static __always_inline struct cached_way *way_slot(const __u64 *words,
 						   const __u32 n)
 {
-	__u64 hash = 0;
-	__u32 slot;
+	const __u32 slot = cache_index(WAY_BITS, words, n);
 
-	for (__u32 i = 0; i < n; i++)
-		hash = (hash ^ words[i]) * CACHE_HASH;
-	slot = hash >> (64 - WAY_BITS);
 	return bpf_map_lookup_elem(&ways, &slot);
 }
 

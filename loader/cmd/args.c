@@ -34,8 +34,16 @@ static int bad_option(char **argv, int c)
 	return see_help(argv[0], "unknown option", arg);
 }
 
+/* Returns the next word if it begins with a digit, and skips it; else "". */
+static const char *next_number(int argc, char **argv)
+{
+	if (optind < argc && argv[optind][0] >= '0' && argv[optind][0] <= '9')
+		return argv[optind++];
+	return "";
+}
+
 /* val is the return value of getopt_long(): the letter, or the index plus 1. */
-static void take_option(const struct opt *opts, int val)
+static void take_option(int argc, char **argv, const struct opt *opts, int val)
 {
 	const struct opt *opt = opts;
 
@@ -46,6 +54,8 @@ static void take_option(const struct opt *opts, int val)
 			opt++;
 	if (opt->flag)
 		*opt->flag = true;
+	else if (opt->number && !optarg)
+		*opt->value = next_number(argc, argv);
 	else
 		*opt->value = optarg;
 }
@@ -62,8 +72,9 @@ int take_options(int argc, char **argv, const struct opt *opts)
 	opts = opts ?: none;
 	for (int i = 0; opts[i].name; i++) {
 		longs[i].name = opts[i].name;
-		longs[i].has_arg =
-			opts[i].value ? required_argument : no_argument;
+		if (opts[i].value)
+			longs[i].has_arg = opts[i].number ? optional_argument
+							  : required_argument;
 		longs[i].val = i + 1;
 		if (opts[i].letter)
 			*s++ = opts[i].letter;
@@ -74,7 +85,7 @@ int take_options(int argc, char **argv, const struct opt *opts)
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (c == '?' || c == ':')
 			return bad_option(argv, c);
-		take_option(opts, c);
+		take_option(argc, argv, opts, c);
 	}
 	return OK;
 }

@@ -35,6 +35,10 @@ struct command {
 	X(showconf)                                                            \
 	X(monitor)                                                             \
 	X(trigger)                                                             \
+	X(metrics)                                                             \
+	X(check)                                                               \
+	X(remote_config)                                                       \
+	X(import)                                                              \
 	X(version)                                                             \
 	X(help)
 
@@ -57,6 +61,8 @@ extern bool output_is_news;
 struct opt {
 	const char *name;
 	char letter; /* 0: none */
+	bool number; /* the value may be missing ("") and else begins with a
+			digit or stands behind a = */
 	bool *flag;
 	const char **value;
 };

@@ -94,7 +94,7 @@ static int run_help(int argc, char **argv)
 	printf("tunload [--bpffs DIR] COMMAND ...\n\n"
 	       "Plain IP-in-IP tunnels (4in4, 6in4, 4in6, 6in6) in XDP and tc.\n\n");
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		printf("  %-9s %s\n", commands[i]->name, commands[i]->brief);
+		printf("  %-13s %s\n", commands[i]->name, commands[i]->brief);
 	printf("\n  --bpffs DIR   where pins are kept (TUNLOAD_BPFFS, /sys/fs/bpf)\n\n"
 	       "Exit status: 0 done, 1 failed, 2 usage or configuration error.\n"
 	       "See tunload(8) and tunload.conf(5).\n");

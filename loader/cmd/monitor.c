@@ -18,6 +18,7 @@ struct monitor {
 	const char *ifname;
 	struct maps maps;
 	bool json;
+	struct screen to;
 	uint64_t asked_ns; /* time of the last request for events */
 	int status;	   /* of printing */
 };
@@ -49,10 +50,19 @@ static int print_event(void *ctx, void *data, size_t size)
 		mon->status = json_print(event_json(e, time, peer.name),
 					 JSON_COMPACT);
 	else
-		event_text(e, time, peer.name);
+		event_text(&mon->to, e, time, peer.name);
 	if (!mon->status && (fflush(stdout) || ferror(stdout)))
 		mon->status = fail("cannot write to standard output");
 	return mon->status ? -ECANCELED : 0;
+}
+
+/* From now on there are events. */
+static void begin(const struct monitor *mon)
+{
+	fprintf(stderr, "listening on %s, ^C ends\n", mon->ifname);
+	if (!mon->json)
+		event_head(&mon->to);
+	fflush(stdout);
 }
 
 static int poll_events(struct monitor *mon, struct ring_buffer *rb)
@@ -64,6 +74,8 @@ static int poll_events(struct monitor *mon, struct ring_buffer *rb)
 	if (now - mon->asked_ns >= REFRESH_NS &&
 	    events_ask(&mon->maps, mon->ifname, now + LISTEN_NS, &asked))
 		return FAILED;
+	if (asked && !mon->asked_ns)
+		begin(mon);
 	if (asked)
 		mon->asked_ns = now;
 	n = ring_buffer__poll(rb, POLL_MS);
@@ -108,6 +120,7 @@ static int run_monitor(int argc, char **argv)
 		ret = maps_open(&mon.maps, mon.ifname);
 	if (ret)
 		return ret;
+	screen_init(&mon.to);
 	ret = monitor(&mon);
 	maps_close(&mon.maps);
 	return ret;
@@ -119,7 +132,8 @@ const struct command cmd_monitor = {
 	.args = "IFACE [--json]",
 	.brief = "print events as they happen, until interrupted",
 	.text = "An event is a packet that was neither plain nor simply tunnelled: time,\n"
-		"verdict, peer, addresses, length. At most 1000 a second and CPU.\n"
+		"fate, verdict, peer, length, addresses, ICMP type and code. At most 1000\n"
+		"a second and CPU.\n"
 		"\n"
 		"  --json   one object a line\n",
 };

@@ -153,14 +153,14 @@ static json_t *listed_json(const struct peer *p)
 {
 	/* clang-format off */
 	json_t *out = json_pack(
-		"{s:s, s:o, s:o, s:o, s:I, s:o}",
+		"{s:s, s:s, s:o, s:o, s:o, s:I, s:o}",
+		"peer", p->name,
 		"name", p->name,
 		"endpoint", json_ip(&p->endpoint),
-		"hostname", p->host[0] ? json_string(p->host) : json_null(),
+		"hostname", json_text(p->host),
 		"allowed_ips", json_allowed(p),
 		"mtu", (json_int_t)p->mtu,
-		"waiting", *p->waiting ? json_string(p->waiting)
-				       : json_null());
+		"waiting", json_text(p->waiting));
 	/* clang-format on */
 
 	return json_with_keys(out, peer_keys, p);
@@ -176,35 +176,19 @@ static int print_list_json(const struct conf *c)
 	return json_print(list, JSON_INDENT(2));
 }
 
-/* Prints a line per peer, in the words of `peer add`. */
-static void print_list(const struct conf *c)
-{
-	char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
-
-	for_each_peer (p, c) {
-		printf("%s endpoint %s", p->name, ip_str(&p->endpoint, ip));
-		printf(" local %s mtu %u allowed-ips", ip_str(&p->local, ip),
-		       p->mtu);
-		for (size_t j = 0; j < p->n_allowed; j++)
-			printf("%c%s", j ? ',' : ' ',
-			       prefix_str(&p->allowed[j], prefix));
-		if (*p->waiting)
-			printf(" waits: %s", p->waiting);
-		putchar('\n');
-	}
-}
-
 static int show_list(const char *ifname, bool json)
 {
+	struct screen to;
 	struct conf c;
 	int ret = state_running(ifname, &c);
 
 	if (ret)
 		return ret;
+	screen_init(&to);
 	if (json)
 		ret = print_list_json(&c);
 	else
-		print_list(&c);
+		peers_text(&to, &c);
 	conf_free(&c);
 	return ret;
 }

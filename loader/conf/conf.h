@@ -129,6 +129,11 @@ struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
 /* The first allowed prefix of that family (4 or 6), or NULL. */
 const struct prefix *peer_inner(const struct peer *p, uint8_t family);
+/* The length of the outer header of a peer whose endpoint is known. */
+static inline uint32_t outer_len(const struct peer *p)
+{
+	return p->endpoint.family == 4 ? 20 : 40;
+}
 /* A second address to probe: the first host of the first allowed prefix, other
  * than a default route, that is not of the probe's family; family 0 if there is
  * none. Inner IPv4 and IPv6 are different outer protocols, 4 and 41, and a
@@ -283,6 +288,10 @@ int peer_name_check(struct origin from, const char *name);
 /* Returns why ip cannot be an endpoint, local or source address, as a text to
  * print after the quoted address; NULL if it can. */
 const char *address_fault(const struct ip *ip);
+
+/* True for prefixes that cannot be inner ones: loopback, multicast, link-local
+ * and the like. Shorter prefixes that contain these are valid. */
+bool prefix_is_special(const struct prefix *p);
 
 /* Formats the peer's endpoint as configured, in quotes, and after a name its
  * address: "host.example" (192.0.2.1). */

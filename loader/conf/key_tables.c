@@ -309,9 +309,7 @@ const char *endpoint_str(const struct peer *p, char buf[static ENDPOINT_STRLEN])
 	return buf;
 }
 
-/* True for prefixes that cannot be inner ones. Shorter prefixes that contain
- * these are valid. */
-static bool prefix_is_special(const struct prefix *p)
+bool prefix_is_special(const struct prefix *p)
 {
 	static const struct prefix special[] = {
 		{{4, {0}}, 8},

@@ -288,7 +288,8 @@ static void write_key(FILE *out, const struct key *k, const void *target)
 		return;
 	fprintf(out, "%s = %s", k->name, key_str(k, target, text));
 	/* Appends the address that `auto` chose. */
-	if (k->type == KEY_IS_ADDRESS && !is_fixed(k, target))
+	if (k->type == KEY_IS_ADDRESS && !is_fixed(k, target) &&
+	    key_address(k, target)->family)
 		fprintf(out, " # %s", ip_str(key_address(k, target), text));
 	fputc('\n', out);
 }

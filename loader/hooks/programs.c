@@ -76,7 +76,7 @@ static uint32_t prefixes_pinned(const char *ifname)
 /* The most slots of `flows` take a MiB on each CPU. */
 #define FLOW_BITS_MAX 14
 
-/* Makes room for four remembered flows of each prefix. */
+/* Makes room for eight remembered flows of each prefix. */
 static void set_flows(struct tunload_bpf *skel, const char *ifname,
 		      const struct conf *want)
 {
@@ -85,7 +85,7 @@ static void set_flows(struct tunload_bpf *skel, const char *ifname,
 
 	for_each_peer (p, want)
 		n += p->n_allowed;
-	while (bits < FLOW_BITS_MAX && 1u << bits < 4 * (n > now ? n : now))
+	while (bits < FLOW_BITS_MAX && 1u << bits < 8 * (n > now ? n : now))
 		bits++;
 	skel->rodata->flow_bits = bits;
 	bpf_map__set_max_entries(skel->maps.flows, 1u << bits);

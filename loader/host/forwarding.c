@@ -21,13 +21,26 @@ static uint64_t counter(const char *path, const char *format)
 	return n;
 }
 
-/* True if the sysctl is not 0; false if it does not exist. */
 static bool is_on(const char *name)
 {
-	char path[PATH_MAX];
+	int value;
 
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	return counter(path, "%ju");
+	return sysctl_read(name, &value) && value;
+}
+
+bool host_forwards(const char *ifname, uint8_t family)
+{
+	char setting[64];
+
+	/* IPv6: since Linux 6.17. */
+	snprintf(setting, sizeof(setting),
+		 family == 4 ? "net/ipv4/conf/%s/forwarding"
+			     : "net/ipv6/conf/%s/force_forwarding",
+		 ifname);
+	/* IPv6 forwarding depends on the host's setting. The interface's
+	 * `forwarding` only affects router advertisements. */
+	return is_on(setting) ||
+	       (family == 6 && is_on("net/ipv6/conf/all/forwarding"));
 }
 
 uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
@@ -35,22 +48,15 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 {
 	char path[PATH_MAX];
 
-	/* IPv6: since Linux 6.17. */
-	snprintf(setting, len,
-		 family == 4 ? "net/ipv4/conf/%s/forwarding"
-			     : "net/ipv6/conf/%s/force_forwarding",
-		 ifname);
-	if (is_on(setting))
+	if (host_forwards(ifname, family))
 		return 0;
 	/* The line of names does not match; InAddrErrors is the fifth
 	 * number. */
-	if (family == 4)
+	if (family == 4) {
+		snprintf(setting, len, "net/ipv4/conf/%s/forwarding", ifname);
 		return counter("/proc/net/snmp", "Ip: %*u %*u %*u %*u %ju");
-	/* IPv6 forwarding depends on the host's setting. The interface's
-	 * `forwarding` only affects router advertisements. */
+	}
 	snprintf(setting, len, "net/ipv6/conf/all/forwarding");
-	if (is_on(setting))
-		return 0;
 	snprintf(path, sizeof(path), "/proc/net/dev_snmp6/%s", ifname);
 	return counter(path, "Ip6InAddrErrors %ju");
 }

@@ -53,6 +53,10 @@ static int on_link(const struct nlmsghdr *nlh, void *data)
 	out->up = msg->ifi_flags & IFF_UP;
 	out->loopback = msg->ifi_flags & IFF_LOOPBACK;
 	out->no_ipv6 = lacks_ipv6(tb[IFLA_AF_SPEC]);
+	if (tb[IFLA_ADDRESS] &&
+	    mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == MAC_LEN)
+		memcpy(out->mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]),
+		       MAC_LEN);
 	reply->master = nl_u32(tb[IFLA_MASTER]);
 	reply->vrf_table = vrf_table(tb[IFLA_LINKINFO]);
 	return MNL_CB_OK;

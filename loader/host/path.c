@@ -3,6 +3,7 @@
  * changes neighbours. */
 #include "host.h"
 
+#include <linux/if_arp.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -105,6 +106,7 @@ static uint16_t neigh_state(uint32_t ifindex, const struct ip *ip)
 struct path {
 	struct ip gateway; /* may be of another family than source */
 	struct ip source;
+	uint32_t oif;
 };
 
 static int on_path(const struct nlmsghdr *nlh, void *data)
@@ -117,10 +119,11 @@ static int on_path(const struct nlmsghdr *nlh, void *data)
 	nl_attrs(nlh, sizeof(*msg), tb, RTA_MAX);
 	path->gateway = nl_gateway(tb, family);
 	path->source = nl_ip(tb[RTA_PREFSRC], family);
+	path->oif = nl_u32(tb[RTA_OIF]);
 	return MNL_CB_OK;
 }
 
-/* False if there is no route. */
+/* False if there is no route. oif 0: by any interface. */
 static bool find_path(uint32_t oif, const struct ip *source,
 		      const struct ip *dst, struct path *out)
 {
@@ -134,7 +137,8 @@ static bool find_path(uint32_t oif, const struct ip *source,
 		msg->rtm_src_len = msg->rtm_dst_len;
 		nl_put_ip(&r, RTA_SRC, source);
 	}
-	mnl_attr_put_u32(&r.nlh, RTA_OIF, oif);
+	if (oif)
+		mnl_attr_put_u32(&r.nlh, RTA_OIF, oif);
 	*out = (struct path){0};
 	return !nl_talk(&r, on_path, out);
 }
@@ -176,9 +180,35 @@ struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 	return none;
 }
 
-bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
-		    const char *ifname, struct next_hop *last, char *buf,
-		    size_t len)
+struct ip path_source(const struct conf *c, const struct ip *dst)
+{
+	const struct ip *source = conf_source(c, dst->family);
+	struct path path;
+
+	if (!source->family && find_path(c->ifindex, source, dst, &path))
+		return path.source;
+	return *source;
+}
+
+uint32_t path_outside(const struct ip *dst)
+{
+	const struct ip any = {0};
+	struct link_info link;
+	char ifname[IFNAMSIZ];
+	struct path path;
+	uint32_t peer;
+
+	if (!find_path(0, &any, dst, &path) ||
+	    gateway_id(&path.gateway, &peer) ||
+	    !if_indextoname(path.oif, ifname) || link_info(ifname, &link) ||
+	    link.type != ARPHRD_ETHER)
+		return 0;
+	return path.oif;
+}
+
+enum path_fault next_hop_fault(const struct ip *endpoint,
+			       const struct ip *local, const char *ifname,
+			       struct next_hop *last, char *buf, size_t len)
 {
 	char ip[IP_STRLEN];
 	struct path path;
@@ -188,21 +218,21 @@ bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
 	if (!find_path(last->oif, local, endpoint, &path)) {
 		snprintf(buf, len, "no route to %s through %s",
 			 ip_str(endpoint, ip), ifname);
-		return true;
+		return PATH_NO_ROUTE;
 	}
 	hop = path.gateway.family ? path.gateway : *endpoint;
 	if (gateway_id(&hop, &peer)) {
 		snprintf(buf, len, "the route to %s leads into a tunnel of %s",
 			 ip_str(endpoint, ip), ifname);
-		return true;
+		return PATH_TUNNELLED;
 	}
 	if (!ip_equal(&hop, &last->ip))
 		last->state = neigh_state(last->oif, &hop);
 	last->ip = hop;
 	if (!(last->state & (NUD_FAILED | NUD_INCOMPLETE)))
-		return false;
+		return PATH_FINE;
 	snprintf(buf, len, "next hop %s does not answer (neighbour %s)",
 		 ip_str(&hop, ip),
 		 last->state & NUD_FAILED ? "FAILED" : "INCOMPLETE");
-	return true;
+	return PATH_NO_ANSWER;
 }

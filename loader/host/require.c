@@ -18,7 +18,7 @@ static bool has_cap(const struct __user_cap_data_struct *d, int cap)
 }
 
 /* CAP_SYS_ADMIN includes CAP_BPF and CAP_PERFMON, which 5.8 split off. */
-static int require_caps(void)
+static bool has_caps(char *why, size_t len)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
@@ -26,15 +26,19 @@ static int require_caps(void)
 	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
 	bool admin;
 
-	if (syscall(SYS_capget, &head, d))
-		return fail("cannot read the capabilities: %s",
-			    strerror(errno));
+	if (syscall(SYS_capget, &head, d)) {
+		snprintf(why, len, "cannot read the capabilities: %s",
+			 strerror(errno));
+		return false;
+	}
 	admin = has_cap(d, CAP_SYS_ADMIN);
 	if (has_cap(d, CAP_NET_ADMIN) &&
 	    (admin || (has_cap(d, CAP_BPF) && has_cap(d, CAP_PERFMON))))
-		return OK;
-	return fail(
+		return true;
+	snprintf(
+		why, len,
 		"not permitted to use BPF: run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
+	return false;
 }
 
 bool kernel_at_least(unsigned int major, unsigned int minor)
@@ -47,29 +51,46 @@ bool kernel_at_least(unsigned int major, unsigned int minor)
 	       (is_major > major || (is_major == major && is_minor >= minor));
 }
 
-static int require_kernel(void)
+static bool has_kernel(char *why, size_t len)
 {
 	struct utsname u;
 
 	if (kernel_at_least(6, 1))
-		return OK;
+		return true;
 	if (uname(&u))
-		return fail("uname: %s", strerror(errno));
-	return fail(
-		"kernel \"%s\" is too old: tunload needs Linux 6.1 or newer",
-		u.release);
+		snprintf(why, len, "uname: %s", strerror(errno));
+	else
+		snprintf(
+			why, len,
+			"kernel \"%s\" is too old: tunload needs Linux 6.1 or newer",
+			u.release);
+	return false;
 }
+
+static bool has_btf(char *why, size_t len)
+{
+	if (!access(BTF_VMLINUX, R_OK))
+		return true;
+	snprintf(
+		why, len,
+		"cannot read " BTF_VMLINUX
+		": %s; tunload needs a kernel built with CONFIG_DEBUG_INFO_BTF=y",
+		strerror(errno));
+	return false;
+}
+
+const struct requirement requirements[N_REQUIREMENTS] = {
+	[REQUIRE_RIGHTS] = {"rights", has_caps},
+	[REQUIRE_KERNEL] = {"kernel version", has_kernel},
+	[REQUIRE_BTF] = {"BTF", has_btf},
+};
 
 int require_bpf(void)
 {
-	int ret = require_caps();
+	char why[REQUIREMENT_LEN];
 
-	if (!ret)
-		ret = require_kernel();
-	if (!ret && access(BTF_VMLINUX, R_OK))
-		ret = fail(
-			"cannot read " BTF_VMLINUX
-			": %s; tunload needs a kernel built with CONFIG_DEBUG_INFO_BTF=y",
-			strerror(errno));
-	return ret;
+	for (size_t i = 0; i < N_REQUIREMENTS; i++)
+		if (!requirements[i].is_met(why, sizeof(why)))
+			return fail("%s", why);
+	return OK;
 }

@@ -51,6 +51,15 @@ static void forget_old_paths(const struct maps *m, const struct table *now,
 {
 	drop_strangers(m->peer_stats, want);
 	drop_strangers(m->learned, want);
+	/* Their counters may be in `traffic` still, and another peer may get
+	 * the id. */
+	for (size_t i = 0; i < now->n; i++) {
+		uint32_t id;
+
+		memcpy(&id, table_key(now, i), sizeof(id));
+		if (!table_find(want, table_key(now, i)))
+			forget_path(m, id);
+	}
 	for (size_t i = 0; i < want->n; i++) {
 		const struct tl_peer *was = table_find(now, table_key(want, i));
 		uint32_t id;

@@ -60,6 +60,9 @@ void pins_unready(const char *ifname);
 /* FAILED, with advice, if the pins are of another network namespace. */
 int pins_check_netns(const char *ifname, const struct tl_interface *iface);
 
+/* True for pins of an interface in another network namespace. */
+bool pins_foreign(const char *ifname);
+
 /* Lists the interfaces, named after forward = xdp, that have a pinned link;
  * *names is malloc()ed. */
 int pins_from_list(const char *ifname, char (**names)[IFNAMSIZ], size_t *n);

@@ -179,3 +179,12 @@ bool pins_dead(const char *ifname)
 	}
 	return any;
 }
+
+bool pins_foreign(const char *ifname)
+{
+	struct tl_interface iface;
+	uint64_t cookie = 0;
+
+	return pins_interface(ifname, &iface) && iface.netns_cookie &&
+	       !netns_cookie(&cookie) && cookie != iface.netns_cookie;
+}

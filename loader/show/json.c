@@ -86,15 +86,15 @@ int json_print(json_t *root, size_t flags)
 	return ret;
 }
 
-static json_t *last_rx(const struct snapshot *s,
-		       const struct tl_peer_stats *stats)
+/* The seconds since then, or null. */
+static json_t *seconds_json(const struct snapshot *s, uint64_t then_ns)
 {
-	if (!stats->last_rx_ns)
+	if (!then_ns)
 		return json_null();
 	/* The packet may have come after now_ns was read. */
-	if (stats->last_rx_ns > s->now_ns)
+	if (then_ns > s->now_ns)
 		return json_real(0);
-	return json_real((s->now_ns - stats->last_rx_ns) / 1e9);
+	return json_real((s->now_ns - then_ns) / 1e9);
 }
 
 /* The MTU learned from ICMP, or null. */
@@ -129,33 +129,69 @@ static json_t *gateway_json(const struct snapshot *s, const struct peer *p,
 	return json_ip(&ip);
 }
 
-static json_t *peer_json(const struct snapshot *s, size_t i)
+/* The combinations of inner and outer family: ["4in6", ...]. */
+static json_t *forms_json(const struct peer *p)
 {
-	const struct peer *p = &s->conf.peers[i];
+	json_t *list = json_array();
+
+	for (int inner = 4; p->endpoint.family && inner <= 6; inner += 2)
+		if (peer_inner(p, inner))
+			json_array_append_new(list,
+					      json_sprintf("%din%u", inner,
+							   p->endpoint.family));
+	return list;
+}
+
+json_t *json_text(const char *text)
+{
+	return *text ? json_string(text) : json_null();
+}
+
+/* What a contract with programs demands. */
+static json_t *counters_json(const struct snapshot *s, size_t i)
+{
 	const struct tl_peer_stats *stats = &s->peers[i];
 	const struct tl_counter rx = rx_total(&stats->verdicts);
 	const struct tl_counter tx = tx_total(&stats->verdicts);
+	const struct peer *p = &s->conf.peers[i];
 
 	/* clang-format off */
-	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o}",
 			 "name", p->name,
 			 "endpoint", json_ip(&p->endpoint),
 			 "local", json_ip(&p->local),
 			 "allowed_ips", json_allowed(p),
-			 "mtu", (int)(mtu_learned_for(s, p) ? p->learned_mtu
-							    : p->mtu),
-			 "learned_mtu", learned_mtu(s, p),
+			 "mtu", (int)mtu_now(s, p),
 			 "rx", json_counter(&rx),
 			 "tx", json_counter(&tx),
-			 "last_rx_seconds", last_rx(s, stats),
-			 "verdicts", json_verdicts(&stats->verdicts),
-			 "waiting", *p->waiting ? json_string(p->waiting)
-						: json_null(),
-			 "gateway4", gateway_json(s, p, 4),
-			 "gateway6", gateway_json(s, p, 6),
-			 "hints", hints_json(s, i));
+			 "last_rx_seconds", seconds_json(s, stats->last_rx_ns),
+			 "verdicts", json_verdicts(&stats->verdicts));
 	/* clang-format on */
+}
+
+static json_t *peer_json(const struct snapshot *s, size_t i)
+{
+	const struct peer *p = &s->conf.peers[i];
+	enum peer_state state = peer_state(p, &s->peers[i], s->now_ns);
+	json_t *out = counters_json(s, i), *hints = hints_json(s, i);
+	bool attention = is_trouble(state) || json_array_size(hints);
+
+	/* clang-format off */
+	json_object_update_new(out, json_pack(
+		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"peer", p->name,
+		"state", peer_states[state].word,
+		"needs_attention", attention,
+		"hostname", json_text(p->host),
+		"forms", forms_json(p),
+		"last_tx_seconds", seconds_json(s, s->peers[i].last_tx_ns),
+		"learned_mtu", learned_mtu(s, p),
+		"waiting", json_text(p->waiting),
+		"gateway4", gateway_json(s, p, 4),
+		"gateway6", gateway_json(s, p, 6),
+		"hints", hints));
+	/* clang-format on */
+	return json_with_keys(out, peer_keys, p);
 }
 
 static json_t *missing_json(const struct snapshot *s)
@@ -199,24 +235,25 @@ static json_t *from_json(const struct snapshot *s)
 
 json_t *status_json(const struct snapshot *s)
 {
-	json_t *hints = json_array();
+	json_t *hints = json_array(), *peers = json_array(), *out;
 	bool native = s->iface.mode == TL_MODE_NATIVE;
-	json_t *peers = json_array(), *out;
 
 	interface_hints(s, append_hint, hints);
-	for (size_t i = 0; i < s->conf.n_peers; i++)
-		json_array_append_new(peers,
-				      json_with_keys(peer_json(s, i), peer_keys,
-						     &s->conf.peers[i]));
+	for_each_shown(i, s) json_array_append_new(peers, peer_json(s, *i));
 	/* clang-format off */
-	out = json_pack("{s:s, s:s, s:s, s:s?, s:o, s:o, s:i, s:o, s:o, s:o, "
-			"s:o, s:o, s:s, s:o}",
+	out = json_pack("{s:s, s:s, s:s, s:s?, s:b, s:b, s:o, s:o, s:{s:b, s:b}, "
+			"s:i, s:o, s:o, s:o, s:o, s:o, s:s, s:o}",
 			"interface", s->conf.ifname,
 			"mode", native ? "native" : "tc",
 			"mode_reason", s->iface.mode_reason,
 			"tc_hook", tc_hook(s),
+			"kernel_has_tcx", s->kernel_has_tcx,
+			"xdp_reads_linear_only", xdp_reads_linear_only(s),
 			"local4", json_ip(&s->conf.local4),
 			"local6", json_ip(&s->conf.local6),
+			"forwarding",
+			"ipv4", host_forwards(s->conf.ifname, 4),
+			"ipv6", host_forwards(s->conf.ifname, 6),
 			"changes_pending", (int)s->changes_pending,
 			"hooks_missing", missing_json(s),
 			"forward_to", forward_json(s),

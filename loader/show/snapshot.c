@@ -44,9 +44,45 @@ void snapshot_free(struct snapshot *s)
 {
 	conf_free(&s->conf);
 	free(s->peers);
+	free(s->rates);
+	free(s->shown);
 	free(s->own.all);
 	free(s->forward_to);
 	free(s->host.addrs.all);
+}
+
+static int show_all_peers(struct snapshot *s)
+{
+	s->shown = calloc(s->conf.n_peers + 1, sizeof(*s->shown));
+	if (!s->shown)
+		return fail("out of memory");
+	for (; s->n_shown < s->conf.n_peers; s->n_shown++)
+		s->shown[s->n_shown] = s->n_shown;
+	return OK;
+}
+
+int snapshot_select(struct snapshot *s, char **names, size_t n)
+{
+	size_t *shown;
+
+	if (!n)
+		return OK;
+	shown = calloc(n, sizeof(*shown));
+	if (!shown)
+		return fail("out of memory");
+	free(s->shown);
+	s->shown = shown;
+	s->n_shown = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct peer *p = conf_peer(&s->conf, names[i]);
+
+		if (!p)
+			return fail_usage(
+				"status: no peer \"%s\" on %s: `tunload peer list %s` names them",
+				names[i], s->conf.ifname, s->conf.ifname);
+		shown[s->n_shown++] = p - s->conf.peers;
+	}
+	return OK;
 }
 
 int snapshot_read(struct snapshot *s, const char *ifname)
@@ -64,7 +100,7 @@ int snapshot_read(struct snapshot *s, const char *ifname)
 	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';
 	if (!ret) {
 		read_hooks(s);
-		ret = read_stats(&m, s) ?: read_host(s);
+		ret = read_stats(&m, s) ?: read_host(s) ?: show_all_peers(s);
 		if (!ret && is_forwarding(s))
 			ret = devices_sending(&m, &s->forward_to,
 					      &s->n_forward_to);

@@ -1,191 +1,142 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* `tunload status` for people. */
+/* `tunload status` for people: the interface, a line per peer, what is wrong.
+ */
 #include "show.h"
 
 #include <string.h>
 
-#define PREFIXES_SHOWN 12
-#define HINT_COLUMNS   64
+#define PARAGRAPHS_SHOWN 10 /* without -v */
+#define NAME_COLUMN_MAX	 16
 
-/* 1536 -> "1.5 KiB" */
-static const char *human_bytes(uint64_t bytes, char buf[static 32])
+struct view {
+	const struct screen *to;
+	const struct snapshot *s;
+	bool verbose;
+	int label;	     /* width of the labels of settings */
+	struct shown *peers; /* those that need attention first */
+	size_t n, attention, up;
+};
+
+static void keep_hint(void *to, const char *text)
 {
-	static const char *const units[] = {"B",   "KiB", "MiB", "GiB",
-					    "TiB", "PiB", "EiB"};
-	double n = bytes;
-	int unit = 0;
+	char **hints = to, *joined;
 
-	while (n >= 1024) {
-		n /= 1024;
-		unit++;
-	}
-	snprintf(buf, 32, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
-	return buf;
-}
-
-static const char *human_age(const struct snapshot *s, uint64_t then_ns,
-			     char buf[static 32])
-{
-	uint64_t seconds;
-
-	if (!then_ns)
-		return strcpy(buf, "never");
-	seconds = then_ns < s->now_ns ? (s->now_ns - then_ns) / 1000000000 : 0;
-	if (seconds < 120)
-		snprintf(buf, 32, "%ju s ago", (uintmax_t)seconds);
-	else if (seconds < 2 * 3600)
-		snprintf(buf, 32, "%ju min ago", (uintmax_t)seconds / 60);
-	else if (seconds < 2 * 86400)
-		snprintf(buf, 32, "%ju h ago", (uintmax_t)seconds / 3600);
-	else
-		snprintf(buf, 32, "%ju days ago", (uintmax_t)seconds / 86400);
-	return buf;
-}
-
-static void print_endpoint(const struct peer *p)
-{
-	char endpoint[IP_STRLEN], local[IP_STRLEN];
-	bool inner4 = peer_inner(p, 4), inner6 = peer_inner(p, 6);
-	unsigned int outer = p->endpoint.family;
-
-	printf("\npeer %s: %s <- %s", p->name, ip_str(&p->endpoint, endpoint),
-	       ip_str(&p->local, local));
-	if (*p->waiting)
-		printf(", waits");
-	else if (inner4 && inner6)
-		printf(" (4in%u, 6in%u)", outer, outer);
-	else
-		printf(" (%uin%u)", inner4 ? 4 : 6, outer);
-	putchar('\n');
-	if (p->host[0])
-		printf("  name         %s\n", p->host);
-}
-
-static void print_allowed(const struct peer *p)
-{
-	char text[PREFIX_STRLEN];
-	size_t i;
-
-	printf("  allowed ips  ");
-	for (i = 0; i < p->n_allowed && i < PREFIXES_SHOWN; i++)
-		printf("%s%s", i ? ", " : "", prefix_str(&p->allowed[i], text));
-	if (i < p->n_allowed)
-		printf(" and %zu more", p->n_allowed - i);
-	putchar('\n');
-}
-
-static void print_traffic(const char *label, const struct tl_counter *c,
-			  const char *last)
-{
-	char bytes[32];
-
-	printf("  %-12s %ju packet%s, %s, last %s\n", label,
-	       (uintmax_t)c->packets, c->packets == 1 ? "" : "s",
-	       human_bytes(c->bytes, bytes), last);
-}
-
-/* Returns the length of the first line of a text: it ends at a blank, though
- * not within a `command`, which people copy. */
-static size_t line_len(const char *text)
-{
-	bool command = false;
-	size_t len = 0, n;
-
-	for (n = 0; text[n] && (n <= HINT_COLUMNS || !len); n++) {
-		command ^= text[n] == '`';
-		if (text[n] == ' ' && !command)
-			len = n;
-	}
-	return n > HINT_COLUMNS && len ? len : n;
-}
-
-/* Wraps the text, under the label. */
-static void print_hint(void *to, const char *text)
-{
-	const char *label = "hint";
-	size_t n;
-
-	while (*text) {
-		n = line_len(text);
-		fprintf(to, "  %-12s %.*s\n", label, (int)n, text);
-		text += n;
-		text += strspn(text, " ");
-		label = "";
-	}
-}
-
-static void print_verdict(enum tl_verdict verdict, const struct tl_counter *c)
-{
-	static const char *const fates[] = {
-		[TL_FATE_TUNNEL] = "tunnelled",
-		[TL_FATE_PASS] = "passed",
-		[TL_FATE_DROP] = "dropped",
-		[TL_FATE_ANSWER] = "answered",
-	};
-	char bytes[32];
-
-	if (c->packets)
-		printf("  %-12s %ju packet%s, %s, %s: %s\n",
-		       fates[verdict_list[verdict].fate], (uintmax_t)c->packets,
-		       c->packets == 1 ? "" : "s", human_bytes(c->bytes, bytes),
-		       verdict_list[verdict].name, verdict_list[verdict].text);
-}
-
-static void print_fate(const struct tl_verdicts *v, enum tl_fate fate)
-{
-	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
-		if (verdict_list[i].fate == fate)
-			print_verdict(i, &verdict_counters(v)[i]);
-	}
-}
-
-static void print_mtu(const struct snapshot *s, const struct peer *p)
-{
-	uint64_t left = mtu_learned_for(s, p) / 1000000000;
-
-	if (left)
-		printf("  mtu          %u (learnt from ICMP, for another %ju s; else %u)\n",
-		       p->learned_mtu, (uintmax_t)left, p->mtu);
-	else
-		printf("  mtu          %u\n", p->mtu);
-}
-
-/* With routes = no, prints the gateways that the user's routes need. */
-static void print_gateways(const struct snapshot *s, const struct peer *p)
-{
-	struct ip four = peer_gateway(&s->conf, p, 4);
-	struct ip six = peer_gateway(&s->conf, p, 6);
-	char text[IP_STRLEN];
-
-	if (s->conf.routes)
+	if (asprintf(&joined, "%s%s%s", *hints ?: "", *hints ? "\n" : "",
+		     text) < 0)
 		return;
-	printf("  gateway      ");
-	if (four.family)
-		printf("%s, ", ip_str(&four, text));
-	printf("%s\n", ip_str(&six, text));
+	free(*hints);
+	*hints = joined;
 }
 
-static void print_peer(const struct snapshot *s, size_t i)
+static int compare_shown(const void *a, const void *b)
 {
-	const struct tl_peer_stats *stats = &s->peers[i];
-	const struct tl_counter rx = rx_total(&stats->verdicts);
-	const struct tl_counter tx = tx_total(&stats->verdicts);
-	const struct peer *p = &s->conf.peers[i];
-	char age[32];
+	const struct shown *x = a, *y = b;
+	bool x_waits = !needs_attention(x), y_waits = !needs_attention(y);
 
-	print_endpoint(p);
-	print_allowed(p);
-	print_gateways(s, p);
-	print_mtu(s, p);
-	print_traffic("received", &rx, human_age(s, stats->last_rx_ns, age));
-	print_traffic("sent", &tx, human_age(s, stats->last_tx_ns, age));
-	print_fate(&stats->verdicts, TL_FATE_DROP);
-	print_fate(&stats->verdicts, TL_FATE_PASS);
-	peer_hints(s, i, print_hint, stdout);
+	return compare_values(x_waits, y_waits) ?: compare_values(x->i, y->i);
+}
+
+static int view_init(struct view *v)
+{
+	const struct snapshot *s = v->s;
+
+	v->peers = calloc(s->n_shown + 1, sizeof(*v->peers));
+	if (!v->peers)
+		return fail("out of memory");
+	for_each_shown(i, s)
+	{
+		struct shown *p = &v->peers[v->n++];
+
+		p->i = *i;
+		p->state = peer_state(&s->conf.peers[*i], &s->peers[*i],
+				      s->now_ns);
+		/* The hint of a waiting peer repeats its reason. */
+		if (p->state != PEER_WAITING)
+			peer_hints(s, *i, keep_hint, &p->hints);
+		v->attention += needs_attention(p);
+		v->up += p->state == PEER_UP;
+	}
+	sort(v->peers, v->n, sizeof(*v->peers), compare_shown);
+	return OK;
+}
+
+static void view_free(struct view *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		free(v->peers[i].hints);
+	free(v->peers);
+}
+
+__attribute__((format(printf, 3, 4))) static void
+setting(const struct view *v, const char *label, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	fprintf(v->to->out, "%-*s", v->label, label);
+	print_under(v->to, v->label, text);
+}
+
+static void view_summary(const struct view *v, char *text, size_t len)
+{
+	const char *s = v->n == 1 ? "" : "s";
+
+	if (v->attention)
+		snprintf(text, len, "%zu of %zu peer%s need%s attention",
+			 v->attention, v->n, s, v->attention == 1 ? "s" : "");
+	else if (v->n && v->n == v->up)
+		snprintf(text, len, "%zu peer%s up", v->n, s);
+	else if (v->n)
+		snprintf(text, len, "%zu of %zu peer%s up", v->up, v->n, s);
+	else
+		snprintf(text, len, "no peers");
+}
+
+static void print_top(const struct view *v)
+{
+	const struct snapshot *s = v->s;
+	bool native = s->iface.mode == TL_MODE_NATIVE;
+	const char *hook = tc_hook(s);
+	char left[128], right[64] = "";
+
+	snprintf(left, sizeof(left), "%-*s%s%s%s", v->label, s->conf.ifname,
+		 native ? "native XDP + " : "tc by ", hook ?: "no tc hook",
+		 hook && !s->kernel_has_tcx ? " (tcx needs Linux 6.6)" : "");
+	if (s->n_shown == s->conf.n_peers)
+		view_summary(v, right, sizeof(right));
+	print_ends(v->to, left, right, v->attention ? RED : GREEN);
+}
+
+static void print_local(const struct view *v)
+{
+	static const char *const words[] = {"off", "on"};
+	const struct conf *c = &v->s->conf;
+	char ip[IP_STRLEN], left[192], right[64];
+	int n = snprintf(left, sizeof(left), "%-*s", v->label, "local");
+
+	if (c->local4.family || !c->local6.family)
+		n += snprintf(left + n, sizeof(left) - n, "%s",
+			      ip_str(&c->local4, ip));
+	if (c->local6.family)
+		snprintf(left + n, sizeof(left) - n, "%s%s",
+			 c->local4.family ? "  " : "", ip_str(&c->local6, ip));
+	snprintf(right, sizeof(right), "forwarding: IPv4 %s, IPv6 %s",
+		 words[host_forwards(c->ifname, 4)],
+		 words[host_forwards(c->ifname, 6)]);
+	print_ends(v->to, left, right, PLAIN);
+}
+
+/* Opens a text of zeros to write to; the last one stays, whatever comes. */
+static FILE *text_open(char *text, size_t len)
+{
+	return fmemopen(text, len - 1, "w");
 }
 
 /* The other interfaces from which XDP forwards. */
-static void print_from(const struct snapshot *s)
+static void print_from(FILE *out, const struct snapshot *s)
 {
 	char words[TL_REASON_LEN];
 
@@ -193,77 +144,316 @@ static void print_from(const struct snapshot *s)
 	{
 		forward_fault(s->conf.ifname, from, words);
 		if (!*words)
-			printf(", %s", from);
+			fprintf(out, ", %s", from);
 	}
 }
 
-static void print_forward(const struct snapshot *s)
+static void print_forward(const struct view *v)
 {
+	const struct snapshot *s = v->s;
+	char text[1024] = "", name[IFNAMSIZ];
 	const char *comma = " to ";
-	char name[IFNAMSIZ];
+	FILE *out;
 
 	if (s->conf.forward != TL_FORWARD_XDP)
 		return;
-	printf("  forward      ");
 	if (!is_forwarding(s)) {
-		printf("by the kernel: forward = xdp needs native mode\n");
+		setting(v, "forward",
+			"by the kernel: forward = xdp needs native mode");
 		return;
 	}
-	printf("in XDP from %s", s->conf.ifname);
-	print_from(s);
+	out = text_open(text, sizeof(text));
+	if (!out)
+		return;
+	fprintf(out, "in XDP from %s", s->conf.ifname);
+	print_from(out, s);
 	for (size_t i = 0; i < s->n_forward_to; i++) {
 		if (!if_indextoname(s->forward_to[i], name))
 			continue;
-		printf("%s%s", comma, name);
+		fprintf(out, "%s%s", comma, name);
 		comma = ", ";
 	}
-	if (!s->n_forward_to)
-		printf(" to no interface");
-	printf(": netfilter, rp_filter and tcpdump do not see those packets\n");
+	fclose(out);
+	setting(v, "forward",
+		"%s%s: netfilter, rp_filter and tcpdump do not see those packets",
+		text, s->n_forward_to ? "" : " to no interface");
 }
 
-static void print_cpus(const struct snapshot *s)
+static void print_cpus(const struct view *v)
 {
-	if (s->conf.cpus != TL_CPUS_ALL)
+	if (v->s->conf.cpus != TL_CPUS_ALL)
 		return;
-	printf("  cpus         %s\n",
-	       s->iface.mode == TL_MODE_NATIVE
-		       ? "all, by inner flow (kernel threads cpumap/N)"
-		       : "as the kernel chooses: cpus = all needs native mode");
+	setting(v, "cpus", "%s",
+		v->s->iface.mode == TL_MODE_NATIVE
+			? "all, by inner flow (kernel threads cpumap/N)"
+			: "as the kernel chooses: cpus = all needs native mode");
 }
 
-static void print_settings(const struct snapshot *s)
+static void setting_hint(void *to, const char *text)
 {
-	const char *tcx = s->kernel_has_tcx ? "" : " (tcx needs Linux 6.6)";
+	setting(to, "hint", "%s", text);
+}
+
+static void print_settings(struct view *v)
+{
+	const struct snapshot *s = v->s;
 	bool native = s->iface.mode == TL_MODE_NATIVE;
-	const char *hook = tc_hook(s);
-	char local[IP_STRLEN];
 
-	printf("%s: attached, %s (%s)\n", s->conf.ifname,
-	       native ? "native XDP" : "tc", s->iface.mode_reason);
-	printf("  tc hook      %s%s\n", hook ?: "none", hook ? tcx : "");
+	print_top(v);
+	if (!native || v->verbose)
+		setting(v, "mode", "%s: %s", native ? "native XDP" : "tc",
+			s->iface.mode_reason);
+	print_local(v);
 	/* See READABLE_AT_MOST in bpf/core/parse.h. */
-	if (native && !kernel_at_least(6, 18))
-		printf("  xdp          no headers behind a frame's linear part (bpf_xdp_pull_data needs Linux 6.18)\n");
-	printf("  local4       %s\n", ip_str(&s->conf.local4, local));
-	printf("  local6       %s\n", ip_str(&s->conf.local6, local));
+	if (xdp_reads_linear_only(s) && v->verbose)
+		setting(v, "xdp",
+			"no headers behind a frame's linear part (bpf_xdp_pull_data needs Linux 6.18)");
 	if (!s->conf.routes)
-		printf("  routes       none of ours (routes = no): only what is routed to a peer's gateway is tunnelled\n");
-	print_forward(s);
-	print_cpus(s);
+		setting(v, "routes",
+			"none of ours (routes = no): only what is routed to a peer's gateway is tunnelled; -v shows the gateways");
+	print_forward(v);
+	print_cpus(v);
+	interface_hints(s, setting_hint, v);
 }
 
-void status_text(const struct snapshot *s)
+/* The columns of the table, and their ranks. */
+enum { PEER, STATE, ENDPOINT, ALLOWED, MTU, LAST_IN, IN, OUT, N_COLUMNS };
+
+static const struct column totals[N_COLUMNS] = {
+	[PEER] = {"PEER"},
+	[STATE] = {"STATE"},
+	[ENDPOINT] = {"ENDPOINT", .rank = 4},
+	[ALLOWED] = {"ALLOWED IPS", .rank = 5},
+	[MTU] = {"MTU", .right = true, .rank = 6},
+	[LAST_IN] = {"LAST IN", .right = true, .rank = 1},
+	[IN] = {"IN", .right = true, .rank = 2},
+	[OUT] = {"OUT", .right = true, .rank = 3},
+};
+
+static const struct column rates[N_COLUMNS] = {
+	[PEER] = {"PEER"},
+	[STATE] = {"STATE"},
+	[ENDPOINT] = {"ENDPOINT", .rank = 4},
+	[ALLOWED] = {"ALLOWED IPS", .rank = 5},
+	[MTU] = {"MTU", .right = true, .rank = 6},
+	[LAST_IN] = {"LAST IN", .right = true, .rank = 1},
+	[IN] = {"IN b/s", .right = true, .rank = 2},
+	[OUT] = {"OUT b/s", .right = true, .rank = 3},
+};
+
+static void amount_str(const struct snapshot *s, size_t i, bool in,
+		       char text[static CELL_STRLEN])
 {
-	print_settings(s);
-	interface_hints(s, print_hint, stdout);
-	if (!s->conf.n_peers)
-		printf("\nno peers: add them with `tunload peer add %s NAME endpoint A allowed-ips P`\n",
-		       s->conf.ifname);
-	for (size_t i = 0; i < s->conf.n_peers; i++)
-		print_peer(s, i);
-	printf("\nall packets of %s\n", s->conf.ifname);
-	print_fate(&s->verdicts, TL_FATE_DROP);
-	print_fate(&s->verdicts, TL_FATE_TUNNEL);
-	print_fate(&s->verdicts, TL_FATE_PASS);
+	const struct tl_verdicts *v = &s->peers[i].verdicts;
+	const struct tl_counter c = in ? rx_total(v) : tx_total(v);
+	char human[HUMAN_STRLEN];
+	double rate = -1;
+
+	if (s->rates)
+		rate = in ? s->rates[i].rx : s->rates[i].tx;
+	if (!s->rates)
+		snprintf(text, CELL_STRLEN, "%sB", human_count(c.bytes, human));
+	else if (rate < 0)
+		strcpy(text, "-");
+	else
+		snprintf(text, CELL_STRLEN, "%s", human_count(rate, human));
+}
+
+static void status_cell(const void *data, size_t row, int column,
+			char text[static CELL_STRLEN])
+{
+	const struct view *v = data;
+	const struct shown *shown = &v->peers[row];
+	const struct peer *p = &v->s->conf.peers[shown->i];
+
+	switch (column) {
+	case PEER:
+		snprintf(text, CELL_STRLEN, "%s", p->name);
+		break;
+	case STATE:
+		strcpy(text, peer_states[shown->state].text);
+		break;
+	case ENDPOINT:
+		ip_str(&p->endpoint, text);
+		break;
+	case ALLOWED:
+		allowed_str(p, text);
+		break;
+	case MTU:
+		snprintf(text, CELL_STRLEN, "%u", mtu_now(v->s, p));
+		break;
+	case LAST_IN:
+		human_age(v->s->now_ns, v->s->peers[shown->i].last_rx_ns, text);
+		break;
+	default:
+		amount_str(v->s, shown->i, column == IN, text);
+	}
+}
+
+static enum paint status_paint(const void *data, size_t row, int column)
+{
+	static const enum paint paints[] = {
+		[PEER_WAITING] = YELLOW, [PEER_NO_ANSWER] = RED,
+		[PEER_SILENT] = RED,	 [PEER_IDLE] = PLAIN,
+		[PEER_UP] = GREEN,
+	};
+	const struct view *v = data;
+
+	return column == STATE ? paints[v->peers[row].state] : PLAIN;
+}
+
+static void print_table(const struct view *v)
+{
+	const struct grid grid = {
+		.columns = v->s->rates ? rates : totals,
+		.n_columns = N_COLUMNS,
+		.n_rows = v->n,
+		.cell = status_cell,
+		.paint = status_paint,
+		.data = v,
+		.more = "-v",
+	};
+
+	fputc('\n', v->to->out);
+	if (v->n)
+		grid_print(v->to, &grid);
+	else
+		fprintf(v->to->out,
+			"no peers: add them with `tunload peer add %s NAME endpoint A allowed-ips P`\n",
+			v->s->conf.ifname);
+}
+
+/* What came from or about a peer instead of tunnelled packets. */
+static void print_refused(FILE *out, const struct tl_verdicts *v)
+{
+	const char *comma = "; came back: ";
+
+	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
+		const struct verdict *row = &verdict_list[i];
+		uint64_t packets = verdict_counters(v)[i].packets;
+
+		if (!packets || row->fate == TL_FATE_TUNNEL ||
+		    (row->from != TL_FROM_PEER && row->from != TL_FROM_ICMP))
+			continue;
+		fprintf(out, "%s%ju %s", comma, (uintmax_t)packets, row->name);
+		comma = ", ";
+	}
+}
+
+/* What is known of a peer in trouble. */
+static void facts_str(const struct view *v, const struct shown *shown,
+		      char *text, size_t len)
+{
+	const struct tl_peer_stats *stats = &v->s->peers[shown->i];
+	char in[HUMAN_STRLEN], age[HUMAN_STRLEN];
+	FILE *out = text_open(text, len);
+
+	if (!out)
+		return;
+	human_age(v->s->now_ns, stats->last_tx_ns, age);
+	if (shown->state == PEER_WAITING) {
+		fputs(v->s->conf.peers[shown->i].waiting, out);
+	} else if (shown->state == PEER_NO_ANSWER) {
+		fprintf(out, "%ju sent, the last one %s ago, none back",
+			(uintmax_t)tx_total(&stats->verdicts).packets, age);
+		print_refused(out, &stats->verdicts);
+	} else if (shown->state == PEER_SILENT) {
+		fprintf(out, "nothing received for %s, last sent %s ago",
+			human_age(v->s->now_ns, stats->last_rx_ns, in), age);
+	}
+	fclose(out);
+}
+
+static void print_paragraph(const struct view *v, const struct shown *shown,
+			    int column)
+{
+	char text[1024] = "", *hints = shown->hints, *hint;
+	FILE *out = v->to->out;
+	bool first = true;
+
+	fprintf(out, "%s%-*s%s", paint(v->to, BOLD), column,
+		v->s->conf.peers[shown->i].name, paint(v->to, PLAIN));
+	facts_str(v, shown, text, sizeof(text));
+	if (*text) {
+		print_under(v->to, column, text);
+		first = false;
+	}
+	while ((hint = strsep(&hints, "\n"))) {
+		fprintf(out, "%*s-> ", first ? 0 : column, "");
+		print_under(v->to, column + 3, hint);
+		first = false;
+	}
+}
+
+static void print_trouble(const struct view *v)
+{
+	size_t n = v->attention;
+	int column = 0;
+
+	if (!v->verbose && n > PARAGRAPHS_SHOWN)
+		n = PARAGRAPHS_SHOWN;
+	for (size_t i = 0; i < n; i++) {
+		int len = strlen(v->s->conf.peers[v->peers[i].i].name);
+
+		if (len > column && len <= NAME_COLUMN_MAX)
+			column = len;
+	}
+	if (n)
+		fputc('\n', v->to->out);
+	for (size_t i = 0; i < n; i++) {
+		int len = strlen(v->s->conf.peers[v->peers[i].i].name);
+
+		print_paragraph(v, &v->peers[i],
+				(len > column ? len : column) + 2);
+	}
+	if (n < v->attention)
+		fprintf(v->to->out,
+			"%zu more need attention: `tunload status %s -v` has all\n",
+			v->attention - n, v->s->conf.ifname);
+}
+
+static void print_drops(const struct view *v)
+{
+	const char *comma = "";
+	char text[1024] = "";
+	uint64_t all = 0;
+	FILE *out = text_open(text, sizeof(text));
+
+	if (!out)
+		return;
+	for (int i = 0; i < TL_VERDICT_COUNT; i++) {
+		uint64_t n = verdict_counters(&v->s->verdicts)[i].packets;
+
+		if (!n || verdict_list[i].fate != TL_FATE_DROP)
+			continue;
+		fprintf(out, "%s%ju %s", comma, (uintmax_t)n,
+			verdict_list[i].name);
+		comma = ", ";
+		all += n;
+	}
+	fclose(out);
+	if (!all)
+		return;
+	fputc('\n', v->to->out);
+	setting(v, "dropped", "%s (-v explains)", text);
+}
+
+int status_text(const struct screen *to, const struct snapshot *s, bool verbose)
+{
+	struct view v = {.to = to, .s = s, .verbose = verbose};
+	int len = strlen(s->conf.ifname);
+	int ret = view_init(&v);
+
+	v.label = (len > 7 ? len : 7) + 2;
+	if (!ret) {
+		print_settings(&v);
+		print_table(&v);
+		print_trouble(&v);
+		if (verbose)
+			print_details(to, s);
+		else
+			print_drops(&v);
+	}
+	view_free(&v);
+	return ret;
 }

@@ -180,7 +180,7 @@ struct trigger_result {
 	struct trigger_probe main;  /* the peer's probe */
 	struct trigger_probe other; /* of the other family, if the peer has
 				       prefixes of both */
-	char hint[256];		    /* what to look at next, or "" */
+	char hint[320];		    /* what to look at next, or "" */
 };
 
 /*
@@ -196,6 +196,24 @@ int trigger_send(const struct conf *c, const struct maps *m,
 		 const struct peer *const *peers, size_t n, double wait_s,
 		 struct trigger_result *results);
 
+/* What gets through the tunnel of a peer, in packets with the outer header. */
+struct probe_result {
+	const struct peer *peer;
+	struct ip from;	   /* the inner source */
+	uint32_t passed;   /* bytes of the largest that was answered, or 0 */
+	uint32_t lost;	   /* of the smallest larger one that was not, or 0 */
+	bool limit_passed; /* with an encapsulation limit; IPv6 outside only */
+	int error;	   /* errno of the last sending, or 0 */
+};
+
+/*
+ * Sends inner echo requests of many sizes to the probes of peers, in outer
+ * packets of its own making, with DF, and waits some seconds for the answers.
+ * The caller sets only peer in the n results; these peers have a probe and do
+ * not wait.
+ */
+int probe_paths(const struct conf *c, struct probe_result *results, size_t n);
+
 /* Due: has a keepalive and a probe, and sent nothing for that many seconds. A
  * peer with prefixes of both families is always due: it has two protocols to
  * keep open, and the counters do not tell which one was silent. */
@@ -206,5 +224,32 @@ int trigger_is_due(const struct maps *m, const struct peer *p, bool *due);
  * warning: the paths may come up later. */
 void trigger_first(const struct conf *c, const struct conf *now,
 		   const struct maps *m);
+
+/* state.c. The state of a peer, by what was sent and received. */
+
+enum peer_state {
+	PEER_WAITING,	/* cannot work now, see its `waiting` */
+	PEER_NO_ANSWER, /* sent to, and never received from */
+	PEER_SILENT,	/* received from before, but not for a while, although
+			   it was sent to */
+	PEER_IDLE,	/* neither lately, so nobody knows */
+	PEER_UP,	/* received from lately */
+	PEER_STATES
+};
+
+/* Names for people, and for programs. */
+struct peer_state_name {
+	const char *text, *word;
+};
+extern const struct peer_state_name peer_states[PEER_STATES];
+
+enum peer_state peer_state(const struct peer *p,
+			   const struct tl_peer_stats *stats, uint64_t now_ns);
+
+/* True for the states in which a tunnel does not work. */
+static inline bool is_trouble(enum peer_state state)
+{
+	return state <= PEER_SILENT;
+}
 
 #endif

@@ -88,14 +88,13 @@ def test_status(pair):
     """What it says for people, in each mode."""
     tl = pair.tl
     tl.attach(conf("no"))
-    assert "forward " not in tl.ok("status", "eth0")
+    assert "\nforward " not in tl.ok("status", "eth0")
     tl.reload(conf("xdp"))
-    line = next(line for line in tl.ok("status", "eth0").splitlines()
-                if line.startswith("  forward "))
-    assert " in XDP from eth0 to eth1" in line
-    assert "netfilter, rp_filter and tcpdump do not see" in line
+    assert ("\nforward  in XDP from eth0 to eth1: netfilter, rp_filter and "
+            "tcpdump do not see\n         those packets\n"
+            in tl.ok("status", "eth0"))
     tl.reload(conf("xdp", "tc"))
-    assert ("  forward      by the kernel: forward = xdp needs native mode\n"
+    assert ("\nforward  by the kernel: forward = xdp needs native mode\n"
             in tl.ok("status", "eth0"))
     assert tl.status()["forward_to"] == []
     assert ping(pair.a, B, A)

@@ -34,7 +34,8 @@ def with_sys(pair, command):
 def status(pair):
     """What status says there."""
     argv = pair.tl.argv("status", "eth0")
-    return with_sys(pair, " ".join(argv[argv.index("--") + 1:]))
+    out = with_sys(pair, " ".join(argv[argv.index("--") + 1:]))
+    return " ".join(out.split())
 
 
 def rps(pair):

@@ -3,10 +3,12 @@
 monitor, and names as endpoints."""
 import json
 import os
+import re
 import shlex
 
 import pytest
 from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
 from scapy.layers.l2 import Ether
 
 from lab import run, wait_until
@@ -142,8 +144,37 @@ def test_peer_list(pair):
     listed = json.loads(tl_a.ok("peer", "list", "eth0", "--json"))
     assert [p["name"] for p in listed] == ["b"]
     assert listed[0]["endpoint"] == "192.0.2.2"
-    text = tl_a.ok("peer", "list", "eth0")
-    assert "b" in text and "192.0.2.2" in text and "10.10.0.0/24" in text
+    assert tl_a.ok("peer", "list", "eth0") == """\
+PEER  ENDPOINT   LOCAL      ALLOWED IPS       MTU  PROBE
+b     192.0.2.2  192.0.2.1  10.10.0.0/24 +1  1480  10.10.0.1
+"""
+    tl_a.ok("peer", "add", "eth0", "c", "endpoint", "2001:db8:99:1234:2:3:4:5",
+            "allowed-ips", "fd00:1234:5678:9abc::/64")
+    assert tl_a.ok("peer", "list", "eth0") == """\
+PEER  ENDPOINT                  LOCAL        ALLOWED IPS                MTU
+b     192.0.2.2                 192.0.2.1    10.10.0.0/24 +1           1480
+c     2001:db8:99:1234:2:3:4:5  2001:db8::1  fd00:1234:5678:9abc::/64  1460
+(no room for PROBE: see --json, or a wider terminal)
+"""
+
+
+def test_peer_list_of_none_and_of_waiting_ones(pair):
+    (_, tl_a), _ = pair
+    assert tl_a.ok("peer", "list", "eth0") == (
+        "no peers: add them with `tunload peer add eth0 NAME endpoint A "
+        "allowed-ips P`\n")
+    add_both(pair)
+    tl_a.reload(tl_a.ok("showconf", "eth0") + "[peer c]\nendpoint = "
+                "198.51.100.9\nlocal = 192.0.2.77\n"
+                "allowed-ips = 10.30.0.0/24\n")
+    assert tl_a.ok("peer", "list", "eth0") == """\
+PEER  ENDPOINT      LOCAL       ALLOWED IPS       MTU  PROBE
+b     192.0.2.2     192.0.2.1   10.10.0.0/24 +1  1480  10.10.0.1
+c     198.51.100.9  192.0.2.77  10.30.0.0/24     1480  10.30.0.1
+
+c waits: local "192.0.2.77" is not an address of eth0: EC2 drops packets from
+         addresses that are not assigned to the interface; use 192.0.2.1
+"""
 
 
 def test_showconf_is_a_configuration_of_the_same_state(pair):
@@ -186,6 +217,20 @@ def test_status_in_text_and_json(pair):
         assert piece in text
 
 
+def test_a_new_peer_with_the_id_of_a_former_one(pair):
+    """Its counters begin at 0."""
+    (a, tl_a), _ = pair
+    add_both(pair)
+    assert ping(a, "10.10.0.1")
+    assert tl_a.peer("b")["rx"]["packets"]
+    tl_a.reload("[interface]\n")
+    tl_a.ok("peer", "add", "eth0", "c", "endpoint", "192.0.2.9",
+            "allowed-ips", "10.40.0.0/24")
+    assert [row["key"] for row in tl_a.map("peers")] == [1]
+    assert tl_a.peer("c")["last_rx_seconds"] is None
+    assert tl_a.peer("c")["rx"]["packets"] == 0
+
+
 def strange(b, a, **fields):
     """A tunnelled echo request that the first host refuses."""
     return (Ether(src=b.mac("eth0"), dst=a.mac("eth0")) /
@@ -209,17 +254,53 @@ def test_monitor_shows_what_is_refused(lab, pair):
             "rx_not_allowed" in objects.output()
 
     wait_until(heard, "both monitors print the event", interval=0.1)
-    line = next(x for x in text.output().splitlines()
-                if "rx_not_allowed" in x)
     event = json.loads(next(x for x in objects.output().splitlines()
                             if "rx_not_allowed" in x))
-    for piece in "b", "192.0.2.2", "192.0.2.1", "10.66.0.1", "172.22.2.2":
-        assert piece in line
+    assert event["fate"] == "dropped"
+    assert event["icmp"] == {"type": 8, "code": 0}
     assert event["verdict"] == "rx_not_allowed" and event["peer"] == "b"
     assert event["outer"] == {"source": "192.0.2.2",
                               "destination": "192.0.2.1"}
     assert event["inner"] == {"source": "10.66.0.1",
                               "destination": "172.22.2.2"}
+
+
+MONITOR = """\
+listening on eth0, ^C ends
+TIME             FATE     VERDICT                PEER          LENGTH  PACKET
+00:00:00.000000  dropped  rx_not_allowed         b                 28  \
+outer 192.0.2.2 > 192.0.2.1 inner 10.66.0.1 > 172.22.2.2 ICMP 8/0 (echo request)
+00:00:00.000000  passed   rx_no_peer             -                 48  \
+outer 192.0.2.9 > 192.0.2.1 inner 10.66.0.1 > 172.22.2.2 ICMP 8/0 (echo request)
+00:00:00.000000  passed   rx_icmp_unreachable    b                 76  \
+outer 192.0.2.254 > 192.0.2.1 ICMP 3/1 (host unreachable)
+00:00:00.000000  dropped  rx_borrowed            b                 28  \
+inner 10.10.0.9 > 192.0.2.1 ICMP 8/77
+00:00:00.000000  dropped  rx_borrowed            b                 48  \
+inner fd00:10::9 > 2001:db8::1 ICMP 128/0 (echo request)
+"""
+
+
+def test_monitor_text(lab, pair):
+    """The head, and a line for each kind of packet."""
+    (a, tl_a), (b, _) = pair
+    add_both(pair)
+    monitor = tl_a.start("monitor", "eth0")
+    lab.keep(monitor)
+    monitor.wait_output("listening")
+    ether = Ether(src=b.mac("eth0"), dst=a.mac("eth0"))
+    ours = IP(src="192.0.2.1", dst="192.0.2.2", flags="DF", id=0, ttl=64) / \
+        IP(src="172.22.2.2", dst="10.10.0.1") / ICMP()
+    for packet in (strange(b, a), strange(b, a, outer="192.0.2.9"),
+                   ether / IP(src="192.0.2.254", dst="192.0.2.1") /
+                   ICMP(type=3, code=1) / bytes(ours),
+                   ether / IP(src="10.10.0.9", dst="192.0.2.1") / ICMP(code=77),
+                   ether / IPv6(src="fd00:10::9", dst="2001:db8::1") /
+                   ICMPv6EchoRequest()):
+        lab.sender(b, "eth0").send(packet)
+    wait_until(lambda: monitor.output().count("\n") > 6, "all lines")
+    assert re.sub(r"^\d\d:\d\d:\d\d\.\d{6}", "00:00:00.000000",
+                  monitor.output(), flags=re.M) == MONITOR
 
 
 def test_monitor_off_means_no_events(pair):

@@ -9,9 +9,10 @@ import pytest
 
 from lab import REPO, Bpffs, read, run
 
-SERVICE, TRIGGER, TIMER = (
+SERVICE, TRIGGER, TIMER, METRICS, SOCKET = (
     "tunload@{}.service", "tunload-trigger@{}.service",
-    "tunload-trigger@{}.timer")
+    "tunload-trigger@{}.timer", "tunload-metrics@{}.service",
+    "tunload-metrics.socket")
 CONF = """\
 [interface]
 source = 172.22.2.2
@@ -51,14 +52,14 @@ def install_once(tmp_path_factory):
     return Installed(tmp_path_factory.mktemp("units"))
 
 
-@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, TIMER])
+@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, TIMER, METRICS, SOCKET])
 def test_systemd_accepts(installed, unit):
     done = run("systemd-analyze", "verify", "--recursive-errors=no",
                unit.format("eth0"), env=installed.env, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("unit", [SERVICE, TRIGGER])
+@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, METRICS])
 def test_little_is_exposed(installed, unit):
     done = run("systemd-analyze", "security", "--offline=yes",
                "--threshold=30", unit.format("eth0"), env=installed.env,
@@ -93,6 +94,15 @@ def test_the_path_is_kept_open(installed):
     assert 2 * int(seconds[:-1]) + int(accuracy[:-1]) < 600
 
 
+def test_the_metrics_are_not_for_everybody(installed):
+    """The socket is for this host, each connection has an own service."""
+    assert installed.lines(SOCKET, "ListenStream") == [
+        "127.0.0.1:9743", "[::1]:9743"]
+    assert installed.lines(SOCKET, "Accept") == ["yes"]
+    for key in "StandardInput", "StandardOutput":
+        assert installed.lines(METRICS, key) == ["socket"]
+
+
 def allowed_calls(patterns):
     """The system calls of a SystemCallFilter=, with @groups expanded."""
     calls = set()
@@ -115,7 +125,7 @@ class Service:
         self.installed, self.ns, self.bpffs = installed, ns, bpffs
         self.trace = trace
 
-    def run(self, unit, key):
+    def run(self, unit, key, **kwargs):
         """Runs one command; returns its output."""
         caps, = self.installed.lines(unit, "CapabilityBoundingSet")
         caps = ",".join(["-all"] + ["+" + c[4:].lower()
@@ -125,7 +135,8 @@ class Service:
         done = self.ns.run(
             "strace", "-f", "-qq", "-o", self.trace, "unshare", "-m", "sh",
             "-c", read_only, caps, *self.installed.command(unit, key),
-            env={**os.environ, "TUNLOAD_BPFFS": self.bpffs}, check=False)
+            env={**os.environ, "TUNLOAD_BPFFS": self.bpffs}, check=False,
+            **kwargs)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         self.check_calls(unit)
@@ -175,6 +186,10 @@ def test_the_commands_run_with_what_the_units_leave_them(service):
     assert "eth0: attached" in out and "1 peer" in out
     assert "proto 94" in service.ns.ip("-N", "route").stdout
     service.run(TRIGGER, "ExecStart")
+    out = service.run(METRICS, "ExecStart",
+                      input="GET /metrics HTTP/1.1\r\n\r\n")
+    assert out.startswith("HTTP/1.1 200 OK\n")
+    assert 'tunload_peer_up{interface="eth0",peer="tokyo"} 0\n' in out
     (root / "etc/tunload/eth0.conf").write_text(
         CONF.replace("10.10.0.0/24", "10.20.0.0/24"), encoding="utf-8")
     service.run(SERVICE, "ExecReload")

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Hosts that not every kernel can provide: an interface in a VRF, or no IPv6 at
-all. Runs inside/vrf.py and inside/no_ipv6.py on the oldest kernel only; they are
-no rows of the table."""
+"""Hosts that not every kernel can provide: an interface in a VRF, tunnels of the
+kernel, or no IPv6 at all. Runs inside/vrf.py, inside/check.py and
+inside/no_ipv6.py on the oldest kernel only; they are no rows of the table."""
 import pytest
 
 import vm
 from guest import run_tests
 
 HOSTS = {"vrf": {"modules": ["vrf"]},
+         "check": {"modules": ["vrf", "ipip", "sit", "ip6_tunnel"]},
          "no_ipv6": {"append": "ipv6.disable=1"}}
 
 

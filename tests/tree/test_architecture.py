@@ -15,7 +15,7 @@ ARCHITECTURE = "docs/architecture.md"
 WHOLE = ("bpf", "loader", "scripts", "dist")
 DOCUMENTS = [os.path.relpath(path, REPO) for path in sorted(
     glob.glob(f"{REPO}/*.md") + glob.glob(f"{REPO}/docs/*.md"))] + [
-        "tests/packets/README"]
+        "tests/packets/README", "tests/host/remote_config/README"]
 PLACEHOLDER = r"\b(FOLDER|NAME|IFACE|WORD)\b"
 TOPS = r"bpf|loader|tests|scripts|docs|dist|\.ci"
 

@@ -17,10 +17,15 @@ WANTED = {
     "usr/share/doc/tunload/README.md": 0o644,
     "usr/share/doc/tunload/COPYING": 0o644,
     "usr/share/doc/tunload/example.conf": 0o644,
+    "usr/share/doc/tunload/grafana.json": 0o644,
+    **{f"usr/share/doc/tunload/schema/{name}": 0o644
+       for name in os.listdir(os.path.join(REPO, "docs", "schema"))},
     SCRIPT: 0o644,
     f"{UNITS}/tunload@.service": 0o644,
     f"{UNITS}/tunload-trigger@.service": 0o644,
     f"{UNITS}/tunload-trigger@.timer": 0o644,
+    f"{UNITS}/tunload-metrics.socket": 0o644,
+    f"{UNITS}/tunload-metrics@.service": 0o644,
 }
 
 
@@ -78,9 +83,11 @@ def test_uninstall_leaves_configurations_alone(installed, tmp_path):
     (("tunload", "a"), ["attach"]),
     (("tunload", "de"), ["detach"]),
     (("tunload", "attach", "l"), ["lo"]),
+    (("tunload", "check", "l"), ["lo"]),
     (("tunload", "attach", "lo", "--mode", ""), ["auto", "native", "tc"]),
     (("tunload", "--bpffs", "/tmp", "tr"), ["trigger"]),
     (("tunload", "trigger", "eth0", "--w"), ["--wait"]),
+    (("tunload", "metrics", "-o", "/etc/hostn"), ["/etc/hostname"]),
     (("tunload", "peer", ""), ["list", "add", "set", "del"]),
     (("tunload", "peer", "add", "eth0", "x", "all"), ["allowed-ips"]),
     (("tunload", "peer", "set", "eth0", "x", "guard", ""),
@@ -94,7 +101,8 @@ def test_completion(installed, words, wanted):
 def test_completion_knows_every_command(installed):
     with open(os.path.join(REPO, "loader", "cmd", "cmd.h"),
               encoding="utf-8") as f:
-        commands = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
+        words = re.findall(r"^\tX\((\w+)\)", f.read(), re.M)
+    commands = [word.replace("_", "-") for word in words]
     script = installed[0] / SCRIPT
     assert len(commands) > 9
     assert set(commands) <= set(complete(script, "tunload", ""))
@@ -107,3 +115,5 @@ def test_completion_knows_the_options(installed):
         "-c", "--config", "--mode", "--no-routes", "--no-trigger",
         "--dry-run"}
     assert set(complete(script, "tunload", "peer", "list", "-")) == {"--json"}
+    assert set(complete(script, "tunload", "status", "eth0", "-")) == {
+        "-v", "--verbose", "--watch", "--json"}

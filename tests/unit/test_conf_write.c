@@ -27,7 +27,7 @@ static void test_write(void **state)
 	text = written(&c);
 	assert_string_equal(text, "[interface]\n"
 				  "local4 = auto # 192.0.2.9\n"
-				  "local6 = auto # none\n"
+				  "local6 = auto\n"
 				  "mode = auto\n"
 				  "path-mtu = 1500\n"
 				  "routes = yes\n"

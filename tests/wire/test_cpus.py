@@ -211,7 +211,7 @@ def test_switched_on_and_off(lab):
         tl.ok(*args)
         assert sorted(host.threads()) == CPUS, args
     threads = host.threads()
-    assert "  cpus         all, by inner flow" in tl.ok("status", "eth0")
+    assert "\ncpus     all, by inner flow" in tl.ok("status", "eth0")
     tl.ok("detach", "eth0")
     wait_until(lambda: not any(os.path.exists(f"/proc/{pid}")
                                for pid in threads.values()), "no threads")
@@ -230,5 +230,5 @@ def test_chosen_cpus(lab):
 def test_tc(lab):
     """It has no effect there, and status says so."""
     host = Host(lab, mode="tc")
-    assert ("  cpus         as the kernel chooses: cpus = all needs native "
+    assert ("\ncpus     as the kernel chooses: cpus = all needs native "
             "mode\n" in host.tl.ok("status", "eth0"))

@@ -129,15 +129,15 @@ def check_counters(ends, exact):
 def check_status(tl, mode, hook, reason):
     """Asserts that status names the mode, its reason and the hook, in JSON and
     text."""
-    status, text = tl.status(), tl.ok("status", "eth0")
+    status, text = tl.status(), tl.ok("status", "eth0", "-v")
     assert (status["mode"], status["tc_hook"]) == (mode, hook)
     assert reason in status["mode_reason"]
-    name = {"native": "native XDP", "tc": "tc"}[mode]
-    assert f"eth0: attached, {name} ({status['mode_reason']})\n" in text
+    name = {"native": "native XDP + ", "tc": "tc by "}[mode]
     more = "" if kernel_version() >= (6, 6) else " (tcx needs Linux 6.6)"
-    assert f"\n  tc hook      {hook}{more}\n" in text
+    assert f"eth0     {name}{hook}{more} " in text
+    assert reason in " ".join(text.split())
     limited = mode == "native" and kernel_version() < (6, 18)
-    assert ("\n  xdp          no headers behind" in text) == limited
+    assert ("\nxdp      no headers behind" in text) == limited
 
 
 def check_hooks(ends, mode, hook):

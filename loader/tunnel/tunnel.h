@@ -84,7 +84,7 @@ enum attach_way {
 	ATTACHED, /* anew */
 	UPGRADED, /* in place, under traffic */
 	REPLACED, /* an attachment of an older layout */
-	ENLARGED, /* one whose maps were too small for the prefixes */
+	ENLARGED, /* one whose maps were too small */
 };
 
 /* The state of an attach, and its result. */

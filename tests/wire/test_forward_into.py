@@ -8,7 +8,7 @@ from scapy.layers.inet6 import IPv6
 from addresses import HEADER
 from lab import wait_until
 from packets.runner import one_cpu
-from router import (LAN, STICK, FromLan, Stick, impatient, is_probe, plain,
+from router import (LAN, ROUTER, STICK, FromLan, Stick, impatient, is_probe, plain,
                     probed_and_followed, udp)
 from traffic import is_tunnel, packet_of
 
@@ -184,6 +184,25 @@ def test_rp_filter_of_the_kernel(lab):
     sizes = {14 + HEADER[4] + len(packet) + n for n in (0, 1)}
     seen = [len(f.data) for f in router.out.wait(1)]
     assert set(seen) & sizes == {max(sizes)}
+
+
+def test_port_of_a_bridge(lab):
+    """What arrives by one is for the bridge, whose rules count; the kernel knows
+    them."""
+    router = FromLan(lab)
+    router.warm_out(4)
+    ns, mac = router.router, router.router.mac("eth1")
+    ns.ip("link", "add", "br0", "up", "address", mac, "type", "bridge")
+    ns.ip("link", "set", "eth1", "master", "br0")
+    ns.ip("addr", "flush", "dev", "eth1")
+    ns.addr("br0", ROUTER[4] + "/24")
+    router.tunload.ok("trigger", "eth0", "--due")
+    before = {v: router.counted(v)[0] for v in ("tx_encap", "tx_forward")}
+    router.out.clear()
+    router.send(*[router.arrives(router.plain(4))] * 6)
+    router.out.wait(6)
+    assert {v: router.counted(v)[0] - n for v, n in before.items()} == {
+        "tx_encap": 6, "tx_forward": 0}
 
 
 def test_both_ways(lab):

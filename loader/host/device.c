@@ -134,14 +134,14 @@ static bool is_port(const struct nlattr *const *tb)
 		      "vrf") != 0;
 }
 
-static void ask_devices(union nl_request *r, const struct nl_dump *d)
+static void ask_ethernet(union nl_request *r, const struct nl_dump *d)
 {
 	(void)d;
 	nl_begin(r, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
 }
 
-static bool take_device(const struct nlmsghdr *nlh, const struct nl_dump *d,
-			void *element)
+static bool take_ethernet(const struct nlmsghdr *nlh, const struct nl_dump *d,
+			  void *element)
 {
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *tb[IFLA_LINKINFO + 1];
@@ -161,8 +161,8 @@ int device_list(struct device **out, size_t *n)
 {
 	struct nl_dump d = {
 		.what = "interfaces",
-		.ask = ask_devices,
-		.take = take_device,
+		.ask = ask_ethernet,
+		.take = take_ethernet,
 		.size = sizeof(**out),
 		.only = 4, /* asked for once; links have no family */
 	};

@@ -454,8 +454,9 @@ struct device {
 	bool sends; /* frames that XDP redirects to it */
 };
 
-/* Lists all of this network namespace; *out is malloc()ed. Kernels before 6.3
- * do not tell which of them send redirected frames: then none does. */
+/* Lists all of this network namespace but the ports of bridges and bonds; *out
+ * is malloc()ed. Kernels before 6.3 do not tell which of them send redirected
+ * frames: then none does. */
 int device_list(struct device **out, size_t *n);
 
 /* True if an interface has receive queues and RPS on none of them, as far as

@@ -8,14 +8,14 @@
 #include "core/build.h"
 #include "layout.h"
 
-/* The size of `traffic`, `next_hops` and `heads`, a power of two, which the
- * loader chooses. */
-const volatile __u32 peer_slots = TL_PEER_SLOTS;
+/* The size of `traffic`, `next_hops` and `heads`, a power of two, less one; the
+ * loader chooses it. */
+const volatile __u32 peer_mask = TL_PEER_SLOTS - 1;
 
 /* The slot of a peer in these maps. */
 static __always_inline __u32 peer_slot(__u32 peer)
 {
-	return peer & (peer_slots - 1);
+	return peer & peer_mask;
 }
 
 struct {

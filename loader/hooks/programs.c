@@ -107,7 +107,7 @@ static void set_room(struct tunload_bpf *skel, const char *ifname,
 			bpf_map__set_max_entries(map_of(skel, map_pins[i].name),
 						 rows);
 	}
-	skel->rodata->peer_slots = room.slots;
+	skel->rodata->peer_mask = room.slots - 1;
 	bpf_map__set_max_entries(skel->maps.heads, room.slots);
 }
 

@@ -104,7 +104,7 @@ static uint32_t allowed_rows(const struct room *r)
 	return rows > 2 * r->peers ? rows : 2 * r->peers;
 }
 
-static uint32_t measure(const struct room *r, enum measure by)
+static uint32_t size_up(const struct room *r, enum measure by)
 {
 	switch (by) {
 	case PEERS:
@@ -149,7 +149,7 @@ uint32_t room_rows(const struct room *r, const char *map)
 	for (size_t i = 0; i < sizeof(sized) / sizeof(*sized); i++)
 		if (!strcmp(sized[i].map, map))
 			return pinned(r->ifname, map)
-				       ?: measure(r, sized[i].by);
+				       ?: size_up(r, sized[i].by);
 	return 0;
 }
 
@@ -183,7 +183,7 @@ static void add_running(struct meanwhile *n, int names)
 	n->allowed += all.peers + all.prefixes / TL_ALLOWED;
 }
 
-static void add_peer(struct meanwhile *n, int names, const struct peer *p)
+static void take_in(struct meanwhile *n, int names, const struct peer *p)
 {
 	struct tl_name key = {0};
 	struct tl_named was = {0};
@@ -203,7 +203,7 @@ static struct meanwhile count_meanwhile(const char *ifname,
 
 	add_running(&n, names);
 	for_each_peer (p, c)
-		add_peer(&n, names, p);
+		take_in(&n, names, p);
 	if (names >= 0)
 		close(names);
 	return n;

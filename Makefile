@@ -51,7 +51,7 @@ ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 WERROR ?= -Werror
 WARN := -Wall -Wextra $(WERROR)
 CFLAGS ?= -O2 -g
-PKGS := libbpf libmnl jansson
+PKGS := libbpf libmnl jansson libnftables
 # Only their headers: loaded when needed (host/metadata.c).
 HEADERS := libcurl
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \

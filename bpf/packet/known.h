@@ -114,7 +114,8 @@ static __always_inline bool ends_there(const void *frame, const void *end,
 {
 	const __u64 all = end - frame;
 
-	return all == ETH_HLEN + len || (all <= ETH_ZLEN && all > len);
+	return all == ETH_HLEN + len ||
+	       (all <= ETH_ZLEN && all > ETH_HLEN + len);
 }
 
 /* Puts the outer header on a plain packet and makes a router's changes to it.

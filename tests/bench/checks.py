@@ -13,9 +13,9 @@ CHECKS = {
         "decide/lean.h", "if (outer == 4 && !ip4_checksum_is_right(v->at))",
         "if (0)", ["4in4", "6in4"]),
     "outer addresses and source, as remembered": (
-        "decide/lean.h", "if (!entry || !cache_hit(entry, &key, n, "
-        "flow_kind(outer, inner),\n\t\t\t\t generation_now()))",
-        "if (!entry)", ["4in4", "6in6"]),
+        "record/cache.h",
+        "if (entry && cache_hit(entry, key, n, kind, generation))",
+        "if (entry)", ["4in4", "6in6"]),
     "inner IPv4 destination": (
         "decide/lean.h", "if (check_inner4(ip, end, len) != PASSED ||\n"
         "\t    check_neighbour4(ip) != PASSED)",
@@ -25,8 +25,8 @@ CHECKS = {
         "\t    ip->hop_limit == HOP_LIMIT_ND || "
         "ip6_is_link_scope(&ip->daddr))",
         "if (check_inner6(ip, end, len) != PASSED)", ["6in4", "6in6"]),
-    "ECN": ("decide/lean.h", "rx->ecn = ecn_decap(tos, outer_tos);",
-            "rx->ecn = tos & ECN_MASK;", ["4in4", "6in6"]),
+    "ECN": ("decide/lean.h", "rx.ecn = ecn_decap(tos, outer_tos);",
+            "rx.ecn = tos & ECN_MASK;", ["4in4", "6in6"]),
     "guard of plain packets": (
         "decide/lean.h",
         "if (!cache_hit(entry, &key, n, family, generation))",

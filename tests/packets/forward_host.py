@@ -12,7 +12,7 @@ from scapy.packet import Raw
 from netns import Netns
 
 from . import bpf
-from .runner import Runner
+from .runner import XDP_PASS, Runner
 from .world import OWN, World, gateway_mac
 
 XDP_TX, XDP_REDIRECT = 3, 4
@@ -187,3 +187,22 @@ def plain(packet, to=IN):
 def from_lan(inner, outer=4, **fields):
     """A packet from out0's network to a site."""
     return abroad(inner, outer, src=LAN[inner], **fields)
+
+
+def stays(host, frame, out, verdict="rx_decap"):
+    """The packet goes up, decapsulated or untouched."""
+    done = host.run(frame)
+    assert (done.action, done.verdict) == (XDP_PASS, verdict)
+    assert done.out.hex() == bytes(out).hex()
+
+
+def warm(host, inner, outer=4):
+    """The first packet goes up; after it XDP forwards."""
+    good = inside(inner, outer=outer)
+    stays(host, framed(good, outer=outer),
+          Ether(src=SENDER, dst=IN) / good)
+    done = host.run(framed(good, outer=outer))
+    assert (done.action, done.verdict) == (XDP_REDIRECT, "rx_forward")
+    assert done.size == len(good)
+    assert done.out.hex() == bytes(
+        Ether(src=OUT, dst=NEXT) / less(good)).hex()

@@ -15,7 +15,7 @@ from packets import bpf
 from packets.forward_host import (
     ABROAD, FAR, FOR_EVER, HOP, Host, IN, INSIDE, LAN, MTU, NEAR,
     NEXT, OURS, OUT, SENDER, SENDS, US, XDP_REDIRECT, XDP_TX, abroad,
-    framed, from_lan, inside, ip, less, mac, plain, udp)
+    framed, from_lan, inside, ip, less, mac, plain, stays, udp, warm)
 from packets.runner import XDP_DROP, XDP_PASS, Runner
 from packets.world import gateway_mac
 
@@ -38,26 +38,7 @@ def fixture_host(the_host):
     return the_host
 
 
-def stays(host, frame, out, verdict="rx_decap"):
-    """The packet goes up, decapsulated or untouched."""
-    done = host.run(frame)
-    assert (done.action, done.verdict) == (XDP_PASS, verdict)
-    assert done.out.hex() == bytes(out).hex()
-
-
 # Out of a tunnel
-
-def warm(host, inner, outer=4):
-    """The first packet goes up; after it XDP forwards."""
-    good = inside(inner, outer=outer)
-    stays(host, framed(good, outer=outer),
-          Ether(src=SENDER, dst=IN) / good)
-    done = host.run(framed(good, outer=outer))
-    assert (done.action, done.verdict) == (XDP_REDIRECT, "rx_forward")
-    assert done.size == len(good)
-    assert done.out.hex() == bytes(
-        Ether(src=OUT, dst=NEXT) / less(good)).hex()
-
 
 @FAMILIES
 @OUTERS
@@ -287,6 +268,7 @@ def test_left_alone(host, inner):
     alone(abroad(inner, dst={4: "239.1.1.1", 6: "ff0e::1"}[inner]))
     alone(abroad(inner, src=OURS[inner]))
     alone(abroad(inner, src=OURS[inner]))  # remembered
+    alone(abroad(inner, outer=inner, src=FAR[inner]))
     alone(abroad(inner, src={4: "169.254.1.1", 6: "fe80::1"}[inner]))
     alone(abroad(inner), to="02:00:00:00:00:99")
     alone(abroad(inner, size=MTU[4] + 1 - {4: 28, 6: 48}[inner]))

@@ -66,6 +66,21 @@ def test_one_version(deb, rpm):
         assert out.startswith(f"tunload {version} (map layout ")
 
 
+def test_what_a_build_needs():
+    """The packages ask for what the Makefile does. libelf and zlib come with
+    libbpf."""
+    names = " ".join(re.findall(r"^(?:PKGS|HEADERS) := (.*)$",
+                                read("Makefile"), re.M)).split()
+    spec = read("dist", "tunload.spec.in")
+    assert names == [n for n in names if f"pkgconfig({n})" in spec]
+    wanted = run(f"{REPO}/scripts/install-deps", "--print", "build").stdout
+    control = re.search(r"Build-Depends: (.*(?:\n .*)*)",
+                        read("dist", "debian", "control")).group(1)
+    needs = set(re.findall(r"\blib\S+-dev", wanted)) - {
+        "libc6-dev", "libelf-dev"}
+    assert needs == set(re.findall(r"\blib\S+-dev", control))
+
+
 @pytest.mark.parametrize("form, line", [
     ("debian", "tunload ({}) unstable; urgency=medium"),
     ("rpm", r"* Sat Nov 28 2026 The tunload maintainers "
@@ -128,19 +143,26 @@ def test_both_detach_before_they_are_removed(deb, rpm, tmp_path):
 
 
 @pytest.fixture(name="host")
-def make_host(lab, tmp_path):
-    """A bare Debian with an eth0 in a namespace of its own."""
+def make_host(deb, lab, tmp_path):
+    """A bare Debian with what the package depends on, and an eth0 in a
+    namespace of its own."""
     ns, other = lab.netns("deb"), lab.netns("other")
     lab.veth(ns, "eth0", other, "eth0")
     ns.addr("eth0", "192.0.2.1/24")
     other.addr("eth0", "192.0.2.2/24")
     try:
-        root = bare_debian(("libbpf1", "libjansson4", "libmnl0"))
+        root = bare_debian(depends(deb))
     except NoKernel as reason:
         pytest.skip(str(reason))
     chroot = Chroot(root, ns, tmp_path)
     yield chroot
     chroot.close()
+
+
+def depends(deb):
+    """The packages that the package depends on."""
+    line = run("dpkg-deb", "-f", deb, "Depends").stdout
+    return sorted(word.split()[0] for word in line.split(","))
 
 
 def newer(deb, folder):

@@ -60,7 +60,7 @@ static void check_header(const struct prepared *head, const struct tx *want)
 /* The next hop of a peer is known until that time. */
 static void know_hop(uint32_t peer, uint64_t until)
 {
-	fake_hops[peer % TL_NEXT_HOPS] = (struct tl_next_hop){
+	fake_hops[peer % TL_PEER_SLOTS] = (struct tl_next_hop){
 		until, peer, {2, 0, 0, 0, 0, peer, 2, 0, 0, 0, 0, 99}};
 }
 
@@ -225,14 +225,41 @@ static void changes_of_a_peer(void **state)
 	assert_int_equal(head_of(FOUR)->mtu, 1479);
 	fake_now++;
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
+	peer->mtu = 1479;
+	generations.learned++; /* an MTU */
+	assert_int_equal(head_of(FOUR)->mtu, 1479);
+	peer->mtu = 1480;
+	generations.maps++;
 	/* The slot has another peer. */
-	fake_heads[FOUR].peer = FOUR + (1 << CACHE_BITS);
+	assert_int_equal(head_of(FOUR)->mtu, 1480);
+	fake_heads[FOUR].peer = FOUR + TL_PEER_SLOTS;
 	fake_heads[FOUR].head.mtu = 100;
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	assert_int_equal(fake_heads[FOUR].peer, FOUR);
 	generations.maps++;
 	peer->family = 0; /* waits */
 	assert_null(head_of(FOUR));
+}
+
+/* A fixed DSCP takes the place of the inner one, not that of ECN. */
+static void fixed_dscp(void **state)
+{
+	uint8_t bytes[128];
+	struct tx tx;
+	size_t n;
+
+	(void)state;
+	for (int peer = FOUR; peer <= SIX; peer++) {
+		for (int i = 0; i < 4; i++) {
+			n = tcp_segment(bytes, 4, peer, 100, ACK);
+			fake_peers[peer].dscp =
+				i % 2 ? TL_DSCP_COPY : 0x15; /* 0x54 as TOS */
+			bytes[1] = i / 2 ? 0xfd : 0x03;
+			assert_int_equal(leave(bytes, n, 100, 0, peer, &tx),
+					 PASSED);
+			assert_true(lean);
+		}
+	}
 }
 
 /* A next hop is used for as long as it is known. */
@@ -250,7 +277,7 @@ static void changes_of_a_next_hop(void **state)
 	assert_non_null(head_of(FOUR));
 	fake_now++;
 	assert_null(head_of(FOUR));
-	know_hop(FOUR + TL_NEXT_HOPS, fake_now + 5); /* in the same slot */
+	know_hop(FOUR + TL_PEER_SLOTS, fake_now + 5); /* in the same slot */
 	assert_null(head_of(FOUR));
 	/* An address of ours is missing. */
 	know_hop(SIX, fake_now + 5);
@@ -509,6 +536,7 @@ int main(void)
 		cmocka_unit_test_setup(ipv6_of_its_least_mtu, peers_up),
 		cmocka_unit_test_setup(trailers, peers_up),
 		cmocka_unit_test_setup(changes_of_a_peer, peers_up),
+		cmocka_unit_test_setup(fixed_dscp, peers_up),
 		cmocka_unit_test_setup(changes_of_a_next_hop, peers_up),
 		cmocka_unit_test_setup(learnt_mtu, peers_up),
 		cmocka_unit_test_setup(super_packets_that_fit, peers_up),

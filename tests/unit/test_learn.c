@@ -88,6 +88,20 @@ static void never_upwards(void **state)
 	assert_int_equal(learnt(&e4), 0);
 }
 
+/* What is prepared of a peer's headers has the MTU: it is stale then. */
+static void headers_are_stale(void **state)
+{
+	struct tl_generations before = generations;
+	struct error e4 = good4();
+
+	(void)state;
+	assert_int_equal(learnt(&e4), 1380);
+	assert_int_equal(generations.learned, before.learned + 1);
+	assert_int_equal(generations.maps, before.maps);
+	assert_int_equal(arrive(&e4), TL_rx_icmp_too_big); /* not lower */
+	assert_int_equal(generations.learned, before.learned + 1);
+}
+
 /* A learned MTU is not raised until it expires. */
 static void while_it_holds(void **state)
 {
@@ -207,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup(announced, peers_up),
 		cmocka_unit_test_setup(other_lengths, peers_up),
 		cmocka_unit_test_setup(never_upwards, peers_up),
+		cmocka_unit_test_setup(headers_are_stale, peers_up),
 		cmocka_unit_test_setup(while_it_holds, peers_up),
 		cmocka_unit_test_setup(the_time_of_the_last, peers_up),
 		cmocka_unit_test_setup(inner_packet, peers_up),

@@ -183,7 +183,7 @@ static void add_running(struct meanwhile *n, int names)
 	n->allowed += all.peers + all.prefixes / TL_ALLOWED;
 }
 
-static void take_in(struct meanwhile *n, int names, const struct peer *p)
+static void count_one(struct meanwhile *n, int names, const struct peer *p)
 {
 	struct tl_name key = {0};
 	struct tl_named was = {0};
@@ -203,7 +203,7 @@ static struct meanwhile count_meanwhile(const char *ifname,
 
 	add_running(&n, names);
 	for_each_peer (p, c)
-		take_in(&n, names, p);
+		count_one(&n, names, p);
 	if (names >= 0)
 		close(names);
 	return n;

@@ -264,6 +264,7 @@ deb: stage
 	mv $(STAGE)/dist/debian $(STAGE)
 	scripts/changelog debian >$(STAGE)/debian/changelog
 	cd $(STAGE) && $(PLAIN) dpkg-buildpackage -b -us -uc
+	rm -rf $(STAGE)
 	@ls $(PACKAGES)/*.deb
 
 # Debian's rpmbuild knows no packages that could fulfil the BuildRequires.
@@ -275,6 +276,7 @@ rpm: stage
 	cd $(PACKAGES) && $(PLAIN) rpmbuild -bb --define '_topdir $(PACKAGES)/rpm' \
 		--define '_sourcedir $(PACKAGES)' \
 		$(if $(wildcard /etc/debian_version),--nodeps) tunload.spec
+	rm -rf $(STAGE) $(PACKAGES)/rpm/BUILD*
 	@ls $(PACKAGES)/rpm/RPMS/*/*.rpm
 
 # The C files of the tree without vmlinux.h, whose layout is the kernel's.

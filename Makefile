@@ -41,7 +41,7 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 
 WARN := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
-PKGS := libbpf libmnl jansson
+PKGS := libbpf libmnl jansson libnftables
 # Only their headers: loaded when needed (host/metadata.c).
 HEADERS := libcurl
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \

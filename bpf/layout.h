@@ -247,8 +247,8 @@ struct tl_peer_stats {
 };
 
 /* traffic: what each CPU has tunnelled for a peer, in slot (peer id modulo
- * TL_TRAFFIC_SLOTS). It is not in the row of `peer_stats` yet; that is where it
- * goes when another peer takes the slot. */
+ * the number of slots). It is not in the row of `peer_stats` yet; that is where
+ * it goes when another peer takes the slot. */
 struct tl_traffic {
 	__u32 peer; /* id, or TL_PEER_NONE */
 	__u32 zero;
@@ -257,7 +257,7 @@ struct tl_traffic {
 	__u64 last_tx_ns;
 };
 
-#define TL_TRAFFIC_SLOTS   1024
+#define TL_PEER_SLOTS	   1024		 /* the most of them */
 #define TL_TRAFFIC_IDLE_NS 2000000000ULL /* then another peer may take it */
 
 /* interface: one entry, the loader's record of this attachment. */
@@ -311,14 +311,12 @@ struct tl_waiting {
 };
 
 /* next_hops: the link layer header towards a peer's endpoint, learned by each
- * CPU, at slot (peer id modulo TL_NEXT_HOPS). */
+ * CPU, at slot (peer id modulo the number of slots). */
 struct tl_next_hop {
 	__u64 until;   /* the kernel's jiffies64; expiry */
 	__u32 peer;    /* id, or TL_PEER_NONE */
 	__u8 macs[12]; /* destination, source */
 };
-
-#define TL_NEXT_HOPS 1024
 
 /* devices: slot (ifindex modulo TL_DEVICES) -> an Ethernet interface of the
  * host, for `forward = xdp`. Of two with the same slot only one is there. */

@@ -13,7 +13,7 @@
 
 static __always_inline struct tl_next_hop *next_hop_slot(__u32 peer)
 {
-	const __u32 slot = peer % TL_NEXT_HOPS;
+	const __u32 slot = peer_slot(peer);
 
 	return bpf_map_lookup_elem(&next_hops, &slot);
 }
@@ -67,7 +67,7 @@ head_keep(struct cached_head *entry, __u32 peer)
  * not known. */
 static __always_inline const struct prepared *head_of(__u32 peer)
 {
-	const __u32 slot = peer % (1 << CACHE_BITS);
+	const __u32 slot = peer_slot(peer);
 	struct cached_head *entry = bpf_map_lookup_elem(&heads, &slot);
 
 	if (!entry)

@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps, pinned by the loader under their names; layout.h explains them. */
+/* The maps, pinned by the loader under their names; layout.h explains them. The
+ * loader chooses the sizes that follow the configuration
+ * (loader/maps/room.c). */
 #ifndef TUNLOAD_MAPS_H
 #define TUNLOAD_MAPS_H
 
 #include "core/build.h"
 #include "layout.h"
+
+/* The size of `traffic`, `next_hops` and `heads`, a power of two, less one; the
+ * loader chooses it. */
+const volatile __u32 peer_mask = TL_PEER_SLOTS - 1;
+
+/* The slot of a peer in these maps. */
+static __always_inline __u32 peer_slot(__u32 peer)
+{
+	return peer & peer_mask;
+}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -41,8 +53,8 @@ struct {
 	__type(value, struct tl_peer_id);
 } endpoints SEC(".maps");
 
-/* The loader chooses the sizes of these two, and freezes them and `lengths`:
- * only write_prefixes (lengths.h) writes to them. */
+/* The loader freezes these two and `lengths`: only write_prefixes (lengths.h)
+ * writes to them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PREFIXES);
@@ -82,7 +94,6 @@ struct {
 	__type(value, struct tl_broadcast);
 } broadcasts SEC(".maps");
 
-/* The loader multiplies its size by the number of CPUs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PEERS);
@@ -93,7 +104,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TL_TRAFFIC_SLOTS);
+	__uint(max_entries, TL_PEER_SLOTS);
 	__type(key, __u32);
 	__type(value, struct tl_traffic);
 } traffic SEC(".maps");
@@ -146,7 +157,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TL_NEXT_HOPS);
+	__uint(max_entries, TL_PEER_SLOTS);
 	__type(key, __u32);
 	__type(value, struct tl_next_hop);
 } next_hops SEC(".maps");
@@ -200,7 +211,7 @@ struct cached {
 
 CACHE(flows);
 CACHE(sources);
-CACHE(strays);
+CACHE(strays); /* 1 slot where XDP does not forward, as in `ways` */
 
 #define WAY_WORDS 10
 
@@ -220,7 +231,7 @@ struct cached_way {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1 << WAY_BITS); /* 1 where XDP does not forward */
+	__uint(max_entries, 1 << WAY_BITS);
 	__type(key, __u32);
 	__type(value, struct cached_way);
 } ways SEC(".maps");
@@ -236,7 +247,7 @@ struct cached_head {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1 << CACHE_BITS);
+	__uint(max_entries, TL_PEER_SLOTS);
 	__type(key, __u32);
 	__type(value, struct cached_head);
 } heads SEC(".maps");

@@ -38,6 +38,10 @@ int report_line(enum status status, const char *fmt, ...)
 #define fail_usage(...) report_line(USAGE, __VA_ARGS__)
 #define warn(...)	report_line(OK, __VA_ARGS__)
 
+/* Gives the lines to take() instead; NULL: prints them again. */
+typedef void report_fn(void *to, const char *line);
+void report_divert(report_fn *take, void *to);
+
 /* With many peers the first few warnings of a kind are printed, the others only
  * counted in *n: is this one of the few? */
 #define WARNINGS_AT_MOST 5

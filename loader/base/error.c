@@ -7,6 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+static report_fn *divert;
+static void *divert_to;
+
+void report_divert(report_fn *take, void *to)
+{
+	divert = take;
+	divert_to = to;
+}
+
 /* Quoted values come from outside: whatever they contain, an error stays one
  * line of readable length without control characters. */
 int report_line(enum status status, const char *fmt, ...)
@@ -26,7 +35,11 @@ int report_line(enum status status, const char *fmt, ...)
 	}
 	if (n >= (int)sizeof(line))
 		strcpy(line + sizeof(line) - 4, "...");
-	fprintf(stderr, "tunload: %s%s\n", status ? "" : "warning: ", line);
+	if (divert)
+		divert(divert_to, line);
+	else
+		fprintf(stderr, "tunload: %s%s\n",
+			status ? "" : "warning: ", line);
 	return status;
 }
 

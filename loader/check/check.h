@@ -28,6 +28,8 @@ struct finding {
 struct check {
 	struct conf conf; /* resolved: the running state, or a file */
 	bool attached;
+	bool probe;	       /* sends packets to the peers */
+	bool no_file;	       /* none is at the default place */
 	struct snapshot now;   /* if attached */
 	struct link_info link; /* of the interface */
 	struct addrs addrs;    /* of the interface */
@@ -46,7 +48,19 @@ struct check {
  */
 #define CHECKS(X)                                                              \
 	X(kernel, "Linux, BTF, JIT, rights and bpffs serve")                   \
-	X(ec2, NULL)
+	X(addresses, "our addresses are on their interfaces")                  \
+	X(endpoints, "the next hops towards the endpoints are there")          \
+	X(routes, "inner packets are routed into the tunnels")                 \
+	X(sysctls, "no sysctl drops inner packets")                            \
+	X(mtus, "the packets fit into interface and path")                     \
+	X(risks, "no setting does what may not be meant")                      \
+	X(rivals, "nobody else takes the packets of the tunnels")              \
+	X(driver, "nothing is in the way of the driver")                       \
+	X(firewall, "no rule of nftables drops inner packets for certain")     \
+	X(managers, "nobody else takes our routes away")                       \
+	X(traffic, NULL)                                                       \
+	X(ec2, NULL)                                                           \
+	X(probe, NULL)
 
 #define DECLARE_CHECK(name, ...) int check_##name(struct check *c);
 CHECKS(DECLARE_CHECK)

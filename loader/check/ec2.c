@@ -30,10 +30,10 @@ static bool is_outer_source(const struct conf *c, const struct ip *ip)
 }
 
 /* EC2 never sees an inner address. */
-static bool is_inner(const struct conf *c, const struct if_addr *a)
+static bool is_unseen(const struct conf *c, const struct if_addr *a)
 {
-	return a->ours || ip_is_link_local(&a->ip) ||
-	       ip_equal(&a->ip, &c->source4) || ip_equal(&a->ip, &c->source6);
+	return ip_is_link_local(&a->ip) || ip_equal(&a->ip, &c->source4) ||
+	       ip_equal(&a->ip, &c->source6);
 }
 
 static void look_at_own(const struct cloud *cloud, const struct if_addr *a)
@@ -43,7 +43,7 @@ static void look_at_own(const struct cloud *cloud, const struct if_addr *a)
 	bool outer = is_outer_source(&c->conf, &a->ip);
 	char ip[IP_STRLEN];
 
-	if (is_inner(&c->conf, a) || is_assigned(&cloud->facts, &a->ip))
+	if (is_unseen(&c->conf, a) || is_assigned(&cloud->facts, &a->ip))
 		return;
 	ip_str(&a->ip, ip);
 	found(c, outer ? LEVEL_FAILURE : LEVEL_WARNING, "address not assigned",
@@ -78,7 +78,7 @@ static void look_at_assigned(const struct cloud *cloud, const struct ip *ip)
 
 /* True for an address that this VPC reaches without the internet: one of its
  * own, or a private one (RFC 1918 3, RFC 6598 7) behind a gateway. */
-static bool is_private(const struct metadata *m, const struct ip *ip)
+static bool is_near(const struct metadata *m, const struct ip *ip)
 {
 	static const char *const private[] = {"10.0.0.0/8", "172.16.0.0/12",
 					      "192.168.0.0/16",
@@ -102,7 +102,7 @@ static const struct peer *peer_outside(const struct cloud *cloud,
 {
 	for_each_peer (p, &cloud->c->conf)
 		if (ip_equal(&p->local, local) && p->endpoint.family == 4 &&
-		    !is_private(&cloud->facts, &p->endpoint))
+		    !is_near(&cloud->facts, &p->endpoint))
 			return p;
 	return NULL;
 }

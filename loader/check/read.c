@@ -4,13 +4,14 @@
 #include "check.h"
 
 /* Without the strictness of attach: what is missing is a finding. */
-static int read_file(struct check *c, const char *ifname, const char *file)
+static int examine_file(struct check *c, const char *ifname, const char *file)
 {
 	bool found;
 	int ret = conf_load(&c->conf, ifname, file, &found);
 
 	if (ret)
 		return ret;
+	c->no_file = !found;
 	ret = conf_check(&c->conf) ?: resolve_edited(&c->conf, NULL);
 	if (!ret)
 		ret = state_first_ids(&c->conf);
@@ -19,7 +20,7 @@ static int read_file(struct check *c, const char *ifname, const char *file)
 	return ret;
 }
 
-static int read_running(struct check *c, const char *ifname)
+static int examine_running(struct check *c, const char *ifname)
 {
 	int ret = snapshot_read(&c->now, ifname);
 
@@ -41,9 +42,9 @@ int check_read(struct check *c, const char *ifname, const char *file)
 
 	*c = (struct check){.hop = &hop};
 	if (!file && is_attached(ifname, &iface))
-		ret = read_running(c, ifname);
+		ret = examine_running(c, ifname);
 	else
-		ret = read_file(c, ifname, file);
+		ret = examine_file(c, ifname, file);
 	if (ret)
 		return ret;
 	hop.oif = c->conf.ifindex;

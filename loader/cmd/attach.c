@@ -46,7 +46,7 @@ static void print_attached(const struct attachment *a)
 		printf("%s: upgraded from the map layout of an older version; counters start at 0\n",
 		       c->ifname);
 	if (a->way == ENLARGED)
-		printf("%s: attached anew with larger maps for its prefixes; counters start at 0\n",
+		printf("%s: attached anew with larger maps for its peers and prefixes; counters start at 0\n",
 		       c->ifname);
 }
 

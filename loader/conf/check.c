@@ -13,7 +13,7 @@ static const char *place(struct origin from, char buf[static 32])
 	return buf;
 }
 
-static int check_probe(const struct peer *p)
+static int check_probe_key(const struct peer *p)
 {
 	char probe[IP_STRLEN];
 
@@ -106,7 +106,7 @@ static int check_peer(const struct conf *c, const struct peer *p)
 			p->origin,
 			"peer %s: no allowed-ips: add \"allowed-ips\" with the prefixes behind it",
 			p->name);
-	ret = check_probe(p);
+	ret = check_probe_key(p);
 	if (ret || !has_address(p))
 		return ret;
 	ret = check_endpoint(p);

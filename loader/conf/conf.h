@@ -129,6 +129,11 @@ struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
 /* The first allowed prefix of that family (4 or 6), or NULL. */
 const struct prefix *peer_inner(const struct peer *p, uint8_t family);
+/* The length of the outer header of a peer whose endpoint is known. */
+static inline uint32_t outer_len(const struct peer *p)
+{
+	return p->endpoint.family == 4 ? 20 : 40;
+}
 /* A second address to probe: the first host of the first allowed prefix, other
  * than a default route, that is not of the probe's family; family 0 if there is
  * none. Inner IPv4 and IPv6 are different outer protocols, 4 and 41, and a

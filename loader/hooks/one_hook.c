@@ -6,15 +6,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static const struct {
@@ -212,16 +208,10 @@ void clsact_drop(uint32_t ifindex)
 
 void driver_name(const char *ifname, char name[static 32])
 {
-	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
-	struct ifreq req = {.ifr_data = (void *)&info};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct nic nic;
 
-	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", ifname);
-	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &req))
-		strcpy(info.driver, "unknown");
-	if (fd >= 0)
-		close(fd);
-	snprintf(name, 32, "%.31s", info.driver);
+	nic_read(ifname, &nic);
+	memcpy(name, nic.driver, sizeof(nic.driver));
 }
 
 /* The id of another program that is on the hook in any mode, or 0. */

@@ -58,16 +58,6 @@ static int set_pin_paths(struct tunload_bpf *skel, const char *ifname)
 	return OK;
 }
 
-/* A row for each peer and CPU. The kernel allocates 16 bytes per row at once,
- * so the rows are limited to 32 MiB of that. */
-static uint32_t stats_rows(void)
-{
-	const uint32_t most = 1 << 21;
-	uint32_t cpus = stats_cpus();
-
-	return cpus < most / TL_MAX_PEERS ? cpus * TL_MAX_PEERS : most;
-}
-
 /* How many prefixes the running attachment of that name has, or 0. */
 static uint32_t prefixes_pinned(const char *ifname)
 {
@@ -99,21 +89,26 @@ static void set_flows(struct tunload_bpf *skel, const char *ifname,
 		bits++;
 	skel->rodata->flow_bits = bits;
 	bpf_map__set_max_entries(skel->maps.flows, 1u << bits);
-	if (want->forward != TL_FORWARD_XDP)
-		bpf_map__set_max_entries(skel->maps.ways, 1);
+	if (want->forward == TL_FORWARD_XDP)
+		return;
+	bpf_map__set_max_entries(skel->maps.ways, 1);
+	bpf_map__set_max_entries(skel->maps.strays, 1);
 }
 
-/* A pinned map is used again as it is. */
 static void set_room(struct tunload_bpf *skel, const char *ifname,
 		     const struct conf *want)
 {
-	uint32_t rows4 = ifname ? room_pinned(ifname, 4) : 0;
-	uint32_t rows6 = ifname ? room_pinned(ifname, 6) : 0;
+	struct room room = room_wanted(ifname, want);
+	uint32_t rows;
 
-	bpf_map__set_max_entries(skel->maps.prefixes4,
-				 rows4 ?: room_wanted(want, 4));
-	bpf_map__set_max_entries(skel->maps.prefixes6,
-				 rows6 ?: room_wanted(want, 6));
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		rows = room_rows(&room, map_pins[i].name);
+		if (rows)
+			bpf_map__set_max_entries(map_of(skel, map_pins[i].name),
+						 rows);
+	}
+	skel->rodata->peer_mask = room.slots - 1;
+	bpf_map__set_max_entries(skel->maps.heads, room.slots);
 }
 
 static int load_failed(const char *ifname, int err)
@@ -277,7 +272,6 @@ static int open_object(struct programs *g, const struct conf *c)
 	if (!g->skel)
 		return fail("cannot open the BPF object: %s", strerror(errno));
 	skip_modules(g->skel);
-	bpf_map__set_max_entries(g->skel->maps.peer_stats, stats_rows());
 	if (!set_constants(g->skel, c))
 		return OK;
 	programs_close(g);

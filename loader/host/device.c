@@ -4,9 +4,9 @@
 #include "host.h"
 
 #include <errno.h>
-#include <ifaddrs.h>
 #include <linux/genetlink.h>
-#include <linux/if_packet.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,36 +123,56 @@ static int ask_features(struct devices *list)
 		   : OK;
 }
 
-static int add_ethernet(struct devices *list, const struct sockaddr_ll *ll)
+/* True for a port of a bridge, a bond and the like: what arrives by it is for
+ * that interface, whose rules, VRF and addresses count. An interface in a VRF
+ * has its own. */
+static bool is_port(const struct nlattr *const *tb)
 {
-	struct device d = {.ifindex = ll->sll_ifindex};
+	return tb[IFLA_MASTER] &&
+	       strcmp(nl_str(nl_nested(tb[IFLA_LINKINFO],
+				       IFLA_INFO_SLAVE_KIND)),
+		      "vrf") != 0;
+}
 
-	if (ll->sll_hatype != ARPHRD_ETHER || ll->sll_halen != MAC_LEN)
-		return OK;
-	memcpy(d.mac, ll->sll_addr, MAC_LEN);
-	return push(list->all, list->n, &d);
+static void ask_ethernet(union nl_request *r, const struct nl_dump *d)
+{
+	(void)d;
+	nl_begin(r, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+}
+
+static bool take_ethernet(const struct nlmsghdr *nlh, const struct nl_dump *d,
+			  void *element)
+{
+	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *tb[IFLA_LINKINFO + 1];
+	struct device *out = element;
+
+	(void)d;
+	nl_attrs(nlh, sizeof(*msg), tb, IFLA_LINKINFO);
+	if (msg->ifi_type != ARPHRD_ETHER || is_port(tb) || !tb[IFLA_ADDRESS] ||
+	    mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) != MAC_LEN)
+		return false;
+	*out = (struct device){.ifindex = msg->ifi_index};
+	memcpy(out->mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), MAC_LEN);
+	return true;
 }
 
 int device_list(struct device **out, size_t *n)
 {
-	struct devices list = {0};
-	struct ifaddrs *addrs;
-	int ret = OK;
+	struct nl_dump d = {
+		.what = "interfaces",
+		.ask = ask_ethernet,
+		.take = take_ethernet,
+		.size = sizeof(**out),
+		.only = 4, /* asked for once; links have no family */
+	};
+	struct devices list;
+	int ret =
+		nl_dump(&d, (void **)&list.all, &list.n) ?: ask_features(&list);
 
-	*out = NULL;
-	*n = 0;
-	if (getifaddrs(&addrs))
-		return fail("cannot list the interfaces: %s", strerror(errno));
-	for (struct ifaddrs *a = addrs; a && !ret; a = a->ifa_next)
-		if (a->ifa_addr && a->ifa_addr->sa_family == AF_PACKET)
-			ret = add_ethernet(&list, (void *)a->ifa_addr);
-	freeifaddrs(addrs);
-	ret = ret ?: ask_features(&list);
-	if (ret) {
+	if (ret)
 		free(list.all);
-		return ret;
-	}
-	*out = list.all;
-	*n = list.n;
-	return OK;
+	*out = ret ? NULL : list.all;
+	*n = ret ? 0 : list.n;
+	return ret;
 }

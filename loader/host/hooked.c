@@ -175,3 +175,111 @@ bool hooked_any(uint32_t ifindex)
 	return hooked_filter(HOOK_TC_INGRESS, ifindex) ||
 	       hooked_filter(HOOK_TC_EGRESS, ifindex) || hooked_links(ifindex);
 }
+
+/* The programs and filters before ours. */
+struct others {
+	struct other_prog *all;
+	size_t n;
+	int err;
+	enum hook hook;
+};
+
+static void add_other(struct others *o, const struct other_prog *p)
+{
+	if (push(o->all, o->n, p))
+		o->err = -ENOMEM;
+}
+
+/* The id of the BPF link that holds a program, 0: none. */
+static uint32_t link_of(uint32_t prog)
+{
+	uint32_t id = 0;
+
+	while (!bpf_link_get_next_id(id, &id)) {
+		struct bpf_link_info info = {0};
+		uint32_t len = sizeof(info);
+		int fd = bpf_link_get_fd_by_id(id), err;
+
+		if (fd < 0)
+			continue;
+		err = bpf_obj_get_info_by_fd(fd, &info, &len);
+		close(fd);
+		if (!err && info.prog_id == prog)
+			return id;
+	}
+	return 0;
+}
+
+static void add_prog(struct others *o, uint32_t id, bool generic)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(id);
+	struct other_prog p = {.hook = o->hook,
+			       .id = id,
+			       .link = link_of(id),
+			       .generic = generic};
+
+	/* Without CAP_SYS_ADMIN it may as well be ours. */
+	if (fd < 0)
+		return;
+	bpf_obj_get_info_by_fd(fd, &info, &len);
+	close(fd);
+	snprintf(p.name, sizeof(p.name), "%s", info.name);
+	add_other(o, &p);
+}
+
+static void find_xdp(struct others *o, uint32_t ifindex)
+{
+	DECLARE_LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	uint32_t id;
+
+	if (bpf_xdp_query(ifindex, 0, &q))
+		return;
+	id = q.hw_prog_id ?: q.drv_prog_id ?: q.skb_prog_id ?: q.prog_id;
+	if (id && !is_prog_of_ours(id))
+		add_prog(o, id, id == q.skb_prog_id);
+}
+
+/* False before Linux 6.6, which has no TCX. */
+static bool find_tcx(struct others *o, uint32_t ifindex)
+{
+	int type = o->hook == HOOK_TC_EGRESS ? TCX_EGRESS : TCX_INGRESS;
+	uint32_t ids[MAX_PROGS], n = MAX_PROGS;
+
+	if (bpf_prog_query(ifindex, type, 0, NULL, ids, &n))
+		return false;
+	for (uint32_t i = 0; i < n && !is_prog_of_ours(ids[i]); i++)
+		add_prog(o, ids[i], false);
+	return true;
+}
+
+static int on_filter(const struct nlmsghdr *nlh, void *data)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	struct others *o = data;
+	const struct nlattr *tb[TCA_MAX + 1];
+	struct other_prog p = {.hook = o->hook,
+			       .preference = TC_H_MAJ(tcm->tcm_info) >> 16};
+
+	nl_attrs(nlh, sizeof(*tcm), tb, TCA_MAX);
+	snprintf(p.name, sizeof(p.name), "%s", nl_str(tb[TCA_KIND]));
+	/* A filter of handle 0 stands for all of its preference. */
+	if (tcm->tcm_handle && p.preference < FILTER_PRIORITY)
+		add_other(o, &p);
+	return MNL_CB_OK;
+}
+
+int hooked_before(uint32_t ifindex, struct other_prog **out, size_t *n)
+{
+	struct others o = {.hook = HOOK_XDP};
+
+	find_xdp(&o, ifindex);
+	for (o.hook = HOOK_TC_INGRESS; o.hook <= HOOK_TC_EGRESS; o.hook++)
+		if (!find_tcx(&o, ifindex) || hooked_filter(o.hook, ifindex))
+			tc_dump(RTM_GETTFILTER, ifindex, filter_parent(o.hook),
+				on_filter, &o);
+	*out = o.all;
+	*n = o.n;
+	return o.err;
+}

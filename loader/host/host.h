@@ -164,6 +164,7 @@ struct route {
 	uint32_t oif; /* 0: none, or several without the wanted one */
 	uint32_t mtu; /* RTAX_MTU, 0: none */
 	uint32_t metric;
+	int32_t expires; /* s; 0: never */
 	uint8_t protocol;
 	uint8_t type; /* RTN_* */
 	/* Only for a wanted route: */
@@ -188,6 +189,20 @@ int route_list(const struct route_filter *filter, struct route **out,
 /* type RTM_NEWROUTE or RTM_DELROUTE; flags NLM_F_EXCL or NLM_F_REPLACE. */
 void route_put(union nl_request *r, uint16_t type, uint16_t flags,
 	       const struct route *route);
+/* A question for the route of packets. */
+struct route_question {
+	struct ip source; /* family 0, or not that of dst: any */
+	struct ip dst;
+	uint32_t oif; /* 0: any */
+	bool entry;   /* the route as it is in its table, not as it is used */
+};
+/* False if there is no route. */
+bool route_ask(const struct route_question *q, struct route *out);
+/* True for unreachable, blackhole and prohibit. */
+bool route_refuses(const struct route *route);
+/* The route as the arguments of `ip route del`. */
+#define ROUTE_STRLEN 256
+const char *route_str(const struct route *route, char buf[static ROUTE_STRLEN]);
 /* True if the kernel uses this very route for the first address of its
  * prefix. */
 bool route_is_used(const struct route *route);
@@ -234,14 +249,19 @@ struct next_hop {
 	uint16_t state; /* NUD_* */
 };
 
-/*
- * Writes to buf why outer packets cannot reach their next hop, as the kernel
- * sees it: no route from local to endpoint through last->oif (ifname), a route
- * into a tunnel, or a next hop that does not answer. False if they can.
- */
-bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
-		    const char *ifname, struct next_hop *last, char *buf,
-		    size_t len);
+/* What keeps outer packets from their next hop, as the kernel sees it. */
+enum path_fault {
+	PATH_FINE,
+	PATH_NO_ROUTE,	/* from local to endpoint through the interface */
+	PATH_TUNNELLED, /* a route into a tunnel */
+	PATH_NO_ANSWER, /* from the next hop, now last->ip */
+};
+
+/* Writes to buf what is wrong, if anything is, with the way to endpoint through
+ * last->oif (ifname). */
+enum path_fault next_hop_fault(const struct ip *endpoint,
+			       const struct ip *local, const char *ifname,
+			       struct next_hop *last, char *buf, size_t len);
 
 /* Packets that the kernel does not forward. */
 
@@ -270,6 +290,10 @@ bool path_leads_to(const struct conf *c, const struct peer *p,
  * if it would not. */
 struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 			    const struct ip *dst);
+
+/* The inner source of a packet of this host to dst through a tunnel: that of c
+ * or, if it has none, the kernel's choice. */
+struct ip path_source(const struct conf *c, const struct ip *dst);
 
 /* The interface by which the kernel sends packets to dst; 0 if there is no
  * route, or if they would enter a tunnel: one of ours, or a device that is not
@@ -342,9 +366,44 @@ bool hooked_any(uint32_t ifindex);
  * or "" for none. */
 int hooked_clsact(uint32_t ifindex, char kind[static IFNAMSIZ]);
 
+/* A program or filter of somebody else on a hook. */
+struct other_prog {
+	enum hook hook;
+	uint32_t id;	     /* of a BPF program; 0: none */
+	uint32_t link;	     /* its BPF link, 0: none */
+	uint32_t preference; /* of a tc filter, 0: none */
+	bool generic;	     /* XDP in generic mode */
+	char name[32];
+};
+/* Lists those that see a packet before ours do, or would; *out is
+ * malloc()ed. */
+int hooked_before(uint32_t ifindex, struct other_prog **out, size_t *n);
+
+/* A tunnel device of the kernel for protocol 4 or 41, with a fixed other end.
+ */
+struct ip_tunnel {
+	char name[IFNAMSIZ];
+	char kind[8]; /* ipip, sit, ip6tnl */
+	struct ip remote;
+	bool options; /* sends a Destination Options header (RFC 2473 4.1.1) */
+};
+int ip_tunnel_list(struct ip_tunnel **out, size_t *n);
+/* False if the link of a message is no such tunnel. */
+bool ip_tunnel_parse(const struct nlmsghdr *nlh, struct ip_tunnel *out);
+
+/* A policy of IPsec. */
+struct xfrm_rule {
+	struct prefix src, dst;
+	uint8_t protocol;  /* 0: any */
+	bool out, forward; /* neither: in */
+	bool blocks;
+	bool transforms; /* encrypts, or requires it */
+};
+int xfrm_list(struct xfrm_rule **out, size_t *n);
+
 /* What this process needs to use BPF: capabilities, a kernel of 6.1 or newer,
  * BTF at /sys/kernel/btf/vmlinux. */
-#define N_REQUIREMENTS	3
+enum { REQUIRE_RIGHTS, REQUIRE_KERNEL, REQUIRE_BTF, N_REQUIREMENTS };
 #define REQUIREMENT_LEN 256
 struct requirement {
 	const char *name;
@@ -361,6 +420,33 @@ bool sysctl_read(const char *path, int *value);
 /* True if the running kernel has this version or a newer one. */
 bool kernel_at_least(unsigned int major, unsigned int minor);
 
+/* systemd.c. Who else manages an interface. */
+
+bool systemd_runs(void);
+/* True if a unit is pulled in by another one. */
+bool unit_enabled(const char *unit);
+/* True if systemd-networkd configures the interface. */
+bool networkd_manages(uint32_t ifindex);
+/* A key of networkd.conf that is yes by default. */
+bool networkd_is_on(const char *key);
+bool networkmanager_manages(uint32_t ifindex);
+
+/* What the driver of an interface says. */
+struct nic {
+	char driver[32];
+	uint32_t channels, channels_max; /* 0: it has none */
+};
+void nic_read(const char *ifname, struct nic *out);
+
+/* Native XDP on ena needs an MTU of at most this, and half of the channels
+ * free. */
+#define ENA_XDP_MTU 3498
+/* True if the MTU is in the way. */
+bool nic_ena_mtu(const struct nic *nic, uint32_t mtu);
+/* The number of channels that leaves half of them free, if there are more now;
+ * else 0. */
+uint32_t nic_ena_channels(const struct nic *nic);
+
 /* An Ethernet interface. */
 struct device {
 	uint32_t ifindex;
@@ -368,8 +454,9 @@ struct device {
 	bool sends; /* frames that XDP redirects to it */
 };
 
-/* Lists all of this network namespace; *out is malloc()ed. Kernels before 6.3
- * do not tell which of them send redirected frames: then none does. */
+/* Lists all of this network namespace but the ports of bridges and bonds; *out
+ * is malloc()ed. Kernels before 6.3 do not tell which of them send redirected
+ * frames: then none does. */
 int device_list(struct device **out, size_t *n);
 
 /* True if an interface has receive queues and RPS on none of them, as far as

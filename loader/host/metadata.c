@@ -283,7 +283,7 @@ static bool ask_at(const char *url, const struct ip *at,
 	uint32_t oif = path_outside(at);
 	bool told;
 
-	if (!oif)
+	if (!oif || !load_curl())
 		return false;
 	told = open_service(&s, url, oif) && !ask_all(&s, link, out) &&
 	       !s.failed && *out->interface_id;
@@ -304,8 +304,6 @@ bool metadata_read(const struct link_info *link, struct metadata *out)
 	struct ip at;
 
 	*out = (struct metadata){0};
-	if (!load_curl())
-		return false;
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
 		if (ip_parse(places[i].address, &at) &&
 		    ask_at(places[i].url, &at, link, out))

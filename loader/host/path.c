@@ -180,6 +180,16 @@ struct ip path_wrong_source(const struct conf *c, const struct peer *p,
 	return none;
 }
 
+struct ip path_source(const struct conf *c, const struct ip *dst)
+{
+	const struct ip *source = conf_source(c, dst->family);
+	struct path path;
+
+	if (!source->family && find_path(c->ifindex, source, dst, &path))
+		return path.source;
+	return *source;
+}
+
 uint32_t path_outside(const struct ip *dst)
 {
 	const struct ip any = {0};
@@ -196,9 +206,9 @@ uint32_t path_outside(const struct ip *dst)
 	return path.oif;
 }
 
-bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
-		    const char *ifname, struct next_hop *last, char *buf,
-		    size_t len)
+enum path_fault next_hop_fault(const struct ip *endpoint,
+			       const struct ip *local, const char *ifname,
+			       struct next_hop *last, char *buf, size_t len)
 {
 	char ip[IP_STRLEN];
 	struct path path;
@@ -208,21 +218,21 @@ bool next_hop_fault(const struct ip *endpoint, const struct ip *local,
 	if (!find_path(last->oif, local, endpoint, &path)) {
 		snprintf(buf, len, "no route to %s through %s",
 			 ip_str(endpoint, ip), ifname);
-		return true;
+		return PATH_NO_ROUTE;
 	}
 	hop = path.gateway.family ? path.gateway : *endpoint;
 	if (gateway_id(&hop, &peer)) {
 		snprintf(buf, len, "the route to %s leads into a tunnel of %s",
 			 ip_str(endpoint, ip), ifname);
-		return true;
+		return PATH_TUNNELLED;
 	}
 	if (!ip_equal(&hop, &last->ip))
 		last->state = neigh_state(last->oif, &hop);
 	last->ip = hop;
 	if (!(last->state & (NUD_FAILED | NUD_INCOMPLETE)))
-		return false;
+		return PATH_FINE;
 	snprintf(buf, len, "next hop %s does not answer (neighbour %s)",
 		 ip_str(&hop, ip),
 		 last->state & NUD_FAILED ? "FAILED" : "INCOMPLETE");
-	return true;
+	return PATH_NO_ANSWER;
 }

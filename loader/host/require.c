@@ -80,9 +80,9 @@ static bool has_btf(char *why, size_t len)
 }
 
 const struct requirement requirements[N_REQUIREMENTS] = {
-	{"rights", has_caps},
-	{"kernel version", has_kernel},
-	{"BTF", has_btf},
+	[REQUIRE_RIGHTS] = {"rights", has_caps},
+	[REQUIRE_KERNEL] = {"kernel version", has_kernel},
+	[REQUIRE_BTF] = {"BTF", has_btf},
 };
 
 int require_bpf(void)

@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Returns oif if it is one of the next hops, else 0. */
 static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
@@ -20,6 +21,17 @@ static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
 		if ((uint32_t)hop->rtnh_ifindex == oif)
 			return oif;
 	return 0;
+}
+
+/* The seconds until an IPv6 route expires, 0: never. */
+static int32_t expiry(const struct nlattr *a)
+{
+	const struct rta_cacheinfo *info;
+
+	if (!a || mnl_attr_get_payload_len(a) < sizeof(*info))
+		return 0;
+	info = mnl_attr_get_payload(a);
+	return (int32_t)info->rta_expires / sysconf(_SC_CLK_TCK);
 }
 
 static struct route parse_route(const struct nlmsghdr *nlh, uint32_t oif)
@@ -37,6 +49,7 @@ static struct route parse_route(const struct nlmsghdr *nlh, uint32_t oif)
 		.oif = nl_u32(tb[RTA_OIF]),
 		.mtu = nl_u32(nl_nested(tb[RTA_METRICS], RTAX_MTU)),
 		.metric = nl_u32(tb[RTA_PRIORITY]),
+		.expires = expiry(tb[RTA_CACHEINFO]),
 		.protocol = msg->rtm_protocol,
 		.type = msg->rtm_type,
 		.scope = msg->rtm_scope,
@@ -117,17 +130,40 @@ static int on_used(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-/* Asks the kernel for its route to an address; nl_talk()'s result. */
-static int find_route(const struct ip *dst, struct route *out)
+/* Asks the kernel for its route; nl_talk()'s result. */
+static int ask_route(const struct route_question *q, struct route *out)
 {
+	uint8_t family = q->dst.family;
 	union nl_request r;
 	struct rtmsg *msg = nl_begin(&r, RTM_GETROUTE, 0, sizeof(*msg));
 
-	msg->rtm_family = nl_af(dst->family);
-	msg->rtm_dst_len = dst->family == 4 ? 32 : 128;
-	msg->rtm_flags = RTM_F_FIB_MATCH;
-	nl_put_ip(&r, RTA_DST, dst);
+	msg->rtm_family = nl_af(family);
+	msg->rtm_dst_len = family == 4 ? 32 : 128;
+	/* IPv6 always names the table, and refuses to be asked for it. */
+	msg->rtm_flags = (q->entry ? RTM_F_FIB_MATCH : 0) |
+			 (family == 4 ? RTM_F_LOOKUP_TABLE : 0);
+	nl_put_ip(&r, RTA_DST, &q->dst);
+	if (q->source.family == family) {
+		msg->rtm_src_len = msg->rtm_dst_len;
+		nl_put_ip(&r, RTA_SRC, &q->source);
+	}
+	if (q->oif)
+		mnl_attr_put_u32(&r.nlh, RTA_OIF, q->oif);
 	return nl_talk(&r, on_used, out);
+}
+
+bool route_ask(const struct route_question *q, struct route *out)
+{
+	*out = (struct route){0};
+	return !ask_route(q, out) && out->dst.ip.family;
+}
+
+/* The route in the tables; nl_talk()'s result. */
+static int find_route(const struct ip *dst, struct route *out)
+{
+	const struct route_question q = {.dst = *dst, .entry = true};
+
+	return ask_route(&q, out);
 }
 
 bool route_is_used(const struct route *route)
@@ -225,6 +261,34 @@ void route_put(union nl_request *r, uint16_t type, uint16_t flags,
 		msg->rtm_scope = RT_SCOPE_NOWHERE;
 	else if (route->type == RTN_UNICAST)
 		put_next_hop(r, msg, route);
+}
+
+static const char *const refusals[] = {
+	[RTN_BLACKHOLE] = "blackhole ",
+	[RTN_UNREACHABLE] = "unreachable ",
+	[RTN_PROHIBIT] = "prohibit ",
+};
+
+bool route_refuses(const struct route *route)
+{
+	return route->type < sizeof(refusals) / sizeof(*refusals) &&
+	       refusals[route->type];
+}
+
+const char *route_str(const struct route *route, char buf[static ROUTE_STRLEN])
+{
+	char prefix[PREFIX_STRLEN], dev[IFNAMSIZ] = "";
+	bool refuses = route_refuses(route);
+
+	if (!refuses && route->oif)
+		if_indextoname(route->oif, dev);
+	snprintf(buf, ROUTE_STRLEN, "%s%s%s%s",
+		 refuses ? refusals[route->type] : "",
+		 prefix_str(&route->dst, prefix), *dev ? " dev " : "", dev);
+	if (route->table != RT_TABLE_MAIN)
+		snprintf(buf + strlen(buf), ROUTE_STRLEN - strlen(buf),
+			 " table %u", route->table);
+	return buf;
 }
 
 const char *route_protocol_name(uint8_t protocol, char buf[static 16])

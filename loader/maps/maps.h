@@ -123,12 +123,21 @@ void maps_close(struct maps *m);
 int interface_read(const struct maps *m, struct tl_interface *out);
 int interface_write(const struct maps *m, const struct tl_interface *in);
 
-/* The size of prefixes4 and prefixes6, which cost 16 bytes a row from the
- * beginning: enough for twice the prefixes of c, and for some thousands. */
-uint32_t room_wanted(const struct conf *c, uint8_t family);
-/* The size of the pinned map, or 0 if there is none. */
-uint32_t room_pinned(const char *ifname, uint8_t family);
-/* False if the pinned maps are too small for the prefixes of c. */
+/* The sizes of the maps, each of whose rows costs 16 bytes from the
+ * beginning. */
+struct room {
+	const char *ifname;
+	uint32_t peers, prefixes4, prefixes6;
+	uint32_t slots; /* of peers, in the maps of each CPU */
+};
+/* Room for twice the peers and prefixes of c, and for some thousands; maps that
+ * are pinned for ifname, which may be NULL, keep their sizes. */
+struct room room_wanted(const char *ifname, const struct conf *c);
+/* The size of a map; 0 if it does not follow the configuration. */
+uint32_t room_rows(const struct room *r, const char *map);
+/* How many rows a map may have; 0 if there is none. */
+uint32_t room_of(int map);
+/* False if the pinned maps are too small to make them equal to c. */
 bool room_suffices(const char *ifname, const struct conf *c);
 /* Forbids writing to prefixes4, prefixes6 and `lengths` from user space, for
  * ever (bpf_map_freeze()). */
@@ -211,8 +220,6 @@ bool state_any_endpoint(const struct maps *m, const struct prefix *p,
 bool state_any_before(const struct maps *m, uint32_t id, uint8_t family);
 /* True if any peer waits. */
 bool state_any_waits(const struct maps *m);
-/* True if there is an index, and room for so many prefixes more. */
-bool state_has_room(const struct maps *m, size_t prefixes);
 /* True if there is an index, and more peers than that. */
 bool state_has_more(const struct maps *m, uint32_t peers);
 /* The id of a new peer; TL_PEER_NONE if state_apply() has to choose it, or to

@@ -17,14 +17,6 @@ bool state_has_more(const struct maps *m, uint32_t peers)
 	return index_totals(m, &all) && all.peers > peers;
 }
 
-bool state_has_room(const struct maps *m, size_t prefixes)
-{
-	struct tl_named all;
-
-	return index_totals(m, &all) &&
-	       all.prefixes + prefixes <= TL_MAX_PREFIXES;
-}
-
 static bool get_peer_row(const struct maps *m, uint32_t id, struct tl_peer *out)
 {
 	return !bpf_map_lookup_elem(m->peers, &id, out);

@@ -73,12 +73,18 @@ static int slots_init(struct slots *s, const struct maps *m, uint32_t first,
 		      uint32_t n)
 {
 	*s = (struct slots){.m = m, .first = first, .n = n};
-	if (m->traffic < 0)
-		s->n = 0;
 	s->values = (size_t)s->n * stats_cpus();
 	s->now = calloc(s->values + 1, sizeof(*s->now));
 	s->then = calloc(s->values + 1, sizeof(*s->then));
 	return s->now && s->then ? OK : fail("out of memory");
+}
+
+/* The one slot that a peer may use; none without a map. */
+static int slots_of_peer(struct slots *s, const struct maps *m, uint32_t peer)
+{
+	uint32_t n = room_of(m->traffic);
+
+	return slots_init(s, m, n ? peer % n : 0, n ? 1 : 0);
 }
 
 static void slots_free(struct slots *s)
@@ -159,7 +165,7 @@ int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
 	memset(out, 0, sizeof(*out));
 	if (peer == TL_PEER_NONE)
 		return read_interface(m, &out->verdicts);
-	ret = slots_init(&s, m, peer % TL_TRAFFIC_SLOTS, 1) ?: slots_read(&s);
+	ret = slots_of_peer(&s, m, peer) ?: slots_read(&s);
 	for (int tries = 0; !ret && again && tries < READ_TRIES; tries++) {
 		memset(out, 0, sizeof(*out));
 		ret = read_rows_of(m, peer, out) ?: slots_check(&s, &again);
@@ -197,7 +203,7 @@ int stats_read_all(const struct maps *m, const struct conf *c,
 {
 	struct slots s;
 	bool again = true;
-	int ret = slots_init(&s, m, 0, TL_TRAFFIC_SLOTS) ?: slots_read(&s);
+	int ret = slots_init(&s, m, 0, room_of(m->traffic)) ?: slots_read(&s);
 
 	for (int tries = 0; !ret && again && tries < READ_TRIES; tries++) {
 		memset(out, 0, c->n_peers * sizeof(*out));
@@ -216,13 +222,12 @@ int stats_read_all(const struct maps *m, const struct conf *c,
 void stats_clear(const struct maps *m, uint32_t peer)
 {
 	struct tl_stats_key key = {.peer = peer};
-	uint32_t slot = peer % TL_TRAFFIC_SLOTS;
 	int cpus = stats_cpus();
 	struct slots s;
 
 	for (; (int)key.cpu < cpus; key.cpu++)
 		bpf_map_delete_elem(m->peer_stats, &key);
-	if (!slots_init(&s, m, slot, 1) && s.n && !slots_read(&s)) {
+	if (!slots_of_peer(&s, m, peer) && s.n && !slots_read(&s)) {
 		bool any = false;
 
 		for (int i = 0; i < cpus; i++) {
@@ -232,7 +237,8 @@ void stats_clear(const struct maps *m, uint32_t peer)
 			any = true;
 		}
 		if (any)
-			bpf_map_update_elem(m->traffic, &slot, s.now, BPF_ANY);
+			bpf_map_update_elem(m->traffic, &s.first, s.now,
+					    BPF_ANY);
 	}
 	slots_free(&s);
 }

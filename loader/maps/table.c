@@ -98,7 +98,7 @@ static int fail_map(const struct table *t, const char *verb, int err)
 		return fail(
 			"the map \"%s\" is full: fewer peers or prefixes%s",
 			t->name,
-			t->writer >= 0
+			t->grows
 				? ", or `tunload attach` with their file, which makes it larger"
 				: "");
 	return fail("cannot %s the map \"%s\": %s", verb, t->name,

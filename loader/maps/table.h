@@ -12,7 +12,8 @@
 struct table {
 	const char *name; /* of the map, for errors */
 	int fd;
-	int writer;	   /* the program that writes a frozen map, or -1 */
+	int writer; /* the program that writes a frozen map, or -1 */
+	bool grows; /* `attach` with a larger configuration makes it larger */
 	size_t key, value; /* bytes */
 	size_t has; /* bytes of the value in the map; less than value if its
 		       layout is older */

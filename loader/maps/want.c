@@ -47,6 +47,7 @@ void state_tables_init(struct state_tables *s, const struct maps *m)
 			.name = maps[i].name,
 			.fd = maps[i].fd,
 			.writer = i >= STATE_PREFIXES4 ? m->write_prefixes : -1,
+			.grows = i != STATE_BROADCASTS && i != STATE_SHARED,
 			.key = maps[i].key,
 			.value = maps[i].value,
 		};

@@ -158,7 +158,7 @@ static int check_mtu(struct peer *p, const struct mtu_cause *cause)
  * endpoint is unknown, assumes the longer outer header. */
 static int settle_mtu(const struct resolver *r, struct peer *p)
 {
-	uint32_t overhead = p->endpoint.family == 4 ? 20 : 40;
+	uint32_t overhead = outer_len(p);
 	struct mtu_cause cause = {interface_origin(r->c, KEY_PATH_MTU),
 				  "path-mtu", r->c->path_mtu, overhead, false};
 

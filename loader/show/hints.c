@@ -73,16 +73,28 @@ static bool any_received(const struct snapshot *s, uint8_t family)
 	return false;
 }
 
+/* Sets setting to the name of the sysctl that is 0. */
+static uint64_t lost_by(const struct snapshot *s, uint8_t family,
+			char setting[static 64])
+{
+	if (!any_received(s, family))
+		return 0;
+	return not_forwarded(s->conf.ifname, family, setting, 64);
+}
+
+uint64_t packets_lost(const struct snapshot *s, uint8_t family)
+{
+	char setting[64];
+
+	return lost_by(s, family, setting);
+}
+
 /* Hints at packets from tunnels that the host does not forward. */
 static void forwarding_hint(const struct sink *out, uint8_t family)
 {
-	const char *dev = out->s->conf.ifname;
 	char setting[64];
-	uint64_t lost;
+	uint64_t lost = lost_by(out->s, family, setting);
 
-	if (!any_received(out->s, family))
-		return;
-	lost = not_forwarded(dev, family, setting, sizeof(setting));
 	if (lost)
 		say(out,
 		    "packets come out of tunnels, but %s is 0, and %ju IPv%u packets for other hosts were discarded since the boot (%s): set it to 1 if this host is to forward them",
@@ -93,21 +105,25 @@ static void forwarding_hint(const struct sink *out, uint8_t family)
 /* Tunnelled packets from which on their CPU is worth a hint. */
 #define MANY_PACKETS 1000000
 
-/* Hints at the CPU of one receive queue that does the work of whole tunnels. */
-static void one_cpu_hint(const struct sink *out)
+bool one_cpu(const struct snapshot *s, char *mask, size_t len)
 {
-	const struct snapshot *s = out->s;
-	char mask[512];
-
 	if (s->verdicts.rx_decap.packets < MANY_PACKETS ||
 	    (s->conf.cpus == TL_CPUS_ALL && s->iface.mode == TL_MODE_NATIVE) ||
 	    !rps_is_off(s->conf.ifname, s->conf.ifindex))
-		return;
-	rps_all_cpus(mask, sizeof(mask));
-	if (strcmp(mask, "1"))
+		return false;
+	rps_all_cpus(mask, len);
+	return strcmp(mask, "1");
+}
+
+/* Hints at the CPU of one receive queue that does the work of whole tunnels. */
+static void one_cpu_hint(const struct sink *out)
+{
+	char mask[512];
+
+	if (one_cpu(out->s, mask, sizeof(mask)))
 		say(out,
 		    "a tunnel's packets all come to one CPU; if it is busy, spread them by inner flow: `echo %s | tee /sys/class/net/%s/queues/rx-*/rps_cpus`",
-		    mask, s->conf.ifname);
+		    mask, out->s->conf.ifname);
 }
 
 static void from_hint(const struct sink *out)
@@ -151,7 +167,7 @@ void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 static void state_hint(const struct sink *out, const struct peer *p)
 {
 	const struct snapshot *s = out->s;
-	uint32_t outer = p->endpoint.family == 4 ? 20 : 40;
+	uint32_t outer = outer_len(p);
 	char ip[IP_STRLEN], fault[256];
 
 	if (!find_addr(&s->host.addrs, &p->local))
@@ -262,12 +278,24 @@ static void traffic_hint(const struct sink *out, const struct peer *p,
 		    endpoint, numbers);
 	else if (state == PEER_NO_ANSWER)
 		say(out,
-		    "look whether security groups and firewalls let protocol %s through to and from %s, and whether the other end has this tunnel",
-		    numbers, endpoint);
+		    "look whether security groups and firewalls let protocol %s through to and from %s, and whether the other end has this tunnel%s",
+		    numbers, endpoint,
+		    p->endpoint.family == 6
+			    ? " (a Linux ip6tnl needs encaplimit none: many networks drop its Destination Options header)"
+			    : "");
 	else if (state == PEER_SILENT)
 		say(out,
 		    "nothing comes from %s any more: look whether it is up, and whether protocol %s still gets through both ways",
 		    endpoint, numbers);
+}
+
+void traffic_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
+{
+	const struct peer *p = &s->conf.peers[i];
+	const struct sink out = {s, hint, to};
+
+	sources_hint(&out, p, &s->peers[i].verdicts);
+	traffic_hint(&out, p, &s->peers[i]);
 }
 
 void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
@@ -281,6 +309,5 @@ void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to)
 	}
 	state_hint(&out, p);
 	inner_hint(&out, p);
-	sources_hint(&out, p, &s->peers[i].verdicts);
-	traffic_hint(&out, p, &s->peers[i]);
+	traffic_hints(s, i, hint, to);
 }

@@ -166,6 +166,14 @@ typedef void hint_fn(void *to, const char *text);
  * not considered. */
 void interface_hints(const struct snapshot *s, hint_fn *hint, void *to);
 void peer_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to);
+/* Those of peer_hints() that its counters tell: nothing comes back, or all is
+ * dropped. */
+void traffic_hints(const struct snapshot *s, size_t i, hint_fn *hint, void *to);
+/* True if many packets of tunnels have come to the CPU of one receive queue,
+ * with the mask of all CPUs, for RPS. */
+bool one_cpu(const struct snapshot *s, char *mask, size_t len);
+/* not_forwarded(), if packets of that family came out of tunnels. */
+uint64_t packets_lost(const struct snapshot *s, uint8_t family);
 
 /* The gateway address of that family (4 or 6) of p; family 0 if inner IPv4
  * routes use the IPv6 one, as there is no IPv4 source. */

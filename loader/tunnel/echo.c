@@ -92,25 +92,31 @@ void echo_close(struct echo *e)
 		close(e->fd6);
 }
 
-/* The Internet checksum (RFC 1071). The kernel sets it for ICMPv6 (RFC 3542
- * 3.1). */
-static uint16_t checksum(const void *data, size_t len)
+/* Adds the words of data (RFC 1071); an odd last byte is padded with a zero. */
+static uint32_t sum_words(uint32_t sum, const void *data, size_t len)
 {
-	const uint16_t *word = data;
-	uint32_t sum = 0;
+	const uint8_t *at = data;
+	uint16_t word;
 
-	for (; len > 1; len -= 2)
-		sum += *word++;
+	for (; len > 1; len -= 2, at += 2) {
+		memcpy(&word, at, 2);
+		sum += word;
+	}
+	return len ? sum + htons(*at << 8) : sum;
+}
+
+static uint16_t checksum(uint32_t sum, const void *data, size_t len)
+{
+	sum = sum_words(sum, data, len);
 	sum = (sum >> 16) + (sum & 0xffff);
 	return ~(sum + (sum >> 16));
 }
 
-int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
-	      double now)
+static struct message request(const struct echo *e, uint8_t family,
+			      uint32_t index, double now)
 {
-	bool four = to->family == 4;
-	struct message m = {
-		.type = four ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
+	return (struct message){
+		.type = family == 4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
 		.id = htons(e->id),
 		.sequence = htons(index),
 		.marker = MARKER,
@@ -118,17 +124,43 @@ int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
 		.sent_at = now,
 		.index = index,
 	};
+}
+
+int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
+	      double now)
+{
+	bool four = to->family == 4;
+	struct message m = request(e, to->family, index, now);
 	struct sockaddr_storage a;
 	socklen_t len = ip_to_sockaddr(to, &a);
 	int fd = four ? e->fd4 : e->fd6;
 
+	/* The kernel sets it for ICMPv6 (RFC 3542 3.1). */
 	if (four)
-		m.checksum = checksum(&m, sizeof(m));
+		m.checksum = checksum(0, &m, sizeof(m));
 	if (fd < 0) {
 		errno = EAFNOSUPPORT;
 		return -1;
 	}
 	return sendto(fd, &m, sizeof(m), 0, (void *)&a, len) < 0 ? -1 : 0;
+}
+
+void echo_write(const struct echo *e, const struct ip *from,
+		const struct ip *to, uint32_t index, void *out, size_t len)
+{
+	struct message m = request(e, to->family, index, 0);
+	uint32_t sum = 0;
+
+	/* The pseudo-header (RFC 8200 8.1). */
+	if (to->family == 6) {
+		sum = sum_words(0, from->addr, 16);
+		sum = sum_words(sum, to->addr, 16);
+		sum += htons(len) + htons(IPPROTO_ICMPV6);
+	}
+	memset(out, 0, len);
+	memcpy(out, &m, sizeof(m));
+	m.checksum = checksum(sum, out, len);
+	memcpy(out, &m, sizeof(m));
 }
 
 /* Returns false if no message is there. *out is zero if it is not for us. */

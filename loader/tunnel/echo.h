@@ -21,6 +21,10 @@ void echo_close(struct echo *e);
  * with errno. */
 int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
 	      double now);
+/* Writes a request of len bytes, which has no time of sending, with its
+ * checksum, for a packet from one address to another. */
+void echo_write(const struct echo *e, const struct ip *from,
+		const struct ip *to, uint32_t index, void *out, size_t len);
 /* A reply to one of our requests. */
 struct echo_reply {
 	uint8_t family;

@@ -103,8 +103,7 @@ static bool moves_alone(struct change *c)
 		return true;
 	return has_few_prefixes(c) &&
 	       take_alone(c, c->was, c->want, c->removed, &c->n_removed) &&
-	       take_alone(c, c->want, c->was, c->added, &c->n_added) &&
-	       state_has_room(c->m, c->n_added);
+	       take_alone(c, c->want, c->was, c->added, &c->n_added);
 }
 
 /* True if, by the configuration, the change affects no other peer. */

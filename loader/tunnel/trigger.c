@@ -114,13 +114,16 @@ static void hint_silence(struct trigger_result *r,
 	const struct ip *silent =
 		r->main.sent && !r->main.answered ? &r->main.to : &r->other.to;
 	unsigned int protocol = silent->family == 4 ? 4 : 41;
+	struct ip from = path_source(c, silent);
 	char local[IP_STRLEN], endpoint[IP_STRLEN], probe[IP_STRLEN];
+	char source[IP_STRLEN];
 	int drop = grown(before, now, is_dropped);
 	int icmp = grown(before, now, is_icmp);
 
 	ip_str(&p->local, local);
 	ip_str(&p->endpoint, endpoint);
 	ip_str(silent, probe);
+	ip_str(&from, source);
 	if (drop >= 0)
 		hint(r, "packets %s but were dropped: %s: %s",
 		     verdict_list[drop].from == TL_FROM_HOST ? "were to leave"
@@ -135,8 +138,8 @@ static void hint_silence(struct trigger_result *r,
 		     probe, probe);
 	else if (!hint_source(r, silent, c))
 		hint(r,
-		     "does the path let protocol %u through, does %s send to %s (its NAT: the public one), does %s answer pings, is there a way back?",
-		     protocol, endpoint, local, probe);
+		     "does the path let protocol %u through, does %s send to %s (its NAT: the public one), does %s answer pings, has it a route to %s?",
+		     protocol, endpoint, local, probe, source);
 }
 
 /* How often requests are repeated and counters read. The first request may get

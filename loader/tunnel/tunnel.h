@@ -84,7 +84,7 @@ enum attach_way {
 	ATTACHED, /* anew */
 	UPGRADED, /* in place, under traffic */
 	REPLACED, /* an attachment of an older layout */
-	ENLARGED, /* one whose maps were too small for the prefixes */
+	ENLARGED, /* one whose maps were too small */
 };
 
 /* The state of an attach, and its result. */
@@ -180,7 +180,7 @@ struct trigger_result {
 	struct trigger_probe main;  /* the peer's probe */
 	struct trigger_probe other; /* of the other family, if the peer has
 				       prefixes of both */
-	char hint[256];		    /* what to look at next, or "" */
+	char hint[320];		    /* what to look at next, or "" */
 };
 
 /*
@@ -195,6 +195,24 @@ struct trigger_result {
 int trigger_send(const struct conf *c, const struct maps *m,
 		 const struct peer *const *peers, size_t n, double wait_s,
 		 struct trigger_result *results);
+
+/* What gets through the tunnel of a peer, in packets with the outer header. */
+struct probe_result {
+	const struct peer *peer;
+	struct ip from;	   /* the inner source */
+	uint32_t passed;   /* bytes of the largest that was answered, or 0 */
+	uint32_t lost;	   /* of the smallest larger one that was not, or 0 */
+	bool limit_passed; /* with an encapsulation limit; IPv6 outside only */
+	int error;	   /* errno of the last sending, or 0 */
+};
+
+/*
+ * Sends inner echo requests of many sizes to the probes of peers, in outer
+ * packets of its own making, with DF, and waits some seconds for the answers.
+ * The caller sets only peer in the n results; these peers have a probe and do
+ * not wait.
+ */
+int probe_paths(const struct conf *c, struct probe_result *results, size_t n);
 
 /* Due: has a keepalive and a probe, and sent nothing for that many seconds. A
  * peer with prefixes of both families is always due: it has two protocols to

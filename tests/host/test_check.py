@@ -25,7 +25,7 @@ def lines(done):
 @pytest.mark.parametrize("attached", [False, True])
 def test_all_is_well(host, attached):
     if attached:
-        host.attach()
+        host.run_well()
     done = host.check()
     assert (done.returncode, done.stderr) == (0, "")
     assert {level for level, _ in lines(done)} == {"ok"}
@@ -72,3 +72,16 @@ def test_the_kernel_does_not_serve(host, prefix, what, why):
     finding, = host.findings(prefix=prefix)
     assert (finding["level"], finding["what"]) == ("failure", what)
     assert why in finding["why"] and finding["command"] is None
+
+
+def test_without_a_file(host):
+    """As an ordinary user, too: what cannot be read is passed over."""
+    done = host.run("check", "eth0", "--json")
+    found = [f for f in json.loads(done.stdout) if f["level"] != "ok"]
+    assert (done.returncode, [f["why"] for f in found]) == (
+        0, ["there is no file /etc/tunload/eth0.conf, and so no peers"])
+    done = host.run("check", "eth0", "--json", prefix=[
+        "setpriv", "--reuid=65534", "--clear-groups"])
+    found = [f["what"] for f in json.loads(done.stdout) if f["level"] != "ok"]
+    assert (done.returncode, done.stderr, found) == (
+        1, "", ["rights", "configuration"])

@@ -92,6 +92,10 @@ class Instance(Checked):
         assert done.stderr == ""
         return [f for f in json.loads(done.stdout) if f["area"] == "ec2"]
 
+    def wrong(self):
+        """Those of them that are not ok."""
+        return [f for f in self.facts() if f["level"] != "ok"]
+
     def mend(self, finding):
         """Runs the command of a finding."""
         self.sh(f"PATH={self.tl.dir}:$PATH; {finding['command']}")
@@ -110,7 +114,7 @@ def test_what_is_said(instance, version, attached):
     if attached:
         instance.attach()
     assert instance.facts() == [ADDRESS, RULE]
-    assert instance.findings() == []
+    assert instance.wrong() == []
 
 
 def test_the_text(instance):
@@ -142,40 +146,40 @@ def test_an_assigned_address_is_missing(instance, address):
     name, bits = ("ipv6s", 128) if ":" in address else ("local-ipv4s", 32)
     instance.fact(name, FACTS[name] + "\n" + address)
     instance.serve()
-    finding, = instance.findings()
+    finding, = instance.wrong()
     assert finding == {
         "level": "warning", "area": "ec2", "what": "address missing",
         "peer": None, "why": f"EC2 has assigned {address} to eth0 ({ENI}), "
                              "which does not have it",
         "command": f"ip addr add {address}/{bits} dev eth0"}
     instance.mend(finding)
-    assert instance.findings() == []
+    assert instance.wrong() == []
 
 
 @pytest.mark.parametrize("address", ["192.0.2.77/32", "2001:db8::77/128"])
 def test_an_address_is_not_assigned(instance, address):
     instance.serve()
     instance.a.addr("eth0", address)
-    finding, = instance.findings()
+    finding, = instance.wrong()
     host = address.partition("/")[0]
     assert finding["level"] == "warning"
     assert finding["what"] == "address not assigned"
     assert finding["why"] == (f"EC2 has not assigned {host} to eth0 ({ENI}) "
                               "and drops what it sends")
     instance.mend(finding)
-    assert instance.findings() == []
+    assert instance.wrong() == []
 
 
 def test_the_outer_source_is_not_assigned(instance):
     instance.fact("local-ipv4s", "192.0.2.99")
     instance.a.addr("eth0", "192.0.2.99/32")
     instance.serve()
-    finding, = instance.findings()
+    finding, = instance.wrong()
     assert finding["level"] == "failure"
     assert finding["why"].endswith("nothing from this outer source arrives")
     assert instance.check().returncode == 1
     instance.mend(finding)
-    assert instance.findings() == []
+    assert instance.wrong() == []
 
 
 def test_a_delegated_prefix_is_assigned(instance):
@@ -183,7 +187,7 @@ def test_a_delegated_prefix_is_assigned(instance):
     instance.fact("ipv4-prefix", "192.0.2.80/28")
     instance.fact("ipv6-prefix", "2001:db8::c0:0/112")
     instance.serve()
-    assert instance.findings() == []
+    assert instance.wrong() == []
 
 
 def test_inner_addresses_are_not_assigned(lab):
@@ -192,7 +196,7 @@ def test_inner_addresses_are_not_assigned(lab):
     instance.a.ip("addr", "flush", "dev", "lo")
     instance.serve()
     instance.attach()
-    assert instance.findings() == []
+    assert instance.wrong() == []
 
 
 @pytest.mark.parametrize("network, level", [

@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The maps of prefixes are as large as the configuration needs, and attach makes
-larger ones where they do not suffice."""
+"""The maps are as large as the configuration needs, and attach makes larger ones
+where they do not suffice."""
 import ipaddress
 import json
 import os
+import struct
 
 import pytest
 
-from lab import run
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
 
-ROOM = 1 << 16  # ROOM_LEAST
+from lab import run
+from netns import wait_until
+from packets import bpf
+from packets.world import TlTraffic
+
+ROOM = 1 << 16  # PREFIXES_LEAST
+PEERS = 1024  # PEERS_LEAST
 FIRST = int(ipaddress.ip_address("10.0.0.0"))
+FULL = ('tunload: the map "%s" is full: fewer peers or prefixes, or `tunload '
+        "attach` with their file, which makes it larger\n")
 HEAD = "[interface]\nmode = tc\nroutes = no\n"
 
 
@@ -19,7 +29,9 @@ def fixture_tl(lab):
     ns, other = lab.netns("room"), lab.netns("other")
     lab.veth(ns, "eth0", other, "eth0")
     ns.addr("eth0", "192.0.2.1/24")
+    ns.ip("route", "add", "default", "via", "192.0.2.2")
     tl = lab.tunload(ns, "eth0", lab.new_bpffs())
+    tl.sender, tl.mac = lab.sender(other, "eth0"), ns.mac("eth0")
     yield tl
     tl.close()
 
@@ -32,11 +44,57 @@ def peer(name, number, prefixes):
                 for i in range(prefixes))
 
 
+def endpoint(number):
+    """The endpoint of a peer of many()."""
+    return f"198.18.{number >> 8}.{number & 255}"
+
+
+def inner(number):
+    """Its prefix."""
+    return f"44.{number >> 8}.{number & 255}.0/24"
+
+
+def many(count, name="p"):
+    """That many sections, p0 and so on."""
+    return "".join(f"[peer {name}{i}]\nendpoint = {endpoint(i)}\nkeepalive = 0\n"
+                   f"allowed-ips = {inner(i)}\n" for i in range(count))
+
+
+def add(tl, number, **how):
+    """Adds such a peer to the running ones."""
+    return tl.run("peer", "add", "eth0", f"p{number}", "endpoint",
+                  endpoint(number), "keepalive", "0", "allowed-ips",
+                  inner(number), **how)
+
+
+def size(tl, name):
+    """How many rows a map may have."""
+    return json.loads(run("bpftool", "-j", "map", "show", "pinned", os.path.join(
+        tl.pins, name)).stdout)["max_entries"]
+
+
 def rooms(tl):
     """The sizes of prefixes4 and prefixes6."""
-    return [json.loads(run("bpftool", "-j", "map", "show", "pinned", os.path.join(
-        tl.pins, f"prefixes{family}")).stdout)["max_entries"]
-            for family in (4, 6)]
+    return [size(tl, f"prefixes{family}") for family in (4, 6)]
+
+
+def follows(peers, allowed=2 * ROOM // 8):
+    """The sizes of the maps whose rows are peers, with room for so many."""
+    return {"peers": peers, "learned": peers, "hostnames": peers,
+            "waiting": peers, "endpoints": 2 * peers, "names": 2 * peers,
+            "peer_stats": bpf.possible_cpus() * peers, "allowed": allowed}
+
+
+def sizes(tl):
+    """The sizes of these."""
+    return {name: size(tl, name) for name in follows(0)}
+
+
+def count(tl, number):
+    """Counts a packet for the peer with that id on CPU 0."""
+    stats = bpf.Map(bpf.obj_get(os.path.join(tl.pins, "peer_stats")))
+    stats.update(number.to_bytes(8, "little"), struct.pack(
+        "QQ", 1, 1).ljust(stats.value_size, b"\1"))
 
 
 def lengths(tl):
@@ -45,9 +103,16 @@ def lengths(tl):
 
 
 def rows(tl):
-    """The rows of peers and prefixes4, and of `lengths`."""
+    """The rows of all maps that the loader fills."""
     return [sorted(map(str, tl.map(name)))
-            for name in ("peers", "prefixes4", "lengths")]
+            for name in ("peers", "prefixes4", "lengths", "endpoints", "names",
+                         "allowed", "hostnames", "waiting", "peer_stats")]
+
+
+def refused(tl, done, name, before):
+    """A command that found that map full has changed nothing."""
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", FULL % name)
+    assert rows(tl) == before
 
 
 def test_larger(tl):
@@ -60,10 +125,7 @@ def test_larger(tl):
     before = rows(tl)
     many = HEAD + peer("a", 3, ROOM + 9)
     done = tl.reload(many, check=False, timeout=300)
-    assert done.returncode == 1
-    assert 'the map "prefixes4" is full' in done.stderr
-    assert "`tunload attach`" in done.stderr
-    assert rows(tl) == before
+    refused(tl, done, "prefixes4", before)
     done = tl.attach(many, "--no-trigger", timeout=300)
     assert "larger maps" in done.stdout
     assert rooms(tl) == [4 * ROOM, ROOM]
@@ -74,3 +136,101 @@ def test_larger(tl):
     assert "upgraded in place" in done.stdout
     assert rooms(tl) == [4 * ROOM, ROOM]
     assert lengths(tl)[28] == 3
+
+
+def test_sizes(tl):
+    """All maps with a row for each peer have room for twice the peers, and the
+    index for the prefixes."""
+    tl.attach(HEAD + many(1), "--no-trigger")
+    assert sizes(tl) == follows(PEERS)
+    tl.detach()
+    tl.attach(HEAD + many(PEERS + 1), "--no-trigger")
+    assert sizes(tl) == follows(4 * PEERS)
+    tl.detach()
+    tl.attach(HEAD + many(8 * PEERS + 1), "--no-trigger", timeout=300)
+    assert sizes(tl) == follows(32 * PEERS, allowed=64 * PEERS)
+
+
+def test_peers_added(tl):
+    """`peer add` fills the room; the peer after that is refused, also by
+    reload. Attach with the file makes room, and the peers keep their ids."""
+    tl.attach(HEAD + many(1), "--no-trigger")
+    tl.reload(HEAD + many(PEERS - 2), timeout=300)
+    for number in PEERS - 2, PEERS - 1:
+        add(tl, number, check=True)
+    count(tl, 7)
+    before = rows(tl)
+    refused(tl, add(tl, PEERS, check=False), "peers", before)
+    more = HEAD + many(PEERS + 1)
+    refused(tl, tl.reload(more, check=False, timeout=300), "peers", before)
+    assert sizes(tl) == follows(PEERS)
+    done = tl.attach(more, "--no-trigger", timeout=300)
+    assert "larger maps" in done.stdout
+    assert sizes(tl) == follows(4 * PEERS)
+    assert sorted(row["key"] for row in tl.map("peers")) == list(
+        range(1, PEERS + 2))
+    # Room once made stays, and an upgrade keeps the counters.
+    count(tl, 7)
+    before = tl.map("peer_stats")
+    done = tl.attach(HEAD + many(9), "--no-trigger", timeout=300)
+    assert "upgraded in place" in done.stdout
+    assert sizes(tl) == follows(4 * PEERS)
+    assert before and tl.map("peer_stats") == before
+
+
+def test_peers_replaced(tl):
+    """New peers are written before the old ones are removed: they need room for
+    both."""
+    tl.attach(HEAD + many(1), "--no-trigger")
+    tl.reload(HEAD + many(PEERS), timeout=300)
+    others = HEAD + many(1, "other")
+    before = rows(tl)
+    refused(tl, tl.reload(others, check=False, timeout=300), "peers", before)
+    done = tl.attach(others, "--no-trigger", timeout=300)
+    assert "larger maps" in done.stdout
+    assert sizes(tl) == follows(PEERS)
+
+
+def test_prefixes_added(tl):
+    """With many peers a change looks at one of them only. One whose prefix has
+    no room left is refused, and leaves nothing."""
+    tl.attach(HEAD + many(1), "--no-trigger")
+    tl.reload(HEAD + many(1001) + peer("big", 3, ROOM - 1002), timeout=300)
+    add(tl, 1001, check=True)
+    before = rows(tl)
+    refused(tl, add(tl, 1002, check=False), "prefixes4", before)
+    assert lengths(tl)[28] + lengths(tl)[24] == ROOM
+
+
+def slots(tl):
+    """The sizes of the maps of each CPU."""
+    used = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_egress"))
+    used |= bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_ingress"))
+    used |= bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_xdp_forward"))
+    return {name: used[name].max_entries
+            for name in ("traffic", "next_hops", "heads", "strays", "ways")}
+
+
+def test_slots(tl):
+    """So have the maps of each CPU, from 256 to 1,024 peers. Those that are
+    pinned stay as they are, and a peer with a higher id shares a slot."""
+    few = {"traffic": 256, "next_hops": 256, "heads": 256, "strays": 1,
+           "ways": 1}
+    tl.attach(HEAD + many(1), "--no-trigger")
+    assert slots(tl) == few
+    tl.reload(HEAD + many(300))
+    tl.attach(HEAD + many(300), "--no-trigger")
+    assert slots(tl) == few
+    tl.sender.send(
+        Ether(dst=tl.mac) / IP(src=endpoint(299), dst="192.0.2.1") /
+        IP(src=inner(299).replace("0/24", "1"), dst="10.0.0.1") / UDP())
+    wait_until(lambda: tl.verdict("rx_decap", "p299"), "the packet is counted")
+    traffic = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_ingress"))["traffic"]
+    assert 300 in [TlTraffic.from_buffer_copy(value).peer for value in traffic.lookup(
+        (300 % 256).to_bytes(4, "little"))]
+    tl.reload(HEAD + many(300).replace(endpoint(299), "198.19.0.1"))
+    assert tl.verdict("rx_decap", "p299") == 0
+    tl.detach()
+    tl.attach(HEAD + "forward = xdp\n" + many(PEERS), "--no-trigger")
+    assert slots(tl) == {"traffic": 1024, "next_hops": 1024, "heads": 1024,
+                         "strays": 1024, "ways": 4096}

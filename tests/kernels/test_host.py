@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Hosts that not every kernel can provide: an interface in a VRF, or no IPv6 at
-all. Runs inside/vrf.py and inside/no_ipv6.py on the oldest kernel only; they are
-no rows of the table."""
+"""Hosts that not every kernel can provide: an interface in a VRF, tunnels of the
+kernel, or no IPv6 at all. Runs inside/vrf.py, inside/check.py and
+inside/no_ipv6.py on the oldest kernel only, and inside/beside.py also on the
+newest, as XDP forwards there; they are no rows of the table."""
 import pytest
 
 import vm
 from guest import run_tests
 
 HOSTS = {"vrf": {"modules": ["vrf"]},
-         "no_ipv6": {"append": "ipv6.disable=1"}}
+         "check": {"modules": ["vrf", "ipip", "sit", "ip6_tunnel"]},
+         "no_ipv6": {"append": "ipv6.disable=1"},
+         "beside": {"modules": ["8021q", "bonding", "vrf"]}}
+RUNS = [(vm.KERNELS[0], host) for host in HOSTS] + [(vm.KERNELS[-1], "beside")]
 
 
-@pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("kernel", vm.KERNELS[:1])
+@pytest.mark.parametrize("kernel, host", RUNS)
 def test_host(kernel, image, host):
     del kernel
     results = run_tests(image, [f"tests/kernels/inside/{host}.py"],

@@ -13,6 +13,7 @@ import struct
 
 NR_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 
+LINK_CREATE = 28
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_GET_NEXT_KEY = range(5)
 OBJ_PIN, OBJ_GET, PROG_TEST_RUN, MAP_GET_FD_BY_ID, OBJ_GET_INFO_BY_FD = \
     6, 7, 10, 14, 15
@@ -58,6 +59,12 @@ class MapInfo(ctypes.Structure):
     _fields_ = [("type", u32), ("id", u32), ("key_size", u32),
                 ("value_size", u32), ("max_entries", u32),
                 ("map_flags", u32), ("name", ctypes.c_char * 16)]
+
+
+class LinkAttr(ctypes.Structure):
+    """union bpf_attr for BPF_LINK_CREATE."""
+    _fields_ = [(name, u32) for name in ("prog_fd", "target_ifindex",
+                                         "attach_type", "flags")]
 
 
 class SkBuff(ctypes.Structure):
@@ -124,6 +131,11 @@ def create_map(kind, key_size, value_size, entries, flags, name):
 def obj_pin(fd, path):
     name = ctypes.create_string_buffer(os.fsencode(path))
     bpf(OBJ_PIN, ObjAttr(ctypes.addressof(name), fd))
+
+
+def link_create(prog, ifindex, kind):
+    """A new link of a program to an interface's hook; its descriptor."""
+    return bpf(LINK_CREATE, LinkAttr(prog, ifindex, kind))
 
 
 def verified_insns(fd):

@@ -17,7 +17,7 @@ from pathlib import Path
 from netns import scratch
 
 from . import bpf
-from .world import NAMES, SLOTS, TlEvent, TlNextHop, TlTraffic, moves_on
+from .world import NAMES, TlEvent, TlNextHop, TlTraffic, moves_on, slot_of
 
 ROOT = Path(__file__).resolve().parents[2]
 OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
@@ -135,8 +135,8 @@ class Runner:
     def next_hop(self, ident, macs=None):
         """Makes a peer's next hop known to all CPUs, or unknown."""
         row = TlNextHop(2 ** 62, ident, tuple(macs)) if macs else TlNextHop()
-        self.maps["next_hops"].update(
-            (ident % SLOTS).to_bytes(4, "little"), bytes(row))
+        slots = self.maps["next_hops"]
+        slots.update(slot_of(slots, ident), bytes(row))
 
     def events(self):
         """The events for a monitor since the last call."""
@@ -167,8 +167,8 @@ class Runner:
 
     def traffic(self, ident):
         """The slots of that peer, of each CPU."""
-        found = self.maps["traffic"].lookup(
-            (ident % SLOTS).to_bytes(4, "little"))
+        slots = self.maps["traffic"]
+        found = slots.lookup(slot_of(slots, ident))
         found = [TlTraffic.from_buffer_copy(value) for value in found]
         return [value for value in found if value.peer == ident]
 

@@ -124,7 +124,7 @@ ELSEWHERE = {
     "tx_no_source": "tests/wire/test_closed.py::test_source_gone",
     "tx_not_routed": "tests/wire/test_closed.py::test_packet_socket",
     "rx_forward": "tests/wire/test_forward_xdp.py::test_goes_up",
-    "tx_forward": "tests/wire/test_forward_xdp.py::test_into_a_tunnel",
+    "tx_forward": "tests/wire/test_forward_into.py::test_into_a_tunnel",
     "tx_fragmented": "tests/wire/test_fragments.py::test_forwarded",
 }
 

@@ -23,7 +23,6 @@ NO_GUARD = 1 << 31  # not a flag: sets no_guard_until_ns to the future
 READY = 0x01  # TL_IF_F_READY
 NO_PEER = 0
 IFINDEX = 77  # differs from test runs, which have no routes and no addresses
-SLOTS = 1024  # TL_NEXT_HOPS, TL_TRAFFIC_SLOTS
 
 LAYOUT = int(re.search(
     r"#define TL_LAYOUT (\d+)",
@@ -249,8 +248,7 @@ class World:
         slots = maps["traffic"]
         for key in slots.filled:
             slots.update(key, bytes(TlTraffic()))
-        slots.filled = {(ident % SLOTS).to_bytes(4, "little")
-                        for ident in self.peers}
+        slots.filled = {slot_of(slots, ident) for ident in self.peers}
         moves_on(maps["generations"])
         iface = TlInterface(layout=LAYOUT, ifindex=self.ifindex, name=b"test0",
                             flags=self.flags & ~NO_GUARD, mode=1,
@@ -273,12 +271,18 @@ class World:
 
     def write_next_hops(self, slots):
         """Writes the next hops and empties the slots of the former world."""
-        rows = {slot: TlNextHop() for slot in slots.filled}
+        rows = {key: TlNextHop() for key in slots.filled}
         for ident, (until, macs) in self.next_hops.items():
-            rows[ident % SLOTS] = TlNextHop(until, ident, (u8 * 12)(*macs))
-        for slot, row in rows.items():
-            slots.update(slot.to_bytes(4, "little"), bytes(row))
-        slots.filled = {ident % SLOTS for ident in self.next_hops}
+            rows[slot_of(slots, ident)] = TlNextHop(until, ident,
+                                                    (u8 * 12)(*macs))
+        for key, row in rows.items():
+            slots.update(key, bytes(row))
+        slots.filled = {slot_of(slots, ident) for ident in self.next_hops}
+
+
+def slot_of(slots, ident):
+    """The key of a peer's slot in `traffic` or `next_hops`."""
+    return (ident % slots.max_entries).to_bytes(4, "little")
 
 
 def moves_on(generations):

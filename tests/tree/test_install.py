@@ -83,6 +83,7 @@ def test_uninstall_leaves_configurations_alone(installed, tmp_path):
     (("tunload", "a"), ["attach"]),
     (("tunload", "de"), ["detach"]),
     (("tunload", "attach", "l"), ["lo"]),
+    (("tunload", "check", "l"), ["lo"]),
     (("tunload", "attach", "lo", "--mode", ""), ["auto", "native", "tc"]),
     (("tunload", "--bpffs", "/tmp", "tr"), ["trigger"]),
     (("tunload", "trigger", "eth0", "--w"), ["--wait"]),

@@ -50,9 +50,9 @@ static struct tl_broadcast fake_broadcast;
 static uint32_t fake_cpu;
 static struct cached fake_flows[1 << CACHE_BITS];
 static struct cached fake_sources[1 << CACHE_BITS];
-static struct cached_head fake_heads[1 << CACHE_BITS];
-static struct tl_next_hop fake_hops[TL_NEXT_HOPS];
-static struct tl_traffic fake_traffic[TL_TRAFFIC_SLOTS];
+static struct cached_head fake_heads[TL_PEER_SLOTS];
+static struct tl_next_hop fake_hops[TL_PEER_SLOTS];
+static struct tl_traffic fake_traffic[TL_PEER_SLOTS];
 static struct fake_stats {
 	bool made;
 	struct tl_peer_stats value;

@@ -60,7 +60,7 @@ static void check_header(const struct prepared *head, const struct tx *want)
 /* The next hop of a peer is known until that time. */
 static void know_hop(uint32_t peer, uint64_t until)
 {
-	fake_hops[peer % TL_NEXT_HOPS] = (struct tl_next_hop){
+	fake_hops[peer % TL_PEER_SLOTS] = (struct tl_next_hop){
 		until, peer, {2, 0, 0, 0, 0, peer, 2, 0, 0, 0, 0, 99}};
 }
 
@@ -232,7 +232,7 @@ static void changes_of_a_peer(void **state)
 	generations.maps++;
 	/* The slot has another peer. */
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
-	fake_heads[FOUR].peer = FOUR + (1 << CACHE_BITS);
+	fake_heads[FOUR].peer = FOUR + TL_PEER_SLOTS;
 	fake_heads[FOUR].head.mtu = 100;
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	assert_int_equal(fake_heads[FOUR].peer, FOUR);
@@ -277,7 +277,7 @@ static void changes_of_a_next_hop(void **state)
 	assert_non_null(head_of(FOUR));
 	fake_now++;
 	assert_null(head_of(FOUR));
-	know_hop(FOUR + TL_NEXT_HOPS, fake_now + 5); /* in the same slot */
+	know_hop(FOUR + TL_PEER_SLOTS, fake_now + 5); /* in the same slot */
 	assert_null(head_of(FOUR));
 	/* An address of ours is missing. */
 	know_hop(SIX, fake_now + 5);

@@ -191,7 +191,7 @@ static void traffic_is_counted_in_slots(void **state)
  * idle for two seconds, whose counters then go to its row. */
 static void a_slot_is_taken_over(void **state)
 {
-	const uint32_t other = 1 + TL_TRAFFIC_SLOTS;
+	const uint32_t other = 1 + TL_PEER_SLOTS;
 	struct outcome o = {.verdict = TL_rx_decap,
 			    .peer = 1,
 			    .bytes = 100,
@@ -235,7 +235,7 @@ static void a_slot_is_taken_over(void **state)
 /* The counters of a peer whose slot is taken go to its row. */
 static void a_slot_is_emptied(void **state)
 {
-	const uint32_t other = 1 + TL_TRAFFIC_SLOTS;
+	const uint32_t other = 1 + TL_PEER_SLOTS;
 	struct outcome o = {.verdict = TL_rx_forward,
 			    .peer = 1,
 			    .bytes = 100,

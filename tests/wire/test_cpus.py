@@ -15,6 +15,8 @@ from scapy.packet import Raw
 from addresses import INNER, OUTER, PREFIXES
 from lab import run, wait_until
 from lifecycle import bpftool_pinned
+from packets.runner import one_cpu
+from router import LAN, ROUTER, SITE_BYTES, Router, header
 from traffic import tcp_transfer
 
 CPUS = sorted(os.sched_getaffinity(0))
@@ -28,6 +30,21 @@ allowed-ips = {allowed}
 """
 FLOWS, EACH = 48, 6
 SENDER = "02:00:00:00:00:01"
+
+
+def threads_of(tl):
+    """{CPU: its thread's id} of the map in a Tunload's program."""
+    prog = bpftool_pinned("prog", f"{tl.pins}/prog_xdp_ingress")
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+                name = re.match(r"cpumap/(\d+)/map:(\d+)$", f.read())
+        except (FileNotFoundError, ProcessLookupError, UnicodeDecodeError):
+            continue
+        if name and int(name[2]) in prog["map_ids"]:
+            found[int(name[1])] = int(pid)
+    return found
 
 
 class Host:
@@ -61,17 +78,7 @@ class Host:
 
     def threads(self):
         """{CPU: its thread's id} of the map in the running program."""
-        prog = bpftool_pinned("prog", f"{self.tl.pins}/prog_xdp_ingress")
-        found = {}
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-                    name = re.match(r"cpumap/(\d+)/map:(\d+)$", f.read())
-            except (FileNotFoundError, ProcessLookupError, UnicodeDecodeError):
-                continue
-            if name and int(name[2]) in prog["map_ids"]:
-                found[int(name[1])] = int(pid)
-        return found
+        return threads_of(self.tl)
 
     def link(self):
         """An Ethernet header to the host."""
@@ -108,7 +115,7 @@ def tail(flow, number, size=0):
     return Raw(b"%04d %04d " % (flow, number) + bytes(size))
 
 
-def packets_of(seed):
+def packets_of(seed, make=inner_header):
     """Packets of many flows, of both families; those of a flow in order, without
     a pause.
     [(flow, packet)]"""
@@ -118,7 +125,7 @@ def packets_of(seed):
     for flow, number in flows:
         # TCP would be merged (GRO).
         layer = UDP(sport=4000 + flow, dport=9 + flow // 7)
-        made.append((flow, inner_header(4 if flow % 2 else 6) / layer /
+        made.append((flow, make(4 if flow % 2 else 6) / layer /
                      tail(flow, number, rng.randrange(900))))
     return made
 
@@ -149,14 +156,74 @@ def test_many_flows(host):
     link = host.link()
     seen = host.send([packet for _, packet in sent])
     expected = [(flow, bytes(link / packet)) for flow, packet in sent]
-    assert sorted(seen) == sorted(data for _, data in expected)
-    for flow in range(FLOWS):
-        wanted = [data for f, data in expected if f == flow]
-        assert [data for data in seen if data in wanted] == wanted, flow
+    in_order(seen, expected)
     after = switches(threads)
     assert all(after[cpu] > before[cpu] for cpu in CPUS), (before, after)
     verdicts = host.tl.status()["verdicts"]
     assert verdicts["rx_decap"]["packets"] >= len(sent)
+
+
+def in_order(seen, expected):
+    """Checks that these are the frames, [(flow, frame)], each once, and in the
+    order of each flow."""
+    assert sorted(seen) == sorted(frame for _, frame in expected)
+    for flow in range(FLOWS):
+        wanted = [frame for f, frame in expected if f == flow]
+        assert [frame for frame in seen if frame in wanted] == wanted, flow
+
+
+class Forwarding(Router):
+    """The Router with cpus = all."""
+
+    def __init__(self, lab, outer):
+        super().__init__(lab, outer, forward="xdp\ncpus = all")
+        self.stack = lab.capture(
+            self.router, "eth0",
+            lambda f: not f.outgoing and SITE_BYTES[f.data[12:14]] in
+            f.data[:42] and re.search(rb"\d{4} \d{4} ", f.data))
+
+    def up(self, packet):
+        """The frame of an inner packet that the stack gets."""
+        return bytes(Ether(src=self.site.mac("eth0"),
+                           dst=self.router.mac("eth0")) / packet)
+
+    def mix(self, ours, theirs):
+        """Sends packets to the router and to the LAN in turn; the frames that the
+        stack and the LAN got."""
+        self.wire.clear()
+        for at in range(0, len(ours), 32):
+            end = min(at + 32, len(ours))
+            with one_cpu():
+                for pair in zip(ours[at:end], theirs[at:end]):
+                    self.sender.send(*(self.frame(p) for _, p in pair))
+            self.wire.wait(end)
+            self.stack.wait(end)
+        return self.stack.packets(), self.wire.packets()
+
+
+@pytest.mark.parametrize("outer", [4, 6], ids=["outer4", "outer6"])
+def test_beside_forwarding(lab, outer):
+    """What is for this host is spread; what XDP forwards is not, and never sees
+    the stack. Both are in the order of their flows."""
+    router = Forwarding(lab, outer)
+    for family in 4, 6:
+        router.warm(family)
+    ours, theirs = (packets_of(seed, lambda family, to=to: header(
+        family, to[family])) for seed, to in enumerate((ROUTER, LAN)))
+    threads = threads_of(router.tunload)
+    before, ran = router.counted("rx_forward")[0], switches(threads)
+    stack, wire = router.mix(ours, theirs)
+    assert sorted(threads) == CPUS
+    assert all(n > ran[cpu] for cpu, n in switches(threads).items())
+    # One of each source and second goes up.
+    went_up = [(flow, p) for flow, p in theirs if router.up(p) in stack]
+    forwarded = [one for one in theirs if one not in went_up]
+    assert router.counted("rx_forward")[0] - before == len(forwarded) > 200
+    in_order(stack, [(f, router.up(p)) for f, p in ours + went_up])
+    late = [router.expected(p) for _, p in went_up]
+    assert not set(late) - set(wire)
+    in_order([frame for frame in wire if frame not in late],
+             [(flow, router.expected(p)) for flow, p in forwarded])
 
 
 def test_fragments_stay_in_order(host):

@@ -2,6 +2,8 @@
 """Forwarding from one peer to another, and from a peer to a host on the LAN.
 Super-packets that the kernel makes on one side must survive the way to the
 other."""
+import json
+
 import pytest
 
 from traffic import ping, tcp_transfer
@@ -78,6 +80,12 @@ def test_super_packets_between_outer_families_in_tc_are_counted(lab):
         tcp_transfer(a, "10.0.1.1", b, "10.0.2.1", 4 << 20)
     assert tl.verdict("tx_error", "s2") > 0
     assert ping(a, "10.0.2.1", source="10.0.1.1", count=20)
+    # `check` names the cause. Its command is for cards: a veth has no GRO to
+    # switch off, and hands the other end's super-packets on.
+    finding, = [f for f in json.loads(tl.run("check", "eth0", "--json").stdout)
+                if f["what"] == "super-packets"]
+    assert finding["peer"] == "s2" and finding["level"] == "warning"
+    assert finding["command"] == "ethtool -K eth0 gro off"
 
 
 @pytest.mark.parametrize("mode", ["native", "tc"])

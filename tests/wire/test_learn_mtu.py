@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """ICMP errors about outer packets that are too big, one by one: which of them
 a tunnel learns from, and which it ignores."""
+import json
+
 import pytest
 from scapy.layers.inet import ICMP
 from scapy.layers.inet6 import ICMPv6PacketTooBig
@@ -128,6 +130,30 @@ def test_believed(path, make):
     assert path.learned() == path.inner_mtu(mtu)
     learned = path.tunload.peer("site")["learned_mtu"]
     assert 0 < learned["expires_seconds"] <= 600
+
+
+def path_mtu_finding(path):
+    """What `check` says about the path's MTU: a list of one, or an empty one."""
+    out = path.tunload.run("check", path.tunload.ifname, "--json").stdout
+    return [f for f in json.loads(out) if f["what"] == "path MTU"]
+
+
+def test_check_tells_and_mends(path):
+    path.attach()
+    assert path_mtu_finding(path) == []
+    was, inner = path.tunload.peer("site")["mtu"], path.inner_mtu(MTU)
+    count_one(path, about(BIG)(path), "rx_icmp_too_big")
+    finding, = path_mtu_finding(path)
+    assert (finding["level"], finding["peer"], finding["why"]) == (
+        "warning", "site",
+        f"a router of the path said that inner packets of more than {inner} "
+        f"bytes do not fit, instead of {was}: until this is set, it is learnt "
+        "again and again from lost packets")
+    tunload, *words = finding["command"].split()
+    assert tunload == "tunload"
+    path.tunload.ok(*words)
+    assert path.tunload.peer("site")["mtu"] == inner
+    assert path_mtu_finding(path) == []
 
 
 @pytest.mark.parametrize("make,learnt", [(about(BIG), True),

@@ -55,6 +55,8 @@ static void check_header(const struct prepared *head, const struct tx *want)
 		finish_ip6(&done.ip6, head, &want->inner);
 	}
 	assert_memory_equal(&built, &done, sizeof(built));
+	assert_int_equal(done.ethertype,
+			 htons(head->family == 4 ? ETH_P_IP : ETH_P_IPV6));
 }
 
 /* The next hop of a peer is known until that time. */

@@ -55,6 +55,8 @@ static void check_header(const struct prepared *head, const struct tx *want)
 		finish_ip6(&done.ip6, head, &want->inner);
 	}
 	assert_memory_equal(&built, &done, sizeof(built));
+	assert_int_equal(done.ethertype,
+			 htons(head->family == 4 ? ETH_P_IP : ETH_P_IPV6));
 }
 
 /* The next hop of a peer is known until that time. */
@@ -416,11 +418,11 @@ static void fragments_are_one_flow(void **state)
 static enum tl_verdict send_from_to(uint8_t proto, const char *src,
 				    const char *dst)
 {
-	uint8_t bytes[20];
+	uint8_t bytes[28] = {0}; /* a header and that of UDP */
 	struct tx tx;
 
-	put_ip4(bytes, proto, src, dst, 20);
-	return leave(bytes, 20, 20, 0, FOUR, &tx);
+	put_ip4(bytes, proto, src, dst, 28);
+	return leave(bytes, 28, 28, 0, FOUR, &tx);
 }
 
 static void loops(void **state)
@@ -492,6 +494,23 @@ static void the_short_way(void **state)
 	fake_learned[FOUR].mtu = fake_learned_until[FOUR] = 0;
 }
 
+/* A redirect may be to a gateway, so its message is read first. */
+static void redirects(void **state)
+{
+	uint8_t bytes[21];
+	struct tx tx;
+
+	(void)state;
+	put_ip4(bytes, IPPROTO_ICMP, "10.0.0.1", "10.1.0.9", 28);
+	for (int type = 0; type < 256; type++) {
+		bytes[20] = type;
+		assert_int_equal(leave(bytes, 21, 28, 0, FOUR, &tx), PASSED);
+		assert_int_equal(lean, type != ICMP_REDIRECT);
+	}
+	assert_int_equal(leave(bytes, 20, 28, 0, FOUR, &tx), PASSED);
+	assert_false(lean);
+}
+
 /* The packet's peer waits for an address, or no longer exists. */
 static void peers_that_cannot_send(void **state)
 {
@@ -547,6 +566,7 @@ int main(void)
 		cmocka_unit_test_setup(loops, peers_up),
 		cmocka_unit_test_setup(link_scope, peers_up),
 		cmocka_unit_test_setup(the_short_way, peers_up),
+		cmocka_unit_test_setup(redirects, peers_up),
 		cmocka_unit_test_setup(peers_that_cannot_send, peers_up),
 		cmocka_unit_test_setup(families_are_compared, peers_up),
 	};

@@ -272,7 +272,7 @@ static void flows_of_a_set(void **state)
 	(void)state;
 	for (uint64_t word = 1; n < CACHE_SET + 1; word++) {
 		keys[n].words[1] = word;
-		n += cache_index(flow_bits, keys[n].words, 2) / CACHE_SET == 5;
+		n += cache_index(flow_bits, keys[n].words, 2) == 5;
 	}
 	for (n = 0; n < CACHE_SET; n++)
 		keep_flow(&keys[n], kind, n + 1);
@@ -290,8 +290,10 @@ static void flows_of_a_set(void **state)
 	generations.maps++;
 	for (n = 0; n <= CACHE_SET; n++)
 		assert_int_equal(peer_of_flow(&keys[n], kind), 0);
-	keep_flow(&keys[1], kind, 7);
-	assert_int_equal(peer_of_flow(&keys[1], kind), 7);
+	for (n = 0; n < CACHE_SET; n++)
+		keep_flow(&keys[n], kind, n + 7);
+	for (n = 0; n < CACHE_SET; n++)
+		assert_int_equal(peer_of_flow(&keys[n], kind), n + 7);
 }
 
 /* Many peers with prefixes of their own find room for nearly all of them. */
@@ -309,6 +311,24 @@ static void slots_of_many_peers(void **state)
 		words[4] = __builtin_bswap64(0xfd00ULL << 48 |
 					     peer); /* its prefix */
 		used[cache_index(12, words, 6)] = 1;
+	}
+	for (size_t i = 0; i < sizeof(used); i++)
+		slots += used[i];
+	assert_true(slots > 850);
+}
+
+/* So do prefixes that follow one another, each with a host of the same number.
+ */
+static void slots_of_many_prefixes(void **state)
+{
+	static uint8_t used[1 << 12];
+	__u64 words[2] = {0};
+	size_t slots = 0;
+
+	(void)state;
+	for (uint32_t net = 0; net < 1000; net++) {
+		words[1] = htonl(10U << 24 | net << 8 | 1);
+		used[cache_index(12, words, 2)] = 1;
 	}
 	for (size_t i = 0; i < sizeof(used); i++)
 		slots += used[i];
@@ -419,6 +439,7 @@ int main(void)
 		cmocka_unit_test_setup(forgets, peers_up),
 		cmocka_unit_test_setup(flows_of_a_set, peers_up),
 		cmocka_unit_test(slots_of_many_peers),
+		cmocka_unit_test(slots_of_many_prefixes),
 		cmocka_unit_test_setup(plain_packets, peers_up),
 		cmocka_unit_test_setup(own_sources, peers_up),
 		cmocka_unit_test_setup(short_packets, peers_up),

@@ -6,7 +6,7 @@ import struct
 from contextlib import contextmanager
 
 import pytest
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -297,6 +297,16 @@ def test_end_of_a_plain_packet(host):
     for missing in 1, 8, 100:
         packet.len = 20 + missing
         assert host.run(plain(packet)).verdict != "tx_forward", missing
+
+
+@FAMILIES
+def test_syn_of_a_flow(host, inner):
+    """It goes up, where its MSS is clamped."""
+    packet = ip(ABROAD[inner], INSIDE[inner]) / TCP(sport=1000, flags="A")
+    assert host.run(plain(packet)).verdict == "tx_forward"
+    for flags in "S", "SA":
+        packet[TCP].flags = flags
+        assert host.run(plain(packet)).verdict == "rx_plain", flags
 
 
 @FAMILIES

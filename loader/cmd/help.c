@@ -18,6 +18,11 @@ const struct command *command_find(const char *name)
 		if (!strcmp(name, commands[i]->name))
 			return commands[i];
 	}
+	if (habit_of_command(name)) {
+		fail_usage("unknown command \"%s\": say \"%s\"", name,
+			   habit_of_command(name));
+		return NULL;
+	}
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (!word_close(name, commands[i]->name))
 			continue;

@@ -221,6 +221,7 @@ static int run_peer(int argc, char **argv)
 		{"set", {.make = edit_set}},
 		{"del", {.make = edit_del}},
 	};
+	const char *habit;
 	struct edit e;
 
 	if (argc < 2)
@@ -235,6 +236,9 @@ static int run_peer(int argc, char **argv)
 		optind = 2;
 		return do_edit(argc, argv, &e);
 	}
+	habit = habit_of_command(argv[1]);
+	if (habit && !strncmp(habit, "peer ", 5))
+		return fail_usage("peer: \"%s\": say \"%s\"", argv[1], habit);
 	return fail_usage("peer: \"%s\" is none of list, add, set, del",
 			  argv[1]);
 }

@@ -250,6 +250,10 @@ extern const struct key peer_keys[N_PEER_KEYS + 1];
  * USAGE error that suggests a key. */
 const struct key *key_find(const struct peer *p, struct origin from,
 			   const char *name);
+/* What to write instead of a key, or of a command, of another tool; NULL if the
+ * word is none. */
+const char *habit_of_key(const char *word);
+const char *habit_of_command(const char *word);
 /* Sets a key from text, as in the file and as in `peer add`. Errors name the
  * origin and quote the value. */
 int key_set(const struct key *k, void *target, struct origin from,

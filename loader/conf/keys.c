@@ -11,12 +11,19 @@ const struct key *key_find(const struct peer *p, struct origin from,
 {
 	const struct key *keys = p ? peer_keys : interface_keys;
 	char section[TL_NAME_LEN + 8] = "[interface]";
+	const char *advice;
 
 	if (p)
 		snprintf(section, sizeof(section), "peer %s", p->name);
 	for (const struct key *k = keys; k->name; k++) {
 		if (!strcmp(k->name, name))
 			return k;
+	}
+	advice = habit_of_key(name);
+	if (advice) {
+		conf_error(from, "%s: unknown key \"%s\": %s", section, name,
+			   advice);
+		return NULL;
 	}
 	for (const struct key *k = keys; k->name; k++) {
 		if (!word_close(name, k->name))

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Words of other tools (wg-quick, ip tunnel, systemd-networkd), and what to
+ * write instead. */
+#include "conf.h"
+
+#include <strings.h>
+
+struct habit {
+	const char *word;
+	const char *advice;
+};
+
+static const char *find_habit(const struct habit *habits, const char *word)
+{
+	while (habits->word && strcasecmp(habits->word, word) != 0)
+		habits++;
+	return habits->advice;
+}
+
+const char *habit_of_key(const char *word)
+{
+	static const char *const hooks =
+		"there are no hooks, order a unit of yours After=tunload@IFACE.service";
+	static const char *const secrets =
+		"tunload does not encrypt, remove it (or use WireGuard)";
+	const struct habit habits[] = {
+		{"PersistentKeepalive", "here it is \"keepalive\""},
+		{"AllowedIPs", "here it is \"allowed-ips\""},
+		{"remote", "here it is \"endpoint\" of a peer"},
+		{"peer", "here it is \"endpoint\" of a peer"},
+		{"hoplimit", "here it is \"ttl\" of a peer"},
+		{"tos", "here it is \"dscp\" of a peer"},
+		{"TypeOfService", "here it is \"dscp\" of a peer"},
+		{"MTUBytes", "here it is \"path-mtu\", or \"mtu\" of a peer"},
+		{"MTU", "here it is \"path-mtu\", or \"mtu\" of a peer"},
+		{"Table", "\"routes = no\" leaves the routes to you"},
+		{"encaplimit", "that header is never sent, remove it"},
+		{"EncapsulationLimit", "that header is never sent, remove it"},
+		{"ListenPort", "these tunnels have no ports, remove it"},
+		{"PrivateKey", secrets},
+		{"PublicKey", secrets},
+		{"PresharedKey", secrets},
+		{"PreUp", hooks},
+		{"PostUp", hooks},
+		{"PreDown", hooks},
+		{"PostDown", hooks},
+		{0},
+	};
+
+	return find_habit(habits, word);
+}
+
+const char *habit_of_command(const char *word)
+{
+	static const struct habit habits[] = {
+		{"up", "attach"},	{"start", "attach"},
+		{"down", "detach"},	{"stop", "detach"},
+		{"show", "status"},	{"list", "status"},
+		{"restart", "reload"},	{"sync", "reload"},
+		{"add", "peer add"},	{"set", "peer set"},
+		{"change", "peer set"}, {"del", "peer del"},
+		{"delete", "peer del"}, {"remove", "peer del"},
+		{"save", "showconf"},	{"dump", "monitor"},
+		{"ping", "trigger"},	{0},
+	};
+
+	return find_habit(habits, word);
+}

@@ -45,6 +45,8 @@ class Host(Runner):
         for prog in "prog_tc_ingress", "prog_tc_egress":
             self.maps |= bpf.maps_of(bpf.obj_get(os.path.join(tunload.pins,
                                                               prog)))
+        self.maps["generations"] = bpf.Map(bpf.obj_get(
+            os.path.join(tunload.pins, "generations")))
         writer = bpf.obj_get(os.path.join(tunload.pins, "prog_write_prefixes"))
         for name in "prefixes4", "prefixes6":
             self.maps[name] = FrozenPrefixes(self.maps[name], writer)

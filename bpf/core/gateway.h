@@ -47,7 +47,7 @@ static __always_inline __u32 id_of_bytes(const __u8 *bytes)
 /* True for the MAC of a gateway; sets *peer. */
 static __always_inline bool is_gateway_mac(const void *mac, __u32 *peer)
 {
-	const __u32 rest = bpf_ntohs(LOAD(__u16, mac + 2)) << 16 |
+	const __u32 rest = (__u32)bpf_ntohs(LOAD(__u16, mac + 2)) << 16 |
 			   bpf_ntohs(LOAD(__u16, mac + 4));
 
 	*peer = rest & TL_PEER_MAX;

@@ -85,9 +85,10 @@ class Process:
             stderr=subprocess.STDOUT, text=True, **kwargs)
 
     def output(self):
-        """Returns all output so far."""
-        self.log.seek(0)
-        return self.log.read()
+        """Returns all output so far. The process writes at the offset that
+        both share, so reading must not move it."""
+        size = os.fstat(self.log.fileno()).st_size
+        return os.pread(self.log.fileno(), size, 0).decode(errors="replace")
 
     def wait_output(self, text, timeout=TIMEOUT):
         """Waits until it has printed text; fails if it ends before."""

@@ -64,8 +64,9 @@ def destinations():
                  "tx_encap", "architecture.md", UNGUARDED)
 
 
-# Ids with different bytes, and the greatest one.
-IDS = 0x0a0b0c, 0xffffff, 1 << 16, 1 << 8
+# Ids with different bytes, and the greatest one; none shares a slot with
+# another, of 256.
+IDS = 0x0a0b0c, 0xffffff, 0x010002, 0x000103
 
 
 def worlds_of_ids():

@@ -25,6 +25,7 @@ PACKAGES = """
     procps kmod iproute2 iputils-ping bpftool
     systemd systemd-sysv udev ifupdown isc-dhcp-client
     libbpf1 libelf1 zlib1g libmnl0 libjansson4
+    libnftables1 libnftnl11 libxtables12 libgmp10
 """
 APPEND = "net.ifnames=0 systemd.show_status=true TERM=dumb"
 LINE = re.compile(r"^(ok|NOT) (.*?)(?: \((\d+) s\))?$", re.M)

@@ -46,67 +46,56 @@ static __always_inline bool is_for_us(struct xdp_md *ctx, __u32 ifindex,
 	       frame_len == (__u64)(end - data);
 }
 
-/* Fills in the ports of a question, for rules and multipath routes. */
-static __always_inline void ask_ports(struct bpf_fib_lookup *q, const void *at,
-				      const void *end)
+/* Fills in a question about the packet at `at`, which known() has read; false
+ * if it is not one to forward here. */
+static __always_inline bool ask4(struct bpf_fib_lookup *q,
+				 const struct iphdr *ip)
 {
-	if ((q->l4_protocol != IPPROTO_TCP && q->l4_protocol != IPPROTO_UDP) ||
-	    at + 4 > end)
-		return;
-	q->sport = LOAD(__be16, at);
-	q->dport = LOAD(__be16, at + 2);
-}
-
-/* Fills in a question about the packet at `at`; false if it is not one to
- * forward here. */
-static __always_inline bool ask4(struct bpf_fib_lookup *q, const void *at,
-				 const void *end)
-{
-	const struct iphdr *ip = at;
-
-	if ((const void *)(ip + 1) > end || !may_forward4(ip) ||
-	    !ip4_checksum_is_right(ip))
+	if (!may_forward4(ip))
 		return false;
 	q->family = AF_INET;
-	q->l4_protocol = ip->protocol;
-	q->tos = ip->tos;
 	q->ipv4_src = ip->saddr;
 	q->ipv4_dst = ip->daddr;
-	ask_ports(q, ip + 1, end);
 	return true;
 }
 
-static __always_inline bool ask6(struct bpf_fib_lookup *q, const void *at,
-				 const void *end)
+static __always_inline bool ask6(struct bpf_fib_lookup *q,
+				 const struct ipv6hdr *ip)
 {
-	const struct ipv6hdr *ip = at;
-
-	if ((const void *)(ip + 1) > end || !may_forward6(ip))
+	if (!may_forward6(ip))
 		return false;
 	q->family = AF_INET6;
-	q->l4_protocol = ip->nexthdr;
-	q->flowinfo = load32(ip) & bpf_htonl(0x0fffffff);
 	for (int i = 0; i < 4; i++) {
 		q->ipv6_src[i] = load32((const void *)&ip->saddr + 4 * i);
 		q->ipv6_dst[i] = load32((const void *)&ip->daddr + 4 * i);
 	}
-	ask_ports(q, ip + 1, end);
 	return true;
 }
 
 /* Prepares the question about the packet at that offset in the frame; false if
  * it goes up. q->ifindex is set. A length in the question would be compared
- * with the MTU before the route is known to be usable; so it stays 0 and fits()
- * compares. */
+ * with the MTU before the route is known to be usable; so it stays 0, and
+ * known.h compares each packet's. The ports are for rules and multipath
+ * routes. */
 static __always_inline bool may_ask(struct xdp_md *ctx, __u32 offset,
-				    __u32 frame_len, __u8 family,
+				    const __u8 family, const struct known *k,
 				    struct bpf_fib_lookup *q)
 {
 	const void *end = (void *)(long)ctx->data_end;
 	const void *at = (void *)(long)ctx->data + offset;
 
-	return is_for_us(ctx, q->ifindex, frame_len) &&
-	       (family == 4 ? ask4(q, at, end) : ask6(q, at, end));
+	if (at + ip_hlen(family) > end ||
+	    !is_for_us(ctx, q->ifindex, bpf_xdp_get_buff_len(ctx)) ||
+	    !(family == 4 ? ask4(q, at) : ask6(q, at)))
+		return false;
+	q->l4_protocol = k->proto;
+	if (family == 4)
+		q->tos = k->tos;
+	else
+		q->flowinfo = k->flowinfo;
+	q->sport = LOAD(__be16, &k->ports);
+	q->dport = LOAD(__be16, (const void *)&k->ports + 2);
+	return true;
 }
 
 /* What is remembered of a way beside what the FIB says. */
@@ -154,13 +143,14 @@ static __always_inline void way_keep(const __u64 *words, const __u32 slot_words,
  * an answer, too: ifindex 0. */
 static __always_inline bool way_from_tunnel(struct xdp_md *ctx, __u32 offset,
 					    const __u8 family,
+					    const struct known *k,
 					    struct bpf_fib_lookup *q)
 {
 	__u32 peer;
 	long ret;
 
 	q->ifindex = ctx->ingress_ifindex;
-	if (!may_ask(ctx, offset, bpf_xdp_get_buff_len(ctx), family, q))
+	if (!may_ask(ctx, offset, family, k, q))
 		return false;
 	ret = bpf_fib_lookup(ctx, q, sizeof(*q), 0);
 	if (ret == BPF_FIB_LKUP_RET_SUCCESS)
@@ -185,7 +175,7 @@ static __always_inline bool learn_inner(struct xdp_md *ctx, const __u8 outer,
 
 	if (data + offset + ip_hlen(inner) > end ||
 	    !known(data + offset, end, inner, &k) ||
-	    !way_from_tunnel(ctx, offset, inner, &q))
+	    !way_from_tunnel(ctx, offset, inner, &k, &q))
 		return false;
 	n = way_key(words, data + offset, inner, &k, ctx->ingress_ifindex);
 	way_keep(words, n, way_outer(words, n, data + ETH_HLEN, outer), facts,
@@ -232,7 +222,7 @@ static __always_inline __u32 stray_key(struct cache_key *key, const __u8 family,
  * packet; TL_PEER_NONE if it is not to a tunnel, or goes up. Destinations
  * without a tunnel are remembered, as every packet for this host comes here. */
 static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
-					 __u32 out, __u32 frame_len,
+					 __u32 out, const struct known *k,
 					 struct bpf_fib_lookup *q)
 {
 	const void *end = (void *)(long)ctx->data_end;
@@ -248,7 +238,7 @@ static __always_inline __u32 peer_on_way(struct xdp_md *ctx, const __u8 family,
 	n = stray_key(&key, family, dst, q->ifindex);
 	entry = cache_slot(&strays, CACHE_BITS, &key, n);
 	if (!entry || cache_hit(entry, &key, n, family, generation) ||
-	    !may_ask(ctx, ETH_HLEN, frame_len, family, q))
+	    !may_ask(ctx, ETH_HLEN, family, k, q))
 		return TL_PEER_NONE;
 	if (bpf_fib_lookup(ctx, q, sizeof(*q), 0) == BPF_FIB_LKUP_RET_SUCCESS &&
 	    q->ifindex == out && is_gateway_mac(q->dmac, &peer))
@@ -309,8 +299,7 @@ static __always_inline bool learn_plain(struct xdp_md *ctx, const __u8 family,
 	    at + ip_hlen(family) > end || !known(at, end, family, &k))
 		return false;
 	facts.until = source_until(family, at + source_at(family));
-	facts.peer =
-		peer_on_way(ctx, family, out, bpf_xdp_get_buff_len(ctx), &q);
+	facts.peer = peer_on_way(ctx, family, out, &k, &q);
 	if (facts.peer == TL_PEER_NONE ||
 	    !head_for(ctx, out, facts.peer, ethertype(family), &tx))
 		return false;

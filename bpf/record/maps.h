@@ -53,8 +53,8 @@ struct {
 	__type(value, struct tl_peer_id);
 } endpoints SEC(".maps");
 
-/* The loader freezes these two and `lengths`: only write_prefixes (lengths.h)
- * writes to them. */
+/* The loader freezes these two and `lengths`: only write_prefixes
+ * (write.h) writes to them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, TL_MAX_PREFIXES);

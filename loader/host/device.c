@@ -20,8 +20,6 @@
 #define NETDEV_A_MAX	      NETDEV_A_XDP_FEATURES
 #define XDP_ACT_NDO_XMIT      4
 
-#define ANSWER_LEN 32768
-
 /* A question by generic netlink. */
 struct question {
 	uint16_t family; /* its number */
@@ -33,31 +31,15 @@ struct question {
 static int ask(struct mnl_socket *s, const struct question *q, mnl_cb_t each,
 	       void *data)
 {
-	_Alignas(struct nlmsghdr) char buf[ANSWER_LEN];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct genlmsghdr *genl;
-	unsigned int seq = q->command;
-	int state = MNL_CB_OK;
-	ssize_t len;
+	union nl_request r;
+	struct genlmsghdr *genl =
+		nl_begin(&r, q->family, q->flags, sizeof(*genl));
 
-	nlh->nlmsg_type = q->family;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | q->flags;
-	nlh->nlmsg_seq = seq;
-	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
 	genl->cmd = q->command;
 	genl->version = 1;
 	if (q->name)
-		mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, q->name);
-	if (mnl_socket_sendto(s, nlh, nlh->nlmsg_len) < 0)
-		return -1;
-	while (state > MNL_CB_STOP) {
-		len = mnl_socket_recvfrom(s, buf, sizeof(buf));
-		if (len < 0)
-			return -1;
-		state = mnl_cb_run(buf, len, seq, mnl_socket_get_portid(s),
-				   each, data);
-	}
-	return state;
+		mnl_attr_put_strz(&r.nlh, CTRL_ATTR_FAMILY_NAME, q->name);
+	return nl_exchange(s, &r, each, data);
 }
 
 static int on_family(const struct nlmsghdr *nlh, void *data)

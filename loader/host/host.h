@@ -27,6 +27,10 @@ void *nl_begin(union nl_request *r, uint16_t type, uint16_t flags,
 /* Appends the address itself, without its family. */
 void nl_put_ip(union nl_request *r, uint16_t type, const struct ip *ip);
 
+/* Sends the request by that socket, of any netlink family, and calls each() for
+ * every message of the answer. Returns what each() did, or -1 with errno. */
+int nl_exchange(struct mnl_socket *s, union nl_request *r, mnl_cb_t each,
+		void *data);
 /*
  * Sends the request and calls each() for every message of the answer. Returns
  * OK, or FAILED with errno and nl_error(), nothing printed. EINTR: the list

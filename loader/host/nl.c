@@ -87,8 +87,8 @@ static mnl_cb_t control[] = {
 	[NLMSG_DONE] = on_done,
 };
 
-static int send_and_read(struct mnl_socket *s, union nl_request *r,
-			 mnl_cb_t each, void *data)
+int nl_exchange(struct mnl_socket *s, union nl_request *r, mnl_cb_t each,
+		void *data)
 {
 	unsigned int port = mnl_socket_get_portid(s);
 	_Alignas(struct nlmsghdr) char buf[ANSWER_LEN];
@@ -159,7 +159,7 @@ int nl_talk(union nl_request *r, mnl_cb_t each, void *data)
 	if (!s)
 		return FAILED;
 	r->nlh.nlmsg_seq = ++last_seq;
-	ret = send_and_read(s, r, each, data);
+	ret = nl_exchange(s, r, each, data);
 	leave_socket(s, ret < 0);
 	return ret < 0 ? FAILED : OK;
 }

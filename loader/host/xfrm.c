@@ -6,8 +6,6 @@
 #include <linux/xfrm.h>
 #include <string.h>
 
-#define ANSWER_LEN 32768
-
 static struct prefix selector_prefix(const xfrm_address_t *a, uint8_t family,
 				     uint8_t len)
 {
@@ -56,23 +54,10 @@ static int on_policy(const struct nlmsghdr *nlh, void *data)
 
 static int ask_policies(struct mnl_socket *s, struct policies *list)
 {
-	_Alignas(struct nlmsghdr) char buf[ANSWER_LEN];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	int state = MNL_CB_OK;
-	ssize_t len;
+	union nl_request r;
 
-	nlh->nlmsg_type = XFRM_MSG_GETPOLICY;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	if (mnl_socket_sendto(s, nlh, nlh->nlmsg_len) < 0)
-		return -1;
-	while (state > MNL_CB_STOP) {
-		len = mnl_socket_recvfrom(s, buf, sizeof(buf));
-		if (len < 0)
-			return -1;
-		state = mnl_cb_run(buf, len, 0, mnl_socket_get_portid(s),
-				   on_policy, list);
-	}
-	return state;
+	nl_begin(&r, XFRM_MSG_GETPOLICY, NLM_F_DUMP, 0);
+	return nl_exchange(s, &r, on_policy, list);
 }
 
 int xfrm_list(struct xfrm_rule **out, size_t *n)

@@ -16,14 +16,11 @@ const char *const fate_names[] = {
 __attribute__((format(printf, 3, 4))) static void
 detail(const struct screen *to, const char *label, const char *fmt, ...)
 {
-	char text[2048];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	print_labelled(to, 2, LABEL_COLUMN, label, fmt, args);
 	va_end(args);
-	fprintf(to->out, "  %-*s", LABEL_COLUMN - 2, label);
-	print_under(to, LABEL_COLUMN, text);
 }
 
 static void detail_endpoint(const struct screen *to, const struct peer *p)

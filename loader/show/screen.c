@@ -82,6 +82,16 @@ void print_under(const struct screen *to, int column, const char *text)
 	}
 }
 
+void print_labelled(const struct screen *to, int indent, int column,
+		    const char *label, const char *fmt, va_list args)
+{
+	char text[2048];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	fprintf(to->out, "%*s%-*s", indent, "", column - indent, label);
+	print_under(to, column, text);
+}
+
 const char *human_count(double n, char buf[static HUMAN_STRLEN])
 {
 	static const char units[] = "\0kMGTPE";

@@ -7,6 +7,7 @@
 #define TUNLOAD_SHOW_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "resolve/resolve.h"
@@ -123,6 +124,11 @@ void print_ends(const struct screen *to, const char *left, const char *right,
 /* Prints the text wrapped, from that column on; the first line is there
  * already. A `command`, which people copy, is never wrapped. */
 void print_under(const struct screen *to, int column, const char *text);
+/* Prints a label behind `indent` blanks, and under that column a text, as
+ * vprintf() makes it. */
+__attribute__((format(printf, 5, 0))) void
+print_labelled(const struct screen *to, int indent, int column,
+	       const char *label, const char *fmt, va_list args);
 
 #define HUMAN_STRLEN 32
 /* 4123456 -> "4.1M" */

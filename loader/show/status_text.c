@@ -70,14 +70,11 @@ static void view_free(struct view *v)
 __attribute__((format(printf, 3, 4))) static void
 setting(const struct view *v, const char *label, const char *fmt, ...)
 {
-	char text[1024];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	print_labelled(v->to, 0, v->label, label, fmt, args);
 	va_end(args);
-	fprintf(v->to->out, "%-*s", v->label, label);
-	print_under(v->to, v->label, text);
 }
 
 static void view_summary(const struct view *v, char *text, size_t len)
@@ -216,10 +213,10 @@ static void print_settings(struct view *v)
 	interface_hints(s, setting_hint, v);
 }
 
-/* The columns of the table, and their ranks. */
+/* The columns of the table, and their ranks; without rates. */
 enum { PEER, STATE, ENDPOINT, ALLOWED, MTU, LAST_IN, IN, OUT, N_COLUMNS };
 
-static const struct column totals[N_COLUMNS] = {
+static const struct column status_columns[N_COLUMNS] = {
 	[PEER] = {"PEER"},
 	[STATE] = {"STATE"},
 	[ENDPOINT] = {"ENDPOINT", .rank = 4},
@@ -228,17 +225,6 @@ static const struct column totals[N_COLUMNS] = {
 	[LAST_IN] = {"LAST IN", .right = true, .rank = 1},
 	[IN] = {"IN", .right = true, .rank = 2},
 	[OUT] = {"OUT", .right = true, .rank = 3},
-};
-
-static const struct column rates[N_COLUMNS] = {
-	[PEER] = {"PEER"},
-	[STATE] = {"STATE"},
-	[ENDPOINT] = {"ENDPOINT", .rank = 4},
-	[ALLOWED] = {"ALLOWED IPS", .rank = 5},
-	[MTU] = {"MTU", .right = true, .rank = 6},
-	[LAST_IN] = {"LAST IN", .right = true, .rank = 1},
-	[IN] = {"IN b/s", .right = true, .rank = 2},
-	[OUT] = {"OUT b/s", .right = true, .rank = 3},
 };
 
 static void amount_str(const struct snapshot *s, size_t i, bool in,
@@ -304,8 +290,9 @@ static enum paint status_paint(const void *data, size_t row, int column)
 
 static void print_table(const struct view *v)
 {
+	struct column columns[N_COLUMNS];
 	const struct grid grid = {
-		.columns = v->s->rates ? rates : totals,
+		.columns = columns,
 		.n_columns = N_COLUMNS,
 		.n_rows = v->n,
 		.cell = status_cell,
@@ -314,6 +301,11 @@ static void print_table(const struct view *v)
 		.more = "-v",
 	};
 
+	memcpy(columns, status_columns, sizeof(columns));
+	if (v->s->rates) {
+		columns[IN].head = "IN b/s";
+		columns[OUT].head = "OUT b/s";
+	}
 	fputc('\n', v->to->out);
 	if (v->n)
 		grid_print(v->to, &grid);

@@ -4,6 +4,7 @@ programs on its interfaces, and packets through it."""
 import struct
 from types import SimpleNamespace
 
+import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
@@ -206,3 +207,33 @@ def warm(host, inner, outer=4):
     assert done.size == len(good)
     assert done.out.hex() == bytes(
         Ether(src=OUT, dst=NEXT) / less(good)).hex()
+
+
+def encapsulated(packet, outer, label=0):
+    """The frame with the packet's tunnel packet."""
+    proto = 4 if packet.version == 4 else 41
+    head = (IP(src=US[4], dst=FAR[4], proto=proto, ttl=64, id=0, flags="DF",
+               tos=getattr(packet, "tos", 0)) if outer == 4 else
+            IPv6(src=US[6], dst=FAR[6], nh=proto, hlim=64, fl=label))
+    return Ether(src=IN, dst=HOP) / head / less(packet)
+
+
+FAMILIES = pytest.mark.parametrize("inner", [4, 6])
+OUTERS = pytest.mark.parametrize("outer", [4, 6])
+
+
+@pytest.fixture(name="the_host", scope="module")
+def fixture_the_host():
+    """A Host for a module, which takes both fixtures from here: the mutation
+    check runs without conftest.py."""
+    host = Host()
+    yield host
+    host.close()
+
+
+@pytest.fixture(name="host")
+def fixture_host(the_host):
+    """The Host with its devices, and nothing remembered."""
+    the_host.devices()
+    the_host.enter()
+    return the_host

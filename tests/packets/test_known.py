@@ -5,40 +5,26 @@ answers of the FIB."""
 import struct
 from contextlib import contextmanager
 
-import pytest
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6ND_NS
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
-from packets import bpf
+from packets import bpf, forward_host
 from packets.forward_host import (
-    ABROAD, Host, INSIDE, LAN, NEXT, OUT, SENDER, IN, abroad, framed, inside, ip,
-    less, plain, warm)
+    ABROAD, abroad, FAMILIES, framed, IN, INSIDE, inside, ip, LAN,
+    less, NEXT, OUT, OUTERS, plain, SENDER, warm)
 from packets.runner import XDP_PASS
 from packets.world import gateway_mac
 
-FAMILIES = pytest.mark.parametrize("inner", [4, 6])
-OUTERS = pytest.mark.parametrize("outer", [4, 6])
 UNTIL = 2 ** 61  # before FOR_EVER
 SLOTS = [struct.pack("I", slot) for slot in range(4096)]
 # struct cached_way: key, until, generation and more
 WAY = struct.Struct("=80sQ40s")
 
 
-@pytest.fixture(name="the_host", scope="module")
-def _host():
-    host = Host()
-    yield host
-    host.close()
-
-
-@pytest.fixture(name="host")
-def fixture_host(the_host):
-    """The Host with its devices, and nothing remembered."""
-    the_host.devices()
-    the_host.enter()
-    return the_host
+fixture_host, fixture_the_host = forward_host.fixture_host, \
+    forward_host.fixture_the_host
 
 
 def the_way(host):

@@ -47,7 +47,7 @@ static struct fake_shared {
 	struct tl_shared_len value;
 } fake_shared[FAKE_SHARED];
 static struct tl_broadcast fake_broadcast;
-static uint32_t fake_cpu;
+static uint32_t fake_cpu __attribute__((unused));
 static struct cached fake_flows[1 << CACHE_BITS];
 static struct cached fake_sources[1 << CACHE_BITS];
 static struct cached_head fake_heads[TL_PEER_SLOTS];
@@ -232,6 +232,32 @@ static inline struct tl_peer *fake_add(uint32_t id, const char *endpoint,
 	p[1] = (struct fake_prefix){
 		6, {0xfd, 0, 0, id}, 32, {id, TL_PREFIX_F_GUARD}};
 	return peer;
+}
+
+/* The next hop of a peer is known until that time. */
+static inline void fake_know_hop(uint32_t peer, uint64_t until)
+{
+	fake_hops[peer % TL_PEER_SLOTS] = (struct tl_next_hop){
+		until, peer, {2, 0, 0, 0, 0, peer, 2, 0, 0, 0, 0, 99}};
+}
+
+/* A prepared header is completed to the one that is built. */
+static inline void assert_header(const struct prepared *head,
+				 const struct tl_peer *peer,
+				 const struct inner *in)
+{
+	struct outer_header built = head->outer, done = head->outer;
+
+	if (head->family == 4) {
+		build_ip4(&built.ip4, peer, in, 0);
+		finish_ip4(&done.ip4, head, in);
+	} else {
+		build_ip6(&built.ip6, peer, in);
+		finish_ip6(&done.ip6, head, in);
+	}
+	assert_memory_equal(&built, &done, sizeof(built));
+	assert_int_equal(done.ethertype,
+			 htons(head->family == 4 ? ETH_P_IP : ETH_P_IPV6));
 }
 
 /* Write an IP header with addresses from text, and return its length. The

@@ -42,30 +42,6 @@ static size_t tcp_segment(uint8_t *at, uint8_t family, int peer, uint32_t len,
 
 static bool lean; /* the last packet went the short way */
 
-/* A prepared header is completed to the one that is built. */
-static void check_header(const struct prepared *head, const struct tx *want)
-{
-	struct outer_header built = head->outer, done = head->outer;
-
-	if (head->family == 4) {
-		build_ip4(&built.ip4, want->peer, &want->inner, 0);
-		finish_ip4(&done.ip4, head, &want->inner);
-	} else {
-		build_ip6(&built.ip6, want->peer, &want->inner);
-		finish_ip6(&done.ip6, head, &want->inner);
-	}
-	assert_memory_equal(&built, &done, sizeof(built));
-	assert_int_equal(done.ethertype,
-			 htons(head->family == 4 ? ETH_P_IP : ETH_P_IPV6));
-}
-
-/* The next hop of a peer is known until that time. */
-static void know_hop(uint32_t peer, uint64_t until)
-{
-	fake_hops[peer % TL_PEER_SLOTS] = (struct tl_next_hop){
-		until, peer, {2, 0, 0, 0, 0, peer, 2, 0, 0, 0, 0, 99}};
-}
-
 /* What goes the short way comes to what egress() finds. */
 static void check_lean(const struct view *v, __be16 proto, uint32_t gso_size,
 		       const struct tx *want, enum tl_verdict verdict)
@@ -73,7 +49,7 @@ static void check_lean(const struct view *v, __be16 proto, uint32_t gso_size,
 	const struct prepared *head;
 	struct tx tx = {};
 
-	know_hop(want->outcome.peer, fake_now + cache_ttl);
+	fake_know_hop(want->outcome.peer, fake_now + cache_ttl);
 	head = head_of(want->outcome.peer);
 	lean = head &&
 	       lean_egress(v, proto, gso_size, want->outcome.peer, head, &tx);
@@ -91,7 +67,7 @@ static void check_lean(const struct view *v, __be16 proto, uint32_t gso_size,
 	assert_int_equal(tx.inner.df, want->inner.df);
 	assert_int_equal(tx.inner.len, want->inner.len);
 	assert_int_equal(tx.inner.flow, want->inner.flow);
-	check_header(head, want);
+	assert_header(head, want->peer, &want->inner);
 }
 
 /* The verdict for a packet of len bytes, of which n are readable. */
@@ -207,84 +183,6 @@ static void trailers(void **state)
 	assert_int_equal(tx.outcome.bytes, 1480);
 	assert_true(tx.inner.df);
 	assert_int_equal(leave(bytes, n, 1479, 0, FOUR, &tx), TL_tx_bad_inner);
-}
-
-/* A change of a peer is seen with the next generation, an edit by hand within a
- * second. */
-static void changes_of_a_peer(void **state)
-{
-	struct tl_peer *peer = &fake_peers[FOUR];
-
-	(void)state;
-	know_hop(FOUR, fake_now + 10 * cache_ttl);
-	assert_int_equal(head_of(FOUR)->mtu, 1480);
-	peer->mtu = 1479;
-	assert_int_equal(head_of(FOUR)->mtu, 1480);
-	generations.maps++;
-	assert_int_equal(head_of(FOUR)->mtu, 1479);
-	peer->mtu = 1480;
-	fake_now += cache_ttl - 1;
-	assert_int_equal(head_of(FOUR)->mtu, 1479);
-	fake_now++;
-	assert_int_equal(head_of(FOUR)->mtu, 1480);
-	peer->mtu = 1479;
-	generations.learned++; /* an MTU */
-	assert_int_equal(head_of(FOUR)->mtu, 1479);
-	peer->mtu = 1480;
-	generations.maps++;
-	/* The slot has another peer. */
-	assert_int_equal(head_of(FOUR)->mtu, 1480);
-	fake_heads[FOUR].peer = FOUR + TL_PEER_SLOTS;
-	fake_heads[FOUR].head.mtu = 100;
-	assert_int_equal(head_of(FOUR)->mtu, 1480);
-	assert_int_equal(fake_heads[FOUR].peer, FOUR);
-	generations.maps++;
-	peer->family = 0; /* waits */
-	assert_null(head_of(FOUR));
-}
-
-/* A fixed DSCP takes the place of the inner one, not that of ECN. */
-static void fixed_dscp(void **state)
-{
-	uint8_t bytes[128];
-	struct tx tx;
-	size_t n;
-
-	(void)state;
-	for (int peer = FOUR; peer <= SIX; peer++) {
-		for (int i = 0; i < 4; i++) {
-			n = tcp_segment(bytes, 4, peer, 100, ACK);
-			fake_peers[peer].dscp =
-				i % 2 ? TL_DSCP_COPY : 0x15; /* 0x54 as TOS */
-			bytes[1] = i / 2 ? 0xfd : 0x03;
-			assert_int_equal(leave(bytes, n, 100, 0, peer, &tx),
-					 PASSED);
-			assert_true(lean);
-		}
-	}
-}
-
-/* A next hop is used for as long as it is known. */
-static void changes_of_a_next_hop(void **state)
-{
-	static const uint8_t macs[12] = {2, 0, 0, 0, 0, FOUR,
-					 2, 0, 0, 0, 0, 99};
-
-	(void)state;
-	know_hop(FOUR, fake_now);
-	assert_null(head_of(FOUR));
-	know_hop(FOUR, fake_now + 5);
-	assert_memory_equal(head_of(FOUR)->outer.macs, macs, sizeof(macs));
-	fake_now += 4;
-	assert_non_null(head_of(FOUR));
-	fake_now++;
-	assert_null(head_of(FOUR));
-	know_hop(FOUR + TL_PEER_SLOTS, fake_now + 5); /* in the same slot */
-	assert_null(head_of(FOUR));
-	/* An address of ours is missing. */
-	know_hop(SIX, fake_now + 5);
-	memset(fake_peers[SIX].local, 0, 16);
-	assert_null(head_of(SIX));
 }
 
 static void learnt_mtu(void **state)
@@ -554,9 +452,6 @@ int main(void)
 		cmocka_unit_test_setup(too_large_with_options, peers_up),
 		cmocka_unit_test_setup(ipv6_of_its_least_mtu, peers_up),
 		cmocka_unit_test_setup(trailers, peers_up),
-		cmocka_unit_test_setup(changes_of_a_peer, peers_up),
-		cmocka_unit_test_setup(fixed_dscp, peers_up),
-		cmocka_unit_test_setup(changes_of_a_next_hop, peers_up),
 		cmocka_unit_test_setup(learnt_mtu, peers_up),
 		cmocka_unit_test_setup(super_packets_that_fit, peers_up),
 		cmocka_unit_test_setup(super_packets_that_do_not_fit, peers_up),

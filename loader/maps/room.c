@@ -10,7 +10,7 @@
 
 #define PREFIXES_LEAST (1 << 16) /* rows: 1 MiB */
 #define PREFIXES_OTHER 4096	 /* rows for the host's own networks */
-#define PEERS_LEAST    1024
+#define PEERS_LEAST    4096
 #define SLOTS_LEAST    256
 
 /* The kernel allocates 16 bytes per row of a hash at once: 32 MiB. */

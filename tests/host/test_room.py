@@ -17,7 +17,7 @@ from packets import bpf
 from packets.world import TlTraffic
 
 ROOM = 1 << 16  # PREFIXES_LEAST
-PEERS = 1024  # PEERS_LEAST
+PEERS = 4096  # PEERS_LEAST
 FIRST = int(ipaddress.ip_address("10.0.0.0"))
 FULL = ('tunload: the map "%s" is full: fewer peers or prefixes, or `tunload '
         "attach` with their file, which makes it larger\n")
@@ -78,8 +78,10 @@ def rooms(tl):
     return [size(tl, f"prefixes{family}") for family in (4, 6)]
 
 
-def follows(peers, allowed=2 * ROOM // 8):
-    """The sizes of the maps whose rows are peers, with room for so many."""
+def follows(peers):
+    """The sizes of the maps whose rows are peers, with room for so many, and of
+    the index of the fewest prefixes, or of a row for each peer."""
+    allowed = max(2 * peers, 2 * ROOM // 8)
     return {"peers": peers, "learned": peers, "hostnames": peers,
             "waiting": peers, "endpoints": 2 * peers, "names": 2 * peers,
             "peer_stats": bpf.possible_cpus() * peers, "allowed": allowed}
@@ -148,7 +150,7 @@ def test_sizes(tl):
     assert sizes(tl) == follows(4 * PEERS)
     tl.detach()
     tl.attach(HEAD + many(8 * PEERS + 1), "--no-trigger", timeout=300)
-    assert sizes(tl) == follows(32 * PEERS, allowed=64 * PEERS)
+    assert sizes(tl) == follows(32 * PEERS)
 
 
 def test_peers_added(tl):

@@ -158,8 +158,8 @@ static const char *const bad[][2] = {
 	{"[interface]\nttl = 4\n", "c:2: [interface]: unknown key \"ttl\": "
 				   "remove it, or see tunload.conf(5)"},
 	{PEER "AllowedIPs = ::/0\n", "c:4: peer tokyo: unknown key "
-				     "\"AllowedIPs\": did you mean "
-				     "\"allowed-ips\"?"},
+				     "\"AllowedIPs\": here it is "
+				     "\"allowed-ips\""},
 	{PEER "12345678901234567890123456789012345678901234567890 = 1\n",
 	 "c:4: unknown key "
 	 "\"12345678901234567890123456789012345678901234567890\": remove it, "

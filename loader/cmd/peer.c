@@ -57,11 +57,7 @@ static int edit_set(const struct edit *e, struct conf *c)
 {
 	struct peer *p = conf_peer(c, e->name);
 
-	if (!p)
-		return fail_usage(
-			"%s has no peer \"%s\": add it with `tunload peer add %s %s endpoint A allowed-ips P`",
-			c->ifname, e->name, c->ifname, e->name);
-	return set_words(e, p);
+	return p ? set_words(e, p) : fail_no_peer(c, e->name);
 }
 
 static int edit_del(const struct edit *e, struct conf *c)
@@ -69,9 +65,7 @@ static int edit_del(const struct edit *e, struct conf *c)
 	struct peer *p = conf_peer(c, e->name);
 
 	if (!p)
-		return fail_usage(
-			"%s has no peer \"%s\": see `tunload peer list %s`",
-			c->ifname, e->name, c->ifname);
+		return fail_no_peer(c, e->name);
 	conf_del_peer(c, p);
 	return OK;
 }
@@ -211,6 +205,16 @@ static int do_list(int argc, char **argv)
 	return ret ?: require_bpf() ?: show_list(ifname, json);
 }
 
+/* Values of keys may begin with a '-'. */
+static bool has_option(char **argv)
+{
+	if (*argv[1] == '-')
+		return true;
+	while (*argv && strcmp(*argv, "--json") != 0)
+		argv++;
+	return *argv;
+}
+
 static int run_peer(int argc, char **argv)
 {
 	static const struct {
@@ -227,7 +231,7 @@ static int run_peer(int argc, char **argv)
 	if (argc < 2)
 		return fail_usage(
 			"peer: say list, add, set or del: see `tunload help peer`");
-	if (!strcmp(argv[1], "list") || !strcmp(argv[1], "--json"))
+	if (!strcmp(argv[1], "list") || has_option(argv))
 		return do_list(argc, argv);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
 		if (strcmp(argv[1], verbs[i].word))

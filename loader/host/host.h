@@ -129,7 +129,9 @@ struct link_info {
 	bool no_ipv6; /* disable_ipv6, an MTU below 1280, or no such kernel */
 };
 
-/* FAILED with "no such interface" if it does not exist. */
+/* FAILED with "no such interface", and a similar one if there is one. */
+int fail_no_interface(const char *ifname);
+/* Fails in the same way if it does not exist. */
 int link_info(const char *ifname, struct link_info *out);
 
 /* An address of an interface. */

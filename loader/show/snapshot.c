@@ -77,9 +77,7 @@ int snapshot_select(struct snapshot *s, char **names, size_t n)
 		const struct peer *p = conf_peer(&s->conf, names[i]);
 
 		if (!p)
-			return fail_usage(
-				"status: no peer \"%s\" on %s: `tunload peer list %s` names them",
-				names[i], s->conf.ifname, s->conf.ifname);
+			return fail_no_peer(&s->conf, names[i]);
 		shown[s->n_shown++] = p - s->conf.peers;
 	}
 	return OK;

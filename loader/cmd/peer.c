@@ -93,6 +93,21 @@ static int edit_and_print(const char *ifname, const struct edit *e)
 	return ret;
 }
 
+/* Refuses KEY=VALUE in one word, and says how it is written. */
+static int check_one_word(const struct peer *p, const char *word)
+{
+	size_t n = strcspn(word, "=");
+	char key[KEY_STRLEN];
+
+	if (!word[n] || n >= sizeof(key))
+		return OK;
+	snprintf(key, sizeof(key), "%.*s", (int)n, word);
+	if (!key_find(p, command_line, key))
+		return USAGE;
+	return fail_usage("peer %s: \"%s\": write two words: %s %s", p->name,
+			  word, key, word[n + 1] ? word + n + 1 : "VALUE");
+}
+
 /* Checks the syntax without privileges or an attached interface, by setting the
  * words on a scratch peer. */
 static int check_words(const struct edit *e, const char *ifname, int n)
@@ -101,12 +116,16 @@ static int check_words(const struct edit *e, const char *ifname, int n)
 	struct peer *p;
 	int ret;
 
-	if (n % 2)
-		return fail_usage("peer %s: no value behind \"%s\": give one",
-				  e->name, e->words[n - 1]);
 	conf_init(&c, ifname);
 	p = conf_add_peer(&c, e->name);
-	ret = p ? set_words(e, p) : fail("out of memory");
+	ret = p ? OK : fail("out of memory");
+	for (int i = 0; !ret && i < n; i += 2)
+		ret = check_one_word(p, e->words[i]);
+	if (!ret && n % 2)
+		ret = fail_usage("peer %s: no value behind \"%s\": give one",
+				 e->name, e->words[n - 1]);
+	if (!ret)
+		ret = set_words(e, p);
 	if (!ret && e->make == edit_add)
 		ret = conf_check(&c);
 	conf_free(&c);
@@ -241,6 +260,8 @@ static int run_peer(int argc, char **argv)
 		return do_edit(argc, argv, &e);
 	}
 	habit = habit_of_command(argv[1]);
+	if (habit && !strcmp(habit, "status"))
+		habit = "peer list";
 	if (habit && !strncmp(habit, "peer ", 5))
 		return fail_usage("peer: \"%s\": say \"%s\"", argv[1], habit);
 	return fail_usage("peer: \"%s\" is none of list, add, set, del",

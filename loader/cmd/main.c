@@ -31,7 +31,7 @@ static bool take_bpffs(int argc, char **argv, int *i, int *ret)
 	return true;
 }
 
-static bool is_word(const char *arg, const char *a, const char *b)
+static bool is_one_of(const char *arg, const char *a, const char *b)
 {
 	return !strcmp(arg, a) || !strcmp(arg, b);
 }
@@ -44,9 +44,9 @@ static int take_globals(int *argc, char **argv, struct globals *g)
 	for (int i = 1; i < *argc && !ret; i++) {
 		if (take_bpffs(*argc, argv, &i, &ret))
 			continue;
-		if (is_word(argv[i], "--help", "-h"))
+		if (is_one_of(argv[i], "--help", "-h"))
 			g->help = true;
-		else if (is_word(argv[i], "--version", "-V"))
+		else if (is_one_of(argv[i], "--version", "-V"))
 			g->version = true;
 		else
 			argv[n++] = argv[i];
@@ -63,7 +63,7 @@ static int command_first(char **argv)
 
 	for (; *at && **at == '-'; at++) {
 		if (strcmp(*at, "--json") != 0 &&
-		    !is_word(*at, "-v", "--verbose"))
+		    !is_one_of(*at, "-v", "--verbose"))
 			return fail_usage(
 				"unknown option \"%s\" before the command: see `tunload help`",
 				*at);

@@ -107,10 +107,11 @@ stamp = $(if $(findstring <$(FLAGS_$1)>,<$(file <$(B)/$1.flags)>),,\
 
 # Man pages, units and completion. The tables have one source, bpf/verdicts.h
 # and bpf/keys.h; what prints them runs on the host that builds.
-$(B)/dist/%: dist/%.in dist/completion/words \
+$(B)/dist/%: dist/%.in dist/completion/words dist/limits \
 		$(TABLES:%=$(B)/tables/%) $(B)/dist.flags
 	@mkdir -p $(@D)
 	sed -e '/^@completion@$$/{r dist/completion/words' -e 'd;}' \
+		-e '/^@limits@$$/{r dist/limits' -e 'd;}' \
 		-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
 		-e 's|@VERSION@|$(VERSION)|g' $(foreach table,$(TABLES),\
 		-e '/^@$(table)@$$/{r $(B)/tables/$(table)' -e 'd;}') $< > $@.tmp

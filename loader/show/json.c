@@ -104,8 +104,9 @@ static json_t *learned_mtu(const struct snapshot *s, const struct peer *p)
 
 	if (!left)
 		return json_null();
-	return json_pack("{s:i, s:f}", "mtu", (int)p->learned_mtu,
-			 "expires_seconds", left / 1e9);
+	return json_pack("{s:i, s:f, s:i}", "mtu", (int)p->learned_mtu,
+			 "expires_seconds", left / 1e9, "otherwise",
+			 (int)p->mtu);
 }
 
 static void append_hint(void *to, const char *text)

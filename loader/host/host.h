@@ -453,6 +453,15 @@ bool nic_ena_mtu(const struct nic *nic, uint32_t mtu);
  * else 0. */
 uint32_t nic_ena_channels(const struct nic *nic);
 
+/* netfilter.c. A base chain of nftables on a hook of a device. */
+struct nf_chain {
+	bool netdev; /* the family; else inet */
+	char table[256], name[256];
+};
+/* Lists those of an interface; none if this process may not. *out is
+ * malloc()ed. */
+int nf_chains_on(const char *ifname, struct nf_chain **out, size_t *n);
+
 /* An Ethernet interface. */
 struct device {
 	uint32_t ifindex;

@@ -98,6 +98,21 @@ def test_a_warning_stops_the_build(tree):
         assert done.returncode and "never_used" in done.stderr
 
 
+def test_settings_of_the_environment(tmp_path):
+    """As Debian and Fedora give them to a build."""
+    out = run("make", "-n", "-C", REPO, f"B={tmp_path}", "all", env={
+        **os.environ, "CC": "some-cc", "CPPFLAGS": "-DONE", "CFLAGS": "-O3",
+        "LDFLAGS": "-Wl,-two", "WERROR": ""}).stdout
+    assert "-Werror" not in out
+    linked, = re.findall(rf"^some-cc .* -o {tmp_path}/tunload .*$", out, re.M)
+    assert linked.startswith("some-cc -O3 -Wl,-two -o ")
+    compiled = re.findall(
+        rf"^some-cc .* -DONE -O3 .* -c -o {tmp_path}/(loader/\S+)\.o ", out,
+        re.M)
+    assert sorted(f"{REPO}/{path}.c" for path in compiled) == sorted(
+        glob.glob(f"{REPO}/loader/*/*.c"))
+
+
 def test_compile_commands(tree):
     """The file has a command for each compiled file, and the commands work."""
     run("make", "-s", "-C", tree, "compile_commands.json")

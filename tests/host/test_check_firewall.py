@@ -121,6 +121,7 @@ UNSURE = [
     chain("input", policy="accept"),
     chain("forward"),  # this host does not forward
     netdev("ingress", "drop", device="device lo"),
+    netdev("ingress", "drop", device="device lo", family="inet"),
     netdev("egress", "drop", device="devices = { lo }"),
     netdev("ingress", "ip protocol 4 drop"),  # no outer packet comes here
     netdev("ingress", "ip saddr 10.10.0.1 drop"),

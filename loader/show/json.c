@@ -52,7 +52,7 @@ static json_t *json_key(const struct key *k, const void *target)
 	if (ip)
 		return json_ip(ip);
 	text = key_str(k, target, buf);
-	if (number_parse(text, 0, UINT32_MAX, &n))
+	if (number_parse(text, 0, UINT32_MAX, &n) || hex_parse(text, &n))
 		return json_integer(n);
 	return json_string(text);
 }

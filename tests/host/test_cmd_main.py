@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every command of the table takes the options that it knows anywhere on its
 line, and answers alike what it does not know: an interface, a peer."""
+import json
 import os
 import re
 import subprocess
@@ -39,7 +40,20 @@ version
 help
 """.splitlines()
 OF = {line: line.split()[0] for line in LINES}
-VOLATILE = re.compile(r'\d+ s\b|_seconds": \d+|"\w+": \d+|\d+B|timestamp.*')
+# Ages and counters, and which verdicts there are.
+VOLATILE = re.compile(
+    r"\d+ s\b|\d+B\b|^.*(timestamp|verdict).*\n?|^ +(tunnelled|passed|answered|"
+    r"dropped) +\d.*\n?|^     .*\n?", re.M)
+
+
+def stable(out):
+    """What does not change from one call to the next: of JSON the names of the
+    members."""
+    try:
+        told = json.loads(out)
+    except ValueError:
+        return VOLATILE.sub("", out)
+    return [sorted(row) for row in (told if isinstance(told, list) else [told])]
 
 
 def commands():
@@ -72,21 +86,22 @@ class Host:
         return [names.get(word, word) for word in line.split()]
 
     def run(self, *words, **env):
-        """(status, standard output without what changes, standard error) of
+        """(status, what is stable of standard output, standard error) of
         tunload; without --bpffs it looks for pins where there are none."""
         env = {**os.environ, "TUNLOAD_BPFFS": "/proc", **env}
-        if "monitor" in words and not {"-h", "--help"} & set(words):
+        if "monitor" in words:
             return self.monitor(words, env)
         done = self.ns.run(TUNLOAD, *words, check=False, env=env)
-        return done.returncode, VOLATILE.sub("N", done.stdout), done.stderr
+        return done.returncode, stable(done.stdout), done.stderr
 
     def monitor(self, words, env):
-        """The same of a monitor, which ends once it has begun; the line that
-        says so is left out."""
+        """The same of a monitor, which is ended once it has begun; the line
+        that says so is left out."""
         with tempfile.TemporaryFile() as err:
             p = subprocess.Popen(self.ns.argv(TUNLOAD, *words), env=env,
                                  stdout=subprocess.PIPE, stderr=err)
-            wait_until(lambda: os.fstat(err.fileno()).st_size, "monitor says")
+            wait_until(lambda: os.fstat(err.fileno()).st_size
+                       or p.poll() is not None, "monitor begins or ends")
             p.terminate()
             out = p.communicate(timeout=TIMEOUT)[0].decode()
             err.seek(0)

@@ -65,7 +65,7 @@ int fail_no_peer(const struct conf *c, const char *name)
 			"no such peer \"%s\" in %s: its sections [peer NAME] name them",
 			name, where);
 	return fail(
-		"no such peer \"%s\" on %s: `tunload peer list %s` lists those of it",
+		"no such peer \"%s\" on %s: `tunload peer list %s` lists its peers",
 		name, where, where);
 }
 

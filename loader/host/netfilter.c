@@ -16,7 +16,7 @@ struct chains {
 };
 
 /* True if the hook names the interface, alone or among others. */
-static bool is_on(const struct nlattr *hook, const char *ifname)
+static bool names_device(const struct nlattr *hook, const char *ifname)
 {
 	const struct nlattr *one = nl_nested(hook, NFTA_HOOK_DEV);
 	const struct nlattr *all = nl_nested(hook, NFTA_HOOK_DEVS), *a;
@@ -40,7 +40,7 @@ static int on_chain(const struct nlmsghdr *nlh, void *data)
 
 	nl_attrs(nlh, sizeof(*head), tb, NFTA_CHAIN_HOOK);
 	if (!tb[NFTA_CHAIN_TABLE] || !tb[NFTA_CHAIN_NAME] ||
-	    !is_on(tb[NFTA_CHAIN_HOOK], list->ifname))
+	    !names_device(tb[NFTA_CHAIN_HOOK], list->ifname))
 		return MNL_CB_OK;
 	chain.netdev = head->nfgen_family == NFPROTO_NETDEV;
 	snprintf(chain.table, sizeof(chain.table), "%s",

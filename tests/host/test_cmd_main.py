@@ -186,4 +186,4 @@ def test_unknown_peer(host, line):
         '"tokyo"?\n')
     assert host.run(*host.words(line, peer="nagoya"), **here) == (
         1, "", 'tunload: no such peer "nagoya" on eth0: `tunload peer list '
-        "eth0` lists those of it\n")
+        "eth0` lists its peers\n")

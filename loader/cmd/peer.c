@@ -108,6 +108,18 @@ static int check_one_word(const struct peer *p, const char *word)
 			  word, key, word[n + 1] ? word + n + 1 : "VALUE");
 }
 
+/* n: of the words. */
+static int try_words(const struct edit *e, struct peer *p, int n)
+{
+	for (int i = 0; i < n; i += 2)
+		if (check_one_word(p, e->words[i]))
+			return USAGE;
+	if (n % 2)
+		return fail_usage("peer %s: no value behind \"%s\": give one",
+				  e->name, e->words[n - 1]);
+	return set_words(e, p);
+}
+
 /* Checks the syntax without privileges or an attached interface, by setting the
  * words on a scratch peer. */
 static int check_words(const struct edit *e, const char *ifname, int n)
@@ -118,14 +130,7 @@ static int check_words(const struct edit *e, const char *ifname, int n)
 
 	conf_init(&c, ifname);
 	p = conf_add_peer(&c, e->name);
-	ret = p ? OK : fail("out of memory");
-	for (int i = 0; !ret && i < n; i += 2)
-		ret = check_one_word(p, e->words[i]);
-	if (!ret && n % 2)
-		ret = fail_usage("peer %s: no value behind \"%s\": give one",
-				 e->name, e->words[n - 1]);
-	if (!ret)
-		ret = set_words(e, p);
+	ret = p ? try_words(e, p, n) : fail("out of memory");
 	if (!ret && e->make == edit_add)
 		ret = conf_check(&c);
 	conf_free(&c);

@@ -52,8 +52,8 @@ WERROR ?= -Werror
 WARN := -Wall -Wextra $(WERROR)
 CFLAGS ?= -O2 -g
 PKGS := libbpf libmnl jansson libnftables
-# Only their headers: loaded when needed (host/metadata.c).
-HEADERS := libcurl
+# Only their headers: loaded when needed (host/library.c).
+HEADERS := libcurl libsystemd
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags $(PKGS) $(HEADERS))

@@ -16,13 +16,15 @@ static bool has_keepalives(const struct peer *p)
 	return p->keepalive && p->probe.family;
 }
 
-/* The state in front, with its change told. */
+/* Tells of a change of the state, with its reason. */
 static void settle(struct watch *w, size_t i, enum life_state before)
 {
 	struct watched *at = &w->watched[i];
 	const struct peer *p = &w->now.peers[i];
 	char ip[IP_STRLEN];
 
+	if (at->life.state == before)
+		return;
 	if (at->life.state == LIFE_UP)
 		at->reason[0] = '\0';
 	else if (at->life.state == LIFE_SILENT && !*at->reason &&
@@ -30,8 +32,7 @@ static void settle(struct watch *w, size_t i, enum life_state before)
 		snprintf(at->reason, sizeof(at->reason),
 			 "%u keepalives to %s unanswered", at->life.missed,
 			 ip_str(&p->probe, ip));
-	if (at->life.state != before)
-		watch_state_changed(w, i, before);
+	watch_state_changed(w, i, before);
 }
 
 /* Reads the counters; true if something came since they were last read. */

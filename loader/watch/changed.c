@@ -71,7 +71,6 @@ void watch_state_changed(struct watch *w, size_t i, enum life_state before)
 	struct facts f = facts_of(w, i, before);
 
 	log_change(w, i, before, &f);
-	service_status(w);
 	if (w->options->command)
 		exec_push(w, &f);
 	facts_free(&f);

@@ -14,17 +14,17 @@ int host_open(struct watch *w)
 		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	 RTNLGRP_IPV4_RULE,
 		RTNLGRP_IPV6_RULE,  RTNLGRP_NEIGH,	 RTNLGRP_TC,
 	};
-	size_t i, n = sizeof(groups) / sizeof(*groups);
+	bool ok;
 
 	w->host = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	for (i = 0; w->host && i < n; i++)
-		if (mnl_socket_setsockopt(w->host, NETLINK_ADD_MEMBERSHIP,
-					  (void *)&groups[i], sizeof(int)))
-			break;
-	if (i < n || mnl_socket_bind(w->host, 0, MNL_SOCKET_AUTOPID))
-		return fail("cannot listen to the kernel's changes: %s",
-			    strerror(errno));
-	return OK;
+	/* Binding clears the groups. */
+	ok = w->host && !mnl_socket_bind(w->host, 0, MNL_SOCKET_AUTOPID);
+	for (size_t i = 0; ok && i < sizeof(groups) / sizeof(*groups); i++)
+		ok = !mnl_socket_setsockopt(w->host, NETLINK_ADD_MEMBERSHIP,
+					    (void *)&groups[i], sizeof(int));
+	return ok ? OK
+		  : fail("cannot listen to the kernel's changes: %s",
+			 strerror(errno));
 }
 
 void host_close(struct watch *w)

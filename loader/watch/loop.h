@@ -81,7 +81,8 @@ struct change {
 	struct change *next;
 };
 
-#define WHY_LEN 512
+#define WHY_LEN	   512
+#define STATUS_LEN 128
 
 struct watch {
 	const struct watch_options *options;
@@ -120,6 +121,7 @@ struct watch {
 	uint64_t ping_ns; /* when to tell systemd again that all is well */
 	uint64_t ping_every_ns; /* 0: systemd does not ask */
 	bool ready;
+	char status[STATUS_LEN];
 };
 
 /* signals.c, host.c, exec.c */
@@ -144,8 +146,5 @@ void watch_state_changed(struct watch *w, size_t i, enum life_state before);
 
 /* exec.c: --exec is to be told; takes over the facts. */
 void exec_push(struct watch *w, struct facts *facts);
-
-/* service.c: tells systemd the number of peers, and how many are up. */
-void service_status(const struct watch *w);
 
 #endif

@@ -3,20 +3,23 @@
  * wants, that we still work. */
 #include "loop.h"
 
-void service_status(const struct watch *w)
+/* The number of peers, and how many are up; sent when it changes. */
+static void tell_status(struct watch *w)
 {
-	char text[128];
+	char text[STATUS_LEN];
 	size_t up = 0;
 
 	for (size_t i = 0; i < w->now.n_peers; i++)
 		up += w->watched[i].life.state == LIFE_UP;
-	if (!w->attached)
-		snprintf(text, sizeof(text), "STATUS=waiting for %s",
-			 w->options->ifname);
-	else
+	if (w->attached)
 		snprintf(text, sizeof(text), "STATUS=%zu peer%s, %zu up",
 			 w->now.n_peers, w->now.n_peers == 1 ? "" : "s", up);
-	service_notify(text);
+	else
+		snprintf(text, sizeof(text), "STATUS=waiting for %s",
+			 w->options->ifname);
+	if (strcmp(text, w->status))
+		service_notify(text);
+	strcpy(w->status, text);
 }
 
 static uint64_t next_ping(const struct watch *w)
@@ -31,8 +34,8 @@ static void work_service(struct watch *w, uint64_t now_ns)
 		/* Twice as often as systemd asks for (sd_notify(3)). */
 		w->ping_every_ns = service_watchdog_ns() / 2;
 		service_notify("READY=1");
-		service_status(w);
 	}
+	tell_status(w);
 	if (next_ping(w) <= now_ns) {
 		service_notify("WATCHDOG=1");
 		w->ping_ns = now_ns + w->ping_every_ns;

@@ -9,10 +9,10 @@ import pytest
 
 from lab import REPO, Bpffs, read, run
 
-SERVICE, TRIGGER, TIMER, METRICS, SOCKET = (
+SERVICE, TRIGGER, TIMER, METRICS, SOCKET, WATCH = (
     "tunload@{}.service", "tunload-trigger@{}.service",
     "tunload-trigger@{}.timer", "tunload-metrics@{}.service",
-    "tunload-metrics.socket")
+    "tunload-metrics.socket", "tunload-watch@{}.service")
 CONF = """\
 [interface]
 source = 172.22.2.2
@@ -52,14 +52,14 @@ def install_once(tmp_path_factory):
     return Installed(tmp_path_factory.mktemp("units"))
 
 
-@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, TIMER, METRICS, SOCKET])
+@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, TIMER, METRICS, SOCKET, WATCH])
 def test_systemd_accepts(installed, unit):
     done = run("systemd-analyze", "verify", "--recursive-errors=no",
                unit.format("eth0"), env=installed.env, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, METRICS])
+@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, METRICS, WATCH])
 def test_little_is_exposed(installed, unit):
     done = run("systemd-analyze", "security", "--offline=yes",
                "--threshold=30", unit.format("eth0"), env=installed.env,
@@ -92,6 +92,16 @@ def test_the_path_is_kept_open(installed):
     # A peer is triggered every other run at least, before security groups
     # forget the path (600 s).
     assert 2 * int(seconds[:-1]) + int(accuracy[:-1]) < 600
+
+
+def test_the_watch_lives_with_the_tunnels(installed):
+    """It is started and stopped with them, and never given up."""
+    for key, value in {"Type": "notify", "Restart": "always",
+                       "StartLimitIntervalSec": "0", "WatchdogSec": "30",
+                       "PartOf": "tunload@%i.service",
+                       "After": "tunload@%i.service",
+                       "WantedBy": "tunload@%i.service"}.items():
+        assert installed.lines(WATCH, key) == [value]
 
 
 def test_the_metrics_are_not_for_everybody(installed):

@@ -8,10 +8,10 @@ from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 
 from lab import wait_until
-from lifecycle import A, B
+from lifecycle import A, B, hook_env
 from netns import PATIENCE
 from traffic import is_tunnel, packet_of, ping
-from watched import MOMENT, Watched
+from watched import MOMENT, Watched, conf
 
 
 @pytest.fixture(name="pair")
@@ -46,12 +46,13 @@ def test_what_others_remove_is_put_back(pair, change):
 
 
 def test_a_program_that_was_taken_off(pair):
+    """The kernel tells of tc filters; other hooks are looked at every 25 s."""
+    pair.tl.detach()
+    pair.tl.attach(conf(), "--no-trigger", env=hook_env("clsact"))
     watch = pair.up()
-    pair.a.run("tc", "qdisc", "del", "dev", "eth0", "clsact", check=False)
-    hook = pair.tl.status()["tc_hook"]
-    if hook is not None:
-        pytest.skip("no clsact here")
-    soon(lambda: "put the program back" in watch.output(), "mended")
+    pair.a.run("tc", "filter", "del", "dev", "eth0", "egress", "pref", "94")
+    soon(lambda: "eth0: mended: put the program back on tc egress" in
+         watch.output(), "mended")
 
 
 def test_another_address(pair):

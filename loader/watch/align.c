@@ -43,7 +43,7 @@ static void run_child(const struct watch *w, int to_parent)
 	_exit(ret);
 }
 
-static void start(struct watch *w, uint64_t now_ns)
+static void start_align(struct watch *w, uint64_t now_ns)
 {
 	int to_parent;
 	pid_t pid = job_fork(&w->align, &to_parent);
@@ -90,7 +90,7 @@ static void log_said(struct watch *w)
 	w->said_len = 0;
 }
 
-static void finish(struct watch *w, uint64_t now_ns)
+static void end_align(struct watch *w, uint64_t now_ns)
 {
 	take_said(w);
 	if (w->align.out >= 0)
@@ -125,9 +125,9 @@ static void work_align(struct watch *w, uint64_t now_ns)
 
 	take_said(w);
 	if (job_ended(&w->align, now_ns, &status))
-		finish(w, now_ns);
+		end_align(w, now_ns);
 	if (!w->align.pid && next_align(w) <= now_ns)
-		start(w, now_ns);
+		start_align(w, now_ns);
 }
 
 const struct part align_part = {

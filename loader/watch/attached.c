@@ -46,7 +46,7 @@ void attached_close(struct watch *w)
 	maps_close(&w->maps);
 }
 
-static void keep_line(void *to, const char *line)
+static void keep_why(void *to, const char *line)
 {
 	snprintf(to, WHY_LEN, "%s", line);
 }
@@ -70,7 +70,7 @@ static void try_to_open(struct watch *w, uint64_t now_ns)
 	char why[WHY_LEN] = "";
 	int ret;
 
-	report_divert(keep_line, why);
+	report_divert(keep_why, why);
 	w->pin = inode_of_pin(ifname);
 	ret = maps_open(&w->maps, ifname);
 	report_divert(watch_report, NULL);

@@ -21,7 +21,8 @@ void facts_free(struct facts *f)
 	f->n = 0;
 }
 
-static void add_address(struct facts *f, const char *name, const struct ip *ip)
+static void add_address_fact(struct facts *f, const char *name,
+			     const struct ip *ip)
 {
 	char text[IP_STRLEN];
 
@@ -39,8 +40,8 @@ static struct facts facts_of(const struct watch *w, size_t i,
 	fact_add(&f, "TUNLOAD_PEER=%s", p->name);
 	fact_add(&f, "TUNLOAD_STATE=%s", life_words[at->life.state]);
 	fact_add(&f, "TUNLOAD_OLD_STATE=%s", life_words[before]);
-	add_address(&f, "ENDPOINT", &p->endpoint);
-	add_address(&f, "LOCAL", &p->local);
+	add_address_fact(&f, "ENDPOINT", &p->endpoint);
+	add_address_fact(&f, "LOCAL", &p->local);
 	if (at->life.rtt_ms >= 0)
 		fact_add(&f, "TUNLOAD_RTT_MS=%.1f", at->life.rtt_ms);
 	else

@@ -41,7 +41,7 @@ static void pop(struct watch *w)
 }
 
 /* In the child. Its output is no message to systemd. */
-static void run_command(const char *command, const struct facts *facts)
+static void become_command(const char *command, const struct facts *facts)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
@@ -55,12 +55,12 @@ static void run_command(const char *command, const struct facts *facts)
 	_exit(127);
 }
 
-static void start(struct watch *w)
+static void start_command(struct watch *w)
 {
 	pid_t pid = job_fork(&w->command, NULL);
 
 	if (!pid)
-		run_command(w->options->command, &w->first->facts);
+		become_command(w->options->command, &w->first->facts);
 	if (pid < 0)
 		warn("%s: --exec: cannot start a process: %s",
 		     w->options->ifname, strerror(errno));
@@ -92,7 +92,7 @@ static void work_exec(struct watch *w, uint64_t now_ns)
 	if (job_ended(&w->command, now_ns, &status))
 		say_end(w, status);
 	if (w->command.pid <= 0 && w->first)
-		start(w);
+		start_command(w);
 }
 
 const struct part exec_part = {.next = next_exec, .work = work_exec};

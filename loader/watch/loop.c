@@ -48,7 +48,7 @@ static void run_once(struct watch *w)
 		parts[i]->work(w, clock_ns(CLOCK_MONOTONIC));
 }
 
-static int begin(struct watch *w)
+static int open_watch(struct watch *w)
 {
 	w->last = &w->first;
 	w->align.out = w->command.out = -1;
@@ -57,7 +57,7 @@ static int begin(struct watch *w)
 	return signals_open(w) ?: host_open(w);
 }
 
-static void end(struct watch *w)
+static void close_watch(struct watch *w)
 {
 	attached_close(w);
 	exec_close(w);
@@ -69,10 +69,10 @@ static void end(struct watch *w)
 int watch(const struct watch_options *options)
 {
 	struct watch w = {.options = options};
-	int ret = begin(&w);
+	int ret = open_watch(&w);
 
 	while (!ret && !w.ended)
 		run_once(&w);
-	end(&w);
+	close_watch(&w);
 	return ret;
 }

@@ -73,6 +73,7 @@ struct watched {
 	struct life life;
 	uint64_t received;		  /* packets, when last looked at */
 	char reason[TL_WAITING_LEN + 64]; /* of its state, or "" */
+	bool is_new;			  /* not looked at yet */
 };
 
 /* A change that --exec is yet to be told of. */
@@ -86,42 +87,43 @@ struct change {
 
 struct watch {
 	const struct watch_options *options;
-	bool ended;
+	bool ended;    /* by a signal */
+	bool ready;    /* systemd was told so */
+	bool attached; /* maps are open, now and watched are read */
+	bool can_send; /* echo is open */
+	bool told;     /* why it is not attached */
 
 	/* attached.c */
-	bool attached;
+	uint32_t changes; /* of the maps, as counted in `generations` */
 	struct maps maps;
-	uint64_t pin;	   /* the inode of a pin */
-	uint32_t changes;  /* of the maps, as counted in `generations` */
-	uint64_t look_ns;  /* when to look again */
-	char why[WHY_LEN]; /* it is not attached */
-	bool told;
+	uint64_t pin;	  /* the inode of a pin */
+	uint64_t look_ns; /* when to look again */
 
 	/* peers.c */
 	struct conf now;	 /* the running state */
 	struct watched *watched; /* one for each peer of now, as sorted */
 	struct echo echo;
-	bool can_send; /* echo is open */
 
 	/* host.c, align.c */
 	struct mnl_socket *host;
 	struct job align;
 	uint64_t align_ns; /* when to align next */
 	uint64_t rest_ns;  /* not before */
-	char said[8192];   /* by the job */
-	size_t said_len;
+	size_t said_len;   /* of what the job has said */
 
 	/* exec.c */
 	struct job command;
 	struct change *first, **last;
 	size_t n_changes;
 
-	/* signals.c, service.c */
-	int signals;
+	/* service.c */
 	uint64_t ping_ns; /* when to tell systemd again that all is well */
 	uint64_t ping_every_ns; /* 0: systemd does not ask */
-	bool ready;
+
+	int signals; /* signals.c */
 	char status[STATUS_LEN];
+	char why[WHY_LEN]; /* it is not attached */
+	char said[8192];
 };
 
 /* signals.c, host.c, exec.c */

@@ -77,7 +77,7 @@ static void send_keepalive(struct watch *w, size_t i, const struct ip *to)
 }
 
 /* A peer with prefixes of both families has two protocols to keep open. */
-static void ask(struct watch *w, size_t i)
+static void ask_peer(struct watch *w, size_t i)
 {
 	const struct peer *p = &w->now.peers[i];
 	struct ip other = peer_other_probe(p);
@@ -120,14 +120,14 @@ static void do_due(struct watch *w, size_t i, uint64_t now_ns)
 		if (has_come(w, i, &stats))
 			life_heard(l, now_ns);
 		if (life_due(l, p->keepalive, now_ns))
-			ask(w, i);
+			ask_peer(w, i);
 	}
 	settle(w, i, before);
 }
 
 /* The reply may have come without a tunnel, or from another peer's: then
  * nothing was counted. */
-static void take_reply(struct watch *w, const struct echo_reply *reply)
+static void take_answer(struct watch *w, const struct echo_reply *reply)
 {
 	const struct peer *p =
 		peer_by_id(&w->now, reply->index & ((1u << ID_BITS) - 1));
@@ -176,7 +176,7 @@ static void work_peers(struct watch *w, uint64_t now_ns)
 	if (!w->attached)
 		return;
 	while (echo_receive(&w->echo, &reply))
-		take_reply(w, &reply);
+		take_answer(w, &reply);
 	for (size_t i = 0; i < w->now.n_peers; i++)
 		if (!*w->now.peers[i].waiting &&
 		    w->watched[i].life.due_ns <= now_ns)
@@ -190,7 +190,8 @@ const struct part peers_part = {
 };
 
 /* What was known of a peer before, if it is the same one. */
-static const struct watched *known(const struct watch *w, const struct peer *p)
+static const struct watched *was_watched(const struct watch *w,
+					 const struct peer *p)
 {
 	const struct peer *was = peer_by_id(&w->now, p->id);
 
@@ -200,7 +201,7 @@ static const struct watched *known(const struct watch *w, const struct peer *p)
 }
 
 /* It is up if it was heard not long ago. */
-static void begin_peer(struct watch *w, size_t i, uint64_t now_ns)
+static void find_up(struct watch *w, size_t i, uint64_t now_ns)
 {
 	const struct peer *p = &w->now.peers[i];
 	uint64_t lately = UP_SINCE * p->keepalive * NS_PER_S;
@@ -214,7 +215,7 @@ static void begin_peer(struct watch *w, size_t i, uint64_t now_ns)
 }
 
 /* Follows whether the peer waits. */
-static void update_peer(struct watch *w, size_t i, bool is_new)
+static void update_peer(struct watch *w, size_t i)
 {
 	const struct peer *p = &w->now.peers[i];
 	struct watched *at = &w->watched[i];
@@ -228,8 +229,9 @@ static void update_peer(struct watch *w, size_t i, bool is_new)
 		at->life = life_begin(LIFE_IDLE, now_ns);
 		at->reason[0] = '\0';
 	}
-	if (is_new && !*p->waiting)
-		begin_peer(w, i, now_ns);
+	if (at->is_new && !*p->waiting)
+		find_up(w, i, now_ns);
+	at->is_new = false;
 	settle(w, i, before);
 }
 
@@ -246,41 +248,47 @@ static int open_echo(struct watch *w, const struct conf *now)
 	return w->can_send ? OK : FAILED;
 }
 
+/* Goes on with what was known of the peers; marks the new ones. */
+static int take_over(struct watch *w, const struct conf *now,
+		     struct watched *watched)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
+	for (size_t i = 0; i < now->n_peers; i++) {
+		const struct watched *was = was_watched(w, &now->peers[i]);
+
+		if (was)
+			watched[i] = *was;
+		else
+			watched[i] = (struct watched){
+				.life = life_begin(LIFE_IDLE, now_ns),
+				.is_new = true,
+			};
+	}
+	return open_echo(w, now);
+}
+
 int peers_read(struct watch *w)
 {
-	struct conf now;
 	struct watched *watched;
-	bool *is_new;
+	struct conf now;
 	int ret = state_read(&w->maps, w->options->ifname, &now);
 
 	if (ret)
 		return ret;
 	watched = calloc(now.n_peers + 1, sizeof(*watched));
-	is_new = calloc(now.n_peers + 1, sizeof(*is_new));
-	ret = watched && is_new ? open_echo(w, &now) : fail("out of memory");
-	for (size_t i = 0; !ret && i < now.n_peers; i++) {
-		const struct watched *was = known(w, &now.peers[i]);
-
-		is_new[i] = !was;
-		if (was)
-			watched[i] = *was;
-		else
-			watched[i].life = life_begin(LIFE_IDLE,
-						     clock_ns(CLOCK_MONOTONIC));
-	}
-	if (ret) {
+	if (!watched || take_over(w, &now, watched)) {
 		conf_free(&now);
 		free(watched);
-	} else {
-		conf_free(&w->now);
-		free(w->watched);
-		w->now = now;
-		w->watched = watched;
+		return FAILED;
 	}
-	for (size_t i = 0; !ret && i < w->now.n_peers; i++)
-		update_peer(w, i, is_new[i]);
-	free(is_new);
-	return ret;
+	conf_free(&w->now);
+	free(w->watched);
+	w->now = now;
+	w->watched = watched;
+	for (size_t i = 0; i < now.n_peers; i++)
+		update_peer(w, i);
+	return OK;
 }
 
 void peers_free(struct watch *w)

@@ -135,8 +135,9 @@ class Service:
         self.installed, self.ns, self.bpffs = installed, ns, bpffs
         self.trace = trace
 
-    def run(self, unit, key, **kwargs):
-        """Runs one command; returns its output."""
+    def run(self, unit, key, *more, stderr="", **kwargs):
+        """Runs one command, with more arguments; returns its output. Its
+        errors must match a pattern."""
         caps, = self.installed.lines(unit, "CapabilityBoundingSet")
         caps = ",".join(["-all"] + ["+" + c[4:].lower()
                                     for c in caps.split()])
@@ -144,11 +145,11 @@ class Service:
                      'exec setpriv --no-new-privs --bounding-set "$0" "$@"')
         done = self.ns.run(
             "strace", "-f", "-qq", "-o", self.trace, "unshare", "-m", "sh",
-            "-c", read_only, caps, *self.installed.command(unit, key),
+            "-c", read_only, caps, *self.installed.command(unit, key), *more,
             env={**os.environ, "TUNLOAD_BPFFS": self.bpffs}, check=False,
             **kwargs)
         assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+        assert re.fullmatch(stderr, done.stderr), done.stderr
         self.check_calls(unit)
         return done.stdout
 
@@ -208,3 +209,17 @@ def test_the_commands_run_with_what_the_units_leave_them(service):
     service.run(SERVICE, "ExecStop")
     assert "10.20.0.0/24" not in service.ns.ip("route").stdout
     assert not os.path.exists(f"{service.bpffs}/tunload/eth0")
+
+
+def test_the_watch_runs_with_what_its_unit_leaves_it(service):
+    """It mends, asks, and ends by the command that it runs itself."""
+    (service.installed.root / "etc/tunload/eth0.conf").write_text(
+        CONF + "keepalive = 1\n", encoding="utf-8")
+    service.run(SERVICE, "ExecStart")
+    service.ns.ip("route", "del", "10.10.0.0/24")
+    service.run(WATCH, "ExecStart", "--exec", "kill $PPID", stderr=(
+        "tunload: eth0: watching 1 peer\n"
+        "tunload: eth0: mended: put 1 routes or addresses right\n"
+        "tunload: eth0: tokyo: silent: .*\n"))
+    assert "10.10.0.0/24" in service.ns.ip("route").stdout
+    service.run(SERVICE, "ExecStop")

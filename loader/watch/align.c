@@ -31,11 +31,14 @@ static void tell_parent(void *to, const char *line)
 	dprintf(*(int *)to, "%c%s\n", SAID_ERROR, line);
 }
 
-static void run_child(const struct watch *w, int to_parent)
+static void run_child(struct watch *w, int to_parent)
 {
 	char *said;
 	int ret;
 
+	/* Else the next watch, after a kill -9 of this one, could not listen.
+	 */
+	tell_close(w);
 	report_divert(tell_parent, &to_parent);
 	ret = align_due(w->options->ifname, &said);
 	if (!ret && said && *said)

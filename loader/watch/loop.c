@@ -7,7 +7,7 @@
 
 static const struct part *const parts[] = {
 	&signals_part, &host_part, &attached_part, &peers_part,
-	&align_part,   &exec_part, &service_part,
+	&align_part,   &exec_part, &service_part,  &tell_part,
 };
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
 
@@ -54,11 +54,13 @@ static int open_watch(struct watch *w)
 	w->align.out = w->command.out = -1;
 	w->echo.fd4 = w->echo.fd6 = -1;
 	report_divert(watch_report, NULL);
+	tell_open(w);
 	return signals_open(w) ?: host_open(w);
 }
 
 static void close_watch(struct watch *w)
 {
+	tell_close(w);
 	attached_close(w);
 	exec_close(w);
 	host_close(w);

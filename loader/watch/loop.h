@@ -32,7 +32,7 @@ struct part {
 	void (*work)(struct watch *w, uint64_t now_ns);
 };
 extern const struct part signals_part, host_part, attached_part, peers_part,
-	align_part, exec_part, service_part;
+	align_part, exec_part, service_part, tell_part;
 
 /* A child process; it and its children are killed when it takes too long. */
 struct job {
@@ -120,7 +120,8 @@ struct watch {
 	uint64_t ping_ns; /* when to tell systemd again that all is well */
 	uint64_t ping_every_ns; /* 0: systemd does not ask */
 
-	int signals; /* signals.c */
+	int signals;  /* signals.c */
+	int listener; /* tell.c */
 	char status[STATUS_LEN];
 	char why[WHY_LEN]; /* it is not attached */
 	char said[8192];
@@ -139,6 +140,10 @@ void attached_close(struct watch *w);
 /* peers.c: reads the running state, anew or again. */
 int peers_read(struct watch *w);
 void peers_free(struct watch *w);
+
+/* tell.c */
+void tell_open(struct watch *w);
+void tell_close(struct watch *w);
 
 /* align.c: wants the tunnels brought in line with the host, soon. */
 void align_soon(struct watch *w);

@@ -7,6 +7,8 @@
 #ifndef TUNLOAD_WATCH_H
 #define TUNLOAD_WATCH_H
 
+#include <jansson.h>
+
 #include "tunnel/tunnel.h"
 
 struct watch_options {
@@ -16,6 +18,10 @@ struct watch_options {
 
 /* Watches until SIGTERM or SIGINT. */
 int watch(const struct watch_options *options);
+
+/* Asks the watch of that interface, if one runs: an object with a member for
+ * each peer, or NULL. */
+json_t *watch_ask(const char *ifname);
 
 /* life.c. What is known of a peer; pure functions. */
 

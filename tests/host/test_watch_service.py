@@ -9,8 +9,9 @@ import pytest
 
 from lab import Process, wait_until
 from lifecycle import conf_a
+from netns import TIMEOUT
 from service import Journal, Notified
-from watched import Watched
+from watched import Watched, lines
 
 PEERS = 100
 LIMIT_KB = 8 * 1024
@@ -123,3 +124,39 @@ def test_memory_with_many_peers(pair, tmp_path):
     with open(f"/proc/{watch.popen.pid}/comm", encoding="ascii") as f:
         assert f.read() == "tunload\n"
     assert peak_kb(watch.popen.pid) < LIMIT_KB
+
+
+def test_status_has_what_it_knows(pair):
+    assert pair.tl.peer("b")["watch"] is None
+    watch = pair.up()
+    told = pair.tl.peer("b")["watch"]
+    assert told.pop("rtt_ms") > 0 and told.pop("since_seconds") < TIMEOUT
+    assert told == {"state": "up", "loss_percent": 0, "reason": None}
+    pair.kill_b()
+    watch.wait_output("eth0: b: silent")
+    told = pair.tl.peer("b")["watch"]
+    assert (told["state"], told["reason"]) == (
+        "silent", "3 keepalives to 10.10.0.1 unanswered")
+    watch.popen.kill()
+    watch.wait()
+    assert pair.tl.peer("b")["watch"] is None
+
+
+def test_two_watches(pair):
+    first = pair.up()
+    second = pair.up()
+    assert lines(second)[0] == (
+        "tunload: eth0: `status` is not told: Address already in use; is "
+        "another watch running?")
+    first.close()
+
+
+def test_only_root_is_told(pair):
+    """A stranger may connect, and hears nothing."""
+    pair.up()
+    ask = ("import socket; s = socket.socket(socket.AF_UNIX); "
+           "s.connect('\\0tunload-watch/eth0'); print(s.recv(99))")
+    for user, told in ("0", "b'{"), ("65534", "b''"):
+        done = pair.a.run("setpriv", "--reuid", user, "--clear-groups",
+                          "/usr/bin/python3", "-c", ask)
+        assert done.stdout.startswith(told)

@@ -95,6 +95,8 @@ static void log_said(struct watch *w)
 
 static void end_align(struct watch *w, uint64_t now_ns)
 {
+	uint64_t rest;
+
 	take_said(w);
 	if (w->align.out >= 0)
 		close(w->align.out);
@@ -103,7 +105,8 @@ static void end_align(struct watch *w, uint64_t now_ns)
 		warn("%s: bringing it in line with the host took more than 30 s and was ended",
 		     w->options->ifname);
 	log_said(w);
-	w->rest_ns = now_ns + REST * (now_ns - w->align.began_ns);
+	rest = REST * (now_ns - w->align.began_ns);
+	w->rest_ns = now_ns + (rest < PERIOD_NS ? rest : PERIOD_NS);
 	if (w->attached)
 		peers_read(w);
 }

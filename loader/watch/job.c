@@ -25,25 +25,29 @@ static void become_child(void)
 pid_t job_fork(struct job *job, int *to_parent)
 {
 	int ends[2] = {-1, -1};
+	pid_t pid;
 
 	if (to_parent && pipe2(ends, O_CLOEXEC | O_NONBLOCK))
 		return -1;
-	*job = (struct job){
-		.pid = fork(),
-		.out = ends[0],
-		.began_ns = clock_ns(CLOCK_MONOTONIC),
-	};
-	if (!job->pid)
+	pid = fork();
+	if (!pid)
 		become_child();
-	else if (ends[1] >= 0)
-		close(ends[1]);
-	if (job->pid > 0)
-		setpgid(job->pid, job->pid);
-	if (job->pid < 0 && ends[0] >= 0)
+	if (pid > 0) {
+		/* Whichever of us is first: the group must be there. */
+		setpgid(pid, pid);
+		*job = (struct job){
+			.pid = pid,
+			.out = ends[0],
+			.began_ns = clock_ns(CLOCK_MONOTONIC),
+		};
+	}
+	if (pid < 0 && to_parent)
 		close(ends[0]);
+	if (pid && to_parent)
+		close(ends[1]);
 	if (to_parent)
 		*to_parent = ends[1];
-	return job->pid;
+	return pid;
 }
 
 uint64_t job_deadline(const struct job *job)

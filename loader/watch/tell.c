@@ -64,7 +64,7 @@ static json_t *life_json(const struct watched *at, uint64_t now_ns)
 			 *at->reason ? at->reason : NULL);
 }
 
-static void answer(const struct watch *w, int fd, uint64_t now_ns)
+static void answer_one(const struct watch *w, int fd, uint64_t now_ns)
 {
 	json_t *peers = json_object();
 	char *text;
@@ -91,7 +91,7 @@ static void answer_all(struct watch *w, uint64_t now_ns)
 
 	while (w->listener >= 0 &&
 	       (fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-		answer(w, fd, now_ns);
+		answer_one(w, fd, now_ns);
 		close(fd);
 	}
 }

@@ -24,7 +24,10 @@ class Watched(Pair):
         self.tl.attach(text or conf(), "--no-trigger")
 
     def watch(self, *args, **kwargs):
-        """Starts `tunload watch eth0`; returns the Process."""
+        """Starts `tunload watch eth0`, without the settings of this run of
+        tests; returns the Process."""
+        kwargs.setdefault("env", {k: v for k, v in os.environ.items()
+                                  if not k.startswith("TUNLOAD_")})
         return self.lab.keep(self.tl.start("watch", "eth0", *args, **kwargs))
 
     def up(self, *args, **kwargs):
@@ -58,7 +61,7 @@ def changes_told(path):
 
 def tell(path):
     """A command for --exec that appends its environment to a file."""
-    return f"{{ env | grep ^TUNLOAD_ | grep -v BPFFS | sort; echo; }} >>{path}"
+    return f"{{ env | grep ^TUNLOAD_ | sort; echo; }} >>{path}"
 
 
 def wait_told(path, count):

@@ -187,7 +187,7 @@ def test_the_man_pages_have_no_warnings(tree):
                    env={**os.environ, "LC_ALL": "C"})
         assert done.stderr == ""
         assert "@" not in done.stdout.replace("tunload@", "").replace(
-            "trigger@", "")
+            "trigger@", "").replace("watch@", "")
 
 
 def test_the_man_page_names_every_command(tree):

@@ -52,8 +52,8 @@ WERROR ?= -Werror
 WARN := -Wall -Wextra $(WERROR)
 CFLAGS ?= -O2 -g
 PKGS := libbpf libmnl jansson libnftables
-# Only their headers: loaded when needed (host/metadata.c).
-HEADERS := libcurl
+# Only their headers: loaded when needed (host/library.c).
+HEADERS := libcurl libsystemd
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags $(PKGS) $(HEADERS))
@@ -71,7 +71,7 @@ LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 # Files made from dist/NAME.in, with paths, and a table in place of @TABLE@.
 MAN := tunload.8 tunload.conf.5
 UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer \
-	tunload-metrics.socket tunload-metrics@.service
+	tunload-watch@.service tunload-metrics.socket tunload-metrics@.service
 COMPLETION := completion/tunload completion/_tunload
 DOCS := README.md COPYING docs/news.md dist/example.conf dist/grafana.json
 SCHEMAS := $(sort $(wildcard docs/schema/*.json))

@@ -35,6 +35,7 @@ struct command {
 	X(showconf)                                                            \
 	X(monitor)                                                             \
 	X(trigger)                                                             \
+	X(watch)                                                               \
 	X(metrics)                                                             \
 	X(check)                                                               \
 	X(remote_config)                                                       \

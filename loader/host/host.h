@@ -52,6 +52,9 @@ struct nl_batch {
 
 int nl_batch_run(const struct nl_batch *b, size_t n);
 
+/* In a child process: leaves the open socket to the parent. */
+void nl_forget(void);
+
 /* The kernel's message about the last failure, or the text of errno. */
 const char *nl_error(void);
 
@@ -500,5 +503,29 @@ struct host_facts {
 	struct device *devices; /* only for forward = xdp */
 	size_t n_devices;
 };
+
+/* Libraries that only a few commands need. */
+
+/* A function of a library, and where to store its address. */
+struct symbol {
+	const char *name;
+	void *to;
+};
+
+/* Loads the first library of names, which end with NULL, that is there; the
+ * last symbol has no name. False if anything is missing. */
+bool library_load(const char *const *names, const struct symbol *symbols);
+
+/* systemd, for a service of it. Without systemd or libsystemd nothing
+ * happens. */
+
+/* sd_notify(3). */
+void service_notify(const char *state);
+/* How often systemd wants to hear WATCHDOG=1; 0: never. */
+uint64_t service_watchdog_ns(void);
+/* Sends an entry to the journal if standard error goes there; false if it does
+ * not. */
+struct iovec;
+bool journal_send(const struct iovec *fields, int n);
 
 #endif

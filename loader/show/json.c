@@ -179,7 +179,7 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 
 	/* clang-format off */
 	json_object_update_new(out, json_pack(
-		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:o, s:o, s:o}",
 		"peer", p->name,
 		"state", peer_states[state].word,
 		"needs_attention", attention,
@@ -189,6 +189,7 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 		"last_tx_seconds", seconds_json(s, s->peers[i].last_tx_ns),
 		"learned_mtu", learned_mtu(s, p),
 		"waiting", json_text(p->waiting),
+		"watch", json_object_get(s->watch, p->name),
 		"gateway4", gateway_json(s, p, 4),
 		"gateway6", gateway_json(s, p, 6),
 		"hints", hints));

@@ -91,6 +91,17 @@ def test_schemas_leave_nothing_open(name):
             set(part["required"]) - {"mended"}
 
 
+def test_status_while_watched(pair):
+    """A peer that is up, one that waits."""
+    watch = pair.lab.keep(pair.tl.start("watch", "eth0"))
+    watch.wait_output("eth0: b: up")
+    watch.wait_output("eth0: name: waiting")
+    one = check("status", pair.tl.status())
+    told = {p["name"]: p["watch"] for p in one["peers"]}
+    assert told["b"]["state"] == "up"
+    assert told["name"]["reason"] == pair.tl.peer("name")["waiting"]
+
+
 def test_status(pair):
     one = check("status", json.loads(pair.tl.ok("status", "eth0", "--json")))
     every = check("status", json.loads(pair.tl.ok("status", "--json")))

@@ -202,7 +202,7 @@ def test_the_man_pages_have_no_warnings(tree):
                    env={**os.environ, "LC_ALL": "C"})
         assert done.stderr == ""
         assert "@" not in done.stdout.replace("tunload@", "").replace(
-            "trigger@", "")
+            "trigger@", "").replace("watch@", "")
 
 
 PAGES = "tunload.8", "tunload.conf.5"

@@ -241,7 +241,8 @@ def test_purge_leaves_nothing(deb, host):
     install(host, deb)
     wants = f"{host.root}/etc/systemd/system/multi-user.target.wants"
     os.makedirs(wants, exist_ok=True)
-    for unit in "tunload@eth0.service", "tunload-trigger@eth0.timer":
+    for unit in ("tunload@eth0.service", "tunload-watch@eth0.service",
+                 "tunload-trigger@eth0.timer"):
         os.symlink(UNITS + unit.replace("eth0", ""), f"{wants}/{unit}")
     os.makedirs(f"{host.root}/sys/fs/bpf/tunload/eth9")
     host.run("dpkg", "-P", "tunload")

@@ -182,6 +182,7 @@ struct route {
 	/* Only for a wanted route: */
 	uint8_t scope;	      /* IPv4, see route_scope() */
 	uint32_t peer;	      /* its index in the conf, or NO_PEER */
+	uint32_t rank;	      /* of equal ones, the lowest is wanted */
 	struct origin origin; /* of the prefix, for errors */
 };
 

@@ -32,6 +32,7 @@ peer del IFACE PEER
 showconf IFACE
 monitor IFACE
 trigger IFACE PEER
+watch IFACE
 metrics IFACE
 check IFACE
 remote-config IFACE PEER --for linux

@@ -39,6 +39,10 @@ int report_line(enum status status, const char *fmt, ...)
 #define fail_usage(...) report_line(USAGE, __VA_ARGS__)
 #define warn(...)	report_line(OK, __VA_ARGS__)
 
+/* True if standard error is the journal's stream (systemd.exec(5)), and not
+ * something that a unit's process has redirected it to. */
+bool stderr_is_journal(void);
+
 /* Gives the lines to take() instead; NULL: prints them again. */
 typedef void report_fn(void *to, const char *line);
 void report_divert(report_fn *take, void *to);

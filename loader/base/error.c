@@ -18,9 +18,7 @@ void report_divert(report_fn *take, void *to)
 	divert_to = to;
 }
 
-/* True if standard error is the journal's stream (systemd.exec(5)), and not
- * something that a unit's process has redirected it to. */
-static bool is_journal(void)
+bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long dev, inode;
@@ -34,7 +32,7 @@ static bool is_journal(void)
 /* What the journal takes as the priority of a line (sd-daemon(3)). */
 static const char *priority(enum status status)
 {
-	if (!is_journal())
+	if (!stderr_is_journal())
 		return "";
 	return status ? "<3>" : "<4>";
 }

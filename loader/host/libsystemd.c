@@ -48,20 +48,8 @@ uint64_t service_watchdog_ns(void)
 	return us * 1000;
 }
 
-/* JOURNAL_STREAM has device and inode of the output that systemd has connected
- * to the journal (systemd.exec(5)): ours may have been redirected since. */
-static bool is_journal(int fd)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long device, inode;
-	struct stat st;
-
-	return stream && sscanf(stream, "%lu:%lu", &device, &inode) == 2 &&
-	       !fstat(fd, &st) && st.st_dev == device && st.st_ino == inode;
-}
-
 bool journal_send(const struct iovec *fields, int n)
 {
-	return is_journal(STDERR_FILENO) && load_systemd() &&
+	return stderr_is_journal() && load_systemd() &&
 	       !systemd.send(fields, n);
 }

@@ -84,7 +84,8 @@ class Runner:
             try:
                 self._load(obj, top, constants)
             finally:
-                subprocess.run(["umount", top], check=True)
+                # Another process may look at all mounts just now.
+                subprocess.run(["umount", "-l", top], check=True)
         self.runs = 0
         self.ring = bpf.Ring(self.maps["events"])
         self.last = self._verdicts()

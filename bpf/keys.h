@@ -9,7 +9,8 @@
  *   id     KEY_id is its index in the table
  *   name   in the file and on the command line; JSON has _ for -
  *   field  of struct conf or struct peer, which this row declares
- *   type   NUMBER   from .min to .max; .word is written for .meaning
+ *   type   NUMBER   from .min to .max; .word is written for .meaning, .most
+ *                   for .max; .hex also takes and writes 0x...
  *          CHOICE   one of .words; the value is its index
  *          ADDRESS  of .family, or of any; FIELD_fixed is false for auto
  *          OTHER    has its own functions, .ops; .word is its default
@@ -94,7 +95,29 @@
 	KEY(GUARD, "guard", guard, CHOICE, CONVERTED,                          \
 	    "drop plain packets with an allowed prefix as source; auto: yes "  \
 	    "but for default routes",                                          \
-	    .words = {"yes", "no", "auto"}, .initial = GUARD_DEFAULT)
+	    .words = {"yes", "no", "auto"}, .initial = GUARD_DEFAULT)          \
+	KEY(MARK, "mark", mark, NUMBER, ADDED,                                 \
+	    "mark of the packets out of its tunnel, for rules and nftables; "  \
+	    "0: none",                                                         \
+	    .max = UINT32_MAX, .hex = true)                                    \
+	KEY(TABLE, "table", table, NUMBER, ADDED,                              \
+	    "routing table of its routes; auto: the interface's",              \
+	    .min = 1, .max = UINT32_MAX, .word = "auto")                       \
+	KEY(VRF, "vrf", vrf, OTHER, CONVERTED,                                 \
+	    "VRF of its routes and of the packets out of its tunnel",          \
+	    .ops = &vrf_ops, .values = "IF|no", .word = "no")                  \
+	KEY(MIN_TTL, "min-ttl", min_ttl, NUMBER, ADDED,                        \
+	    "least outer TTL or hop limit of what it sends; 0: any",           \
+	    .max = 255 /* RFC 5082 */)                                         \
+	KEY(MSS, "mss", mss, NUMBER, ADDED,                                    \
+	    "largest TCP segment, both ways; auto: what fits its MTU",         \
+	    .min = 88, .max = 65535, .word = "auto", .most = "off")            \
+	KEY(RATE, "rate", rate, NUMBER, ADDED,                                 \
+	    "packets a second that are taken from it; 0: all",                 \
+	    .max = 1000000000)                                                 \
+	KEY(PRIORITY, "priority", priority, NUMBER, ADDED,                     \
+	    "of peers with the same prefix, the lowest that is up carries it", \
+	    .max = 65535)
 /* clang-format on */
 
 #endif

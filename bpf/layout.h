@@ -14,7 +14,7 @@
 #include "keys.h"
 #include "verdicts.h"
 
-#define TL_LAYOUT 4
+#define TL_LAYOUT 5
 
 #define TL_MAX_PEERS	131072
 #define TL_MAX_PREFIXES (1 << 20)
@@ -85,10 +85,16 @@ struct tl_peer {
 	/* Zero. Former attachments have the learned MTU here. */
 	__u64 unused;
 	__u32 unused_too;
-	/* The data plane does not read the fields below. */
+	/* The data plane does not read the fields below, unless noted. */
 	__u8 probe[16];	    /* inner address that answers a ping */
 	__u32 probe_family; /* 4, 6, or 0: no probe */
 	TL_PEER_KEYS(TL_KEY_FIELD)
+	/* Of the key `vrf`, which the data plane reads, as it does mark,
+	 * min_ttl, mss and rate. */
+	char vrf[16];	   /* "": none */
+	__u32 vrf_ifindex; /* 0: it is not there now */
+	__u8 vrf_mac[6];
+	__u8 zero[2];
 };
 
 /* generations: one entry. What a CPU remembers of the maps is stale when they
@@ -96,7 +102,13 @@ struct tl_peer {
 struct tl_generations {
 	__u32 maps;    /* the loader, after a change */
 	__u32 learned; /* the data plane, after it has learned an MTU */
+	__u32 ingress; /* TL_INGRESS_*: the hooks in use for what arrives */
+	__u32 zero;
 } __attribute__((aligned(8)));
+
+/* Both: XDP leaves the packets of some peers (TL_PEER_F_TC) to tc. */
+#define TL_INGRESS_XDP 0x01
+#define TL_INGRESS_TC  0x02
 
 /* learned: peer id -> the MTU of its path, learned from ICMP (RFC 1191, 8201).
  * The data plane writes it; the loader deletes the rows of former paths. */
@@ -104,6 +116,12 @@ struct tl_learned {
 	__u64 until_ns; /* CLOCK_MONOTONIC; expiry */
 	__u32 mtu;	/* largest inner packet, bytes */
 	__u32 zero;
+};
+
+/* rates: peer id -> when its packets would all have arrived if they kept to the
+ * peer's rate. The data plane makes the rows. */
+struct tl_rate {
+	__u64 ahead_ns; /* CLOCK_MONOTONIC */
 };
 
 /* learned_until: slot (peer id modulo TL_LEARNED_SLOTS) -> CLOCK_MONOTONIC
@@ -115,6 +133,8 @@ struct tl_learned {
 #define TL_PEER_F_PROBE_FIXED 0x02 /* `probe` was configured */
 #define TL_PEER_F_GUARD_SET   0x04 /* `guard` was configured ... */
 #define TL_PEER_F_GUARD	      0x08 /* ... as yes */
+#define TL_PEER_F_SPECIAL     0x10 /* has mark, vrf, min-ttl or rate */
+#define TL_PEER_F_TC	      0x20 /* has mark or vrf */
 
 /* A peer that waits for its endpoint (a name that does not resolve) has family
  * 0; one that waits for an address of ours has an all-zero local. */
@@ -299,6 +319,7 @@ enum tl_cpus { TL_CPUS_NO, TL_CPUS_ALL };
 #define TL_IF_F_LOCAL4_FIXED 0x04 /* `local4` was configured */
 #define TL_IF_F_LOCAL6_FIXED 0x08
 #define TL_IF_F_NO_ROUTES    0x10 /* routes = no */
+#define TL_IF_F_TC_TOO	     0x20 /* a peer needs tc ingress, also beside XDP */
 
 /* hostnames: peer id -> this, for endpoints configured as a DNS name. */
 struct tl_hostname {

@@ -4,6 +4,7 @@
 #include "decide/egress.h"
 #include "decide/ingress.h"
 #include "decide/lean.h"
+#include "packet/deliver.h"
 #include "packet/device.h"
 #include "packet/encap.h"
 #include "packet/fragment.h"
@@ -13,6 +14,13 @@
 #include "packet/solicit.h"
 #include "packet/xdp.h"
 #include "record/write.h"
+
+/* True if tc_ingress takes the packet instead of XDP. */
+static __always_inline bool is_left_to_tc(const struct rx *rx)
+{
+	return rx->peer_flags & TL_PEER_F_TC &&
+	       generations.ingress & TL_INGRESS_TC;
+}
 
 /* Handles a frame that is not one for lean(). The functions that the programs
  * call are global, so each is verified once, with its own share of the stack.
@@ -38,18 +46,23 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 		icmp_verified(&rx, xdp_message(ctx, link_len + rx.message_at,
 					       rx.message_len, rx.pseudo_sum));
 	if (rx.outcome.verdict == PASSED) {
+		if (is_left_to_tc(&rx))
+			return XDP_PASS;
 		rx.outcome.now_ns = bpf_ktime_get_coarse_ns();
-		xdp_keep(ctx, link_len + rx.outer_len,
-			 flow_kind(rx.outer_family, rx.inner_family),
-			 generation, rx.outcome.peer);
+		rx.outcome.verdict =
+			xdp_admit(ctx, link_len + rx.outer_len,
+				  flow_kind(rx.outer_family, rx.inner_family),
+				  generation, rx.outcome.peer);
+	}
+	if (rx.outcome.verdict == PASSED)
 		rx.outcome.verdict = xdp_decap(ctx, link_len, &rx)
 					     ? TL_rx_decap
 					     : TL_rx_error;
-	}
 	action = xdp_finish(ctx, link_len, &rx.outcome);
-	if (rx.outcome.verdict == TL_rx_decap)
-		return spread(ctx, link_len, rx.inner_family);
-	return action;
+	if (rx.outcome.verdict != TL_rx_decap)
+		return action;
+	xdp_clamp(ctx, link_len, rx.outcome.peer, rx.inner_family);
+	return spread(ctx, link_len, rx.inner_family);
 }
 
 /* Handles a plain frame whose way may have been learned: forwards it, or lets
@@ -106,6 +119,7 @@ __attribute__((noinline)) int tc_full(struct __sk_buff *skb)
 	__u32 need = link_len + IP6_HLEN;
 	struct rx rx = {};
 	struct view view;
+	int action;
 
 	for (int i = 0; i < 2; i++) {
 		make_readable(skb, need);
@@ -116,6 +130,10 @@ __attribute__((noinline)) int tc_full(struct __sk_buff *skb)
 		rx.outcome.verdict = rx.fallback;
 		need = READABLE_AT_MOST;
 	}
+	/* XDP has counted all others. */
+	if (generations.ingress & TL_INGRESS_XDP &&
+	    !(rx.outcome.verdict == PASSED && rx.peer_flags & TL_PEER_F_TC))
+		return TC_ACT_UNSPEC;
 	if (rx.outcome.verdict == TL_rx_borrowed && came_by_ipsec(skb)) {
 		rx.outcome.verdict = TL_rx_plain;
 		rx.outcome.peer = TL_PEER_NONE;
@@ -125,13 +143,33 @@ __attribute__((noinline)) int tc_full(struct __sk_buff *skb)
 					       rx.message_len, rx.pseudo_sum));
 	if (rx.outcome.verdict == PASSED) {
 		rx.outcome.now_ns = bpf_ktime_get_coarse_ns();
-		skb_keep(skb, link_len + rx.outer_len,
-			 flow_kind(rx.outer_family, rx.inner_family),
-			 generation, rx.outcome.peer);
+		rx.outcome.verdict =
+			skb_admit(skb, link_len + rx.outer_len,
+				  flow_kind(rx.outer_family, rx.inner_family),
+				  generation, rx.outcome.peer);
+	}
+	if (rx.outcome.verdict == PASSED)
 		rx.outcome.verdict =
 			skb_decap(skb, &tag, &rx) ? TL_rx_decap : TL_rx_error;
-	}
-	return skb_finish(skb, link_len, &rx.outcome);
+	action = skb_finish(skb, link_len, &rx.outcome);
+	return rx.outcome.verdict == TL_rx_decap
+		       ? deliver(skb, link_len, rx.outcome.peer,
+				 rx.inner_family)
+		       : action;
+}
+
+/* True for most packets that XDP cannot have left to tc. */
+static __always_inline bool is_no_tunnel(const struct __sk_buff *skb)
+{
+	const void *at = (void *)(long)skb->data + ETH_HLEN;
+	const struct iphdr *ip4 = at;
+
+	if (at + IP4_HLEN > (void *)(long)skb->data_end)
+		return false;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return !is_tunnel(ip4->protocol);
+	return skb->protocol == bpf_htons(ETH_P_IPV6) &&
+	       ((const __u8 *)at)[6] == IPPROTO_TCP;
 }
 
 SEC("tc")
@@ -141,6 +179,8 @@ int tc_ingress(struct __sk_buff *skb)
 
 	if (own_take(skb) == OWN_ANSWER)
 		return TC_ACT_UNSPEC;
+	if (generations.ingress & TL_INGRESS_XDP)
+		return is_no_tunnel(skb) ? TC_ACT_UNSPEC : tc_full(skb);
 	done = skb_lean(skb);
 	if (done == LEAN_NOT)
 		return tc_full(skb);

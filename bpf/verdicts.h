@@ -77,6 +77,12 @@
 		"gateway's address")                                           \
 	VERDICT(rx_forward, TUNNEL, QUIET, PEER,                               \
 		"decapsulated and forwarded in XDP (forward = xdp)")           \
+	VERDICT(rx_low_ttl, DROP, REPORT, PEER,                                \
+		"outer TTL or hop limit below the peer's min-ttl (RFC 5082)")  \
+	VERDICT(rx_rate, DROP, REPORT, PEER,                                   \
+		"more packets a second than the peer's rate")                  \
+	VERDICT(rx_no_vrf, DROP, REPORT, PEER,                                 \
+		"the peer's VRF is not there")                                 \
 	VERDICT(tx_encap, TUNNEL, QUIET, HOST, "encapsulated")                 \
 	VERDICT(tx_plain, PASS, QUIET, HOST, "not to a gateway, left alone")   \
 	VERDICT(tx_tunnelled, PASS, QUIET, HOST,                               \

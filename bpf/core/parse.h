@@ -35,6 +35,7 @@ struct ip_info {
 	__u8 family;	 /* 4 or 6 */
 	__u8 proto;	 /* of what follows the header and its options */
 	__u8 tos;	 /* TOS or traffic class */
+	__u8 ttl;	 /* TTL or hop limit */
 	bool fragment;	 /* proto is then that of the fragment header */
 	__u32 hlen;	 /* bytes, with options and extension headers */
 	__u32 tot_len;	 /* bytes, from the header, itself included */
@@ -66,6 +67,7 @@ parse_ip4(const void *at, const void *end, struct ip_info *out)
 	out->family = 4;
 	out->proto = ip->protocol;
 	out->tos = ip->tos;
+	out->ttl = ip->ttl;
 	out->fragment = ip4_is_fragment(ip);
 	out->hlen = ip4_hlen(ip);
 	out->tot_len = bpf_ntohs(ip->tot_len);
@@ -145,6 +147,7 @@ parse_ip6_header(const void *at, const void *end, struct ip_info *out)
 	out->family = 6;
 	out->proto = ip->nexthdr;
 	out->tos = ip6_tclass(ip);
+	out->ttl = ip->hop_limit;
 	out->fragment = false;
 	out->hlen = IP6_HLEN;
 	out->tot_len = IP6_HLEN + bpf_ntohs(ip->payload_len);

@@ -16,7 +16,7 @@ struct tx {
 	const struct tl_peer *peer;
 	__u32 mtu;     /* the peer's, configured or learned */
 	__u32 payload; /* bytes after the inner header */
-	__u32 syn_at;  /* offset of the TCP header of a SYN, else 0 */
+	bool syn;      /* may have an MSS */
 	__u32 excess;  /* bytes to cut from each segment of a super-packet */
 };
 
@@ -131,19 +131,6 @@ static __always_inline void fill_inner(const struct view *v,
 					   ip->proto, ports(v, ip));
 }
 
-/* The offset of the TCP header of a SYN or SYN-ACK, or 0. */
-static __always_inline __u32 syn_at(const struct view *v,
-				    const struct ip_info *ip)
-{
-	const __u8 *tcp = v->at + ip->hlen;
-
-	if (ip->proto != IPPROTO_TCP || ip->fragment ||
-	    (const void *)(tcp + TCP_HLEN) > v->end ||
-	    !(tcp[TCP_FLAGS_OFFSET] & TCP_FLAG_SYN))
-		return 0;
-	return ip->hlen;
-}
-
 /* Returns the verdict for a packet to the gateway of peer, with its IP header
  * at v->at; PASSED if it shall be encapsulated. The caller has set
  * tx->outcome.now_ns. Changes nothing. */
@@ -180,7 +167,7 @@ static __always_inline enum tl_verdict egress(const struct view *v,
 	if (verdict != PASSED)
 		return verdict;
 	tx->mtu = peer_mtu(peer, tx->peer->mtu);
-	tx->syn_at = syn_at(v, &ip);
+	tx->syn = !ip.fragment && may_be_syn(ip.proto, v->at + ip.hlen, v->end);
 	tx->payload = tx->outcome.bytes - ip.hlen;
 	fill_inner(v, &ip, tx);
 	return check_size(v, &ip, gso_size, tx);

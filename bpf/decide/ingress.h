@@ -7,6 +7,7 @@
 #define TUNLOAD_INGRESS_H
 
 #include "core/ecn.h"
+#include "core/mss.h"
 #include "core/source.h"
 #include "icmp.h"
 
@@ -146,15 +147,20 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 static __always_inline enum tl_verdict
 tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 {
+	const struct tl_peer *peer;
 	enum tl_verdict verdict;
 
 	if (outer->fragment)
 		return TL_rx_fragment;
-	if (!bpf_map_lookup_elem(&peers, &rx->outcome.peer))
+	peer = bpf_map_lookup_elem(&peers, &rx->outcome.peer);
+	if (!peer)
 		return TL_rx_stale_peer;
 	verdict = check_outer(v, outer);
 	if (verdict != PASSED)
 		return verdict;
+	if (outer->ttl < peer->min_ttl)
+		return TL_rx_low_ttl;
+	rx->peer_flags = peer->flags;
 	rx->outer_family = outer->family;
 	rx->outer_len = outer->hlen;
 	return check_inner(v, outer, rx);

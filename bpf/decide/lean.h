@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The short way of ingress() for nearly every packet: no options, no fragment,
- * all headers readable, nothing wrong, and its addresses looked up before
- * (record/cache.h). Each function returns false for a packet that it does not
- * pass, and changes nothing; ingress() then finds the verdict.
+ * no SYN, all headers readable, nothing wrong, and its addresses looked up
+ * before (record/cache.h). Each function returns false for a packet that it
+ * does not pass, and changes nothing; ingress() then finds the verdict.
  */
 #ifndef TUNLOAD_LEAN_H
 #define TUNLOAD_LEAN_H
@@ -106,8 +106,10 @@ static __always_inline void flow_keep_any(const void *data, const void *end,
 static __always_inline bool lean_inner4(const struct iphdr *ip, const void *end,
 					__u32 len, __u8 *tos, __u32 *bytes)
 {
-	if (check_inner4(ip, end, len) != PASSED ||
-	    check_neighbour4(ip) != PASSED)
+	/* A TCP header behind options is not looked for. */
+	if (*(const __u8 *)ip != 0x45 || check_inner4(ip, end, len) != PASSED ||
+	    check_neighbour4(ip) != PASSED ||
+	    may_be_syn(ip->protocol, ip + 1, end))
 		return false;
 	*tos = ip->tos;
 	*bytes = bpf_ntohs(ip->tot_len);
@@ -119,7 +121,8 @@ static __always_inline bool lean_inner6(const struct ipv6hdr *ip,
 					__u32 *bytes)
 {
 	if (check_inner6(ip, end, len) != PASSED ||
-	    ip->hop_limit == HOP_LIMIT_ND || ip6_is_link_scope(&ip->daddr))
+	    ip->hop_limit == HOP_LIMIT_ND || ip6_is_link_scope(&ip->daddr) ||
+	    may_be_syn(ip->nexthdr, ip + 1, end))
 		return false;
 	*tos = ip6_tclass(ip);
 	*bytes = IP6_HLEN + bpf_ntohs(ip->payload_len);

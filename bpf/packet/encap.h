@@ -74,9 +74,8 @@ static __always_inline bool skb_encap(struct __sk_buff *skb,
 	struct outer_header *outer = bpf_map_lookup_elem(&outer_headers, &zero);
 	bool reload = false;
 
-	if (tx->syn_at)
-		clamp_mss(skb, ETH_HLEN + tx->syn_at,
-			  mss_of_mtu(tx->mtu, tx->inner.family));
+	if (tx->syn)
+		skb_clamp(skb, ETH_HLEN, tx->outcome.peer, tx->inner.family);
 	if (!outer || !make_room(skb, tx, &reload))
 		return false;
 	outer->ethertype = ethertype(family);

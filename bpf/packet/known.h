@@ -269,6 +269,7 @@ static __always_inline int known_tunnel(struct xdp_md *ctx, const __u8 outer,
 	__u32 n, all;
 
 	if (!known(at, end, inner, &k) || k.len > len ||
+	    may_be_syn(k.proto, at + ip_hlen(inner), end) ||
 	    !ends_there(data, end, ip_hlen(outer) + len))
 		return 0;
 	n = way_key(words, at, inner, &k, ctx->ingress_ifindex);

@@ -10,7 +10,7 @@
  * cb[2] to [4]  with the secret: the kind of the skb, and its data
  * mark          set by the host's rules, for the route of the inner packet; 0
  *               while the kernel routes the outer packet, then restored; 0 in
- *               answers
+ *               answers; the key `mark` of its peer after decapsulation
  * tc_index      of a super-packet that tc_ingress has decapsulated: the outer
  *               family for which its skb is still marked as encapsulated
  *
@@ -99,6 +99,13 @@ static __always_inline void mark_answer(struct __sk_buff *skb, bool own)
 	skb->mark = 0;
 	if (own)
 		own_set(skb, OWN_ANSWER, 0, TL_PEER_NONE);
+}
+
+/* Marks a decapsulated packet for the host's rules. */
+static __always_inline void mark_peer(struct __sk_buff *skb, __u32 mark)
+{
+	if (mark)
+		skb->mark = mark;
 }
 
 static __always_inline void mark_encapsulated(struct __sk_buff *skb,

@@ -4,9 +4,10 @@
 #ifndef TUNLOAD_SKB_H
 #define TUNLOAD_SKB_H
 
-#include "core/mss.h"
+#include "decide/admit.h"
 #include "record/report.h"
 #include "decide/lean.h"
+#include "clamp.h"
 #include "marks.h"
 #include "resize.h"
 #include "vlan.h"
@@ -33,7 +34,7 @@ static __always_inline struct view skb_view(const struct __sk_buff *skb,
 }
 
 /* A leaving packet, readable up to the end of its TCP header without options,
- * which clamp_mss() reads by a helper. Pulls nothing if the headers are
+ * which skb_clamp() reads by a helper. Pulls nothing if the headers are
  * readable already, as in most skbs with their payload in pages. */
 static __always_inline struct view skb_egress_view(struct __sk_buff *skb)
 {
@@ -178,13 +179,18 @@ __attribute__((noinline)) int skb_lean(struct __sk_buff *skb)
 	return lean(&view, skb->protocol, &hook);
 }
 
-/* Remembers a packet that passed, for lean(). */
-__attribute__((noinline)) int skb_keep(struct __sk_buff *skb, __u32 inner_at,
-				       __u32 kind, __u32 generation, __u32 peer)
+/* Remembers a packet that ingress() has passed, for lean(), unless its peer has
+ * special keys: then returns admit(). A global function, so it is verified
+ * once. */
+__attribute__((noinline)) int skb_admit(struct __sk_buff *skb, __u32 inner_at,
+					__u32 kind, __u32 generation,
+					__u32 peer)
 {
+	if (is_special(peer))
+		return admit(peer, skb->gso_segs ?: 1, true);
 	flow_keep_any((void *)(long)skb->data, (void *)(long)skb->data_end,
 		      inner_at, kind, generation, peer);
-	return 0;
+	return PASSED;
 }
 
 /* Finishes a frame that is not tunnelled, as skb_finish() does. A global

@@ -4,8 +4,10 @@
 #ifndef TUNLOAD_XDP_H
 #define TUNLOAD_XDP_H
 
+#include "decide/admit.h"
 #include "record/report.h"
 #include "decide/lean.h"
+#include "clamp.h"
 #include "forward.h"
 #include "vlan.h"
 #include "xdp_strip.h"
@@ -117,13 +119,16 @@ static __always_inline int xdp_lean(struct xdp_md *ctx)
 	return lean(&view, eth->h_proto, &hook);
 }
 
-/* Remembers a packet that passed, for lean(). */
-__attribute__((noinline)) int xdp_keep(struct xdp_md *ctx, __u32 inner_at,
-				       __u32 kind, __u32 generation, __u32 peer)
+/* As skb_admit(). */
+__attribute__((noinline)) int xdp_admit(struct xdp_md *ctx, __u32 inner_at,
+					__u32 kind, __u32 generation,
+					__u32 peer)
 {
+	if (is_special(peer))
+		return admit(peer, 1, false);
 	flow_keep_any((void *)(long)ctx->data, (void *)(long)ctx->data_end,
 		      inner_at, kind, generation, peer);
-	return 0;
+	return PASSED;
 }
 
 /* Finishes every packet at this hook: reports and counts it, and returns

@@ -103,6 +103,8 @@ struct ip prefix_first_host(const struct prefix *p);
 
 /* Accepts decimal digits only, min <= n <= max. */
 bool number_parse(const char *s, uint32_t min, uint32_t max, uint32_t *out);
+/* Parses 0x and up to eight hexadecimal digits. */
+bool hex_parse(const char *s, uint32_t *out);
 
 /* True for 1 to 31 characters of [A-Za-z0-9._-], which fit TL_NAME_LEN. */
 bool name_valid(const char *s);

@@ -188,6 +188,17 @@ bool number_parse(const char *s, uint32_t min, uint32_t max, uint32_t *out)
 	return n >= min;
 }
 
+bool hex_parse(const char *s, uint32_t *out)
+{
+	size_t n;
+
+	if (s[0] != '0' || (s[1] != 'x' && s[1] != 'X'))
+		return false;
+	n = strspn(s + 2, "0123456789abcdefABCDEF");
+	*out = strtoul(s + 2, NULL, 16);
+	return n && n <= 8 && !s[2 + n];
+}
+
 bool name_valid(const char *s)
 {
 	size_t n = strlen(s);

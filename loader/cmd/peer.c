@@ -153,11 +153,12 @@ static json_t *listed_json(const struct peer *p)
 {
 	/* clang-format off */
 	json_t *out = json_pack(
-		"{s:s, s:s, s:o, s:o, s:o, s:I, s:o}",
+		"{s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:o}",
 		"peer", p->name,
 		"name", p->name,
 		"endpoint", json_ip(&p->endpoint),
 		"hostname", json_text(p->host),
+		"vrf", json_text(p->vrf),
 		"allowed_ips", json_allowed(p),
 		"mtu", (json_int_t)p->mtu,
 		"waiting", json_text(p->waiting));

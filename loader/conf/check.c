@@ -29,6 +29,16 @@ static int check_probe_key(const struct peer *p)
 		p->name, ip_str(&p->probe, probe));
 }
 
+static int check_table(const struct peer *p)
+{
+	if (!p->table || !*p->vrf)
+		return OK;
+	return conf_error(
+		peer_origin(p, KEY_TABLE),
+		"peer %s: table \"%u\" beside vrf \"%s\", which has a table: remove one",
+		p->name, p->table, p->vrf);
+}
+
 static int check_endpoint(const struct peer *p)
 {
 	struct origin from = peer_origin(p, KEY_ENDPOINT);
@@ -106,7 +116,7 @@ static int check_peer(const struct conf *c, const struct peer *p)
 			p->origin,
 			"peer %s: no allowed-ips: add \"allowed-ips\" with the prefixes behind it",
 			p->name);
-	ret = check_probe_key(p);
+	ret = check_table(p) ?: check_probe_key(p);
 	if (ret || !has_address(p))
 		return ret;
 	ret = check_endpoint(p);
@@ -156,11 +166,31 @@ static int check_probe_owner(const struct owners *o, const struct peer *p)
 		prefix_str(owned->prefix, prefix), p->name);
 }
 
-/* Without routes, any number of peers may share a prefix. */
+/* Two peers may share a prefix if no two routes are in one place: there are
+ * none, or they are in different tables. Of peers with different priorities
+ * one has the route. */
 static bool may_share(const struct conf *c, const struct owned *a,
 		      const struct owned *b)
 {
-	return !c->routes && a->peer != b->peer;
+	return a->peer != b->peer &&
+	       (!c->routes || a->peer->table != b->peer->table ||
+		strcmp(a->peer->vrf, b->peer->vrf) != 0 ||
+		a->peer->priority != b->peer->priority);
+}
+
+/* Compares an allowed prefix with the equal ones behind it; without routes with
+ * the next one only, as then only a peer's own second one is wrong. */
+static int check_sharing(const struct conf *c, const struct owners *o, size_t i)
+{
+	const struct owned *a = &o->all[i], *end = o->all + o->n;
+
+	if (!c->routes && end - a > 2)
+		end = a + 2;
+	for (const struct owned *b = a + 1;
+	     b < end && prefix_equal(a->prefix, b->prefix); b++)
+		if (!may_share(c, a, b))
+			return report_same_prefix(a, b);
+	return OK;
 }
 
 static int check_prefixes(const struct conf *c)
@@ -168,11 +198,8 @@ static int check_prefixes(const struct conf *c)
 	struct owners o;
 	int ret = owners_init(&o, c);
 
-	for (size_t i = 1; !ret && i < o.n; i++) {
-		if (prefix_equal(o.all[i - 1].prefix, o.all[i].prefix) &&
-		    !may_share(c, &o.all[i - 1], &o.all[i]))
-			ret = report_same_prefix(&o.all[i - 1], &o.all[i]);
-	}
+	for (size_t i = 0; !ret && i < o.n; i++)
+		ret = check_sharing(c, &o, i);
 	for (size_t i = 0; !ret && i < c->n_peers; i++)
 		ret = check_probe_owner(&o, &c->peers[i]);
 	owners_free(&o);

@@ -47,6 +47,13 @@ enum peer_key { TL_PEER_KEYS(KEY_ENUM) N_PEER_KEYS };
 	bool field##_fixed;
 #define KEY_FIELD_OTHER(field)
 
+/* A VRF of this host. */
+struct vrf {
+	uint32_t ifindex;
+	uint32_t table;
+	uint8_t mac[MAC_LEN];
+};
+
 struct peer {
 	uint32_t id; /* in the maps; TL_PEER_NONE: not there yet */
 	char name[TL_NAME_LEN];
@@ -58,7 +65,9 @@ struct peer {
 	unsigned int *allowed_lines; /* of each; NULL: not from a file */
 	size_t n_allowed;
 	TL_PEER_KEYS(KEY_FIELD)
-	uint32_t mtu; /* bytes, configured or resolved; 0: neither yet */
+	uint32_t mtu;	    /* bytes, configured or resolved; 0: neither yet */
+	char vrf[IFNAMSIZ]; /* "": none */
+	struct vrf in_vrf;  /* resolved; ifindex 0: not there */
 	/* Learned by the data plane from ICMP; read only. */
 	uint32_t learned_mtu;	      /* inner packet, bytes; 0: none */
 	uint64_t learned_until_ns;    /* CLOCK_MONOTONIC */
@@ -129,6 +138,19 @@ struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
 /* The first allowed prefix of that family (4 or 6), or NULL. */
 const struct prefix *peer_inner(const struct peer *p, uint8_t family);
+/* The table of a peer's routes if it is not the interface's, else 0. */
+static inline uint32_t peer_table(const struct peer *p)
+{
+	return *p->vrf ? p->in_vrf.table : p->table;
+}
+/* True if packets out of its tunnel need tc: XDP can neither mark them nor give
+ * them to a VRF. */
+static inline bool peer_needs_tc(const struct peer *p)
+{
+	return p->mark || *p->vrf;
+}
+/* True if any peer does. */
+bool conf_needs_tc(const struct conf *c);
 /* The length of the outer header of a peer whose endpoint is known. */
 static inline uint32_t outer_len(const struct peer *p)
 {
@@ -216,7 +238,7 @@ struct key {
 	const char *name;
 	const char *help;
 	const char *hint, *values;
-	const char *word;
+	const char *word, *most;
 	const char *words[KEY_WORDS];
 	const struct key_ops *ops;
 	size_t offset; /* of its value in struct conf or struct peer */
@@ -225,7 +247,7 @@ struct key {
 	enum key_type type;
 	uint8_t family;
 	bool of_peer;
-	bool always, again;
+	bool always, again, hex;
 };
 
 #define KEY_ROW(in, peer, id, text, field, kind, map, helps, ...)              \

@@ -446,6 +446,39 @@ static bool is_same_allowed(const void *a, const void *b)
 	return same;
 }
 
+static int set_vrf(const struct key *k, void *target, struct origin from,
+		   const char *value)
+{
+	struct peer *p = target;
+
+	p->in_vrf = (struct vrf){0};
+	p->vrf[0] = '\0';
+	if (!strcmp(value, k->word))
+		return OK;
+	if (strlen(value) >= sizeof(p->vrf) || !ifname_valid(value))
+		return key_error(
+			k, p, from, value,
+			"is not the name of an interface: give a VRF, or no");
+	strcpy(p->vrf, value);
+	return OK;
+}
+
+static void write_vrf(FILE *out, const struct key *k, const void *target)
+{
+	const struct peer *p = target;
+
+	if (*p->vrf)
+		fprintf(out, "%s = %s\n", k->name, p->vrf);
+}
+
+static bool is_same_vrf(const void *a, const void *b)
+{
+	const struct peer *x = a, *y = b;
+
+	return !strcmp(x->vrf, y->vrf);
+}
+
+static const struct key_ops vrf_ops = {set_vrf, write_vrf, is_same_vrf};
 static const struct key_ops endpoint_ops = {set_endpoint, write_endpoint,
 					    is_same_endpoint};
 static const struct key_ops allowed_ops = {add_allowed, write_allowed,

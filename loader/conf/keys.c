@@ -135,11 +135,17 @@ static int set_number(const struct key *k, void *target, struct origin from,
 		*n = k->meaning;
 		return OK;
 	}
-	if (number_parse(value, k->min, k->max, n))
+	if (k->most && !strcmp(value, k->most)) {
+		*n = k->max;
+		return OK;
+	}
+	if (number_parse(value, k->min, k->max, n) ||
+	    (k->hex && hex_parse(value, n)))
 		return OK;
 	return key_error(k, target, from, value,
-			 "is not a number from %u to %u%s%s%s", k->min, k->max,
-			 k->word ? ", or " : "", k->word ?: "", k->hint ?: "");
+			 "is not a number from %u to %u%s%s%s%s%s", k->min,
+			 k->max, k->word ? ", or " : "", k->word ?: "",
+			 k->most ? ", or " : "", k->most ?: "", k->hint ?: "");
 }
 
 /* Joins the words of a CHOICE. */
@@ -238,7 +244,9 @@ static const char *number_str(const struct key *k, uint32_t n,
 		return n < n_words(k) ? k->words[n] : "";
 	if (is_meaning(k, n))
 		return k->word;
-	snprintf(buf, KEY_STRLEN, "%u", n);
+	if (k->most && n == k->max)
+		return k->most;
+	snprintf(buf, KEY_STRLEN, k->hex && n ? "%#x" : "%u", n);
 	return buf;
 }
 
@@ -265,8 +273,9 @@ const char *key_values(const struct key *k, char buf[static KEY_STRLEN])
 {
 	switch (k->type) {
 	case KEY_IS_NUMBER:
-		snprintf(buf, KEY_STRLEN, "%u-%u%s%s", k->min, k->max,
-			 k->word ? "|" : "", k->word ?: "");
+		snprintf(buf, KEY_STRLEN, "%u-%u%s%s%s%s", k->min, k->max,
+			 k->word ? "|" : "", k->word ?: "", k->most ? "|" : "",
+			 k->most ?: "");
 		return buf;
 	case KEY_IS_CHOICE:
 		return words_str(k, "|", buf);

@@ -33,6 +33,15 @@ void conf_free(struct conf *c)
 	c->n_peers = 0;
 }
 
+bool conf_needs_tc(const struct conf *c)
+{
+	for_each_peer (p, c) {
+		if (peer_needs_tc(p))
+			return true;
+	}
+	return false;
+}
+
 struct peer *conf_peer(const struct conf *c, const char *name)
 {
 	for_each_peer (p, c) {

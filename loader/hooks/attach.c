@@ -21,6 +21,7 @@ struct job {
 	const struct maps *m;
 	struct tl_interface *iface;
 	enum tc_kind tc;
+	bool tc_too; /* tc ingress also beside XDP */
 };
 
 void hooks_query(const char *ifname, uint32_t ifindex, struct hooks *out)
@@ -165,16 +166,38 @@ static int suspend_guard(struct job *j)
 	return interface_write(j->m, j->iface);
 }
 
+static uint32_t ingress_hooks(const struct tl_interface *iface)
+{
+	if (iface->mode != TL_MODE_NATIVE)
+		return TL_INGRESS_TC;
+	return TL_INGRESS_XDP |
+	       (iface->flags & TL_IF_F_TC_TOO ? TL_INGRESS_TC : 0);
+}
+
+/* Takes the program off the ingress hook that is not in use any more. */
+static void drop_other(const struct job *j, bool native,
+		       const struct hooks *was)
+{
+	enum hook other = native ? HOOK_TC_INGRESS : HOOK_XDP;
+
+	if (native && j->tc_too)
+		return;
+	drop_hook(j, other);
+	if (was->on[other])
+		sleep_ms(IN_FLIGHT_MS);
+}
+
 static int finish(struct job *j, bool native, const struct hooks *was)
 {
-	enum hook old = native ? HOOK_TC_INGRESS : HOOK_XDP;
+	struct tl_interface *iface = j->iface;
 
-	drop_hook(j, old);
-	if (was->on[old])
-		sleep_ms(IN_FLIGHT_MS);
-	j->iface->mode = native ? TL_MODE_NATIVE : TL_MODE_TC;
-	j->iface->no_guard_until_ns = 0;
-	return interface_write(j->m, j->iface);
+	iface->mode = native ? TL_MODE_NATIVE : TL_MODE_TC;
+	iface->flags &= ~TL_IF_F_TC_TOO;
+	iface->flags |= j->tc_too ? TL_IF_F_TC_TOO : 0;
+	ingress_write(j->m, ingress_hooks(iface));
+	drop_other(j, native, was);
+	iface->no_guard_until_ns = 0;
+	return interface_write(j->m, iface);
 }
 
 static int put_all(struct job *j, const struct programs *g,
@@ -189,7 +212,7 @@ static int put_all(struct job *j, const struct programs *g,
 		ret = suspend_guard(j);
 	if (!ret && asked != TL_MODE_TC)
 		ret = put_xdp(j, g->fd[HOOK_XDP], asked, &native);
-	if (!ret && !native)
+	if (!ret && (!native || j->tc_too))
 		ret = put_tc(j, HOOK_TC_INGRESS, g->fd[HOOK_TC_INGRESS]);
 	if (!ret)
 		ret = put_tc(j, HOOK_TC_EGRESS, g->fd[HOOK_TC_EGRESS]);
@@ -221,6 +244,7 @@ static void undo(struct job *j, const struct hooks *was,
 	if (ours)
 		clsact_drop(before->ifindex);
 	*j->iface = *before;
+	ingress_write(j->m, ingress_hooks(before));
 	interface_write(j->m, before);
 }
 
@@ -271,9 +295,10 @@ int hooks_must_be_free(const char *ifname, uint32_t ifindex)
 
 int hooks_attach(const struct programs *g, const char *ifname,
 		 const struct maps *m, struct tl_interface *iface,
-		 enum tl_mode asked)
+		 enum tl_mode asked, bool tc_too)
 {
-	struct job j = {.ifname = ifname, .m = m, .iface = iface};
+	struct job j = {
+		.ifname = ifname, .m = m, .iface = iface, .tc_too = tc_too};
 	struct tl_interface before;
 	struct hooks was;
 	int ret;

@@ -57,16 +57,18 @@ struct hooks {
 
 /*
  * Puts the programs on their hooks (attach.c): XDP in driver mode by a link
- * where asked and possible, else tc ingress; tc egress always. Uses TCX links
+ * where asked and possible, else tc ingress, which is used beside XDP for peers
+ * that need it (tc_too); tc egress always. Uses TCX links
  * if the kernel has them, else clsact filters with our own preference and
  * handle (TUNLOAD_HOOK=clsact in the environment chooses these for tests).
  * Updates our programs in place. Sets iface->mode, mode_asked, mode_reason (the
- * caller sets it for mode tc) and TL_IF_F_CLSACT_OURS and writes iface to m. On
- * failure the hooks are as before; this needs the former programs still pinned.
+ * caller sets it for mode tc), TL_IF_F_TC_TOO and TL_IF_F_CLSACT_OURS and
+ * writes iface to m. On failure the hooks are as before; this needs the former
+ * programs still pinned.
  */
 int hooks_attach(const struct programs *g, const char *ifname,
 		 const struct maps *m, struct tl_interface *iface,
-		 enum tl_mode asked);
+		 enum tl_mode asked, bool tc_too);
 /* Takes our programs off, and removes the clsact qdisc if it is ours and empty.
  * Works on half-finished states and if the interface is gone. FAILED if a
  * filter of tunload remains that does not belong to these pins. */

@@ -122,13 +122,16 @@ struct link_info {
 	char name[IFNAMSIZ];
 	uint32_t mtu;
 	uint32_t table; /* of its routes: main, or that of the VRF it is in */
-	uint16_t type;	/* ARPHRD_* */
+	uint32_t vrf_table; /* its own, if it is a VRF; else 0 */
+	uint16_t type;	    /* ARPHRD_* */
 	uint8_t mac[MAC_LEN];
 	bool up;
 	bool loopback;
 	bool no_ipv6; /* disable_ipv6, an MTU below 1280, or no such kernel */
 };
 
+/* Returns 0 or -errno, and prints nothing. */
+int link_find(const char *ifname, struct link_info *out);
 /* FAILED with "no such interface" if it does not exist. */
 int link_info(const char *ifname, struct link_info *out);
 

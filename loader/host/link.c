@@ -26,8 +26,7 @@ static bool lacks_ipv6(const struct nlattr *af_spec)
 
 struct link_reply {
 	struct link_info info;
-	uint32_t master;    /* ifindex, 0: none */
-	uint32_t vrf_table; /* 0: not a VRF */
+	uint32_t master; /* ifindex, 0: none */
 };
 
 static uint32_t vrf_table(const struct nlattr *linkinfo)
@@ -58,7 +57,7 @@ static int on_link(const struct nlmsghdr *nlh, void *data)
 		memcpy(out->mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]),
 		       MAC_LEN);
 	reply->master = nl_u32(tb[IFLA_MASTER]);
-	reply->vrf_table = vrf_table(tb[IFLA_LINKINFO]);
+	out->vrf_table = vrf_table(tb[IFLA_LINKINFO]);
 	return MNL_CB_OK;
 }
 
@@ -74,12 +73,12 @@ static uint32_t table_of(uint32_t master)
 		return RT_TABLE_MAIN;
 	msg = nl_begin(&r, RTM_GETLINK, 0, sizeof(*msg));
 	msg->ifi_index = master;
-	if (nl_talk(&r, on_link, &reply) || !reply.vrf_table)
+	if (nl_talk(&r, on_link, &reply) || !reply.info.vrf_table)
 		return RT_TABLE_MAIN;
-	return reply.vrf_table;
+	return reply.info.vrf_table;
 }
 
-int link_info(const char *ifname, struct link_info *out)
+int link_find(const char *ifname, struct link_info *out)
 {
 	struct link_reply reply = {0};
 	union nl_request r;
@@ -92,8 +91,16 @@ int link_info(const char *ifname, struct link_info *out)
 	if (!ret)
 		reply.info.table = table_of(reply.master);
 	*out = reply.info;
-	if (!ret)
+	return ret ? -errno : 0;
+}
+
+int link_info(const char *ifname, struct link_info *out)
+{
+	int err = link_find(ifname, out);
+
+	if (!err)
 		return OK;
+	errno = -err;
 	if (errno == ENODEV)
 		return fail(
 			"no such interface \"%s\": `ip link` lists those of this host",

@@ -11,6 +11,7 @@ static void forget_path(const struct maps *m, uint32_t id)
 {
 	stats_clear(m, id);
 	bpf_map_delete_elem(m->learned, &id);
+	bpf_map_delete_elem(m->rates, &id);
 }
 
 /* Makes what the data plane remembers of former look-ups stale
@@ -23,6 +24,17 @@ static void next_generation(const struct maps *m)
 	if (bpf_map_lookup_elem(m->generations, &zero, &now))
 		return;
 	now.maps++;
+	bpf_map_update_elem(m->generations, &zero, &now, BPF_ANY);
+}
+
+void ingress_write(const struct maps *m, uint32_t hooks)
+{
+	struct tl_generations now;
+	uint32_t zero = 0;
+
+	if (bpf_map_lookup_elem(m->generations, &zero, &now))
+		return;
+	now.ingress = hooks;
 	bpf_map_update_elem(m->generations, &zero, &now, BPF_ANY);
 }
 
@@ -51,6 +63,7 @@ static void forget_old_paths(const struct maps *m, const struct table *now,
 {
 	drop_strangers(m->peer_stats, want);
 	drop_strangers(m->learned, want);
+	drop_strangers(m->rates, want);
 	/* Their counters may be in `traffic` still, and another peer may get
 	 * the id. */
 	for (size_t i = 0; i < now->n; i++) {

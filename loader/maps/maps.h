@@ -96,7 +96,7 @@ struct maps {
 		next_hops;
 	int learned, learned_until, generations, traffic, names, allowed,
 		lengths;
-	int peer_stats, verdicts, interface, hostnames, waiting, devices,
+	int peer_stats, verdicts, interface, hostnames, waiting, devices, rates,
 		events;
 	int write_prefixes;	   /* the program that writes prefixes4|6 */
 	struct state_tables *rows; /* kept by state_read_keep(), or NULL */
@@ -122,6 +122,8 @@ void maps_close(struct maps *m);
 
 int interface_read(const struct maps *m, struct tl_interface *out);
 int interface_write(const struct maps *m, const struct tl_interface *in);
+/* Tells the programs which ingress hooks are in use: TL_INGRESS_*. */
+void ingress_write(const struct maps *m, uint32_t hooks);
 
 /* The sizes of the maps, each of whose rows costs 16 bytes from the
  * beginning. */

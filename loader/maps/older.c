@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads an attachment of an older version (TL_LAYOUT 2 or 3). */
+/* Reads an attachment of an older version (TL_LAYOUT 2 to 4). */
 #include "maps.h"
 
 #include <bpf/bpf.h>
@@ -20,12 +20,12 @@ _Static_assert(sizeof(struct tl_hostname) == 256, "names of layout 2");
 _Static_assert(offsetof(struct tl_interface, address4_len) == 240,
 	       "settings of layout 2");
 
-static const char *const kept[] = {"peers", "prefixes4", "prefixes6",
-				   "hostnames", "interface"};
+static const char *const kept[] = {"peers",  "prefixes4", "prefixes6",
+				   "shared", "hostnames", "interface"};
 
 bool is_older(const struct tl_interface *iface)
 {
-	return iface->layout == 2 || iface->layout == 3;
+	return iface->layout >= 2 && iface->layout < TL_LAYOUT;
 }
 
 bool older_runs(const char *ifname)
@@ -57,7 +57,8 @@ static int open_kept(const char *ifname, struct maps *m)
 		ret = pins_path(path, ifname, map_pins[i].name);
 		if (!ret)
 			*fd = bpf_obj_get(path);
-		if (!ret && *fd < 0)
+		/* Layouts 2 and 3 may lack `shared`. */
+		if (!ret && *fd < 0 && errno != ENOENT)
 			ret = fail("cannot open \"%s\": %s", path,
 				   strerror(errno));
 	}

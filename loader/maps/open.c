@@ -20,7 +20,8 @@ const struct map_pin map_pins[MAP_COUNT] = {
 	PIN(generations, true), PIN(traffic, true),    PIN(peer_stats, false),
 	PIN(names, true),	PIN(allowed, true),    PIN(lengths, false),
 	PIN(verdicts, false),	PIN(interface, false), PIN(hostnames, false),
-	PIN(waiting, false),	PIN(devices, false),   PIN(events, false),
+	PIN(waiting, false),	PIN(devices, false),   PIN(rates, false),
+	PIN(events, false),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)

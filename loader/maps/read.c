@@ -100,10 +100,10 @@ static void read_settings(struct conf *c, const struct tl_interface *v)
 	c->mode = mode_of(v->mode_asked);
 	read_forward(c, v);
 	c->routes = !(v->flags & TL_IF_F_NO_ROUTES);
-	settings_from_map(c, v,
-			  v->layout == TL_LAYOUT ? sizeof(*v)
-						 : offsetof(struct tl_interface,
-							    address4_len));
+	settings_from_map(
+		c, v,
+		v->layout >= 4 ? sizeof(*v)
+			       : offsetof(struct tl_interface, address4_len));
 	mend_keys("interface", interface_keys, c);
 }
 
@@ -120,6 +120,9 @@ static const char *peer_fault(const struct tl_peer *v)
 		return "a TTL of 0";
 	if (v->dscp > 63 && v->dscp != TL_DSCP_COPY)
 		return "a DSCP above 63";
+	if (!memchr(v->vrf, 0, sizeof(v->vrf)) ||
+	    (*v->vrf && !ifname_valid(v->vrf)))
+		return "no valid VRF";
 	return NULL;
 }
 
@@ -160,6 +163,9 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v,
 	p->probe_fixed = v->flags & TL_PEER_F_PROBE_FIXED;
 	p->mtu = v->mtu;
 	p->guard = guard_of(v->flags);
+	strcpy(p->vrf, v->vrf);
+	p->in_vrf.ifindex = v->vrf_ifindex;
+	memcpy(p->in_vrf.mac, v->vrf_mac, sizeof(p->in_vrf.mac));
 	keys_from_map(p, v, size);
 	mend_keys("peers", peer_keys, p);
 }

@@ -32,12 +32,13 @@ static const struct {
 	const char *map;
 	enum measure by;
 } sized[] = {
-	{"peers", PEERS},	    {"learned", PEERS},
-	{"hostnames", PEERS},	    {"waiting", PEERS},
-	{"endpoints", PEERS_TWICE}, {"names", PEERS_TWICE},
-	{"peer_stats", STATS},	    {"allowed", ALLOWED},
-	{"prefixes4", PREFIXES4},   {"prefixes6", PREFIXES6},
-	{"traffic", SLOTS},	    {"next_hops", SLOTS},
+	{"peers", PEERS},	  {"learned", PEERS},
+	{"rates", PEERS},	  {"hostnames", PEERS},
+	{"waiting", PEERS},	  {"endpoints", PEERS_TWICE},
+	{"names", PEERS_TWICE},	  {"peer_stats", STATS},
+	{"allowed", ALLOWED},	  {"prefixes4", PREFIXES4},
+	{"prefixes6", PREFIXES6}, {"traffic", SLOTS},
+	{"next_hops", SLOTS},
 };
 
 static size_t n_prefixes(const struct conf *c, uint8_t family)

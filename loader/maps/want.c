@@ -180,10 +180,16 @@ static void fill_peer(struct tl_peer *v, const struct peer *p)
 	memcpy(v->endpoint, p->endpoint.addr, sizeof(v->endpoint));
 	memcpy(v->local, p->local.addr, sizeof(v->local));
 	memcpy(v->probe, p->probe.addr, sizeof(v->probe));
+	strcpy(v->vrf, p->vrf);
+	v->vrf_ifindex = p->in_vrf.ifindex;
+	memcpy(v->vrf_mac, p->in_vrf.mac, sizeof(v->vrf_mac));
 	v->flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
 		   (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
 		   (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |
-		   (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0);
+		   (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0) |
+		   (peer_needs_tc(p) ? TL_PEER_F_TC : 0);
+	if (peer_needs_tc(p) || p->min_ttl || p->rate)
+		v->flags |= TL_PEER_F_SPECIAL;
 }
 
 /* Adds a row if both addresses are known; packets are received from this peer

@@ -184,9 +184,39 @@ static void settle_path_mtu(const struct resolver *r, struct peer *p)
 			r->c->path_mtu, IPV6_MTU_MIN);
 }
 
+/* Peers of the same VRF are mostly neighbours in the file. */
+static const struct link_info *find_vrf(struct resolver *r, const char *name)
+{
+	if (strcmp(r->vrf.name, name) != 0 && link_find(name, &r->vrf))
+		r->vrf = (struct link_info){0};
+	return r->vrf.vrf_table ? &r->vrf : NULL;
+}
+
+static void settle_vrf(struct resolver *r, struct peer *p)
+{
+	const struct link_info *link;
+
+	p->in_vrf = (struct vrf){0};
+	if (!*p->vrf)
+		return;
+	link = find_vrf(r, p->vrf);
+	if (!link) {
+		peer_waits(
+			p,
+			"vrf \"%s\" is no VRF of this host: `ip link add %s type vrf table N`",
+			p->vrf, p->vrf);
+		return;
+	}
+	p->in_vrf.ifindex = link->ifindex;
+	p->in_vrf.table = link->vrf_table;
+	memcpy(p->in_vrf.mac, link->mac, sizeof(p->in_vrf.mac));
+}
+
 int resolve_peer(struct resolver *r, struct peer *p)
 {
 	int ret = OK;
+
+	settle_vrf(r, p);
 
 	if (p->endpoint.family) {
 		settle_local(r, p);

@@ -45,12 +45,16 @@ static int add_host(struct set *s, const struct ip *ip, bool own)
 }
 
 /* False for tunload's routes, which lead into the tunnel, and for routes of
- * other tables and interfaces, which may have nothing to do with c. */
-static bool is_host_route(const struct route *r, const struct conf *c)
+ * other tables and interfaces, which may have nothing to do with c. For a peer
+ * with a table of its own only those in it count. */
+static bool is_host_route(const struct route *r, const struct conf *c,
+			  const struct peer *p)
 {
 	if (r->oif == c->ifindex && (r->protocol == RTPROT_TUNLOAD ||
 				     prefix_equal(&r->dst, &gateway_net4)))
 		return false;
+	if (peer_table(p))
+		return r->table == peer_table(p);
 	return r->table == RT_TABLE_MAIN || r->table == c->table ||
 	       r->oif == c->ifindex;
 }
@@ -63,9 +67,13 @@ static int add_routes(struct set *s, const struct conf *c,
 {
 	int ret = OK;
 
-	for (size_t i = 0; !ret && i < have->n_others; i++)
-		if (is_host_route(&have->others[i], c))
-			ret = add_exception(s, &have->others[i].dst, false);
+	for (size_t i = 0; !ret && i < have->n_others; i++) {
+		const struct route *r = &have->others[i];
+		const struct owned *around = owner_around(&s->owners, &r->dst);
+
+		if (around && is_host_route(r, c, around->peer))
+			ret = add_exception(s, &r->dst, false);
+	}
 	return ret;
 }
 

@@ -163,20 +163,26 @@ static uint8_t gateway_family(const struct wish *w, uint8_t family)
 	return 6;
 }
 
+static uint32_t route_table(const struct wish *w, const struct peer *p)
+{
+	return peer_table(p) ?: w->c->table ?: RT_TABLE_MAIN;
+}
+
 static int want_prefix_route(struct wish *w, uint32_t i,
 			     const struct prefix *prefix)
 {
 	struct peer *p = &w->c->peers[i];
 	bool six = prefix->ip.family == 6;
 	uint8_t via = gateway_family(w, prefix->ip.family);
-	bool own_table = !prefix->len || holds_endpoint(w, prefix);
+	bool own_table =
+		!peer_table(p) && (!prefix->len || holds_endpoint(w, prefix));
 	struct route route = {
 		.dst = *prefix,
 		.gateway = gateway_ip(p->id, via),
 		.prefsrc = six ? w->source6 : w->c->source4,
 		.oif = w->c->ifindex,
 		.table = own_table ? TABLE_BASE + w->c->ifindex
-				   : w->c->table ?: RT_TABLE_MAIN,
+				   : route_table(w, p),
 		.mtu = route_mtu(w, p, prefix->ip.family),
 		.metric = six ? METRIC6 : 0,
 		.protocol = RTPROT_TUNLOAD,
@@ -200,6 +206,9 @@ static int want_peer(struct wish *w, uint32_t i)
 
 	if (!w->c->routes)
 		return want_neigh(w, p->id, 4) ?: want_neigh(w, p->id, 6);
+	/* The table of a VRF that is not there is unknown. */
+	if (*p->vrf && !p->in_vrf.ifindex)
+		return OK;
 	for (size_t j = 0; !ret && p->mtu && j < p->n_allowed; j++)
 		ret = want_prefix_route(w, i, &p->allowed[j]);
 	return ret;

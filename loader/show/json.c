@@ -52,7 +52,7 @@ static json_t *json_key(const struct key *k, const void *target)
 	if (ip)
 		return json_ip(ip);
 	text = key_str(k, target, buf);
-	if (number_parse(text, 0, UINT32_MAX, &n))
+	if (number_parse(text, 0, UINT32_MAX, &n) || hex_parse(text, &n))
 		return json_integer(n);
 	return json_string(text);
 }
@@ -178,11 +178,12 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 
 	/* clang-format off */
 	json_object_update_new(out, json_pack(
-		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"peer", p->name,
 		"state", peer_states[state].word,
 		"needs_attention", attention,
 		"hostname", json_text(p->host),
+		"vrf", json_text(p->vrf),
 		"forms", forms_json(p),
 		"last_tx_seconds", seconds_json(s, s->peers[i].last_tx_ns),
 		"learned_mtu", learned_mtu(s, p),

@@ -58,7 +58,8 @@ bool hooks_missing(const char *ifname, const struct tl_interface *iface,
 
 	hooks_query(ifname, iface->ifindex, &is);
 	missing[HOOK_XDP] = native && !is.on[HOOK_XDP];
-	missing[HOOK_TC_INGRESS] = !native && !is.on[HOOK_TC_INGRESS];
+	missing[HOOK_TC_INGRESS] = (!native || iface->flags & TL_IF_F_TC_TOO) &&
+				   !is.on[HOOK_TC_INGRESS];
 	missing[HOOK_TC_EGRESS] = !is.on[HOOK_TC_EGRESS];
 	return missing[HOOK_XDP] || missing[HOOK_TC_INGRESS] ||
 	       missing[HOOK_TC_EGRESS];
@@ -93,8 +94,8 @@ static void hooks_restore(const struct running *r,
 		return;
 	memcpy(iface.mode_reason, before->mode_reason,
 	       sizeof(iface.mode_reason));
-	hooks_attach(&old, r->pins.ifname, &r->maps, &iface,
-		     before->mode_asked);
+	hooks_attach(&old, r->pins.ifname, &r->maps, &iface, before->mode_asked,
+		     conf_needs_tc(&r->now));
 	forward_attach(&old, &r->now, iface.mode, &r->now);
 	programs_close(&old);
 }
@@ -109,12 +110,12 @@ static int put_hooks(const struct running *r, const struct programs *g,
 	mode_reason_asked(iface, want->mode, how);
 	if (g)
 		return hooks_attach(g, r->pins.ifname, &r->maps, iface,
-				    want->mode);
+				    want->mode, conf_needs_tc(want));
 	ret = programs_open(&pinned, r->pins.ifname);
 	if (ret)
 		return ret;
-	ret = hooks_attach(&pinned, r->pins.ifname, &r->maps, iface,
-			   want->mode);
+	ret = hooks_attach(&pinned, r->pins.ifname, &r->maps, iface, want->mode,
+			   conf_needs_tc(want));
 	programs_close(&pinned);
 	return ret;
 }
@@ -151,6 +152,7 @@ static int align_from(const struct running *r, const struct programs *g,
 	if (ret)
 		return ret;
 	before = iface;
+	all |= conf_needs_tc(want) != !!(iface.flags & TL_IF_F_TC_TOO);
 	gone = hooks_missing(r->pins.ifname, &iface, mended->hooks);
 	if (routes_pending(&r->now, have, &mended->routes))
 		mended->routes = 0;

@@ -80,7 +80,7 @@ static int put_on_hooks(struct attachment *a)
 {
 	mode_reason_asked(&a->iface, a->want.mode, mode_how(a));
 	return hooks_attach(&a->programs, a->run.pins.ifname, &a->run.maps,
-			    &a->iface, a->want.mode)
+			    &a->iface, a->want.mode, conf_needs_tc(&a->want))
 		       ?: forward_attach(&a->programs, &a->want, a->iface.mode,
 					 NULL);
 }

@@ -45,6 +45,15 @@ static bool has_other_guard(const struct change *c)
 	       c->was->guard != c->want->guard;
 }
 
+/* True if routes move to another table, or a hook may be needed. */
+static bool has_other_place(const struct change *c)
+{
+	return peer_needs_tc(c->was) != peer_needs_tc(c->want) ||
+	       c->was->table != c->want->table ||
+	       strcmp(c->was->vrf, c->want->vrf) != 0 ||
+	       c->was->priority != c->want->priority;
+}
+
 static bool same_prefixes(const struct change *c)
 {
 	size_t n = c->was->n_allowed;
@@ -110,7 +119,7 @@ static bool moves_alone(struct change *c)
 static bool is_apart(struct change *c)
 {
 	return is_settled(c->was) && is_settled(c->want) &&
-	       !has_other_guard(c) && moves_alone(c);
+	       !has_other_guard(c) && !has_other_place(c) && moves_alone(c);
 }
 
 /* True if another peer has the endpoint: that is an error unless local

@@ -17,14 +17,11 @@ CHECKS = {
         "if (entry && cache_hit(entry, key, n, kind, generation))",
         "if (entry)", ["4in4", "6in6"]),
     "inner IPv4 destination": (
-        "decide/lean.h", "if (check_inner4(ip, end, len) != PASSED ||\n"
-        "\t    check_neighbour4(ip) != PASSED)",
-        "if (check_inner4(ip, end, len) != PASSED)", ["4in4", "4in6"]),
+        "decide/lean.h", "check_neighbour4(ip) != PASSED ||", "!end ||",
+        ["4in4", "4in6"]),
     "inner IPv6 destination, neighbour discovery": (
-        "decide/lean.h", "if (check_inner6(ip, end, len) != PASSED ||\n"
-        "\t    ip->hop_limit == HOP_LIMIT_ND || "
-        "ip6_is_link_scope(&ip->daddr))",
-        "if (check_inner6(ip, end, len) != PASSED)", ["6in4", "6in6"]),
+        "decide/lean.h", "ip->hop_limit == HOP_LIMIT_ND || "
+        "ip6_is_link_scope(&ip->daddr) ||", "!end ||", ["6in4", "6in6"]),
     "ECN": ("decide/lean.h", "rx.ecn = ecn_decap(tos, outer_tos);",
             "rx.ecn = tos & ECN_MASK;", ["4in4", "6in6"]),
     "guard of plain packets": (

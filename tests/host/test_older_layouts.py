@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The upgrade from map layouts 2 and 3 (TL_LAYOUT): `attach` takes the peers
+"""The upgrade from map layouts 2 to 4 (TL_LAYOUT): `attach` takes the peers
 over. The tests make the old maps by hand, as the headers of bpf/ declared them
 then, but without BTF."""
 import ipaddress
@@ -13,7 +13,7 @@ import pytest
 
 from lifecycle import A, B, Pair, conf_a, with_hosts
 from packets.bpf import create_map, obj_pin
-from packets.world import LAYOUT
+from packets.world import LAYOUT, shared_row
 from traffic import ping
 
 HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LPM_TRIE, RINGBUF = 1, 2, 5, 6, 11, 27
@@ -38,6 +38,15 @@ MAPS3 = {
     "interface": (ARRAY, 4, 248, 1, 0),
     "traffic": (PERCPU_ARRAY, 4, 56, 1024, 0),
 }
+MAPS4 = {
+    "prefixes4": (HASH, 8, 8, 1 << 16, NO_PREALLOC),
+    "prefixes6": (HASH, 20, 8, 1 << 16, NO_PREALLOC),
+    "shared": (LPM_TRIE, 24, 4, 1 << 20, NO_PREALLOC),
+    "peer_stats": (HASH, 8, 640, 4096, NO_PREALLOC),
+    "verdicts": (PERCPU_ARRAY, 4, 624, 1, 0),
+    "interface": (ARRAY, 4, 384, 1, 0),
+}
+LAYOUTS = {2: MAPS, 3: MAPS | MAPS3, 4: MAPS | MAPS3 | MAPS4}
 READY = 0x01
 LOCAL_FIXED, PROBE_FIXED, GUARD_SET, GUARD = 0x01, 0x02, 0x04, 0x08
 FIB_NEXTHOP = 0x10  # no longer exists
@@ -99,7 +108,7 @@ def interface_row(ns, layout=2):
     return struct.pack(
         "=IIQ16sIIIII4s16s4s16s128s4xQQ", layout, index, cookie, b"eth0", READY, 2,
         2, 1480, 300, ip("192.0.2.1")[:4], b"", ip(A)[:4], b"", b"mode = tc",
-        0, 0) + bytes(8 if layout == 3 else 0)
+        0, 0) + bytes(LAYOUTS[layout]["interface"][2] - 240)
 
 
 class Old:
@@ -107,9 +116,8 @@ class Old:
     pinned, and its routes."""
 
     def __init__(self, pair, layout=2):
-        maps = MAPS | MAPS3 if layout == 3 else MAPS
         self.maps = {name: create_map(*what, name)
-                     for name, what in maps.items()}
+                     for name, what in LAYOUTS[layout].items()}
         self.maps["interface"].update(bytes(4),
                                       interface_row(pair.a, layout))
         until = time.monotonic_ns() + 10 ** 12
@@ -167,7 +175,7 @@ def sections(text):
     return re.sub(r"^\S+ = auto\n|^\n", "", text, flags=re.M)
 
 
-@pytest.mark.parametrize("layout", [2, 3])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_attach_takes_the_peers_over(pair, layout):
     before = pair.traces()
     Old(pair, layout)
@@ -190,7 +198,7 @@ def test_attach_takes_the_peers_over(pair, layout):
     assert pair.traces() == before
 
 
-@pytest.mark.parametrize("layout", [2, 3])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_peers_keep_their_ids(pair, layout):
     """Somebody may have routes to their gateways (routes = no)."""
     old = Old(pair, layout)
@@ -208,6 +216,21 @@ def test_peers_keep_their_ids(pair, layout):
                "allowed-ips", "10.40.0.0/24")
     routes = pair.a.ip("route", "show", "proto", "94").stdout
     assert "10.40.0.0/24 via 240.0.0.10 dev eth0" in routes
+
+
+def test_shared_prefixes(pair):
+    """Peers that share a prefix (routes = no), in layout 4."""
+    old = Old(pair, 4)
+    row = bytearray(old.maps["interface"].lookup(bytes(4))[0])
+    row[32] |= 0x10  # TL_IF_F_NO_ROUTES
+    old.maps["interface"].update(bytes(4), bytes(row))
+    net = ipaddress.ip_network("10.55.0.0/16")
+    old.prefix(str(net), 1, 4 | net.prefixlen << 8)  # TL_PREFIX_F_SHARED
+    for ident in (1, 2):
+        old.maps["shared"].update(*shared_row(net, ident))
+    assert with_hosts(pair, HOSTS, "attach", "eth0").returncode == 0
+    assert [("10.55.0.0/16" in p["allowed_ips"])
+            for p in pair.tl.status()["peers"]] == [True, True]
 
 
 def test_a_broken_entry_is_left_out(pair):

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 
 from . import wire
-from .world import (GUARD, NO_GUARD, NO_PEER, OWN, endpoint_of, match,
-                    may_use)
+from .world import (GUARD, NO_GUARD, NO_PEER, OWN, VRF_MAC, endpoint_of,
+                    match, may_use)
 
 MAX_OPTIONS, MAX_TAGS = 4, 2
 MAX_MESSAGE = 1500  # of ICMP
@@ -184,10 +184,11 @@ def check_inner(world, peer, head, data):
     ecn = decap_ecn(wire.tos(inner) & 3, wire.tos(data) & 3)
     if ecn is None:
         return {"rx_ecn"}, None
-    return {"rx_decap"}, remark(data[head.size:], ecn)
+    return {"rx_decap"}, clamp(remark(data[head.size:], ecn),
+                               world.peers[peer])
 
 
-def tunnelled(world, head, data):
+def tunnelled(world, head, data, tc):
     """Protocol 4/41: (verdicts, packet or None)."""
     peer = endpoint_of(world, head.src, head.dst)
     if peer is None:
@@ -201,7 +202,21 @@ def tunnelled(world, head, data):
         return {"rx_bad_outer"}, None
     if head.family == 4 and wire.checksum(data[:head.size]) != 0:
         return {"rx_bad_checksum"}, None
-    return check_inner(world, peer, head, data)
+    if data[8 if head.family == 4 else 7] < world.peers[peer].keys["min_ttl"]:
+        return {"rx_low_ttl"}, None
+    verdicts, packet = check_inner(world, peer, head, data)
+    if packet is not None:
+        verdicts = admitted(world.peers[peer], tc)
+    return verdicts, packet
+
+
+def admitted(peer, tc):
+    """What keys say of a packet that is right otherwise."""
+    if peer.vrf is not None and not (tc and peer.vrf):
+        return {"rx_no_vrf"}
+    if peer.ahead:
+        return {"rx_rate"}
+    return {"rx_decap", *(["rx_rate"] if peer.keys["rate"] else [])}
 
 
 ICMP4 = {11: "rx_icmp_time_exceeded", 12: "rx_icmp_other",
@@ -268,8 +283,8 @@ def ip_at(frame, tags):
     return at + 2
 
 
-def ingress(world, frame, tags=MAX_TAGS):
-    """(verdicts, frame afterwards or None)."""
+def ingress(world, frame, tags=MAX_TAGS, tc=False):
+    """(verdicts, frame afterwards or None), in XDP or tc."""
     if claimed_by_arp(frame):
         return {"rx_gateway"}, None
     at = ip_at(frame, tags)
@@ -278,12 +293,16 @@ def ingress(world, frame, tags=MAX_TAGS):
         return {"rx_plain"}, None
     data = frame[at:]
     if not head.whole:  # malformed, or no IP packet at all
-        return {"rx_plain", *received(world, head, data)[0],
+        return {"rx_plain", *received(world, head, data, tc)[0],
                 *(["rx_bad_outer"] if head.proto in TUNNEL else [])}, None
-    verdicts, packet = received(world, head, data)
+    verdicts, packet = received(world, head, data, tc)
     if packet is not None:
         ethertype = wire.ETH_IP[wire.version(packet)].to_bytes(2, "big")
-        packet = frame[:at - 2] + ethertype + packet
+        to = frame[:6]
+        if head.proto in TUNNEL and world.peers[
+                endpoint_of(world, head.src, head.dst)].vrf:
+            to = VRF_MAC
+        packet = to + frame[6:at - 2] + ethertype + packet
     return verdicts, packet
 
 
@@ -307,12 +326,12 @@ def claimed(head, data):
         and message[0] in (136, 137) and is_gateway6(message[8:24])))
 
 
-def received(world, head, data):
+def received(world, head, data, tc):
     """(verdicts, packet afterwards or None) of an IP packet."""
     if head.options > MAX_OPTIONS:
         return guarded(world, head, "rx_too_many_options"), None
     if head.proto in TUNNEL:
-        return tunnelled(world, head, data)
+        return tunnelled(world, head, data, tc)
     if claimed(head, data):
         return {"rx_gateway", *(["rx_plain"] if head.proto is None else [])
                 }, None
@@ -425,9 +444,10 @@ def to_peer(world, ident, frame):
     return verdicts, (macs if known else frame[:12]) + packet[12:]
 
 
-def clamp(packet, mtu):
-    """The packet with the MSS option of a SYN at most what mtu leaves (RFC
-    9293 3.7.1), the TCP checksum moved (RFC 1624 3)."""
+def clamp(packet, peer):
+    """The packet with the MSS option of a SYN at most what the peer's MTU
+    leaves (RFC 9293 3.7.1), or its key mss says; the TCP checksum moved (RFC
+    1624 3)."""
     head = parse(packet, walk=False)
     if head.proto != 6 or head.fragment:
         return packet
@@ -436,7 +456,8 @@ def clamp(packet, mtu):
     if end < at + 20 or end > head.length or not packet[at + 13] & 2:
         return packet
     option = mss_option(packet, at + 20, end)
-    most = mtu - (20 if head.family == 4 else 40) - 20
+    most = peer.keys["mss"] or (
+        peer.mtu - (20 if head.family == 4 else 40) - 20)
     if option is None or net16(packet, option + 2) <= most:
         return packet
     after = bytearray(packet)
@@ -476,5 +497,5 @@ def encapsulated(peer, head, packet):
         if not small and not may_fragment:
             return {"tx_too_big"}, None
         df = False
-    outer = wire.to_peer(peer, clamp(inner, peer.mtu), df)
+    outer = wire.to_peer(peer, clamp(inner, peer), df)
     return {"tx_encap"}, wire.eth(outer) + packet[head.length:]

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The MSS option of SYN and SYN-ACK segments: at most what fits the peer's MTU
-(RFC 9293 3.7.1, RFC 6691), never raised, with the checksum updated."""
+"""The MSS option of SYN and SYN-ACK segments in both directions: at most what
+fits the peer's MTU (RFC 9293 3.7.1, RFC 6691) or its key mss says, never
+raised, with the checksum updated."""
+
+from scapy.layers.inet import IPOption_NOP
 
 from . import wire
-from .case import PEER, US, net, rx, table, tx
+from .case import LOCAL, PEER, US, net, rx, table, tx
 from .wire import COMBOS, combo_name, eth, from_peer, tcp
+from .world import World
+
+NOP4 = [IPOption_NOP()] * 4
 
 OPTIONS = {
     "alone": lambda mss: [("MSS", mss)],
@@ -97,11 +103,6 @@ def left_alone():
         packet[at + 21] = 0
         yield tx(f"{name} MSS: behind an option of length 0", bytes(packet),
                  "tx_encap", "RFC 9293 3.2", peer)
-        received = tcp(inner, net(outer, inner), US[inner], flags="S",
-                       options=[("MSS", 8960)])
-        yield rx(f"{name} MSS: not at ingress",
-                 eth(from_peer(peer, received)), "rx_decap",
-                 "RFC 9293 3.7.1", peer, received)
     later = wire.ip(4, US[4], net(4, 4), 6, segment(4, 4, 8960)[20:],
                     frag=100)
     yield tx("MSS: a fragment that looks like a SYN", later, "tx_encap",
@@ -134,3 +135,85 @@ def wrong_checksum():
             packet[at:at + 2] = total.to_bytes(2, "big")
         yield clamped(f"{combo_name(inner, outer)} MSS, wrong checksum",
                       bytes(pair[0]), bytes(pair[1]), peer)
+
+
+def arriving(outer, inner, options, **fields):
+    """A segment from a peer's network."""
+    fields.setdefault("flags", "S")
+    return tcp(inner, net(outer, inner), US[inner], options=options, **fields)
+
+
+def arrives(name, before, after, peer, **more):
+    """A packet from the tunnel that becomes another one."""
+    return rx(name, eth(from_peer(peer, before)), "rx_decap",
+              "RFC 9293 3.7.1", peer, after, **more)
+
+
+@table
+def syn_out_of_the_tunnel():
+    for inner, outer in COMBOS:
+        peer, name = PEER[outer], combo_name(inner, outer)
+        limit = most(inner, peer)
+        for flags in ("S", "SA"):
+            for mss in (limit - 1, limit, limit + 1, 8960, 0):
+                yield arrives(f"{name} {flags} with MSS {mss} arrives",
+                              *(arriving(outer, inner, OPTIONS["alone"](value),
+                                         flags=flags)
+                                for value in (mss, min(mss, limit))), peer)
+        for options, make in OPTIONS.items():
+            yield arrives(f"{name} MSS {options} arrives",
+                          arriving(outer, inner, make(8960)),
+                          arriving(outer, inner, make(limit), size=0), peer)
+        for flags in ("A", "R", "FA"):
+            packet = arriving(outer, inner, OPTIONS["alone"](8960),
+                              flags=flags)
+            yield arrives(f"{name} {flags} with MSS arrives", packet, packet,
+                          peer)
+        packet = bytearray(arriving(outer, inner, OPTIONS["alone"](8960)))
+        packet[(20 if inner == 4 else 40) + 12] = 15 << 4
+        yield arrives(f"{name} MSS: TCP header past the end arrives",
+                      bytes(packet), bytes(packet), peer)
+    pair = [wire.ip(4, net(4, 4), US[4], 6,
+                    arriving(4, 4, OPTIONS["alone"](mss))[20:],
+                    options=NOP4)
+            for mss in (8960, most(4, PEER[4]))]
+    yield arrives("MSS behind IPv4 options arrives", *pair, PEER[4])
+    later = wire.ip(4, net(4, 4), US[4], 6,
+                    arriving(4, 4, OPTIONS["alone"](8960))[20:], frag=100)
+    yield arrives("MSS: a fragment that looks like a SYN arrives", later,
+                  later, PEER[4])
+
+
+def make_fixed():
+    """Peers whose key mss is 1000, or off."""
+    world = World()
+    return world, {
+        (outer, mss): world.peer(
+            endpoint.format(n), LOCAL[outer],
+            [f"10.{10 * n + outer}.0.0/16", f"fd00:{10 * n + outer}::/32"],
+            mss=mss)
+        for n, mss in ((1, 1000), (2, 65535))
+        for outer, endpoint in ((4, "198.51.100.{}"), (6, "2001:db8:2::{}"))}
+
+
+FIXED, FIXED_PEERS = make_fixed()
+
+
+@table
+def fixed():
+    """The key mss takes the place of what the MTU says."""
+    for inner, outer in COMBOS:
+        for n, mss in ((1, 1000), (2, 65535)):
+            peer = FIXED_PEERS[outer, mss]
+            far = f"10.{10 * n + outer}.0.9" if inner == 4 \
+                else f"fd00:{10 * n + outer}::9"
+            name = f"{combo_name(inner, outer)} mss = {mss}"
+            for sent in (999, 1001, 8960):
+                pair = [[tcp(inner, *ends, flags="S", options=[("MSS", value)])
+                         for value in (sent, min(sent, mss))]
+                        for ends in ((US[inner], far), (far, US[inner]))]
+                one = clamped(f"{name}, {sent} is sent", *pair[0], peer)
+                one.world = FIXED
+                yield one
+                yield arrives(f"{name}, {sent} arrives", *pair[1], peer,
+                              world=FIXED)

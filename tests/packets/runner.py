@@ -28,7 +28,7 @@ MAPS = ("peers", "endpoints", "prefixes4", "prefixes6", "shared",
         "broadcasts", "peer_stats", "verdicts", "interface", "next_hops",
         "generations", "traffic", "lengths", "devices", "learned", "learned_until",
         "ways",
-        "events", "limits")
+        "events", "limits", "rates")
 
 SECTIONS = {"generations": "_data_generations"}  # maps that libbpf names
 

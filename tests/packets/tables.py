@@ -6,7 +6,7 @@ from importlib import import_module
 from .case import TABLES
 
 MODULES = ("ingress", "refused", "inner", "ecn", "plain", "icmp",
-           "egress", "gateways", "mss", "large")
+           "egress", "gateways", "mss", "keys", "large")
 
 
 def all_cases():

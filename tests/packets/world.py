@@ -22,6 +22,8 @@ GUARD, OWN, SHARED = 1, 2, 4  # TL_PREFIX_F_*
 NO_GUARD = 1 << 31  # not a flag: sets no_guard_until_ns to the future
 READY = 0x01  # TL_IF_F_READY
 NO_PEER = 0
+SPECIAL, TC = 0x10, 0x20  # TL_PEER_F_*
+VRF_MAC = bytes.fromhex("0200000000cc")
 IFINDEX = 77  # differs from test runs, which have no routes and no addresses
 
 LAYOUT = int(re.search(
@@ -41,7 +43,11 @@ class TlPeer(ctypes.Structure):
                 ("endpoint", u8 * 16), ("local", u8 * 16),
                 ("unused", u64), ("unused_too", u32),
                 ("probe", u8 * 16), ("probe_family", u32),
-                ("keepalive", u32), ("mtu_fixed", u32)]
+                ("keepalive", u32), ("mtu_fixed", u32), ("mark", u32),
+                ("table", u32), ("min_ttl", u32), ("mss", u32),
+                ("rate", u32), ("priority", u32),
+                ("vrf", ctypes.c_char * 16), ("vrf_ifindex", u32),
+                ("vrf_mac", u8 * 6), ("zero", u8 * 2)]
 
 
 class TlEndpoint(ctypes.Structure):
@@ -110,7 +116,8 @@ def gateway(version, ident):
 
 class Peer:
     """One remote endpoint with the settings the data plane reads. waits: for
-    its "endpoint" or for a "local" address."""
+    its "endpoint" or for a "local" address. ahead: what its row in `rates`
+    has. vrf: an ifindex, 0: its VRF is gone."""
 
     def __init__(self, ident, endpoint, local, **settings):
         self.id, self.endpoint, self.local = ident, endpoint, local
@@ -121,6 +128,15 @@ class Peer:
         overhead = 20 if self.family == 4 else 40
         self.mtu = settings.get("mtu", 1500 - overhead)
         self.mac = gateway_mac(ident)
+        self.keys = {key: settings.get(key, 0) for key in
+                     ("mark", "min_ttl", "mss", "rate")}
+        self.vrf, self.ahead = settings.get("vrf"), settings.get("ahead")
+
+    def flags(self):
+        """TL_PEER_F_SPECIAL and TL_PEER_F_TC."""
+        behind = bool(self.keys["mark"]) or self.vrf is not None
+        special = behind or self.keys["min_ttl"] or self.keys["rate"]
+        return SPECIAL * bool(special) | TC * behind
 
     def endpoint_key(self):
         return bytes(TlEndpoint(family=self.family,
@@ -133,7 +149,10 @@ class Peer:
         return bytes(TlPeer(
             name=b"peer%d" % self.id,
             family=0 if self.waits == "endpoint" else self.family,
-            ttl=self.ttl, dscp=self.dscp, mtu=self.mtu,
+            ttl=self.ttl, dscp=self.dscp, mtu=self.mtu, flags=self.flags(),
+            vrf=b"" if self.vrf is None else b"vrf",
+            vrf_ifindex=self.vrf or 0, vrf_mac=(u8 * 6)(*VRF_MAC),
+            **self.keys,
             endpoint=nothing if self.waits == "endpoint" else endpoint,
             local=nothing if self.waits == "local" else local))
 
@@ -225,10 +244,13 @@ class World:
         """Makes the maps equal to this world, as if a monitor listened or
         not; counters of the interface are kept."""
         for name in ("prefixes4", "prefixes6", "endpoints", "peers",
-                     "peer_stats", "shared", "broadcasts"):
+                     "peer_stats", "shared", "broadcasts", "rates"):
             maps[name].clear()
         for ident, peer in self.peers.items():
             maps["peers"].update(ident.to_bytes(4, "little"), peer.value())
+            if peer.ahead:
+                maps["rates"].update(ident.to_bytes(4, "little"),
+                                     peer.ahead.to_bytes(8, "little"))
         for key, ident in self.endpoints.items():
             maps["endpoints"].update(key, ident.to_bytes(4, "little"))
         if "lengths" in maps:  # else write_prefixes keeps them
@@ -288,7 +310,7 @@ def slot_of(slots, ident):
 def moves_on(generations):
     """Makes stale what the programs remember of look-ups."""
     number = int.from_bytes(generations.lookup(bytes(4))[0], "little")
-    generations.update(bytes(4), (number + 1).to_bytes(8, "little"))
+    generations.update(bytes(4), (number + 1).to_bytes(16, "little"))
 
 
 def shared_row(net, ident):

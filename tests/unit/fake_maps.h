@@ -35,12 +35,16 @@ struct fake_prefix {
 #define FAKE_SHARED   8
 #define FAKE_CPUS     2
 
-static uint64_t fake_now;
+static uint64_t fake_now __attribute__((unused));
 static struct tl_peer fake_peers[FAKE_PEERS]; /* by id; family 0: none */
 static struct fake_prefix fake_prefixes[FAKE_PREFIXES]; /* family 0: none */
 static struct tl_interface fake_interface;
 static struct tl_learned fake_learned[FAKE_PEERS]; /* by id; mtu 0: none */
 static uint64_t fake_learned_until[FAKE_PEERS];
+static struct fake_rate {
+	bool made;
+	struct tl_rate value;
+} fake_rates[FAKE_PEERS];
 static struct tl_limit fake_limits[TL_LIMITS];
 static struct fake_shared {
 	struct tl_shared key; /* prefixlen 0: none */
@@ -151,6 +155,10 @@ static inline void *fake_lookup(const void *map, const void *key)
 		return fake_learned[*(const uint32_t *)key].mtu
 			       ? &fake_learned[*(const uint32_t *)key]
 			       : NULL;
+	if (map == &rates && fake_rates[*(const uint32_t *)key].made)
+		return &fake_rates[*(const uint32_t *)key].value;
+	if (map == &rates)
+		return NULL;
 	if (map == &learned_until)
 		return &fake_learned_until[*(const uint32_t *)key];
 	if (map == &peer_stats && *(const uint32_t *)key >= FAKE_PEERS)
@@ -194,6 +202,13 @@ static inline long fake_update(const void *map, const void *key,
 		fake_learned[*(const uint32_t *)key] =
 			*(const struct tl_learned *)value;
 		assert_int_equal(flags, BPF_ANY);
+		return 0;
+	}
+	if (map == &rates) {
+		fake_rates[*(const uint32_t *)key].made = true;
+		fake_rates[*(const uint32_t *)key].value =
+			*(const struct tl_rate *)value;
+		assert_int_equal(flags, BPF_NOEXIST);
 		return 0;
 	}
 	row = fake_row(key);

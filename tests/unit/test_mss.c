@@ -77,6 +77,41 @@ static void mss_of_an_mtu(void **state)
 	assert_int_equal(mss_of_mtu(0, 4), 1);
 }
 
+/* What is read ends with the flags. */
+static void syn_or_unknown(void **state)
+{
+	uint8_t *tcp = malloc(TCP_FLAGS_END);
+
+	(void)state;
+	memset(tcp, 0xff, TCP_FLAGS_END);
+	assert_true(may_be_syn(IPPROTO_TCP, tcp, tcp + TCP_FLAGS_END));
+	tcp[13] = 0xff & ~TCP_FLAG_SYN;
+	assert_false(may_be_syn(IPPROTO_TCP, tcp, tcp + TCP_FLAGS_END));
+	assert_true(may_be_syn(IPPROTO_TCP, tcp, tcp + TCP_FLAGS_END - 1));
+	assert_false(may_be_syn(IPPROTO_UDP, tcp, tcp));
+	free(tcp);
+}
+
+static void a_lower_value(void **state)
+{
+	uint8_t options[65] = "\1\2\4\x23\0\1\1\1";
+	struct mss_change mss;
+
+	(void)state;
+	assert_false(mss_exceeds(options, 8, 0x2300, &mss));
+	assert_true(mss_exceeds(options, 8, 0x22ff, &mss));
+	assert_int_equal(mss.at, 3);
+	assert_int_equal(mss.from, htons(0x2300));
+	assert_int_equal(mss.to, htons(0x22ff));
+	/* At an odd offset the bytes are in the other halves of the words. */
+	assert_int_equal(mss.csum_from, htons(0x0023));
+	assert_int_equal(mss.csum_to, htons(0xff22));
+	assert_true(mss_exceeds(options + 1, 7, 0x22ff, &mss));
+	assert_int_equal(mss.at, 2);
+	assert_int_equal(mss.csum_to, htons(0x22ff));
+	assert_false(mss_exceeds(options, 4, 0, &mss));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -85,6 +120,8 @@ int main(void)
 		cmocka_unit_test(not_found),
 		cmocka_unit_test(lengths_do_not_wrap),
 		cmocka_unit_test(mss_of_an_mtu),
+		cmocka_unit_test(syn_or_unknown),
+		cmocka_unit_test(a_lower_value),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@ struct begun {
 
 struct session {
 	const struct capture_wish *wish;
+	FILE *out;
 	struct maps maps;
 	struct tracer tracer;
 	struct begun **begun; /* by CPU; NULL before its first packet */
@@ -96,7 +97,7 @@ static void write_one(struct session *s, enum tl_side side,
 	restore_tag(s, record, &frame);
 	if (frame.caught > s->wish->snaplen)
 		frame.caught = s->wish->snaplen;
-	pcapng_frame(s->wish->out, &frame);
+	pcapng_frame(s->out, &frame);
 	s->counts[side].seen++;
 }
 
@@ -262,7 +263,7 @@ static int follow(struct session *s, bool *open)
 
 static int flush_frames(struct session *s)
 {
-	if (!fflush(s->wish->out) && !ferror(s->wish->out))
+	if (!fflush(s->out) && !ferror(s->out))
 		return OK;
 	s->gone = errno == EPIPE;
 	return s->gone ? OK
@@ -280,7 +281,7 @@ static int write_counts(struct session *s, struct capture_result *out)
 		c->seen += c->lost;
 		c->end_ns = clock_ns(CLOCK_REALTIME);
 		if (!s->gone)
-			pcapng_counts(s->wish->out, i, c);
+			pcapng_counts(s->out, i, c);
 	}
 	return s->gone ? OK : flush_frames(s);
 }
@@ -306,17 +307,13 @@ static void await_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int capture_with(struct session *s, void begun(const char *ifname),
-			struct capture_result *out)
+static int capture_with(struct session *s, struct capture_result *out)
 {
-	int ret = session_open(s), end;
-	bool open = !ret;
+	bool open = true;
+	int ret, end;
 
-	if (ret)
-		return ret;
-	await_signals();
-	pcapng_begin(s->wish->out, s->wish->ifname, s->wish->snaplen);
-	begun(s->wish->ifname);
+	out->begun = true;
+	pcapng_begin(s->out, s->wish->ifname, s->wish->snaplen);
 	ret = run_session(s, &open);
 	if (open)
 		session_close(s);
@@ -324,26 +321,39 @@ static int capture_with(struct session *s, void begun(const char *ifname),
 	return ret ?: end;
 }
 
-int capture(const struct capture_wish *wish, void begun(const char *ifname),
+static int begin_session(struct session *s, FILE *begin(void *ctx), void *ctx)
+{
+	int ret = session_open(s);
+
+	if (ret)
+		return ret;
+	await_signals();
+	for (size_t i = 0; i < TL_SIDES; i++)
+		s->counts[i].begin_ns = clock_ns(CLOCK_REALTIME);
+	s->out = begin(ctx);
+	if (s->out)
+		return OK;
+	session_close(s);
+	return FAILED;
+}
+
+int capture(const struct capture_wish *wish, FILE *begin(void *ctx), void *ctx,
 	    struct capture_result *out)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	int ret = FAILED;
+	int cpus = stats_cpus(), ret;
 
 	if (s)
-		s->cpus = stats_cpus();
-	if (s)
-		s->begun = calloc(s->cpus, sizeof(*s->begun));
+		s->begun = calloc(cpus, sizeof(*s->begun));
 	if (!s || !s->begun) {
 		free(s);
 		return fail("out of memory");
 	}
+	s->cpus = cpus;
 	s->wish = wish;
 	s->to_wall_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-	for (size_t i = 0; i < TL_SIDES; i++)
-		s->counts[i].begin_ns = clock_ns(CLOCK_REALTIME);
-	ret = capture_with(s, begun, out);
-	for (int i = 0; i < s->cpus; i++)
+	ret = begin_session(s, begin, ctx) ?: capture_with(s, out);
+	for (int i = 0; i < cpus; i++)
 		free(s->begun[i]);
 	free(s->begun);
 	free(s);

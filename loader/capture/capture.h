@@ -84,20 +84,20 @@ void tracer_close(struct tracer *t);
 struct capture_wish {
 	const char *ifname;
 	const char *peer; /* only packets of this peer, or NULL */
-	FILE *out;
-	uint32_t frames; /* end after so many; 0: on a signal */
+	uint32_t frames;  /* end after so many; 0: on a signal */
 	uint32_t snaplen;
 };
 
 /* How many frames were written, and lost. */
 struct capture_result {
+	bool begun;
 	uint64_t written, lost;
 };
 
 /* Captures until a signal, so many frames, or until nobody reads any more.
- * Calls begun() as soon as no packet is missed. Goes on with the new programs
- * after an upgrade in place. */
-int capture(const struct capture_wish *wish, void begun(const char *ifname),
+ * begin() returns the stream to write to, or NULL after an error, as soon as no
+ * packet is missed. Goes on with the new programs after an upgrade in place. */
+int capture(const struct capture_wish *wish, FILE *begin(void *ctx), void *ctx,
 	    struct capture_result *out);
 
 #endif

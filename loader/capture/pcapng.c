@@ -120,7 +120,7 @@ static void write_section(FILE *out)
 	put_time(&fixed, -1); /* an unknown length */
 	option_text(&options, SECTION_OS, os);
 	option_text(&options, SECTION_APPLICATION, "tunload " VERSION);
-	option(&options, OPT_END, NULL, 0);
+	option(&options, OPT_END, "", 0);
 	write_block(out, BLOCK_SECTION, &fixed, NULL, 0, &options);
 }
 
@@ -138,7 +138,7 @@ static void write_interface(FILE *out, const char *ifname, const char *side,
 	option_text(&options, INTERFACE_NAME, name);
 	option_text(&options, INTERFACE_DESCRIPTION, description);
 	option(&options, INTERFACE_TSRESOL, &resolution, 1);
-	option(&options, OPT_END, NULL, 0);
+	option(&options, OPT_END, "", 0);
 	write_block(out, BLOCK_INTERFACE, &fixed, NULL, 0, &options);
 }
 
@@ -161,7 +161,7 @@ void pcapng_frame(FILE *out, const struct pcapng_frame *frame)
 	put32(&fixed, frame->len);
 	option_text(&options, OPT_COMMENT, frame->comment);
 	option(&options, FRAME_FLAGS, &flags, sizeof(flags));
-	option(&options, OPT_END, NULL, 0);
+	option(&options, OPT_END, "", 0);
 	write_block(out, BLOCK_FRAME, &fixed, frame->data, frame->caught,
 		    &options);
 }
@@ -176,6 +176,6 @@ void pcapng_counts(FILE *out, uint32_t side, const struct pcapng_counts *c)
 	option_time(&options, STATISTICS_END, c->end_ns);
 	option(&options, STATISTICS_SEEN, &c->seen, sizeof(c->seen));
 	option(&options, STATISTICS_LOST, &c->lost, sizeof(c->lost));
-	option(&options, OPT_END, NULL, 0);
+	option(&options, OPT_END, "", 0);
 	write_block(out, BLOCK_STATISTICS, &fixed, NULL, 0, &options);
 }

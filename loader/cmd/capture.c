@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #include <errno.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,28 +68,41 @@ static int peer_must_run(const struct capture_wish *wish)
 
 #define BUFFER_SIZE (1 << 20)
 
-/* Opens the file, or takes standard output. */
-static int open_output(const struct words *w, FILE **out)
+static int check_output_file(const struct words *w)
 {
-	*out = stdout;
-	if (w->file && strcmp(w->file, "-")) {
-		*out = fopen(w->file, "we");
-		if (!*out)
-			return fail(
-				"%s: cannot write: %s; name another file with -w",
-				w->file, strerror(errno));
-	} else if (isatty(STDOUT_FILENO)) {
-		return fail_usage(
-			"capture: standard output is a terminal: name a file with -w, or read it, `tunload capture %s -w - | wireshark -k -i -`",
-			w->ifname);
-	}
-	setvbuf(*out, NULL, _IOFBF, BUFFER_SIZE);
-	return OK;
+	if ((w->file && strcmp(w->file, "-")) || !isatty(STDOUT_FILENO))
+		return OK;
+	return fail_usage(
+		"capture: standard output is a terminal: name a file with -w, or read it, `tunload capture %s -w - | wireshark -k -i -`",
+		w->ifname);
 }
 
-static void say_begun(const char *ifname)
+/* Opens the file, or takes standard output. */
+static FILE *begin_output(void *ctx)
 {
-	fprintf(stderr, "capturing on %s, ^C ends\n", ifname);
+	const struct words *w = ctx;
+	FILE *out = stdout;
+
+	if (w->file && strcmp(w->file, "-"))
+		out = fopen(w->file, "we");
+	if (!out) {
+		fail("%s: cannot write: %s; name another file with -w", w->file,
+		     strerror(errno));
+		return NULL;
+	}
+	setvbuf(out, NULL, _IOFBF, BUFFER_SIZE);
+	fprintf(stderr, "capturing on %s, ^C ends\n", w->ifname);
+	return out;
+}
+
+static void say_numbers(const struct capture_result *result)
+{
+	/* A reader that has gone is no failure of the command. */
+	__fpurge(stdout);
+	clearerr(stdout);
+	fprintf(stderr, "%llu frames written, %llu lost\n",
+		(unsigned long long)result->written,
+		(unsigned long long)result->lost);
 }
 
 static int run_capture(int argc, char **argv)
@@ -97,19 +111,14 @@ static int run_capture(int argc, char **argv)
 	struct capture_wish wish = {0};
 	struct words words = {0};
 	int ret = parse_words(argc, argv, &words, &wish)
-			  ?: require_bpf() ?: peer_must_run(&wish)
-			  ?: open_output(&words, &wish.out);
+			  ?: check_output_file(&words)
+			  ?: require_bpf() ?: peer_must_run(&wish);
 
 	if (ret)
 		return ret;
-	ret = capture(&wish, say_begun, &result);
-	if (wish.out != stdout)
-		fclose(wish.out);
-	else if (ferror(stdout))
-		clearerr(stdout);
-	fprintf(stderr, "%llu frames written, %llu lost\n",
-		(unsigned long long)result.written,
-		(unsigned long long)result.lost);
+	ret = capture(&wish, begin_output, &words, &result);
+	if (result.begun)
+		say_numbers(&result);
 	return ret;
 }
 

@@ -52,8 +52,8 @@ WERROR ?= -Werror
 WARN := -Wall -Wextra $(WERROR)
 CFLAGS ?= -O2 -g
 PKGS := libbpf libmnl jansson libnftables
-# Only their headers: loaded when needed (host/metadata.c).
-HEADERS := libcurl
+# Only their headers: loaded when needed (host/library.c).
+HEADERS := libcurl libsystemd
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags $(PKGS) $(HEADERS))
@@ -72,7 +72,7 @@ LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 # Files made from dist/NAME.in, with paths, and a table in place of @TABLE@.
 MAN := tunload.8 tunload.conf.5
 UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer \
-	tunload-metrics.socket tunload-metrics@.service
+	tunload-watch@.service tunload-metrics.socket tunload-metrics@.service
 COMPLETION := completion/tunload completion/_tunload
 DOCS := README.md COPYING docs/news.md dist/example.conf dist/grafana.json
 SCHEMAS := $(sort $(wildcard docs/schema/*.json))
@@ -108,10 +108,11 @@ stamp = $(if $(findstring <$(FLAGS_$1)>,<$(file <$(B)/$1.flags)>),,\
 
 # Man pages, units and completion. The tables have one source, bpf/verdicts.h
 # and bpf/keys.h; what prints them runs on the host that builds.
-$(B)/dist/%: dist/%.in dist/completion/words \
+$(B)/dist/%: dist/%.in dist/completion/words dist/limits \
 		$(TABLES:%=$(B)/tables/%) $(B)/dist.flags
 	@mkdir -p $(@D)
 	sed -e '/^@completion@$$/{r dist/completion/words' -e 'd;}' \
+		-e '/^@limits@$$/{r dist/limits' -e 'd;}' \
 		-e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
 		-e 's|@VERSION@|$(VERSION)|g' $(foreach table,$(TABLES),\
 		-e '/^@$(table)@$$/{r $(B)/tables/$(table)' -e 'd;}') $< > $@.tmp

@@ -31,7 +31,8 @@ enum status {
 };
 
 /* Prints "tunload: <message>\n" to standard error and returns the status; OK: a
- * warning, "tunload: warning: <message>\n". */
+ * warning, "tunload: warning: <message>\n". In the journal both have a
+ * priority. */
 int report_line(enum status status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 #define fail(...)	report_line(FAILED, __VA_ARGS__)

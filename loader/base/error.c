@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static report_fn *divert;
 static void *divert_to;
@@ -14,6 +16,27 @@ void report_divert(report_fn *take, void *to)
 {
 	divert = take;
 	divert_to = to;
+}
+
+/* True if standard error is the journal's stream (systemd.exec(5)), and not
+ * something that a unit's process has redirected it to. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &inode) == 2 &&
+	       !fstat(STDERR_FILENO, &st) && st.st_dev == dev &&
+	       st.st_ino == inode;
+}
+
+/* What the journal takes as the priority of a line (sd-daemon(3)). */
+static const char *priority(enum status status)
+{
+	if (!is_journal())
+		return "";
+	return status ? "<3>" : "<4>";
 }
 
 /* Quoted values come from outside: whatever they contain, an error stays one
@@ -38,7 +61,7 @@ int report_line(enum status status, const char *fmt, ...)
 	if (divert)
 		divert(divert_to, line);
 	else
-		fprintf(stderr, "tunload: %s%s\n",
+		fprintf(stderr, "%stunload: %s%s\n", priority(status),
 			status ? "" : "warning: ", line);
 	return status;
 }

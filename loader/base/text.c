@@ -283,37 +283,46 @@ bool text_printable(const char *s)
 	return true;
 }
 
-/* The Levenshtein distance, ignoring case; SIZE_MAX for words longer than the
- * row. */
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool same_letter(char a, char b)
+{
+	return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* How many letters are wrong, missing, added, or changed places with the next
+ * one; SIZE_MAX for words longer than a row. */
 static size_t edit_distance(const char *a, const char *b)
 {
-	size_t row[32], n = strlen(b);
+	size_t rows[3][32], m = strlen(a), n = strlen(b);
 
-	if (n >= sizeof(row) / sizeof(*row) || strlen(a) > n + 8)
+	if (n >= sizeof(*rows) / sizeof(**rows) || m > n + 8)
 		return SIZE_MAX;
 	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
+		rows[0][j] = j;
+	for (size_t i = 1; i <= m; i++) {
+		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3];
 
-		row[0] = i + 1;
-		for (size_t j = 0; j < n; j++) {
-			size_t best =
-				diagonal + (tolower((unsigned char)a[i]) !=
-					    tolower((unsigned char)b[j]));
-
-			diagonal = row[j + 1];
-			if (diagonal + 1 < best)
-				best = diagonal + 1;
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			row[j + 1] = best;
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			row[j] = least(least(above[j], row[j - 1]) + 1,
+				       above[j - 1] + !same_letter(a[i - 1],
+								   b[j - 1]));
+			if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+			    same_letter(a[i - 2], b[j - 1]))
+				row[j] = least(row[j],
+					       rows[(i + 1) % 3][j - 2] + 1);
 		}
 	}
-	return row[n];
+	return rows[m % 3][n];
 }
 
 bool word_close(const char *word, const char *meant)
 {
-	return edit_distance(word, meant) <= (strlen(meant) > 4 ? 2 : 1);
+	size_t length = strlen(meant), distance = edit_distance(word, meant);
+
+	return distance < length && distance <= (length > 4 ? 2 : 1);
 }

@@ -10,16 +10,24 @@
 
 #include "ruleset.h"
 
-/* The hooks that inner packets pass, out of a tunnel or into one. Not those of
- * a device (netdev): libnftables does not tell of which one before 1.0.7. */
+/* The hooks that inner packets pass, out of a tunnel or into one. Those of a
+ * device are behind tc where packets arrive, and before it where they leave. */
 static const struct hook_way {
 	const char *name;
 	bool in;
 	bool forwarded; /* only if this host forwards */
 } ways[] = {
-	{"prerouting", true, false}, {"input", true, false},
-	{"forward", true, true},     {"forward", false, true},
-	{"output", false, false},    {"postrouting", false, false},
+	{"ingress", true, false}, {"prerouting", true, false},
+	{"input", true, false},	  {"forward", true, true},
+	{"forward", false, true}, {"output", false, false},
+	{"egress", false, false}, {"postrouting", false, false},
+};
+
+/* The rules of nftables, and the chains on the interface's own hooks. */
+struct rules {
+	json_t *all;
+	struct nf_chain *own;
+	size_t n_own;
 };
 
 static const char *chain_text(const json_t *chain, const char *key)
@@ -31,7 +39,23 @@ static bool chain_sees(const json_t *chain, uint8_t family)
 {
 	const char *of = chain_text(chain, "family");
 
-	return !strcmp(of, "inet") || !strcmp(of, family == 4 ? "ip" : "ip6");
+	return !strcmp(of, "inet") || !strcmp(of, "netdev") ||
+	       !strcmp(of, family == 4 ? "ip" : "ip6");
+}
+
+/* True for a chain on a hook of the interface, or on one of all. */
+static bool is_on_way(const struct rules *r, const json_t *chain)
+{
+	bool netdev = !strcmp(chain_text(chain, "family"), "netdev");
+
+	if (!netdev && strcmp(chain_text(chain, "hook"), "ingress") != 0)
+		return true;
+	for (size_t i = 0; i < r->n_own; i++)
+		if (r->own[i].netdev == netdev &&
+		    !strcmp(r->own[i].table, chain_text(chain, "table")) &&
+		    !strcmp(r->own[i].name, chain_text(chain, "name")))
+			return true;
+	return false;
 }
 
 static struct packet packet_of(const struct check *c, const struct hook_way *w,
@@ -128,33 +152,58 @@ static bool is_forwarding_any(const struct check *c)
 }
 
 /* libnftables prints an error of its own if it may not read. */
-static int read_rules(json_t **out)
+static int read_rules(const struct check *c, struct rules *r)
 {
 	char why[REQUIREMENT_LEN];
 
-	*out = NULL;
+	*r = (struct rules){0};
 	if (!requirements[REQUIRE_RIGHTS].is_met(why, sizeof(why)))
 		return OK;
-	return ruleset_read(out);
+	return ruleset_read(&r->all)
+		       ?: nf_chains_on(c->conf.ifname, &r->own, &r->n_own);
+}
+
+/* The tables that iptables-legacy has in use are lines of a file. */
+static void look_at_legacy(struct check *c, const char *path,
+			   const char *program)
+{
+	char line[64], names[256] = "";
+	FILE *f = fopen(path, "re");
+
+	while (f && fscanf(f, "%63s", line) == 1)
+		if (strlen(names) + strlen(line) + 2 < sizeof(names))
+			sprintf(names + strlen(names), "%s%s",
+				*names ? ", " : "", line);
+	if (f)
+		fclose(f);
+	if (*names)
+		found(c, LEVEL_WARNING, "legacy firewall", NULL,
+		      "%s has rules, or had, in its own tables (%s), which are not read: `%s-save` shows them",
+		      program, names, program);
 }
 
 int check_firewall(struct check *c)
 {
 	bool forwards = is_forwarding_any(c);
-	json_t *rules, *entry;
-	int ret = read_rules(&rules);
+	struct rules r;
+	json_t *entry;
+	int ret = read_rules(c, &r);
 	size_t i;
 
-	json_array_foreach(rules, i, entry)
+	json_array_foreach(r.all, i, entry)
 	{
 		const json_t *chain = json_object_get(entry, "chain");
 		const char *hook = chain_text(chain, "hook");
 
 		for (size_t j = 0; j < sizeof(ways) / sizeof(*ways); j++)
 			if (!strcmp(hook, ways[j].name) &&
-			    (forwards || !ways[j].forwarded))
-				look_at_chain(c, rules, chain, &ways[j]);
+			    (forwards || !ways[j].forwarded) &&
+			    is_on_way(&r, chain))
+				look_at_chain(c, r.all, chain, &ways[j]);
 	}
-	json_decref(rules);
+	json_decref(r.all);
+	free(r.own);
+	look_at_legacy(c, "/proc/net/ip_tables_names", "iptables-legacy");
+	look_at_legacy(c, "/proc/net/ip6_tables_names", "ip6tables-legacy");
 	return ret;
 }

@@ -37,10 +37,12 @@ static void look_at_networkd(struct check *c)
 static void look_at_timer(struct check *c)
 {
 	const char *dev = c->conf.ifname;
-	char unit[64];
+	char unit[64], watch[64];
 
 	snprintf(unit, sizeof(unit), "tunload-trigger@%s.timer", dev);
-	if (unit_enabled(unit))
+	snprintf(watch, sizeof(watch), "tunload-watch@%s.service", dev);
+	/* Either one does it. */
+	if (unit_enabled(unit) || unit_enabled(watch))
 		return;
 	found(c, LEVEL_WARNING, "timer", NULL,
 	      "nothing keeps the paths through security groups and NAT open, nor follows changes of addresses and routes%s: %s is not enabled",

@@ -36,6 +36,7 @@ struct command {
 	X(monitor)                                                             \
 	X(capture)                                                             \
 	X(trigger)                                                             \
+	X(watch)                                                               \
 	X(metrics)                                                             \
 	X(check)                                                               \
 	X(remote_config)                                                       \

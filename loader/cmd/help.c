@@ -101,6 +101,7 @@ static int run_help(int argc, char **argv)
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		printf("  %-13s %s\n", commands[i]->name, commands[i]->brief);
 	printf("\n  --bpffs DIR   where pins are kept (TUNLOAD_BPFFS, /sys/fs/bpf)\n\n"
+	       "It, --json and -v may stand before the command or anywhere behind it.\n"
 	       "Exit status: 0 done, 1 failed, 2 usage or configuration error.\n"
 	       "See tunload(8) and tunload.conf(5).\n");
 	return OK;

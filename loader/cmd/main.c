@@ -7,30 +7,72 @@
 
 #include "maps/maps.h"
 
-/* Returns the value of the global option --bpffs at argv[*i] and moves *i to
- * its last word. NULL for another word, or with an error in *ret. */
-static const char *bpffs_option(int argc, char **argv, int *i, int *ret)
+/* What the options that belong to no command ask for. */
+struct globals {
+	bool help, version;
+};
+
+/* Sets the directory of --bpffs if argv[*i] is that option, and moves *i to its
+ * last word. False for another word. */
+static bool take_bpffs(int argc, char **argv, int *i, int *ret)
 {
 	const char *arg = argv[*i], *dir = NULL;
 
 	if (!strncmp(arg, "--bpffs=", 8))
 		dir = arg + 8;
-	else if (strcmp(arg, "--bpffs"))
-		return NULL;
+	else if (strcmp(arg, "--bpffs") != 0)
+		return false;
 	else if (*i + 1 < argc)
 		dir = argv[++*i];
-	if (!dir || !*dir)
+	if (dir && *dir)
+		pins_set_bpffs(dir);
+	else
 		*ret = fail_usage("--bpffs: no directory behind it: give one");
-	return dir;
+	return true;
 }
 
-static bool asks_for_help(int argc, char **argv)
+static bool is_one_of(const char *arg, const char *a, const char *b)
 {
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--help"))
-			return true;
+	return !strcmp(arg, a) || !strcmp(arg, b);
+}
+
+/* Takes the global options out of argv, wherever they are. */
+static int take_globals(int *argc, char **argv, struct globals *g)
+{
+	int n = 1, ret = OK;
+
+	for (int i = 1; i < *argc && !ret; i++) {
+		if (take_bpffs(*argc, argv, &i, &ret))
+			continue;
+		if (is_one_of(argv[i], "--help", "-h"))
+			g->help = true;
+		else if (is_one_of(argv[i], "--version", "-V"))
+			g->version = true;
+		else
+			argv[n++] = argv[i];
 	}
-	return false;
+	argv[n] = NULL;
+	*argc = n;
+	return ret;
+}
+
+/* Moves options in front of the command, which take no value, behind it. */
+static int command_first(char **argv)
+{
+	char **at = argv;
+
+	for (; *at && **at == '-'; at++) {
+		if (strcmp(*at, "--json") != 0 &&
+		    !is_one_of(*at, "-v", "--verbose"))
+			return fail_usage(
+				"unknown option \"%s\" before the command: see `tunload help`",
+				*at);
+	}
+	if (!*at)
+		return fail_usage("no command given: see `tunload help`");
+	for (char *command = *at; at >= argv; at--)
+		*at = at > argv ? at[-1] : command;
+	return OK;
 }
 
 bool output_is_news;
@@ -47,42 +89,29 @@ static int check_output(int ret)
 	return OK;
 }
 
-static int run_command(int argc, char **argv)
+static int run_command(int argc, char **argv, bool help)
 {
 	const struct command *command = command_find(argv[0]);
 
 	if (!command)
 		return USAGE;
-	if (asks_for_help(argc, argv)) {
-		command_help(command);
-		return check_output(OK);
-	}
-	return check_output(command->run(argc, argv));
+	if (!help)
+		return command->run(argc, argv);
+	command_help(command);
+	return OK;
 }
 
 int main(int argc, char **argv)
 {
-	int ret = OK;
-	int i;
+	struct globals g = {0};
+	int ret = take_globals(&argc, argv, &g);
 
-	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
-		const char *dir = bpffs_option(argc, argv, &i, &ret);
-
-		if (ret)
-			return ret;
-		if (dir)
-			pins_set_bpffs(dir);
-		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-			return check_output(cmd_help.run(1, argv));
-		else if (!strcmp(argv[i], "--version") ||
-			 !strcmp(argv[i], "-V"))
-			return check_output(cmd_version.run(1, argv));
-		else
-			return fail_usage(
-				"unknown option \"%s\": see `tunload help`",
-				argv[i]);
-	}
-	if (i == argc)
-		return fail_usage("no command given: see `tunload help`");
-	return run_command(argc - i, argv + i);
+	if (ret)
+		return ret;
+	if (g.version)
+		return check_output(cmd_version.run(1, argv));
+	if (g.help && argc == 1)
+		return check_output(cmd_help.run(1, argv));
+	ret = command_first(argv + 1);
+	return ret ?: check_output(run_command(argc - 1, argv + 1, g.help));
 }

@@ -57,11 +57,7 @@ static int edit_set(const struct edit *e, struct conf *c)
 {
 	struct peer *p = conf_peer(c, e->name);
 
-	if (!p)
-		return fail_usage(
-			"%s has no peer \"%s\": add it with `tunload peer add %s %s endpoint A allowed-ips P`",
-			c->ifname, e->name, c->ifname, e->name);
-	return set_words(e, p);
+	return p ? set_words(e, p) : fail_no_peer(c, e->name);
 }
 
 static int edit_del(const struct edit *e, struct conf *c)
@@ -69,9 +65,7 @@ static int edit_del(const struct edit *e, struct conf *c)
 	struct peer *p = conf_peer(c, e->name);
 
 	if (!p)
-		return fail_usage(
-			"%s has no peer \"%s\": see `tunload peer list %s`",
-			c->ifname, e->name, c->ifname);
+		return fail_no_peer(c, e->name);
 	conf_del_peer(c, p);
 	return OK;
 }
@@ -99,6 +93,33 @@ static int edit_and_print(const char *ifname, const struct edit *e)
 	return ret;
 }
 
+/* Refuses KEY=VALUE in one word, and says how it is written. */
+static int check_one_word(const struct peer *p, const char *word)
+{
+	size_t n = strcspn(word, "=");
+	char key[KEY_STRLEN];
+
+	if (!word[n] || n >= sizeof(key))
+		return OK;
+	snprintf(key, sizeof(key), "%.*s", (int)n, word);
+	if (!key_find(p, command_line, key))
+		return USAGE;
+	return fail_usage("peer %s: \"%s\": write two words: %s %s", p->name,
+			  word, key, word[n + 1] ? word + n + 1 : "VALUE");
+}
+
+/* n: of the words. */
+static int try_words(const struct edit *e, struct peer *p, int n)
+{
+	for (int i = 0; i < n; i += 2)
+		if (check_one_word(p, e->words[i]))
+			return USAGE;
+	if (n % 2)
+		return fail_usage("peer %s: no value behind \"%s\": give one",
+				  e->name, e->words[n - 1]);
+	return set_words(e, p);
+}
+
 /* Checks the syntax without privileges or an attached interface, by setting the
  * words on a scratch peer. */
 static int check_words(const struct edit *e, const char *ifname, int n)
@@ -107,12 +128,9 @@ static int check_words(const struct edit *e, const char *ifname, int n)
 	struct peer *p;
 	int ret;
 
-	if (n % 2)
-		return fail_usage("peer %s: no value behind \"%s\": give one",
-				  e->name, e->words[n - 1]);
 	conf_init(&c, ifname);
 	p = conf_add_peer(&c, e->name);
-	ret = p ? set_words(e, p) : fail("out of memory");
+	ret = p ? try_words(e, p, n) : fail("out of memory");
 	if (!ret && e->make == edit_add)
 		ret = conf_check(&c);
 	conf_free(&c);
@@ -212,6 +230,16 @@ static int do_list(int argc, char **argv)
 	return ret ?: require_bpf() ?: show_list(ifname, json);
 }
 
+/* Values of keys may begin with a '-'. */
+static bool has_option(char **argv)
+{
+	if (*argv[1] == '-')
+		return true;
+	while (*argv && strcmp(*argv, "--json") != 0)
+		argv++;
+	return *argv;
+}
+
 static int run_peer(int argc, char **argv)
 {
 	static const struct {
@@ -228,7 +256,7 @@ static int run_peer(int argc, char **argv)
 	if (argc < 2)
 		return fail_usage(
 			"peer: say list, add, set or del: see `tunload help peer`");
-	if (!strcmp(argv[1], "list") || !strcmp(argv[1], "--json"))
+	if (!strcmp(argv[1], "list") || has_option(argv))
 		return do_list(argc, argv);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
 		if (strcmp(argv[1], verbs[i].word))
@@ -238,6 +266,8 @@ static int run_peer(int argc, char **argv)
 		return do_edit(argc, argv, &e);
 	}
 	habit = habit_of_command(argv[1]);
+	if (habit && !strcmp(habit, "status"))
+		habit = "peer list";
 	if (habit && !strncmp(habit, "peer ", 5))
 		return fail_usage("peer: \"%s\": say \"%s\"", argv[1], habit);
 	return fail_usage("peer: \"%s\" is none of list, add, set, del",

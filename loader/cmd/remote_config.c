@@ -43,12 +43,7 @@ static int print_for_peer(const char *ifname, const char *name,
 	if (ret)
 		return ret;
 	p = conf_peer(&c, name);
-	if (p)
-		ret = print_far_end(&c, p, words);
-	else
-		ret = fail_usage(
-			"%s has no peer \"%s\": see `tunload peer list %s`, or name a file with -c",
-			ifname, name, ifname);
+	ret = p ? print_far_end(&c, p, words) : fail_no_peer(&c, name);
 	conf_free(&c);
 	return ret;
 }

@@ -32,9 +32,7 @@ static int select_named(struct selection *s, const struct args *a)
 		const struct peer *p = conf_peer(&s->conf, a->names[i]);
 
 		if (!p)
-			return fail_usage(
-				"trigger: no peer \"%s\" on %s: `tunload peer list %s` names them",
-				a->names[i], a->ifname, a->ifname);
+			return fail_no_peer(&s->conf, a->names[i]);
 		s->peers[s->n++] = p;
 	}
 	for (size_t i = 0; !a->n_names && i < s->conf.n_peers; i++)

@@ -135,7 +135,7 @@ static int report_same_prefix(const struct owned *a, const struct owned *b)
 	if (a->peer != b->peer)
 		return conf_error(
 			from,
-			"peer %s: allowed-ips \"%s\" belongs to peer %s%s already: leave it out, or take it from %s",
+			"peer %s: allowed-ips \"%s\" belongs to peer %s%s already: leave it out, take it from %s, or give them different priorities",
 			b->peer->name, prefix, a->peer->name,
 			place(first, line), a->peer->name);
 	if (first.line != from.line)

@@ -118,6 +118,8 @@ static inline const struct ip *conf_source(const struct conf *c, uint8_t family)
 	return family == 4 ? &c->source4 : &c->source6;
 }
 struct peer *conf_peer(const struct conf *c, const char *name);
+/* FAILED, with the name of a similar peer if there is one. */
+int fail_no_peer(const struct conf *c, const char *name);
 /* Appends to forward_from; false if it is full. */
 bool conf_add_from(struct conf *c, const char *name);
 /* True if forward_from has that name. */

@@ -5,36 +5,63 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
+
+typedef bool key_is(const char *word, const char *name);
+
+static bool same_word(const char *word, const char *name)
+{
+	return !strcmp(word, name);
+}
+
+static bool same_letters(const char *word, const char *name)
+{
+	return !strcasecmp(word, name);
+}
+
+static const struct key *find_row(const struct key *k, key_is *is,
+				  const char *word)
+{
+	while (k->name && !is(word, k->name))
+		k++;
+	return k->name ? k : NULL;
+}
+
+/* Says what to write instead of an unknown key of the section of p. */
+static void explain_unknown(const struct peer *p, char advice[static 160],
+			    const char *word)
+{
+	const struct key *own = p ? peer_keys : interface_keys;
+	const struct key *others = p ? interface_keys : peer_keys;
+	const struct key *meant = find_row(own, word_close, word);
+	const char *section =
+		p ? "the section [interface]" : "a section [peer NAME]";
+
+	if (habit_of_key(word))
+		snprintf(advice, 160, "%s", habit_of_key(word));
+	else if (meant)
+		snprintf(advice, 160, "did you mean \"%s\"?", meant->name);
+	else if ((meant = find_row(others, same_letters, word)))
+		snprintf(advice, 160, "\"%s\" belongs to %s", meant->name,
+			 section);
+	else
+		snprintf(advice, 160, "remove it, or see tunload.conf(5)");
+}
 
 const struct key *key_find(const struct peer *p, struct origin from,
 			   const char *name)
 {
 	const struct key *keys = p ? peer_keys : interface_keys;
+	const struct key *k = find_row(keys, same_word, name);
 	char section[TL_NAME_LEN + 8] = "[interface]";
-	const char *advice;
+	char advice[160];
 
+	if (k)
+		return k;
 	if (p)
 		snprintf(section, sizeof(section), "peer %s", p->name);
-	for (const struct key *k = keys; k->name; k++) {
-		if (!strcmp(k->name, name))
-			return k;
-	}
-	advice = habit_of_key(name);
-	if (advice) {
-		conf_error(from, "%s: unknown key \"%s\": %s", section, name,
-			   advice);
-		return NULL;
-	}
-	for (const struct key *k = keys; k->name; k++) {
-		if (!word_close(name, k->name))
-			continue;
-		conf_error(from, "%s: unknown key \"%s\": did you mean \"%s\"?",
-			   section, name, k->name);
-		return NULL;
-	}
-	conf_error(from,
-		   "%s: unknown key \"%s\": remove it, or see tunload.conf(5)",
-		   section, name);
+	explain_unknown(p, advice, name);
+	conf_error(from, "%s: unknown key \"%s\": %s", section, name, advice);
 	return NULL;
 }
 

@@ -51,6 +51,24 @@ struct peer *conf_peer(const struct conf *c, const char *name)
 	return NULL;
 }
 
+int fail_no_peer(const struct conf *c, const char *name)
+{
+	const char *where = *c->file ? c->file : c->ifname;
+
+	for_each_peer (p, c)
+		if (word_close(name, p->name))
+			return fail(
+				"no such peer \"%s\" on %s: did you mean \"%s\"?",
+				name, where, p->name);
+	if (*c->file)
+		return fail(
+			"no such peer \"%s\" in %s: its sections [peer NAME] name them",
+			name, where);
+	return fail(
+		"no such peer \"%s\" on %s: `tunload peer list %s` lists its peers",
+		name, where, where);
+}
+
 /* FNV-1a. */
 static uint32_t hash_name(const char *name)
 {

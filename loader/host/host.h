@@ -52,6 +52,9 @@ struct nl_batch {
 
 int nl_batch_run(const struct nl_batch *b, size_t n);
 
+/* In a child process: leaves the open socket to the parent. */
+void nl_forget(void);
+
 /* The kernel's message about the last failure, or the text of errno. */
 const char *nl_error(void);
 
@@ -132,7 +135,9 @@ struct link_info {
 
 /* Returns 0 or -errno, and prints nothing. */
 int link_find(const char *ifname, struct link_info *out);
-/* FAILED with "no such interface" if it does not exist. */
+/* FAILED with "no such interface", and a similar one if there is one. */
+int fail_no_interface(const char *ifname);
+/* Fails in the same way if it does not exist. */
 int link_info(const char *ifname, struct link_info *out);
 
 /* An address of an interface. */
@@ -177,6 +182,7 @@ struct route {
 	/* Only for a wanted route: */
 	uint8_t scope;	      /* IPv4, see route_scope() */
 	uint32_t peer;	      /* its index in the conf, or NO_PEER */
+	uint32_t rank;	      /* of equal ones, the lowest is wanted */
 	struct origin origin; /* of the prefix, for errors */
 };
 
@@ -454,6 +460,15 @@ bool nic_ena_mtu(const struct nic *nic, uint32_t mtu);
  * else 0. */
 uint32_t nic_ena_channels(const struct nic *nic);
 
+/* netfilter.c. A base chain of nftables on a hook of a device. */
+struct nf_chain {
+	bool netdev; /* the family; else inet */
+	char table[256], name[256];
+};
+/* Lists those of an interface; none if this process may not. *out is
+ * malloc()ed. */
+int nf_chains_on(const char *ifname, struct nf_chain **out, size_t *n);
+
 /* An Ethernet interface. */
 struct device {
 	uint32_t ifindex;
@@ -489,5 +504,29 @@ struct host_facts {
 	struct device *devices; /* only for forward = xdp */
 	size_t n_devices;
 };
+
+/* Libraries that only a few commands need. */
+
+/* A function of a library, and where to store its address. */
+struct symbol {
+	const char *name;
+	void *to;
+};
+
+/* Loads the first library of names, which end with NULL, that is there; the
+ * last symbol has no name. False if anything is missing. */
+bool library_load(const char *const *names, const struct symbol *symbols);
+
+/* systemd, for a service of it. Without systemd or libsystemd nothing
+ * happens. */
+
+/* sd_notify(3). */
+void service_notify(const char *state);
+/* How often systemd wants to hear WATCHDOG=1; 0: never. */
+uint64_t service_watchdog_ns(void);
+/* Sends an entry to the journal if standard error goes there; false if it does
+ * not. */
+struct iovec;
+bool journal_send(const struct iovec *fields, int n);
 
 #endif

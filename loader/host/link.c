@@ -78,6 +78,24 @@ static uint32_t table_of(uint32_t master)
 	return reply.info.vrf_table;
 }
 
+int fail_no_interface(const char *ifname)
+{
+	struct if_nameindex *all = if_nameindex(), *at = all;
+	int ret;
+
+	while (at && at->if_name && !word_close(ifname, at->if_name))
+		at++;
+	if (at && at->if_name)
+		ret = fail("no such interface \"%s\": did you mean \"%s\"?",
+			   ifname, at->if_name);
+	else
+		ret = fail(
+			"no such interface \"%s\": `ip link` lists those of this host",
+			ifname);
+	if_freenameindex(all);
+	return ret;
+}
+
 int link_find(const char *ifname, struct link_info *out)
 {
 	struct link_reply reply = {0};
@@ -102,9 +120,7 @@ int link_info(const char *ifname, struct link_info *out)
 		return OK;
 	errno = -err;
 	if (errno == ENODEV)
-		return fail(
-			"no such interface \"%s\": `ip link` lists those of this host",
-			ifname);
+		return fail_no_interface(ifname);
 	return fail("cannot read interface \"%s\": %s", ifname, nl_error());
 }
 

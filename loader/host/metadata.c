@@ -3,7 +3,6 @@
 #include "host.h"
 
 #include <curl/curl.h>
-#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,10 +27,10 @@ static struct {
 
 static bool load_curl(void)
 {
-	const struct {
-		const char *name;
-		void *to;
-	} symbols[] = {
+	/* Debian's other build of it has another name. */
+	static const char *const names[] = {"libcurl.so.4",
+					    "libcurl-gnutls.so.4", NULL};
+	const struct symbol symbols[] = {
 		{"curl_easy_init", &curl.init},
 		{"curl_easy_setopt", &curl.set},
 		{"curl_easy_perform", &curl.perform},
@@ -39,19 +38,10 @@ static bool load_curl(void)
 		{"curl_easy_cleanup", &curl.cleanup},
 		{"curl_slist_append", &curl.append},
 		{"curl_slist_free_all", &curl.free_all},
+		{0},
 	};
-	/* Debian's other build of it has another name. */
-	void *lib = dlopen("libcurl.so.4", RTLD_NOW)
-			    ?: dlopen("libcurl-gnutls.so.4", RTLD_NOW);
 
-	for (size_t i = 0; lib && i < sizeof(symbols) / sizeof(*symbols); i++) {
-		void *symbol = dlsym(lib, symbols[i].name);
-
-		if (!symbol)
-			return false;
-		memcpy(symbols[i].to, &symbol, sizeof(symbol));
-	}
-	return lib;
+	return library_load(names, symbols);
 }
 
 /* Much longer than any true answer. */

@@ -150,6 +150,13 @@ static void leave_socket(struct mnl_socket *s, bool failed)
 	errno = err;
 }
 
+void nl_forget(void)
+{
+	if (idle)
+		mnl_socket_close(idle);
+	idle = NULL;
+}
+
 int nl_talk(union nl_request *r, mnl_cb_t each, void *data)
 {
 	struct mnl_socket *s = take_socket();

@@ -239,9 +239,7 @@ int import_devices(struct import *im, const char *name)
 	int ret = nl_dump(&d, (void **)&all, &n);
 
 	if (!ret && name && !n)
-		ret = fail(
-			"no such device \"%s\": `ip link` lists those of this host",
-			name);
+		ret = fail_no_interface(name);
 	for (size_t i = 0; !ret && i < n; i++)
 		ret = add_device(im, &all[i]);
 	found_free(all, n);

@@ -189,6 +189,7 @@ static int want_prefix_route(struct wish *w, uint32_t i,
 		.type = RTN_UNICAST,
 		.scope = six ? 0 : route_scope(p->id),
 		.peer = i,
+		.rank = (*p->waiting ? UINT16_MAX + 1 : 0) + p->priority,
 		.origin = allowed_origin(p, prefix),
 	};
 
@@ -269,6 +270,14 @@ int route_compare(const void *va, const void *vb)
 	       compare_values(a->metric, b->metric);
 }
 
+/* Of routes in one place, sorts the one of the best peer first. */
+static int compare_rivals(const void *va, const void *vb)
+{
+	const struct route *a = va, *b = vb;
+
+	return route_compare(a, b) ?: compare_values(a->rank, b->rank);
+}
+
 static int collect_endpoints(struct wish *w)
 {
 	w->endpoints = calloc(w->c->n_peers + 1, sizeof(*w->endpoints));
@@ -305,8 +314,9 @@ static int want_all(struct wish *w, const struct footprint *have)
 	if (!ret)
 		want_throws(w);
 	free(w->endpoints);
-	f->n_routes = sort_unique(f->routes, f->n_routes, sizeof(*f->routes),
-				  route_compare);
+	sort(f->routes, f->n_routes, sizeof(*f->routes), compare_rivals);
+	f->n_routes = unique(f->routes, f->n_routes, sizeof(*f->routes),
+			     route_compare);
 	f->n_neighs = sort_unique(f->neighs, f->n_neighs, sizeof(*f->neighs),
 				  ip_compare);
 	return ret;

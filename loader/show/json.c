@@ -104,8 +104,9 @@ static json_t *learned_mtu(const struct snapshot *s, const struct peer *p)
 
 	if (!left)
 		return json_null();
-	return json_pack("{s:i, s:f}", "mtu", (int)p->learned_mtu,
-			 "expires_seconds", left / 1e9);
+	return json_pack("{s:i, s:f, s:i}", "mtu", (int)p->learned_mtu,
+			 "expires_seconds", left / 1e9, "otherwise",
+			 (int)p->mtu);
 }
 
 static void append_hint(void *to, const char *text)
@@ -178,7 +179,7 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 
 	/* clang-format off */
 	json_object_update_new(out, json_pack(
-		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:o, s:o, s:o}",
 		"peer", p->name,
 		"state", peer_states[state].word,
 		"needs_attention", attention,
@@ -188,6 +189,7 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 		"last_tx_seconds", seconds_json(s, s->peers[i].last_tx_ns),
 		"learned_mtu", learned_mtu(s, p),
 		"waiting", json_text(p->waiting),
+		"watch", json_object_get(s->watch, p->name),
 		"gateway4", gateway_json(s, p, 4),
 		"gateway6", gateway_json(s, p, 6),
 		"hints", hints));

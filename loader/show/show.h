@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "resolve/resolve.h"
-#include "tunnel/tunnel.h"
+#include "watch/watch.h"
 
 /* The state of an interface that `tunload status` shows, read at one time. */
 
@@ -32,6 +32,7 @@ struct snapshot {
 	size_t n_forward_to;
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 	struct rate *rates;	     /* the same, or NULL: one sample only */
+	json_t *watch; /* what a watch knows of the peers, or NULL */
 	/* What is shown: indices of conf.peers. */
 	size_t *shown;
 	size_t n_shown;

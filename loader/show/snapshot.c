@@ -43,6 +43,7 @@ static void read_hooks(struct snapshot *s)
 void snapshot_free(struct snapshot *s)
 {
 	conf_free(&s->conf);
+	json_decref(s->watch);
 	free(s->peers);
 	free(s->rates);
 	free(s->shown);
@@ -77,9 +78,7 @@ int snapshot_select(struct snapshot *s, char **names, size_t n)
 		const struct peer *p = conf_peer(&s->conf, names[i]);
 
 		if (!p)
-			return fail_usage(
-				"status: no peer \"%s\" on %s: `tunload peer list %s` names them",
-				names[i], s->conf.ifname, s->conf.ifname);
+			return fail_no_peer(&s->conf, names[i]);
 		shown[s->n_shown++] = p - s->conf.peers;
 	}
 	return OK;
@@ -100,6 +99,7 @@ int snapshot_read(struct snapshot *s, const char *ifname)
 	s->iface.mode_reason[TL_REASON_LEN - 1] = '\0';
 	if (!ret) {
 		read_hooks(s);
+		s->watch = watch_ask(ifname);
 		ret = read_stats(&m, s) ?: read_host(s) ?: show_all_peers(s);
 		if (!ret && is_forwarding(s))
 			ret = devices_sending(&m, &s->forward_to,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Sends ICMP and ICMPv6 echo requests (RFC 792, RFC 4443 4) on one
  * interface. */
-#include "echo.h"
+#include "tunnel.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

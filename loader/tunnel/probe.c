@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "echo.h"
 #include "tunnel.h"
 
 /* Peers that are probed at one time. */

@@ -7,8 +7,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "echo.h"
-
 __attribute__((format(printf, 2, 3))) static void hint(struct trigger_result *r,
 						       const char *fmt, ...)
 {

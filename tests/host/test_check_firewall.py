@@ -22,6 +22,13 @@ def chain(hook, rules="", policy="drop"):
     return lambda host: host.a.nft(text)
 
 
+def netdev(hook, rules="", policy="accept", device="device eth0", family="netdev"):
+    """The function that loads a base chain of a device with these rules."""
+    text = (f"table {family} n {{\nchain c {{\ntype filter hook {hook} "
+            f"{device} priority 0; policy {policy};\n{rules}\n}}\n}}\n")
+    return lambda host: host.a.nft(text)
+
+
 def iptables(*lines):
     """The function that runs these commands."""
     return lambda host: host.sh("\n".join(f"iptables-nft {a}" for a in lines))
@@ -86,6 +93,15 @@ CASES = [
         "iifname \"eth1\" accept")),
          dropped("inet t c", "forward", OUT, "warning", NEW),
          IN_RULE.format("inet t c")),
+    Case("ingress of the device", netdev("ingress", "ip saddr 10.0.0.0/8 drop"),
+         dropped("netdev n c", "ingress", OUT), IN_RULE.format("netdev n c")),
+    Case("ingress, inet", netdev("ingress", "ip saddr 10.0.0.0/8 drop",
+                                 family="inet"),
+         dropped("inet n c", "ingress", OUT), IN_RULE.format("inet n c")),
+    Case("egress of devices", netdev(
+        "egress", "ip daddr 10.10.0.0/24 drop",
+        device="devices = { lo, eth0 }"),
+         dropped("netdev n c", "egress", INTO), OUT_RULE.format("netdev n c")),
     Case("IPv6", chain("input", "meta nfproto ipv4 accept\n"
                        "icmpv6 type nd-neighbor-solicit accept"),
          ("failure", "firewall", "firewall", "b",
@@ -104,6 +120,11 @@ def test_the_printed_command_mends_it(lab, case):
 UNSURE = [
     chain("input", policy="accept"),
     chain("forward"),  # this host does not forward
+    netdev("ingress", "drop", device="device lo"),
+    netdev("ingress", "drop", device="device lo", family="inet"),
+    netdev("egress", "drop", device="devices = { lo }"),
+    netdev("ingress", "ip protocol 4 drop"),  # no outer packet comes here
+    netdev("ingress", "ip saddr 10.10.0.1 drop"),
     chain("input", "icmp type echo-request limit rate 5/second accept\n"
           "icmp type echo-reply accept"),
     chain("input", "ip saddr 10.10.0.1 accept"),  # a part of the prefix
@@ -129,6 +150,28 @@ def test_what_is_not_certain_is_no_finding(lab):
         rules = host.sh("nft list ruleset").stdout
         assert "hook" in rules and host.findings() == [], rules
         host.sh("nft flush ruleset")
+
+
+def test_rules_of_iptables_legacy(lab):
+    """They are not read, and that is said."""
+    host = Checked(lab)
+    host.run_well()
+    host.sh("iptables-legacy -A INPUT -s 10.0.0.0/8 -j DROP\n"
+            "iptables-legacy -t mangle -L")
+    names = sorted(host.sh("cat /proc/net/ip_tables_names").stdout.split())
+    assert names == ["filter", "mangle"]
+    finding, = host.findings()
+    why = finding.pop("why")
+    assert finding == {"level": "warning", "area": "firewall",
+                       "what": "legacy firewall", "peer": None,
+                       "command": None}
+    assert why in [
+        f"iptables-legacy has rules, or had, in its own tables ({both}), which "
+        "are not read: `iptables-legacy-save` shows them"
+        for both in ("filter, mangle", "mangle, filter")]
+    host.sh("ip6tables-legacy -L")
+    assert [f["why"].split()[0] for f in host.findings()] == [
+        "iptables-legacy", "ip6tables-legacy"]
 
 
 HOOKS = ["prerouting", "input", "forward", "output", "postrouting"]

@@ -4,7 +4,9 @@ or where nothing comes back: what it says, and that the printed command mends
 it."""
 import pytest
 
+from aged import age
 from checked import CONF, Case, Checked, check_case
+from lab import TIMEOUT
 from lifecycle import conf_a
 from traffic import ping
 
@@ -119,6 +121,21 @@ def test_nothing_comes_back(lab, conf, more):
         "look whether security groups and firewalls let protocol 4 through to "
         f"and from {'2001:db8::2' if more else '192.0.2.2'}, and whether the "
         f"other end has this tunnel{more}")
+
+
+def test_a_peer_that_fell_silent(lab):
+    host = Checked(lab)
+    host.run_well()
+    age(host.tl, "b", rx=126, tx=200)  # nobody knows: nothing was sent since
+    assert host.findings() == []
+    age(host.tl, "b", rx=126, tx=3)
+    assert host.findings() == [{
+        "level": "failure", "area": "traffic", "what": "no answer",
+        "peer": "b", "command": None,
+        "why": "nothing comes from 192.0.2.2 any more: look whether it is up, "
+        "and whether protocol 4 still gets through both ways"}]
+    host.sh(f"tunload trigger eth0 --wait {TIMEOUT}")
+    assert host.findings() == []
 
 
 def test_a_name_with_another_address(lab):

@@ -99,6 +99,15 @@ def test_the_printed_command_mends_it(lab, case):
     check_case(lab, case)
 
 
+def test_the_watch_serves_as_well_as_the_timer(lab):
+    host = Checked(lab)
+    well(host)
+    host.sh("PATH=/usr/local/sbin:$PATH; "
+            "rm -r /etc/systemd/system/tunload@eth0.service.wants; "
+            "systemctl enable tunload-watch@eth0.service")
+    assert host.findings() == []
+
+
 def test_network_manager(lab):
     host = Checked(lab)
     network_manager(host)

@@ -95,7 +95,7 @@ def test_it_is_the_mirror(tmp_path, command):
      "name another"),
     (["a", "b"], 'import: one argument too many "b": see `tunload help '
      "import`"),
-    (["eth9"], 'no such device "eth9": `ip link` lists those of this host'),
+    (["wlan9"], 'no such interface "wlan9": `ip link` lists those of this host'),
     (["lo"], "lo cannot be imported: it is no ipip, sit or ip6tnl device"),
 ])
 def test_wrong_words(args, error):

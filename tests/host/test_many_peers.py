@@ -301,14 +301,14 @@ def test_set_and_set_back_leaves_nothing(attached):
     ([*P9, "allowed-ips", "fd00:9::/64", "mtu", "1000"], "is too small"),
     (["peer", "add", "eth0", "p7", "endpoint", "198.19.0.1", "allowed-ips",
       "12.0.0.0/24"], "has a peer \"p7\" already"),
-    (["peer", "del", "eth0", "new"], "has no peer \"new\""),
+    (["peer", "del", "eth0", "p9x"], "no such peer \"p9x\" on eth0: did"),
 ])
 def test_refused_changes_change_nothing(attached, words, said):
     ns, tl = attached
     before = state(ns, tl)
     done = tl.run(*words)
-    assert done.returncode == 2 and said in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert done.returncode == (1 if "such" in said else 2)
+    assert said in done.stderr and done.stderr.count("\n") == 1
     assert state(ns, tl) == before
 
 

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The JSON outputs are what docs/schema says: with each field, and no other."""
 import json
+import os
+import re
 
 import jsonschema
 import pytest
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 
-from lab import read, wait_until
+from lab import REPO, TUNLOAD, read, run, wait_until
 from lifecycle import A, B, Pair, conf_a
 from traffic import ping
 
-NAMES = "status", "peer-list", "trigger", "monitor"
+NAMES = [name.removesuffix(".json") for name in
+         os.listdir(os.path.join(REPO, "docs", "schema"))]
 PEERS = """
 [peer six]
 endpoint = 2001:db8::2
@@ -46,6 +49,23 @@ def objects(part):
             yield from objects(inner)
 
 
+def test_every_json_output_has_a_schema():
+    commands = re.findall(r"^  ([a-z][a-z-]*) +\S", run(
+        TUNLOAD, "help").stdout, re.M)
+    assert len(commands) >= 10
+    assert {"peer-list" if name == "peer" else name for name in commands
+            if "--json" in run(TUNLOAD, "help", name).stdout} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_word_for_the_name_of_a_peer(name):
+    """It is `peer`; `name`, which was there first, only stands beside it."""
+    fields = [set(part.get("properties", ())) for part in
+              objects(schema(name))]
+    assert any("peer" in own for own in fields)
+    assert all("peer" in own for own in fields if "name" in own)
+
+
 @pytest.fixture(name="pair")
 def fixture_pair(lab):
     """A Pair with a peer of each kind on its first host."""
@@ -69,6 +89,17 @@ def test_schemas_leave_nothing_open(name):
         assert part["additionalProperties"] is False
         assert set(part["properties"]) - {"mended"} == \
             set(part["required"]) - {"mended"}
+
+
+def test_status_while_watched(pair):
+    """A peer that is up, one that waits."""
+    watch = pair.lab.keep(pair.tl.start("watch", "eth0"))
+    watch.wait_output("eth0: b: up")
+    watch.wait_output("eth0: name: waiting")
+    one = check("status", pair.tl.status())
+    told = {p["name"]: p["watch"] for p in one["peers"]}
+    assert told["b"]["state"] == "up"
+    assert told["name"]["reason"] == pair.tl.peer("name")["waiting"]
 
 
 def test_status(pair):
@@ -112,6 +143,7 @@ def test_status_with_a_learned_mtu(pair):
                      pair.tl.peer("b"), "the MTU is learnt")
     check("status", pair.tl.status())
     assert row["mtu"] == row["learned_mtu"]["mtu"] == 1280
+    assert row["learned_mtu"]["otherwise"] == 1480
     assert " 1280 " in pair.tl.ok("status", "eth0", "b")
     assert "  mtu          1280 (learnt from ICMP, for another " in pair.tl.ok(
         "status", "eth0", "b", "-v")

@@ -9,13 +9,12 @@ import signal
 import struct
 import subprocess
 import termios
-import time
 
 import pytest
 
+from aged import age
 from lab import wait_until
 from netns import TIMEOUT
-from packets import bpf
 from traffic import ping
 
 CONF = """\
@@ -130,16 +129,7 @@ class Host:
 
     def age(self, peer, **seconds):
         """Says that the last packets of a peer came or went so long ago."""
-        traffic = bpf.Map(bpf.obj_get(f"{self.tl.pins}/traffic"))
-        number = next(row["key"] for row in self.tl.map("peers")
-                      if row["value"]["name"] == peer)
-        key = struct.pack("I", number)
-        value = bytearray(max(traffic.lookup(key)))
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-        for place, name in (-16, "rx"), (-8, "tx"):
-            struct.pack_into("Q", value, len(value) + place,
-                             now - seconds[name] * 10 ** 9)
-        traffic.update(key, bytes(value))
+        age(self.tl, peer, **seconds)
 
 
 def ages(text):

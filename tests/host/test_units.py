@@ -9,10 +9,10 @@ import pytest
 
 from lab import REPO, Bpffs, read, run
 
-SERVICE, TRIGGER, TIMER, METRICS, SOCKET = (
+SERVICE, TRIGGER, TIMER, METRICS, SOCKET, WATCH = (
     "tunload@{}.service", "tunload-trigger@{}.service",
     "tunload-trigger@{}.timer", "tunload-metrics@{}.service",
-    "tunload-metrics.socket")
+    "tunload-metrics.socket", "tunload-watch@{}.service")
 CONF = """\
 [interface]
 source = 172.22.2.2
@@ -52,14 +52,14 @@ def install_once(tmp_path_factory):
     return Installed(tmp_path_factory.mktemp("units"))
 
 
-@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, TIMER, METRICS, SOCKET])
+@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, TIMER, METRICS, SOCKET, WATCH])
 def test_systemd_accepts(installed, unit):
     done = run("systemd-analyze", "verify", "--recursive-errors=no",
                unit.format("eth0"), env=installed.env, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, METRICS])
+@pytest.mark.parametrize("unit", [SERVICE, TRIGGER, METRICS, WATCH])
 def test_little_is_exposed(installed, unit):
     done = run("systemd-analyze", "security", "--offline=yes",
                "--threshold=30", unit.format("eth0"), env=installed.env,
@@ -94,6 +94,16 @@ def test_the_path_is_kept_open(installed):
     assert 2 * int(seconds[:-1]) + int(accuracy[:-1]) < 600
 
 
+def test_the_watch_lives_with_the_tunnels(installed):
+    """It is started and stopped with them, and never given up."""
+    for key, value in {"Type": "notify", "Restart": "always",
+                       "StartLimitIntervalSec": "0", "WatchdogSec": "30",
+                       "PartOf": "tunload@%i.service",
+                       "After": "tunload@%i.service",
+                       "WantedBy": "tunload@%i.service"}.items():
+        assert installed.lines(WATCH, key) == [value]
+
+
 def test_the_metrics_are_not_for_everybody(installed):
     """The socket is for this host, each connection has an own service."""
     assert installed.lines(SOCKET, "ListenStream") == [
@@ -125,8 +135,9 @@ class Service:
         self.installed, self.ns, self.bpffs = installed, ns, bpffs
         self.trace = trace
 
-    def run(self, unit, key, **kwargs):
-        """Runs one command; returns its output."""
+    def run(self, unit, key, *more, stderr="", **kwargs):
+        """Runs one command, with more arguments; returns its output. Its
+        errors must match a pattern."""
         caps, = self.installed.lines(unit, "CapabilityBoundingSet")
         caps = ",".join(["-all"] + ["+" + c[4:].lower()
                                     for c in caps.split()])
@@ -134,11 +145,11 @@ class Service:
                      'exec setpriv --no-new-privs --bounding-set "$0" "$@"')
         done = self.ns.run(
             "strace", "-f", "-qq", "-o", self.trace, "unshare", "-m", "sh",
-            "-c", read_only, caps, *self.installed.command(unit, key),
+            "-c", read_only, caps, *self.installed.command(unit, key), *more,
             env={**os.environ, "TUNLOAD_BPFFS": self.bpffs}, check=False,
             **kwargs)
         assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+        assert re.fullmatch(stderr, done.stderr), done.stderr
         self.check_calls(unit)
         return done.stdout
 
@@ -198,3 +209,17 @@ def test_the_commands_run_with_what_the_units_leave_them(service):
     service.run(SERVICE, "ExecStop")
     assert "10.20.0.0/24" not in service.ns.ip("route").stdout
     assert not os.path.exists(f"{service.bpffs}/tunload/eth0")
+
+
+def test_the_watch_runs_with_what_its_unit_leaves_it(service):
+    """It mends, asks, and ends by the command that it runs itself."""
+    (service.installed.root / "etc/tunload/eth0.conf").write_text(
+        CONF + "keepalive = 1\n", encoding="utf-8")
+    service.run(SERVICE, "ExecStart")
+    service.ns.ip("route", "del", "10.10.0.0/24")
+    service.run(WATCH, "ExecStart", "--exec", "kill $PPID", stderr=(
+        "tunload: eth0: watching 1 peer\n"
+        "tunload: eth0: mended: put 1 routes or addresses right\n"
+        "tunload: eth0: tokyo: silent: .*\n"))
+    assert "10.10.0.0/24" in service.ns.ip("route").stdout
+    service.run(SERVICE, "ExecStop")

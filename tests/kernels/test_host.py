@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Hosts that not every kernel can provide: an interface in a VRF, tunnels of the
-kernel, or no IPv6 at all. Runs inside/vrf.py, inside/check.py and
-inside/no_ipv6.py on the oldest kernel only, and inside/beside.py also on the
+kernel, or no IPv6 at all. Runs inside/vrf.py, inside/peer_vrf.py,
+inside/check.py and inside/no_ipv6.py on the oldest kernel only, and inside/beside.py also on the
 newest, as XDP forwards there; they are no rows of the table."""
 import pytest
 
@@ -9,6 +9,7 @@ import vm
 from guest import run_tests
 
 HOSTS = {"vrf": {"modules": ["vrf"]},
+         "peer_vrf": {"modules": ["vrf", "bridge"]},
          "check": {"modules": ["vrf", "ipip", "sit", "ip6_tunnel"]},
          "no_ipv6": {"append": "ipv6.disable=1"},
          "beside": {"modules": ["8021q", "bonding", "vrf"]}}

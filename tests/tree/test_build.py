@@ -98,6 +98,21 @@ def test_a_warning_stops_the_build(tree):
         assert done.returncode and "never_used" in done.stderr
 
 
+def test_settings_of_the_environment(tmp_path):
+    """As Debian and Fedora give them to a build."""
+    out = run("make", "-n", "-C", REPO, f"B={tmp_path}", "all", env={
+        **os.environ, "CC": "some-cc", "CPPFLAGS": "-DONE", "CFLAGS": "-O3",
+        "LDFLAGS": "-Wl,-two", "WERROR": ""}).stdout
+    assert "-Werror" not in out
+    linked, = re.findall(rf"^some-cc .* -o {tmp_path}/tunload .*$", out, re.M)
+    assert linked.startswith("some-cc -O3 -Wl,-two -o ")
+    compiled = re.findall(
+        rf"^some-cc .* -DONE -O3 .* -c -o {tmp_path}/(loader/\S+)\.o ", out,
+        re.M)
+    assert sorted(f"{REPO}/{path}.c" for path in compiled) == sorted(
+        glob.glob(f"{REPO}/loader/*/*.c"))
+
+
 def test_compile_commands(tree):
     """The file has a command for each compiled file, and the commands work."""
     run("make", "-s", "-C", tree, "compile_commands.json")
@@ -182,23 +197,64 @@ def test_the_man_page_has_every_verdict(tree):
 
 
 def test_the_man_pages_have_no_warnings(tree):
-    for page in "tunload.8", "tunload.conf.5":
+    for page in PAGES:
         done = run("man", "--warnings=w", "-l", f"{tree}/build/dist/{page}",
                    env={**os.environ, "LC_ALL": "C"})
         assert done.stderr == ""
         assert "@" not in done.stdout.replace("tunload@", "").replace(
-            "trigger@", "")
+            "trigger@", "").replace("watch@", "")
 
 
-def test_the_man_page_names_every_command(tree):
-    table = read("loader/cmd", "cmd.h")
-    with open(f"{tree}/build/dist/tunload.8", encoding="utf-8") as f:
-        page = f.read()
-    commands = re.findall(r"^\tX\((\w+)\)", table, re.M)
-    assert len(commands) >= 10
-    for command in commands:
-        name = re.escape(command.replace("_", r"\-"))
-        assert re.search(rf"^\\fBtunload {name}\b", page, re.M), command
+PAGES = "tunload.8", "tunload.conf.5"
+
+
+def shown(tree, page, width):
+    """A man page as it is shown, a list of lines."""
+    return run("man", "-l", f"{tree}/build/dist/{page}", env={
+        **os.environ, "MANWIDTH": str(width), "LC_ALL": "C"}
+        ).stdout.splitlines()
+
+
+def sections(lines):
+    """{heading: text} of a man page."""
+    parts = re.split(r"^([A-Z][A-Z ]+)\n", "\n".join(lines[1:-1]), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_man_pages_fit_80_columns(tree, page):
+    lines = shown(tree, page, 80)
+    assert len(lines) > 100
+    assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_man_pages_have_limits_and_a_warning(tree, page):
+    found = sections(shown(tree, page, 80))
+    assert list(found)[-3:] == ["LIMITS", "SECURITY", "SEE ALSO"]
+    assert "not encrypt and does not authenticate" in " ".join(
+        found["SECURITY"].split())
+    limits = read("README.md").split("## Limits\n")[1].split("\n## ")[0]
+    assert len(re.findall(r"^ +o ", found["LIMITS"], re.M)) == len(
+        re.findall(r"^\* ", limits, re.M))
+
+
+def usages(tree):
+    """How the help says that each command is called, a line a way."""
+    program = f"{tree}/build/tunload"
+    names = re.findall(r"^  ([a-z][a-z-]*) +\S", run(program, "help").stdout,
+                       re.M)
+    assert len(names) >= 10
+    for name in names:
+        usage = run(program, "help", name).stdout.splitlines()[0]
+        ways = re.split(r" \| (?![^\[]*\])", usage)
+        yield from [ways[0], *(f"tunload {name} {way}" for way in ways[1:])]
+
+
+def test_the_man_page_has_the_usage_of_every_command(tree):
+    found = sections(shown(tree, "tunload.8", 400))["SYNOPSIS"]
+    lines = [line.strip() for line in found.splitlines() if line]
+    assert lines == ["tunload [--bpffs DIR] COMMAND ...", *usages(tree)]
 
 
 INCLUDES = os.path.join(REPO, "scripts", "check-includes")

@@ -23,6 +23,13 @@ def shell(request):
     (("de",), ["detach"]),
     (("attach", "l"), ["lo"]),
     (("check", "l"), ["lo"]),
+    (("check", "lo", "--p"), ["--probe"]),
+    (("--json", "ch"), ["check"]),
+    (("--bpffs", "/tmp", "--json", "status", "--j"), ["--json"]),
+    (("remote-config", "l"), ["lo"]),
+    (("remote-config", "lo", "x", "--dev"), ["--device"]),
+    (("import", "l"), ["lo"]),
+    (("metrics", "--h"), ["--http"]),
     (("attach", "lo", "--mode", ""), ["auto", "native", "tc"]),
     (("--bpffs", "/tmp", "tr"), ["trigger"]),
     (("trigger", "eth0", "--w"), ["--wait"]),
@@ -38,17 +45,41 @@ def test_words(offers, words, wanted):
     assert offers(*words) == wanted
 
 
-@pytest.mark.parametrize("option", ["-o", "--output"])
-def test_files(offers, option):
-    found = offers("metrics", option, "/etc/hostn")
+@pytest.mark.parametrize("words", [
+    ("metrics", "-o"), ("metrics", "--output"), ("check", "lo", "-c"),
+    ("check", "lo", "--config"), ("attach", "lo", "-c"),
+    ("remote-config", "lo", "x", "-c"), ("import", "--from", "networkd")])
+def test_files(offers, words):
+    found = offers(*words, "/etc/hostn")
     assert found[-1].removeprefix("/etc/") == "hostname"
+
+
+@pytest.mark.parametrize("words", [
+    ("status",), ("metrics",), ("detach",), ("peer", "list"),
+    ("peer", "set"), ("monitor",)])
+def test_attached_interfaces(offers, tmp_path, words):
+    for name in "eth0", "eth0:7":
+        (tmp_path / "tunload" / name).mkdir(parents=True)
+    for line in ("--bpffs", str(tmp_path), *words), (
+            *words, "--bpffs", str(tmp_path)):
+        assert sorted(offers(*line, "")) == ["eth0", "eth0.7"]
+
+
+def test_peers_of_a_file(offers, tmp_path):
+    conf = tmp_path / "conf"
+    conf.write_text("[interface]\n  [peer tokyo] # one\n[peer osaka]\n",
+                    encoding="ascii")
+    line = "remote-config", "-c", str(conf), "lo"
+    assert offers(*line, "") == ["tokyo", "osaka"]
+    assert offers(*line, "os") == ["osaka"]
 
 
 def test_every_command(offers):
     words = re.findall(r"^\tX\((\w+)\)", read("loader", "cmd", "cmd.h"), re.M)
     commands = [word.replace("_", "-") for word in words]
     assert len(commands) > 9
-    assert set(offers("")) == {*commands, "--bpffs", "--version"}
+    assert set(offers("")) == {*commands, "--bpffs", "--json", "--verbose",
+                               "--version"}
     assert set(offers("help", "")) == set(commands)
 
 

@@ -25,6 +25,7 @@ WANTED = {
     f"{UNITS}/tunload@.service": 0o644,
     f"{UNITS}/tunload-trigger@.service": 0o644,
     f"{UNITS}/tunload-trigger@.timer": 0o644,
+    f"{UNITS}/tunload-watch@.service": 0o644,
     f"{UNITS}/tunload-metrics.socket": 0o644,
     f"{UNITS}/tunload-metrics@.service": 0o644,
 }

@@ -5,6 +5,7 @@ import glob
 import os
 import re
 import shutil
+from email.utils import formataddr, parseaddr
 
 import pytest
 
@@ -84,10 +85,25 @@ def test_what_a_build_needs():
 @pytest.mark.parametrize("form, line", [
     ("debian", "tunload ({}) unstable; urgency=medium"),
     ("rpm", r"* Sat Nov 28 2026 The tunload maintainers "
-            r"<maintainers@tunload.example> - {}-1")])
+            r"<maintainers@users.noreply.r-seed-68232946.example> - {}-1")])
 def test_changelog(form, line):
     out = run(f"{REPO}/scripts/changelog", form).stdout
     assert out.splitlines()[0] == line.format(read("VERSION").strip())
+
+
+def test_one_maintainer(deb, rpm):
+    """Of both packages and of every entry of their changelogs."""
+    line = re.search("^Maintainer: (.*)$", read("dist/debian/control"),
+                     re.M).group(1)
+    name, address = parseaddr(line)
+    assert formataddr((name, address)) == line and "@" in address
+    assert run("dpkg-deb", "-f", deb, "Maintainer").stdout.strip() == line
+    written = run("rpm", "-qp", "--qf", "[%{CHANGELOGNAME}\n]", rpm).stdout
+    for entry in written.splitlines():
+        assert entry.startswith(f"{line} - ")
+    debian = run(f"{REPO}/scripts/changelog", "debian").stdout
+    signed = re.findall(r"^ -- (.*>)  ", debian, re.M)
+    assert set(signed) == {line} and written
 
 
 def test_lintian_is_content(deb):
@@ -225,7 +241,8 @@ def test_purge_leaves_nothing(deb, host):
     install(host, deb)
     wants = f"{host.root}/etc/systemd/system/multi-user.target.wants"
     os.makedirs(wants, exist_ok=True)
-    for unit in "tunload@eth0.service", "tunload-trigger@eth0.timer":
+    for unit in ("tunload@eth0.service", "tunload-watch@eth0.service",
+                 "tunload-trigger@eth0.timer"):
         os.symlink(UNITS + unit.replace("eth0", ""), f"{wants}/{unit}")
     os.makedirs(f"{host.root}/sys/fs/bpf/tunload/eth9")
     host.run("dpkg", "-P", "tunload")

@@ -158,7 +158,8 @@ static const char *const against_the_rules[][2] = {
 	{PEER "[peer osaka]\nendpoint = 192.0.2.2\nallowed-ips = ::/0, "
 	      "10.10.0.0/24\n",
 	 "c:6: peer osaka: allowed-ips \"10.10.0.0/24\" belongs to peer tokyo "
-	 "(line 3) already: leave it out, or take it from tokyo"},
+	 "(line 3) already: leave it out, take it from tokyo, "
+	 "or give them different priorities"},
 	{PEER "[peer osaka]\nendpoint = 192.0.2.1\nallowed-ips = ::/0\n",
 	 "c:5: peer osaka: endpoint \"192.0.2.1\" belongs to peer tokyo (line "
 	 "2) already, with the same local address: give one of them another "
@@ -309,10 +310,10 @@ static void test_many(void **state)
 	/* milliseconds when sorted, minutes when compared pair by pair */
 	assert_true(clock() - begin < 5 * CLOCKS_PER_SEC);
 	peer_set(&c.peers[999], command_line, "allowed-ips", "10.0.0.0");
-	assert_string_equal(
-		said(check, &c, &ret),
-		"peer p999: allowed-ips \"10.0.0.0/32\" belongs to "
-		"peer p0 already: leave it out, or take it from p0");
+	assert_string_equal(said(check, &c, &ret),
+			    "peer p999: allowed-ips \"10.0.0.0/32\" belongs to "
+			    "peer p0 already: leave it out, take it from p0, "
+			    "or give them different priorities");
 	assert_int_equal(ret, USAGE);
 	conf_free(&c);
 }

@@ -156,7 +156,10 @@ static const char *const bad[][2] = {
 	{"[interface]\nmod = tc\n",
 	 "c:2: [interface]: unknown key \"mod\": did you mean \"mode\"?"},
 	{"[interface]\nttl = 4\n", "c:2: [interface]: unknown key \"ttl\": "
-				   "remove it, or see tunload.conf(5)"},
+				   "\"ttl\" belongs to a section [peer NAME]"},
+	{"[interface]\nweight = 4\n", "c:2: [interface]: unknown key "
+				      "\"weight\": remove it, or see "
+				      "tunload.conf(5)"},
 	{PEER "AllowedIPs = ::/0\n", "c:4: peer tokyo: unknown key "
 				     "\"AllowedIPs\": here it is "
 				     "\"allowed-ips\""},

@@ -299,6 +299,11 @@ static void test_close(void **state)
 	assert_true(word_close("AllowedIPs", "allowed-ips"));
 	assert_true(word_close("allowed_ips", "allowed-ips"));
 	assert_true(word_close("tll", "ttl"));
+	assert_true(word_close("mut", "mtu"));
+	assert_true(word_close("eht0", "eth0"));
+	assert_true(word_close("toyko", "tokyo"));
+	assert_false(word_close("eht1", "eth0"));
+	assert_false(word_close("a", "b"));
 	assert_false(word_close("mut", "ttl"));
 	assert_false(word_close("address", "endpoint"));
 	assert_false(word_close("", "mtu"));

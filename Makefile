@@ -65,6 +65,7 @@ BPF_CFLAGS = -std=gnu11 $(WARN) -O2 -g -fno-strict-aliasing -target bpf \
 	-mcpu=v3 -ffile-prefix-map=$(CURDIR)=. -I. -Ibpf \
 	$(shell $(PKG_CONFIG) --cflags libbpf)
 
+SKELETONS := $(B)/tunload.skel.h $(B)/capture.skel.h
 LOADER_SRC := $(sort $(wildcard loader/*/*.c))
 LOADER_OBJ := $(LOADER_SRC:%.c=$(B)/%.o)
 
@@ -84,15 +85,15 @@ all: $(B)/tunload $(DIST)
 $(B)/tunload: $(LOADER_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/loader/%.o: loader/%.c $(B)/tunload.skel.h $(B)/loader.flags
+$(B)/loader/%.o: loader/%.c $(SKELETONS) $(B)/loader.flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/tunload.bpf.o: bpf/tunload.bpf.c $(B)/bpf.flags
-	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(B)/tunload.bpf.d -c -o $@ $<
+$(B)/%.bpf.o: bpf/%.bpf.c $(B)/bpf.flags
+	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(B)/$*.bpf.d -c -o $@ $<
 
-$(B)/tunload.skel.h: $(B)/tunload.bpf.o
-	$(BPFTOOL) gen skeleton $< name tunload_bpf > $@.tmp
+$(SKELETONS): $(B)/%.skel.h: $(B)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp
 	mv $@.tmp $@
 
 # The commands that made the objects; a file changes only with its text, so
@@ -314,10 +315,11 @@ command = {"directory": "$(CURDIR)", "file": "$1", "command": \
 	"$(subst ",\",$(subst \,\\,$2)) -c $1"}
 commands = $(foreach file,$1,$(call command,$(file),$2)$(COMMA)$(NEWLINE))
 .PHONY: compile_commands.json
-compile_commands.json: $(B)/tunload.skel.h
+compile_commands.json: $(SKELETONS)
 	$(file >$@,[$(call commands,$(LOADER_SRC),$(FLAGS_loader))\
 		$(call commands,$(UNIT_SRC),$(FLAGS_unit))\
 		$(call commands,$(FUZZ_SRC),$(FLAGS_fuzz))\
+		$(call commands,bpf/capture.bpf.c,$(FLAGS_bpf))\
 		$(call command,bpf/tunload.bpf.c,$(FLAGS_bpf))])
 	@:
 
@@ -329,5 +331,5 @@ lint:
 clean:
 	rm -rf $(B)
 
--include $(LOADER_OBJ:.o=.d) $(HOST_OBJ:.o=.d) $(B)/tunload.bpf.d
+-include $(LOADER_OBJ:.o=.d) $(HOST_OBJ:.o=.d) $(SKELETONS:.skel.h=.bpf.d)
 -include $(shell find $(B)/unit $(B)/fuzz -name '*.d' 2>/dev/null)

@@ -26,6 +26,7 @@ typedef __u32 __wsum;
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LPM_TRIE = 11,
@@ -267,7 +268,21 @@ struct dst_entry {
 
 struct sk_buff {
 	struct net_device *dev;
+	char cb[48];
 	unsigned long _skb_refdst;
+	unsigned int len, data_len;
+	__be16 vlan_proto;
+	__u16 vlan_tci;
+	unsigned char *data;
+};
+
+/* skb->cb while the tc programs run. */
+struct qdisc_skb_cb {
+	unsigned char data[20];
+};
+
+struct xdp_buff {
+	void *data, *data_end;
 };
 
 #pragma clang attribute pop

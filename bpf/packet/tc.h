@@ -3,8 +3,9 @@
 #ifndef TUNLOAD_TC_H
 #define TUNLOAD_TC_H
 
-#define TC_ACT_UNSPEC -1 /* TCX_NEXT: go on with the next program */
-#define TC_ACT_SHOT   2
+#define TC_ACT_UNSPEC	-1 /* TCX_NEXT: go on with the next program */
+#define TC_ACT_SHOT	2
+#define TC_ACT_REDIRECT 7
 
 #define ETHERTYPE_OFFSET     12
 #define BPF_F_RECOMPUTE_CSUM 1

@@ -138,6 +138,8 @@ void gateway_ether(uint32_t peer_id, uint8_t mac[static MAC_LEN]);
  * gateway's address. */
 bool gateway_id(const struct ip *ip, uint32_t *peer_id);
 bool gateway_is_mac(const uint8_t mac[static MAC_LEN]);
+/* The peer id in the MAC of a gateway. */
+uint32_t gateway_mac_id(const uint8_t mac[static MAC_LEN]);
 
 /* 240.0.0.0/8: the other end of the point-to-point address that the source has
  * on the interface. */

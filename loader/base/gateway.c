@@ -59,3 +59,8 @@ bool gateway_is_mac(const uint8_t mac[static MAC_LEN])
 {
 	return !memcmp(mac, mac_head, sizeof(mac_head));
 }
+
+uint32_t gateway_mac_id(const uint8_t mac[static MAC_LEN])
+{
+	return get_id(mac + sizeof(mac_head));
+}

@@ -34,6 +34,7 @@ struct command {
 	X(peer)                                                                \
 	X(showconf)                                                            \
 	X(monitor)                                                             \
+	X(capture)                                                             \
 	X(trigger)                                                             \
 	X(watch)                                                               \
 	X(metrics)                                                             \

@@ -103,6 +103,13 @@ bool forward_missing(const struct conf *c, enum tl_mode mode,
 void forward_fault(const char *ifname, const char *from,
 		   char words[static TL_REASON_LEN]);
 
+/* bpf_log.c. Stops libbpf from printing and clears the kept messages. With
+ * TUNLOAD_DEBUG=1 in the environment libbpf still prints to standard error. */
+void bpf_log_start(void);
+/* The kernel's message since bpf_log_start() (extended ack, the end of a
+ * verifier log), else libbpf's first warning, else "". */
+const char *bpf_log_words(void);
+
 /* The name of the driver of an interface, or "unknown". */
 void driver_name(const char *ifname, char name[static 32]);
 

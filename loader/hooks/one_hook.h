@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Shared by the files of hooks/. Functions for a single hook: unless noted,
- * they return 0 or -errno and print nothing. What libbpf and the kernel say. */
+ * they return 0 or -errno and print nothing. */
 #ifndef TUNLOAD_ONE_HOOK_H
 #define TUNLOAD_ONE_HOOK_H
 
@@ -35,12 +35,5 @@ bool xdp_taken(uint32_t ifindex, char words[static TL_REASON_LEN]);
 /* Why link_put() could not put prog on the XDP hook, in words. */
 void xdp_refusal(const char *ifname, uint32_t ifindex, int prog, int err,
 		 char words[static TL_REASON_LEN]);
-
-/* bpf_log.c. Stops libbpf from printing and clears the kept messages. With
- * TUNLOAD_DEBUG=1 in the environment libbpf still prints to standard error. */
-void bpf_log_start(void);
-/* The kernel's message since bpf_log_start() (extended ack, the end of a
- * verifier log), else libbpf's first warning, else "". */
-const char *bpf_log_words(void);
 
 #endif

@@ -399,7 +399,7 @@ ERRORS = [
      "from 1 to 262144: see `tunload help capture`"),
     (["eth0", "b", "c"], 2, 'capture: one argument too many "c": see `tunload '
      'help capture`'),
-    (["eth9"], 1, 'no such interface "eth9": `ip link` lists those of this host'),
+    (["eth9"], 1, 'no such interface "eth9": did you mean "eth0"?'),
 ]
 
 

@@ -33,6 +33,7 @@ showconf IFACE
 monitor IFACE
 trigger IFACE PEER
 watch IFACE
+capture IFACE PEER -w /dev/null
 metrics IFACE
 check IFACE
 remote-config IFACE PEER --for linux
@@ -90,25 +91,26 @@ class Host:
         """(status, what is stable of standard output, standard error) of
         tunload; without --bpffs it looks for pins where there are none."""
         env = {**os.environ, "TUNLOAD_BPFFS": "/proc", **env}
-        if "monitor" in words:
-            return self.monitor(words, env)
+        if {"monitor", "watch", "capture"} & set(words):
+            return self.endless(words, env)
         done = self.ns.run(TUNLOAD, *words, check=False, env=env)
         return done.returncode, stable(done.stdout), done.stderr
 
-    def monitor(self, words, env):
-        """The same of a monitor, which is ended once it has begun; the line
-        that says so is left out."""
+    def endless(self, words, env):
+        """The same of a command that is ended once it has begun; of standard
+        error only the errors."""
         with tempfile.TemporaryFile() as err:
             p = subprocess.Popen(self.ns.argv(TUNLOAD, *words), env=env,
                                  stdout=subprocess.PIPE, stderr=err)
             wait_until(lambda: os.fstat(err.fileno()).st_size
-                       or p.poll() is not None, "monitor begins or ends")
+                       or p.poll() is not None, "it begins or ends")
             p.terminate()
             out = p.communicate(timeout=TIMEOUT)[0].decode()
             err.seek(0)
             said = err.read().decode()
-        return p.returncode, out, said.replace(
-            "listening on eth0, ^C ends\n", "")
+        return p.returncode, out, "".join(
+            line for line in said.splitlines(True)
+            if line.startswith("tunload: "))
 
 
 @pytest.fixture(scope="module", name="host")
@@ -141,7 +143,7 @@ def test_options_of_commands(host, line, option):
     plain = host.run(*words, **here)
     wanted = host.run(*words, option, **here)
     assert wanted[0] == plain[0] and wanted[1] != plain[1]
-    values = [i for i, word in enumerate(words) if word in ("--for", "-c")]
+    values = [i for i, word in enumerate(words) if word in ("--for", "-c", "-w")]
     for i, there in enumerate(places(words, [option])):
         if i - 1 not in values:
             assert host.run(*there, **here) == wanted, there

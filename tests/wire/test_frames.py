@@ -102,7 +102,7 @@ def hooks(one):
             headers_len(one) > READABLE and one.verdict != "rx_borrowed"):
         return []
     if one.verdict in ("tx_tunnelled", "tx_answered") or (
-            one.redirect and one.world.next_hops):
+            one.redirect and (one.world.next_hops or one.hook == "tc")):
         return []  # the kernel decides where these frames go
     if one.data[12:14] in TAGS:
         return ["tc_ingress"] * (one.hook == "xdp" and len(one.data) > 18)

@@ -59,9 +59,7 @@ static int peer_must_run(const struct capture_wish *wish)
 	if (ret)
 		return ret;
 	if (wish->peer && !conf_peer(&c, wish->peer))
-		ret = fail_usage(
-			"%s has no peer \"%s\": see `tunload peer list %s`",
-			wish->ifname, wish->peer, wish->ifname);
+		ret = fail_no_peer(&c, wish->peer);
 	conf_free(&c);
 	return ret;
 }

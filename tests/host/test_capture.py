@@ -391,8 +391,8 @@ def test_readers(lab):
 
 
 ERRORS = [
-    (["eth0", "nobody"], 2, 'eth0 has no peer "nobody": see `tunload peer '
-     'list eth0`'),
+    (["eth0", "nobody"], 1, 'no such peer "nobody" on eth0: `tunload peer list '
+     'eth0` lists its peers'),
     (["eth0", "-c", "0"], 2, 'capture: --count "0" is not a number from 1 to '
      "4294967295: see `tunload help capture`"),
     (["eth0", "--snaplen", "9x"], 2, 'capture: --snaplen "9x" is not a number '

@@ -104,7 +104,9 @@ class Host:
                                  stdout=subprocess.PIPE, stderr=err)
             wait_until(lambda: os.fstat(err.fileno()).st_size
                        or p.poll() is not None, "it begins or ends")
-            p.terminate()
+            err.seek(0)
+            if not err.read().startswith(b"tunload: "):  # it ends by itself
+                p.terminate()
             out = p.communicate(timeout=TIMEOUT)[0].decode()
             err.seek(0)
             said = err.read().decode()

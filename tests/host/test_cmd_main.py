@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every command of the table takes the options that it knows anywhere on its
 line, and answers alike what it does not know: an interface, a peer."""
+import contextlib
 import json
 import os
 import re
@@ -105,8 +106,10 @@ class Host:
             wait_until(lambda: os.fstat(err.fileno()).st_size
                        or p.poll() is not None, "it begins or ends")
             err.seek(0)
-            if not err.read().startswith(b"tunload: "):  # it ends by itself
-                p.terminate()
+            if b"tunload: " in err.read():  # after an error it ends by itself
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    p.wait(5)
+            p.terminate()
             out = p.communicate(timeout=TIMEOUT)[0].decode()
             err.seek(0)
             said = err.read().decode()

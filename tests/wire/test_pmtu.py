@@ -236,6 +236,8 @@ def test_route_of_the_users_own(path, where, inner):
                        arrives(server, client, payload(size + 1), 0.05),
                        "the sender learns the MTU")
             assert arrives(server, client, payload(size + 1)) is None
+            # The ICMP error waits for the next call.
+            client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             assert arrives(server, client, payload(size))
     finally:
         path.host.ip("route", "del", SITE_PREFIXES[inner])

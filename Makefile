@@ -52,7 +52,7 @@ WERROR ?= -Werror
 WARN := -Wall -Wextra $(WERROR)
 CFLAGS ?= -O2 -g
 PKGS := libbpf libmnl jansson libnftables
-# Only their headers: loaded when needed (host/library.c).
+# Only their headers: loaded when needed (base/library.c).
 HEADERS := libcurl libsystemd
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \

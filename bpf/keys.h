@@ -116,7 +116,7 @@
 	    "packets a second that are taken from it; 0: all",                 \
 	    .max = 1000000000)                                                 \
 	KEY(PRIORITY, "priority", priority, NUMBER, ADDED,                     \
-	    "of peers with the same prefix, the lowest that is up carries it", \
+	    "of peers with the same prefix, the lowest that works has the route", \
 	    .max = 65535)
 /* clang-format on */
 

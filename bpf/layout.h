@@ -72,6 +72,14 @@ struct tl_verdicts {
 	__u8 field[16];                                                        \
 	__u32 field##_family;
 
+/* A VRF of this host. */
+struct tl_vrf {
+	__u32 ifindex; /* 0: it is not there now */
+	__u32 table;   /* of its routes */
+	__u8 mac[6];
+	__u8 zero[2];
+};
+
 /* peers: peer id -> this. */
 struct tl_peer {
 	char name[TL_NAME_LEN];
@@ -85,16 +93,13 @@ struct tl_peer {
 	/* Zero. Former attachments have the learned MTU here. */
 	__u64 unused;
 	__u32 unused_too;
-	/* The data plane does not read the fields below, unless noted. */
+	/* Of the fields below, the data plane reads mark, min_ttl, mss, rate
+	 * and the VRF. */
 	__u8 probe[16];	    /* inner address that answers a ping */
 	__u32 probe_family; /* 4, 6, or 0: no probe */
 	TL_PEER_KEYS(TL_KEY_FIELD)
-	/* Of the key `vrf`, which the data plane reads, as it does mark,
-	 * min_ttl, mss and rate. */
-	char vrf[16];	   /* "": none */
-	__u32 vrf_ifindex; /* 0: it is not there now */
-	__u8 vrf_mac[6];
-	__u8 zero[2];
+	char vrf[16]; /* "": none */
+	struct tl_vrf in_vrf;
 };
 
 /* generations: one entry. What a CPU remembers of the maps is stale when they

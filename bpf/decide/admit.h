@@ -7,6 +7,7 @@
 #include "core/verdict.h"
 #include "record/rate.h"
 
+/* True for a peer whose packets lean() may not pass. */
 static __always_inline bool is_special(__u32 id)
 {
 	const struct tl_peer *peer = bpf_map_lookup_elem(&peers, &id);
@@ -22,7 +23,7 @@ static __always_inline int admit(__u32 id, __u32 packets, bool in_tc)
 
 	if (!peer)
 		return TL_rx_stale_peer;
-	if (peer->vrf[0] && !(in_tc && peer->vrf_ifindex))
+	if (peer->vrf[0] && !(in_tc && peer->in_vrf.ifindex))
 		return TL_rx_no_vrf;
 	return peer->rate && rate_exceeded(id, peer->rate, packets,
 					   bpf_ktime_get_coarse_ns())

@@ -7,7 +7,6 @@
 #define TUNLOAD_INGRESS_H
 
 #include "core/ecn.h"
-#include "core/mss.h"
 #include "core/source.h"
 #include "icmp.h"
 

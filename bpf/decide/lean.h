@@ -9,6 +9,7 @@
 #define TUNLOAD_LEAN_H
 
 #include "core/load.h"
+#include "core/mss.h"
 #include "record/cache.h"
 #include "ingress.h"
 

@@ -19,10 +19,10 @@ static __always_inline int to_vrf(struct __sk_buff *skb,
 	for (int i = 0; i < 2 && skb->vlan_present; i++)
 		if (bpf_skb_vlan_pop(skb))
 			return TC_ACT_SHOT;
-	__builtin_memcpy(mac, peer->vrf_mac, sizeof(mac));
+	__builtin_memcpy(mac, peer->in_vrf.mac, sizeof(mac));
 	if (bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0))
 		return TC_ACT_SHOT;
-	return bpf_redirect(peer->vrf_ifindex, BPF_F_INGRESS);
+	return bpf_redirect(peer->in_vrf.ifindex, BPF_F_INGRESS);
 }
 
 /* Finishes a decapsulated packet of the peer with that id, whose IP header of

@@ -183,4 +183,28 @@ size_t sort_unique(void *array, size_t n, size_t size, comparison *compare);
 size_t lower_bound(const void *key, const void *array, size_t n, size_t size,
 		   comparison *compare);
 
+/* Libraries that only a few commands need. */
+
+/* A function of a library, and where to store its address. */
+struct symbol {
+	const char *name;
+	void *to;
+};
+
+/* Loads the first library of names, which end with NULL, that is there; the
+ * last symbol has no name. False if anything is missing. */
+bool library_load(const char *const *names, const struct symbol *symbols);
+
+/* systemd, for a service of it. Without systemd or libsystemd nothing
+ * happens. */
+
+/* sd_notify(3). */
+void service_notify(const char *state);
+/* How often systemd wants to hear WATCHDOG=1; 0: never. */
+uint64_t service_watchdog_ns(void);
+/* Sends an entry to the journal if standard error goes there; false if it does
+ * not. */
+struct iovec;
+bool journal_send(const struct iovec *fields, int n);
+
 #endif

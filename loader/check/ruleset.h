@@ -31,4 +31,13 @@ int ruleset_read(json_t **out);
 enum fate chain_fate(const json_t *rules, const json_t *chain,
 		     const struct packet *packet);
 
+/* netfilter.c. A base chain of nftables on a hook of a device. */
+struct nf_chain {
+	bool netdev; /* the family; else inet */
+	char table[256], name[256];
+};
+/* Lists those of an interface; none if this process may not. *out is
+ * malloc()ed. */
+int nf_chains_on(const char *ifname, struct nf_chain **out, size_t *n);
+
 #endif

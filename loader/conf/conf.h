@@ -47,13 +47,6 @@ enum peer_key { TL_PEER_KEYS(KEY_ENUM) N_PEER_KEYS };
 	bool field##_fixed;
 #define KEY_FIELD_OTHER(field)
 
-/* A VRF of this host. */
-struct vrf {
-	uint32_t ifindex;
-	uint32_t table;
-	uint8_t mac[MAC_LEN];
-};
-
 struct peer {
 	uint32_t id; /* in the maps; TL_PEER_NONE: not there yet */
 	char name[TL_NAME_LEN];
@@ -67,7 +60,7 @@ struct peer {
 	TL_PEER_KEYS(KEY_FIELD)
 	uint32_t mtu;	    /* bytes, configured or resolved; 0: neither yet */
 	char vrf[IFNAMSIZ]; /* "": none */
-	struct vrf in_vrf;  /* resolved; ifindex 0: not there */
+	struct tl_vrf in_vrf; /* resolved */
 	/* Learned by the data plane from ICMP; read only. */
 	uint32_t learned_mtu;	      /* inner packet, bytes; 0: none */
 	uint64_t learned_until_ns;    /* CLOCK_MONOTONIC */
@@ -118,6 +111,10 @@ static inline const struct ip *conf_source(const struct conf *c, uint8_t family)
 	return family == 4 ? &c->source4 : &c->source6;
 }
 struct peer *conf_peer(const struct conf *c, const char *name);
+/* Sorts the peers by id, as peer_by_id() needs it. */
+void conf_sort_by_id(struct conf *c);
+/* The peer with that id, or NULL. */
+struct peer *peer_by_id(const struct conf *c, uint32_t id);
 /* FAILED, with the name of a similar peer if there is one. */
 int fail_no_peer(const struct conf *c, const char *name);
 /* Appends to forward_from; false if it is full. */

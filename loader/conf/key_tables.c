@@ -451,7 +451,7 @@ static int set_vrf(const struct key *k, void *target, struct origin from,
 {
 	struct peer *p = target;
 
-	p->in_vrf = (struct vrf){0};
+	p->in_vrf = (struct tl_vrf){0};
 	p->vrf[0] = '\0';
 	if (!strcmp(value, k->word))
 		return OK;

@@ -51,6 +51,32 @@ struct peer *conf_peer(const struct conf *c, const char *name)
 	return NULL;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct peer *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+void conf_sort_by_id(struct conf *c)
+{
+	sort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
+}
+
+struct peer *peer_by_id(const struct conf *c, uint32_t id)
+{
+	const struct peer key = {.id = id};
+	uint32_t guess;
+
+	if (!c->n_peers)
+		return NULL;
+	/* The ids have no gaps if no peer was ever removed. */
+	guess = id - c->peers[0].id;
+	if (guess < c->n_peers && c->peers[guess].id == id)
+		return &c->peers[guess];
+	return bsearch(&key, c->peers, c->n_peers, sizeof(*c->peers), by_id);
+}
+
 int fail_no_peer(const struct conf *c, const char *name)
 {
 	const char *where = *c->file ? c->file : c->ifname;

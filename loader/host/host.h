@@ -460,15 +460,6 @@ bool nic_ena_mtu(const struct nic *nic, uint32_t mtu);
  * else 0. */
 uint32_t nic_ena_channels(const struct nic *nic);
 
-/* netfilter.c. A base chain of nftables on a hook of a device. */
-struct nf_chain {
-	bool netdev; /* the family; else inet */
-	char table[256], name[256];
-};
-/* Lists those of an interface; none if this process may not. *out is
- * malloc()ed. */
-int nf_chains_on(const char *ifname, struct nf_chain **out, size_t *n);
-
 /* An Ethernet interface. */
 struct device {
 	uint32_t ifindex;
@@ -504,29 +495,5 @@ struct host_facts {
 	struct device *devices; /* only for forward = xdp */
 	size_t n_devices;
 };
-
-/* Libraries that only a few commands need. */
-
-/* A function of a library, and where to store its address. */
-struct symbol {
-	const char *name;
-	void *to;
-};
-
-/* Loads the first library of names, which end with NULL, that is there; the
- * last symbol has no name. False if anything is missing. */
-bool library_load(const char *const *names, const struct symbol *symbols);
-
-/* systemd, for a service of it. Without systemd or libsystemd nothing
- * happens. */
-
-/* sd_notify(3). */
-void service_notify(const char *state);
-/* How often systemd wants to hear WATCHDOG=1; 0: never. */
-uint64_t service_watchdog_ns(void);
-/* Sends an entry to the journal if standard error goes there; false if it does
- * not. */
-struct iovec;
-bool journal_send(const struct iovec *fields, int n);
 
 #endif

@@ -160,10 +160,6 @@ int state_read(const struct maps *m, const char *ifname, struct conf *out);
  * state_give_ids() and one state_apply() or state_pending(). */
 int state_read_keep(struct maps *m, const char *ifname, struct conf *out);
 
-/* The peer with that id, or NULL; c's peers are sorted by id, as
- * state_read() leaves them. */
-struct peer *peer_by_id(const struct conf *c, uint32_t id);
-
 /* The same with maps_open() before and maps_close() after it. */
 int state_running(const char *ifname, struct conf *out);
 /* The same without the prefixes, which take longest to read. */

@@ -164,8 +164,7 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v,
 	p->mtu = v->mtu;
 	p->guard = guard_of(v->flags);
 	strcpy(p->vrf, v->vrf);
-	p->in_vrf.ifindex = v->vrf_ifindex;
-	memcpy(p->in_vrf.mac, v->vrf_mac, sizeof(p->in_vrf.mac));
+	p->in_vrf = v->in_vrf;
 	keys_from_map(p, v, size);
 	mend_keys("peers", peer_keys, p);
 }
@@ -246,27 +245,6 @@ static int read_peers(struct conf *c, const struct state_tables *s)
 	return OK;
 }
 
-static int by_id(const void *a, const void *b)
-{
-	const struct peer *x = a, *y = b;
-
-	return (x->id > y->id) - (x->id < y->id);
-}
-
-struct peer *peer_by_id(const struct conf *c, uint32_t id)
-{
-	const struct peer key = {.id = id};
-	uint32_t guess;
-
-	if (!c->n_peers)
-		return NULL;
-	/* The ids have no gaps if no peer was ever removed. */
-	guess = id - c->peers[0].id;
-	if (guess < c->n_peers && c->peers[guess].id == id)
-		return &c->peers[guess];
-	return bsearch(&key, c->peers, c->n_peers, sizeof(*c->peers), by_id);
-}
-
 /* Converts a key to a prefix; false for host bits or an invalid length. */
 static bool key_prefix(uint8_t family, const struct tl_prefix6 *key,
 		       struct prefix *out)
@@ -340,7 +318,7 @@ static int read_rows(struct conf *c, const struct state_tables *s)
 {
 	int ret = read_peers(c, s);
 
-	sort(c->peers, c->n_peers, sizeof(*c->peers), by_id);
+	conf_sort_by_id(c);
 	if (!ret)
 		ret = drop_doubles(c);
 	if (!ret)

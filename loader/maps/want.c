@@ -181,8 +181,7 @@ static void fill_peer(struct tl_peer *v, const struct peer *p)
 	memcpy(v->local, p->local.addr, sizeof(v->local));
 	memcpy(v->probe, p->probe.addr, sizeof(v->probe));
 	strcpy(v->vrf, p->vrf);
-	v->vrf_ifindex = p->in_vrf.ifindex;
-	memcpy(v->vrf_mac, p->in_vrf.mac, sizeof(v->vrf_mac));
+	v->in_vrf = p->in_vrf;
 	v->flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
 		   (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
 		   (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |

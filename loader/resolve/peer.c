@@ -196,7 +196,7 @@ static void settle_vrf(struct resolver *r, struct peer *p)
 {
 	const struct link_info *link;
 
-	p->in_vrf = (struct vrf){0};
+	p->in_vrf = (struct tl_vrf){0};
 	if (!*p->vrf)
 		return;
 	link = find_vrf(r, p->vrf);
@@ -217,7 +217,6 @@ int resolve_peer(struct resolver *r, struct peer *p)
 	int ret = OK;
 
 	settle_vrf(r, p);
-
 	if (p->endpoint.family) {
 		settle_local(r, p);
 		ret = settle_endpoint(r, p);

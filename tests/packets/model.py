@@ -18,8 +18,7 @@ MAX_OPTIONS, MAX_TAGS = 4, 2
 MAX_MESSAGE = 1500  # of ICMP
 HBH, DSTOPT, FRAGMENT, ROUTING = 0, 60, 44, 43
 ND = [bytes([kind]) for kind in range(133, 138)]
-TUNNEL = (4, 41)
-GATEWAY_MAC = bytes.fromhex("02746e")
+TUNNEL, GATEWAY_MAC = (4, 41), bytes.fromhex("02746e")
 ARP_IP4 = bytes.fromhex("000108000604")
 CE, ECT0, ECT1, NOT_ECT = 3, 2, 1, 0
 

@@ -84,6 +84,12 @@ def test_vrfs_with_the_same_networks(vrfs):
         assert vrfs.tl.verdict("rx_decap", name) >= 4
         assert vrfs.tl.peer(name)["vrf"] == name
     assert "proto 94" not in vrfs.a.ip("route").stdout
+    # What was read from the maps is what was wanted.
+    assert vrfs.tl.status()["changes_pending"] == 0
+    assert vrfs.tl.ok("trigger", "eth0", "--due").count("mended") == 0
+    vrfs.a.ip("route", "del", "10.10.0.0/24", "table", "101")
+    assert "put 1 routes or addresses right" in vrfs.tl.ok(
+        "trigger", "eth0", "--due")
     # Nothing of a VRF reaches the host outside of it.
     assert not ping(vrfs.a, B, wait=0.3)
     assert vrfs.tl.verdict("rx_no_vrf") == 0

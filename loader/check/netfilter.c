@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Lists the base chains of nftables on the hooks of a device, which libnftables
  * does not tell before 1.0.7. */
-#include "host.h"
+#include "host/host.h"
+#include "ruleset.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Talks to systemd as a service of it; libsystemd is loaded when needed. */
-#include "host.h"
+#include "base.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

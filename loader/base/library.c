@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Loads libraries that only a few commands need. */
-#include "host.h"
+#include "base.h"
 
 #include <dlfcn.h>
 #include <string.h>

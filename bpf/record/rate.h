@@ -14,14 +14,16 @@
 #define RATE_BURST_PACKETS 16 /* at least */
 #define RATE_TRIES	   4  /* if other CPUs count at the same moment */
 
+/* Not on the stack, which is small. */
+static const struct tl_rate rate_fresh = {};
+
 static __always_inline struct tl_rate *rate_row(__u32 peer)
 {
-	const struct tl_rate fresh = {};
 	struct tl_rate *row = bpf_map_lookup_elem(&rates, &peer);
 
 	if (row)
 		return row;
-	bpf_map_update_elem(&rates, &peer, &fresh, BPF_NOEXIST);
+	bpf_map_update_elem(&rates, &peer, &rate_fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&rates, &peer);
 }
 

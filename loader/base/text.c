@@ -324,5 +324,6 @@ bool word_close(const char *word, const char *meant)
 {
 	size_t length = strlen(meant), distance = edit_distance(word, meant);
 
-	return distance < length && distance <= (length > 4 ? 2 : 1);
+	return !distance ||
+	       (distance < length && distance <= (length > 4 ? 2 : 1));
 }

@@ -241,11 +241,11 @@ def test_a_dropped_answer_is_explained(hosts):
 def test_bad_arguments(hosts):
     _, tl, _ = hosts
     tl.attach(CONF.format(site=""), "--no-trigger")
-    for words, piece in ((["nobody"], '"nobody"'),
-                         (["--wait", "soon"], '"soon"'),
-                         (["--wait", "-1"], '"-1"')):
+    for words, piece, status in ((["nobody"], '"nobody"', 1),
+                                 (["--wait", "soon"], '"soon"', 2),
+                                 (["--wait", "-1"], '"-1"', 2)):
         done = tl.run("trigger", "eth0", *words)
-        assert done.returncode == 2, done
+        assert done.returncode == status, done
         assert len(done.stderr.splitlines()) == 1 and piece in done.stderr
         assert done.stdout == ""
 

@@ -4,6 +4,7 @@ import struct
 import time
 
 from packets import bpf
+from packets.world import moves_on
 
 
 def age(tl, peer, **seconds):
@@ -19,3 +20,5 @@ def age(tl, peer, **seconds):
         struct.pack_into("Q", value, len(value) + place,
                          now - seconds[name] * 10 ** 9)
     traffic.update(key, bytes(value))
+    # A remembered packet would keep that time for a second.
+    moves_on(bpf.Map(bpf.obj_get(f"{tl.pins}/generations")))

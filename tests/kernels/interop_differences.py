@@ -203,6 +203,10 @@ DIFFERENCES = [Difference(*row) for row in (
      "tunload lowers the MSS of forwarded SYNs to what the tunnel carries; "
      "with the kernel's driver this is left to a firewall rule",
      "RFC 4459 3.2"),
+    ("clamped MSS of what arrives", "a", "syn|syn-ack|syn-odd", every, clamped,
+     "tunload lowers the MSS of SYNs out of a tunnel, too, as the other end "
+     "need not do it; the kernel's driver leaves them alone",
+     "RFC 4459 3.2"),
     ("eight bytes more fit", "b", r"size-(145[39]|14[678]\d|1500)(-df)?"
      "|options-big|fragment-big",
      lambda kind, version, case: encap_limit(kind), by_eight_bytes,

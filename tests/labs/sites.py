@@ -5,6 +5,8 @@ import re
 
 from lab import wait_until
 from lifecycle import A
+from netns import PATIENCE
+from watched import MOMENT
 
 SHARED = "10.10.0.1"
 HOST, SITES = "192.0.2.1", {"first": "198.51.100.2", "second": "203.0.113.2"}
@@ -77,5 +79,6 @@ class Sites:
         self.sites[name].attach(SITE, "--no-trigger")
 
     def wait_carrier(self, number):
-        """Waits until that peer has the route."""
-        wait_until(lambda: carrier(self) == number, f"peer {number} carries")
+        """Waits a moment until that peer has the route."""
+        wait_until(lambda: carrier(self) == number, f"peer {number} carries",
+                   timeout=MOMENT * PATIENCE)

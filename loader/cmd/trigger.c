@@ -184,7 +184,7 @@ static int trigger(const struct args *a)
 	if (ret)
 		return ret;
 	if (a->due)
-		aligned = align_due(a->ifname, &s.mended);
+		aligned = align_due(a->ifname, NULL, &s.mended);
 	if (s.mended && *s.mended && !a->json)
 		printf("%s: mended: %s\n", a->ifname, s.mended);
 	ret = state_read(&m, a->ifname, &s.conf);

@@ -233,7 +233,8 @@ static int look(const struct maps *m, struct conf *want, bool *any)
 }
 
 /* Resolves the running state again, and tells whether that changes anything. */
-static int foresee(const char *ifname, struct conf *want, bool *any)
+static int foresee(const char *ifname, const struct answers *lost,
+		   struct conf *want, bool *any)
 {
 	struct conf now = {0};
 	struct maps m;
@@ -242,7 +243,7 @@ static int foresee(const char *ifname, struct conf *want, bool *any)
 	if (ret)
 		return ret;
 	ret = state_read_keep(&m, ifname, &now)
-		      ?: resolve_again(&now, NULL, want);
+		      ?: resolve_again(&now, NULL, lost, want);
 	if (!ret) {
 		ret = look(&m, want, any);
 		if (ret)
@@ -291,6 +292,11 @@ static bool write_difference(FILE *out, const struct peer *was,
 	if (*p->waiting && strcmp(p->waiting, was->waiting))
 		fprintf(out, "%speer %s waits: %s", next(out), p->name,
 			p->waiting);
+	else if (*p->host && was->endpoint.family &&
+		 !ip_equal(&p->endpoint, &was->endpoint))
+		fprintf(out, "%speer %s: endpoint %s: %s -> %s", next(out),
+			p->name, p->host, ip_str(&was->endpoint, a),
+			ip_str(&p->endpoint, b));
 	else if (!ip_equal(&p->endpoint, &was->endpoint))
 		fprintf(out, "%speer %s: endpoint %s", next(out), p->name,
 			ip_str(&p->endpoint, a));
@@ -371,7 +377,7 @@ void mended_print(const struct mended *m, const struct conf *now,
 
 /* Reads the state again: it may have changed before the lock was taken. */
 static int align_locked(const char *ifname, const struct conf *names,
-			FILE *said)
+			const struct answers *lost, FILE *said)
 {
 	struct mended mended;
 	struct running r;
@@ -380,11 +386,13 @@ static int align_locked(const char *ifname, const struct conf *names,
 
 	if (ret)
 		return ret;
-	ret = resolve_again(&r.now, names, &want);
+	ret = resolve_again(&r.now, names, lost, &want);
 	if (!ret) {
 		ret = align(&r, NULL, &want, NULL, &mended);
 		if (!ret)
 			mended_write(said, &mended, &r.now, &want);
+		if (!ret && lost)
+			trigger_first(&want, &r.now, &r.maps);
 		conf_free(&want);
 	}
 	running_close(&r);
@@ -398,7 +406,7 @@ static bool is_up(const char *ifname)
 	return !link_info(ifname, &link) && link.up;
 }
 
-int align_due(const char *ifname, char **said)
+int align_due(const char *ifname, const struct answers *lost, char **said)
 {
 	struct conf want;
 	size_t size;
@@ -411,14 +419,14 @@ int align_due(const char *ifname, char **said)
 	 * it is up makes them. */
 	if (!is_up(ifname))
 		return OK;
-	ret = foresee(ifname, &want, &any);
+	ret = foresee(ifname, lost, &want, &any);
 	if (ret)
 		return ret;
 	out = open_memstream(said, &size);
 	if (!out)
 		ret = fail("out of memory");
 	else if (any)
-		ret = align_locked(ifname, &want, out);
+		ret = align_locked(ifname, &want, lost, out);
 	if (out)
 		fclose(out);
 	conf_free(&want);

@@ -51,9 +51,14 @@ int align(const struct running *r, const struct programs *g, struct conf *want,
 int align_exchange(const struct running *r, const struct programs *g,
 		   struct conf *want, const char *how, struct mended *mended);
 
-/* Resolves the running state again and, if that changes anything, takes the
- * lock and aligns it. *said is malloc()ed: the changes, on one line, or "". */
-int align_due(const char *ifname, char **said);
+/*
+ * Resolves the running state again and, if that changes anything, takes the
+ * lock and aligns it. *said is malloc()ed: the changes, on one line, or "".
+ * lost: names that have lost the address in use (resolve_again()); then also
+ * sends first packets. NULL: the caller sends them.
+ */
+struct answers;
+int align_due(const char *ifname, const struct answers *lost, char **said);
 
 /* Sets missing for the hooks that should have a program of ours and do not;
  * true if there are any. */

@@ -188,16 +188,17 @@ static struct fds sockets(const struct dns *d)
 {
 	ares_socket_t s[ARES_GETSOCK_MAXNUM];
 	struct fds fds = {0};
-	int bits = 0;
+	uint32_t bits = 0;
 
 	if (d->channel)
 		bits = ares.sockets(d->channel, s, ARES_GETSOCK_MAXNUM);
 	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 		short events = 0;
 
-		if (ARES_GETSOCK_READABLE(bits, i))
+		/* The library's macros would shift into the sign. */
+		if (bits >> i & 1)
 			events |= POLLIN;
-		if (ARES_GETSOCK_WRITABLE(bits, i))
+		if (bits >> (i + ARES_GETSOCK_MAXNUM) & 1)
 			events |= POLLOUT;
 		if (events)
 			fds_add_for(&fds, s[i], events);
@@ -228,7 +229,8 @@ void dns_work(struct dns *d)
 
 	if (!d->channel)
 		return;
-	poll(own.all, own.n, 0);
+	if (own.n)
+		poll(own.all, own.n, 0);
 	for (nfds_t i = 0; i < own.n; i++) {
 		const struct pollfd *p = &own.all[i];
 		bool failed = p->revents & (POLLERR | POLLHUP);

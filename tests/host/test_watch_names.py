@@ -193,6 +193,21 @@ def test_another_name_server(pair):
     watch.wait_output(MOVED, timeout=IN_TIME)
 
 
+def test_an_alias_has_a_time_to_live_of_its_own(lab):
+    """b.example is a name of the second host now, for 5 s; that name's address
+    holds for longer."""
+    pair = Named(lab, ttl=5)
+    records = pair.server.records
+    del records["b.example"]
+    records["two.example"] = (3600, ["192.0.2.2"])
+    records["nine.example"] = (3600, ["192.0.2.9"])
+    pair.server.aliases["b.example"] = (5, "two.example")
+    watch = pair.up()
+    wait_asked(pair, 2)
+    pair.server.aliases["b.example"] = (5, "nine.example")
+    watch.wait_output(MOVED, timeout=IN_TIME)
+
+
 def test_a_long_answer_comes_by_tcp(pair):
     pair.server.by_tcp = True
     watch = pair.up()

@@ -14,15 +14,28 @@ from watched import Watched
 TYPES = {1: 4, 28: 6}  # A and AAAA: of IPv4 and IPv6
 NXDOMAIN = 3
 TC = 0x200  # truncated: ask again by TCP
+CNAME = 5
+
+
+def packed(name):
+    """A name as in a message."""
+    return b"".join(bytes([len(label)]) + label.encode()
+                    for label in name.split(".")) + b"\0"
+
+
+def resource(name, kind, ttl, data):
+    """A resource record."""
+    return packed(name) + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data
 
 
 class NameServer:
-    """Answers from .records, {name: (ttl, addresses)}, and knows no other name;
-    or not at all while .dead, or only by TCP. It keeps the .questions that it
-    got, as (name, version of IP)."""
+    """Answers from .records, {name: (ttl, addresses)}, and .aliases, {name:
+    (ttl, name in records)}, and knows no other name; or not at all while .dead,
+    or only by TCP. It keeps the .questions that it got, as (name, version of
+    IP)."""
 
     def __init__(self, ns, address="127.0.0.1"):
-        self.records, self.questions = {}, []
+        self.records, self.aliases, self.questions = {}, {}, []
         self.dead, self.by_tcp = False, False
         self.udp = ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.tcp = ns.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -45,17 +58,27 @@ class NameServer:
             at += 1 + message[at]
         name, version = ".".join(labels), TYPES[message[at + 2]]
         self.questions.append((name, version))
-        ttl, addresses = self.records.get(name, (0, []))
-        found = [ip for ip in map(ipaddress.ip_address, addresses)
-                 if ip.version == version]
-        flags = 0x8180 | (NXDOMAIN if name not in self.records else 0)
+        found = self._found(name, version)
+        flags = 0x8180 | (NXDOMAIN if found is None else 0)
         if self.by_tcp and not tcp:
             found, flags = [], flags | TC
-        return (message[:2] + struct.pack("!5H", flags, 1, len(found), 0, 0) +
-                message[12:at + 5] + b"".join(
-                    b"\xc0\x0c" + message[at + 1:at + 5] +
-                    struct.pack("!IH", ttl, len(ip.packed)) + ip.packed
-                    for ip in found))
+        return (message[:2] + struct.pack("!5H", flags, 1, len(found or []), 0,
+                                          0) +
+                message[12:at + 5] + b"".join(found or []))
+
+    def _found(self, name, version):
+        found = []
+        if name in self.aliases:
+            ttl, real = self.aliases[name]
+            found.append(resource(name, CNAME, ttl, packed(real)))
+            name = real
+        if name not in self.records:
+            return None
+        ttl, addresses = self.records[name]
+        kind = next(k for k, v in TYPES.items() if v == version)
+        return found + [resource(name, kind, ttl, ip.packed)
+                        for ip in map(ipaddress.ip_address, addresses)
+                        if ip.version == version]
 
     def _serve_udp(self):
         while True:

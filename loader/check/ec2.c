@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "host/metadata.h"
+
 /* What EC2 does is seen with these. */
 struct cloud {
 	struct check *c;

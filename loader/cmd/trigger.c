@@ -174,17 +174,55 @@ static int trigger_selected(struct selection *s, const struct maps *m,
 	return ret ? ret : print_results(s, a);
 }
 
+struct hearing {
+	const char *ifname;
+	const struct maps *m;
+};
+
+static bool has_come_since(const struct maps *m, const struct peer *p)
+{
+	struct tl_peer_stats stats;
+
+	return !stats_read(m, p->id, &stats) && stats.last_rx_ns > p->silent_ns;
+}
+
+/* Without a watch, which asks and decides, a packet shows that a peer is not
+ * silent any more. */
+static void hear_silent(struct conf *want, const void *data)
+{
+	const struct hearing *h = data;
+	json_t *watch = NULL;
+	bool asked = false;
+
+	for_each_peer (p, want) {
+		if (!p->silent_ns || !has_come_since(h->m, p))
+			continue;
+		if (!asked)
+			watch = watch_ask(h->ifname);
+		asked = true;
+		if (!watch)
+			p->silent_ns = 0;
+	}
+	json_decref(watch);
+}
+
 /* A failed repair does not keep other peers from their packets. */
 static int trigger(const struct args *a)
 {
 	struct selection s = {0};
 	struct maps m;
+	const struct hearing hearing = {a->ifname, &m};
+	const struct due due = {
+		.ifname = a->ifname,
+		.change = hear_silent,
+		.data = &hearing,
+	};
 	int ret = maps_open(&m, a->ifname), aligned = OK;
 
 	if (ret)
 		return ret;
 	if (a->due)
-		aligned = align_due(a->ifname, NULL, &s.mended);
+		aligned = align_due(&due, &s.mended);
 	if (s.mended && *s.mended && !a->json)
 		printf("%s: mended: %s\n", a->ifname, s.mended);
 	ret = state_read(&m, a->ifname, &s.conf);

@@ -173,8 +173,7 @@ static bool may_share(const struct conf *c, const struct owned *a,
 		      const struct owned *b)
 {
 	return a->peer != b->peer &&
-	       (!c->routes || a->peer->table != b->peer->table ||
-		strcmp(a->peer->vrf, b->peer->vrf) != 0 ||
+	       (!c->routes || !peers_share_table(a->peer, b->peer) ||
 		a->peer->priority != b->peer->priority);
 }
 

@@ -62,8 +62,9 @@ struct peer {
 	char vrf[IFNAMSIZ]; /* "": none */
 	struct tl_vrf in_vrf; /* resolved */
 	/* Learned by the data plane from ICMP; read only. */
-	uint32_t learned_mtu;	      /* inner packet, bytes; 0: none */
-	uint64_t learned_until_ns;    /* CLOCK_MONOTONIC */
+	uint32_t learned_mtu;	   /* inner packet, bytes; 0: none */
+	uint64_t learned_until_ns; /* CLOCK_MONOTONIC */
+	uint64_t silent_ns;	   /* CLOCK_MONOTONIC, as in struct tl_peer */
 	char waiting[TL_WAITING_LEN]; /* why it waits; "": it works */
 };
 
@@ -142,6 +143,15 @@ static inline uint32_t peer_table(const struct peer *p)
 {
 	return *p->vrf ? p->in_vrf.table : p->table;
 }
+/* Of the peers that share a prefix, the one of the lowest rank has the route:
+ * one that waits comes after all others, then one that is silent. */
+static inline uint32_t peer_rank(const struct peer *p)
+{
+	return (*p->waiting ? 2u << 16 : 0) + (p->silent_ns ? 1u << 16 : 0) +
+	       p->priority;
+}
+/* True if their routes are in one table. */
+bool peers_share_table(const struct peer *a, const struct peer *b);
 /* True if packets out of its tunnel need tc: XDP can neither mark them nor give
  * them to a VRF. */
 static inline bool peer_needs_tc(const struct peer *p)
@@ -364,6 +374,11 @@ const struct owned *owner_of(const struct owners *o, const struct ip *ip);
  * shared. */
 bool owner_is(const struct owners *o, const struct ip *ip,
 	      const struct peer *p);
+/* The peer that has the route of this prefix, which is one of p's: that of the
+ * lowest rank of those that share it in one table. */
+const struct peer *owner_carrying(const struct owners *o,
+				  const struct prefix *prefix,
+				  const struct peer *p);
 /* The allowed prefix of p, other than a default route, that contains its
  * endpoint; or NULL. */
 const struct prefix *endpoint_inside(const struct peer *p);

@@ -127,6 +127,29 @@ bool owner_is(const struct owners *o, const struct ip *ip, const struct peer *p)
 	return bsearch(&key, o->all, o->n, sizeof(*o->all), compare_holders);
 }
 
+bool peers_share_table(const struct peer *a, const struct peer *b)
+{
+	return a->table == b->table && !strcmp(a->vrf, b->vrf);
+}
+
+const struct peer *owner_carrying(const struct owners *o,
+				  const struct prefix *prefix,
+				  const struct peer *p)
+{
+	const struct owned key = {prefix, NULL};
+	size_t i =
+		lower_bound(&key, o->all, o->n, sizeof(key), compare_prefixes);
+
+	for (; i < o->n && !compare_prefixes(&o->all[i], &key); i++) {
+		const struct peer *other = o->all[i].peer;
+
+		if (peers_share_table(p, other) &&
+		    peer_rank(other) < peer_rank(p))
+			p = other;
+	}
+	return p;
+}
+
 const struct prefix *endpoint_inside(const struct peer *p)
 {
 	for_each_allowed (a, p) {

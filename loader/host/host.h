@@ -294,10 +294,14 @@ bool host_forwards(const char *ifname, uint8_t family);
 
 /* The tunnel that the host's routing chooses. */
 
-/* True if the gateway of p is the next hop of a packet to dst from the inner
- * source of c. */
-bool path_leads_to(const struct conf *c, const struct peer *p,
-		   const struct ip *dst);
+enum path_end {
+	PATH_PAST,	 /* no tunnel of a peer that allows dst */
+	PATH_INTO,	 /* the tunnel of p */
+	PATH_INTO_RIVAL, /* that of another peer, which p can stand in for */
+};
+/* Where the host's routing leads a packet to dst from the inner source of c. */
+enum path_end path_end(const struct conf *c, const struct peer *p,
+		       const struct ip *dst);
 /* Returns the outer or link-local address that the kernel would use as inner
  * source to dst through the tunnel of p, as no source is configured; family 0
  * if it would not. */
@@ -312,41 +316,6 @@ struct ip path_source(const struct conf *c, const struct ip *dst);
  * route, or if they would enter a tunnel: one of ours, or a device that is not
  * Ethernet. */
 uint32_t path_outside(const struct ip *dst);
-
-/*
- * What the metadata service of Amazon EC2 says about an interface. It is asked
- * without a proxy and never through a tunnel, for a few seconds at most.
- */
-
-#define EC2_ID_LEN 32 /* of an identifier, with its NUL */
-
-struct translation {
-	struct ip inside, outside; /* private, public */
-};
-
-struct metadata {
-	char interface_id[EC2_ID_LEN]; /* "eni-..." */
-	char group_id[EC2_ID_LEN];     /* its first security group, or "" */
-	struct ip *assigned;	       /* addresses, of both families */
-	size_t n_assigned;
-	struct prefix *delegated; /* likewise assigned, as a whole */
-	size_t n_delegated;
-	struct prefix *networks; /* IPv4, of the VPC */
-	size_t n_networks;
-	struct translation *translations;
-	size_t n_translations;
-};
-
-/* False if the host is not on EC2, libcurl is missing, or the service does not
- * answer all questions about the interface; nothing is printed. The caller
- * frees out if it is true. */
-bool metadata_read(const struct link_info *link, struct metadata *out);
-void metadata_free(struct metadata *m);
-/* The address by which the internet reaches an IPv4 address of the interface;
- * family 0 if there is none. */
-struct ip metadata_outside(const struct metadata *m, const struct ip *local);
-/* The same with metadata_read() before; family 0 also if that is false. */
-struct ip public_address(const char *ifname, const struct ip *local);
 
 /* The hooks of an interface for programs of tunload. */
 enum hook { HOOK_XDP, HOOK_TC_INGRESS, HOOK_TC_EGRESS, HOOK_COUNT };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Asks the metadata service of Amazon EC2 (IMDSv2) about an interface. */
-#include "host.h"
+#include "metadata.h"
 
 #include <curl/curl.h>
 #include <stdio.h>

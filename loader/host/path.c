@@ -154,13 +154,25 @@ static uint32_t peer_on_path(uint32_t oif, const struct ip *source,
 	return id;
 }
 
-bool path_leads_to(const struct conf *c, const struct peer *p,
-		   const struct ip *dst)
+static bool allows(const struct peer *p, const struct ip *ip)
+{
+	for_each_allowed (a, p)
+		if (prefix_contains(a, ip))
+			return true;
+	return false;
+}
+
+enum path_end path_end(const struct conf *c, const struct peer *p,
+		       const struct ip *dst)
 {
 	const struct ip *source = conf_source(c, dst->family);
 	struct path path;
+	uint32_t id = peer_on_path(c->ifindex, source, dst, &path);
 
-	return peer_on_path(c->ifindex, source, dst, &path) == p->id;
+	if (id == p->id)
+		return PATH_INTO;
+	return id != TL_PEER_NONE && allows(p, dst) ? PATH_INTO_RIVAL
+						    : PATH_PAST;
 }
 
 struct ip path_wrong_source(const struct conf *c, const struct peer *p,

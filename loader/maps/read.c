@@ -165,6 +165,7 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v,
 	p->guard = guard_of(v->flags);
 	strcpy(p->vrf, v->vrf);
 	p->in_vrf = v->in_vrf;
+	p->silent_ns = v->silent_ns;
 	keys_from_map(p, v, size);
 	mend_keys("peers", peer_keys, p);
 }

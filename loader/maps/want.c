@@ -182,6 +182,7 @@ static void fill_peer(struct tl_peer *v, const struct peer *p)
 	memcpy(v->probe, p->probe.addr, sizeof(v->probe));
 	strcpy(v->vrf, p->vrf);
 	v->in_vrf = p->in_vrf;
+	v->silent_ns = p->silent_ns;
 	v->flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
 		   (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
 		   (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |

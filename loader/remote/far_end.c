@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/metadata.h"
+
 #define FORM_ROW(name) &form_##name,
 static const struct form *const forms[] = {FORMS(FORM_ROW)};
 #define N_FORMS (sizeof(forms) / sizeof(*forms))

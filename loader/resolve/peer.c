@@ -212,6 +212,17 @@ static void settle_vrf(struct resolver *r, struct peer *p)
 	memcpy(p->in_vrf.mac, link->mac, sizeof(p->in_vrf.mac));
 }
 
+/* What was known of a peer says nothing about other outer addresses. */
+static void keep_silence(const struct resolver *r, struct peer *p)
+{
+	const struct peer *was = names_find(&r->was, p->name);
+
+	if (!was || outer_compare(was, p))
+		p->silent_ns = 0;
+	else if (!p->silent_ns)
+		p->silent_ns = was->silent_ns;
+}
+
 int resolve_peer(struct resolver *r, struct peer *p)
 {
 	int ret = OK;
@@ -222,6 +233,7 @@ int resolve_peer(struct resolver *r, struct peer *p)
 		ret = settle_endpoint(r, p);
 		settle_path_mtu(r, p);
 	}
+	keep_silence(r, p);
 	return ret ?: settle_mtu(r, p);
 }
 

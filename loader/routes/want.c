@@ -189,7 +189,7 @@ static int want_prefix_route(struct wish *w, uint32_t i,
 		.type = RTN_UNICAST,
 		.scope = six ? 0 : route_scope(p->id),
 		.peer = i,
-		.rank = (*p->waiting ? UINT16_MAX + 1 : 0) + p->priority,
+		.rank = peer_rank(p),
 		.origin = allowed_origin(p, prefix),
 	};
 

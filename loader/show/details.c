@@ -62,6 +62,17 @@ static void detail_allowed(const struct screen *to, const struct peer *p)
 	fputc('\n', to->out);
 }
 
+static void detail_carriers(const struct screen *to, const struct snapshot *s,
+			    const struct peer *p)
+{
+	char prefix[PREFIX_STRLEN];
+
+	for_each_allowed (a, p)
+		if (carrier(s, a, p) != p)
+			detail(to, "stands by", "for %s, which %s carries",
+			       prefix_str(a, prefix), carrier(s, a, p)->name);
+}
+
 static void detail_traffic(const struct screen *to, const char *label,
 			   const struct tl_counter *c, const char *last)
 {
@@ -128,6 +139,7 @@ static void detail_peer(const struct screen *to, const struct snapshot *s,
 
 	detail_endpoint(to, p);
 	detail_allowed(to, p);
+	detail_carriers(to, s, p);
 	detail_gateways(to, s, p);
 	detail_mtu(to, s, p);
 	detail_traffic(to, "received", &rx,

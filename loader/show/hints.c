@@ -192,7 +192,7 @@ static void inner_hint(const struct sink *out, const struct peer *p)
 		say(out,
 		    "no probe, so the timer cannot keep the path open: set one to an inner address behind the peer that answers a ping");
 	else if (c->routes && p->probe.family &&
-		 !path_leads_to(c, p, &p->probe))
+		 path_end(c, p, &p->probe) == PATH_PAST)
 		say(out,
 		    "packets to %s do not go into this tunnel: another route or rule leads past it (ip route get %s)",
 		    ip_str(&p->probe, ip), ip);

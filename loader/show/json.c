@@ -143,6 +143,21 @@ static json_t *forms_json(const struct peer *p)
 	return list;
 }
 
+/* The prefixes that other peers carry. */
+static json_t *standby_json(const struct snapshot *s, const struct peer *p)
+{
+	json_t *list = json_array();
+	char prefix[PREFIX_STRLEN];
+
+	for_each_allowed (a, p)
+		if (carrier(s, a, p) != p)
+			json_array_append_new(
+				list, json_pack("{s:s, s:s}", "prefix",
+						prefix_str(a, prefix), "peer",
+						carrier(s, a, p)->name));
+	return list;
+}
+
 json_t *json_text(const char *text)
 {
 	return *text ? json_string(text) : json_null();
@@ -179,7 +194,7 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 
 	/* clang-format off */
 	json_object_update_new(out, json_pack(
-		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:o, s:o, s:o}",
+		"{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:O?, s:o, s:o, s:o, s:o}",
 		"peer", p->name,
 		"state", peer_states[state].word,
 		"needs_attention", attention,
@@ -190,6 +205,7 @@ static json_t *peer_json(const struct snapshot *s, size_t i)
 		"learned_mtu", learned_mtu(s, p),
 		"waiting", json_text(p->waiting),
 		"watch", json_object_get(s->watch, p->name),
+		"standby", standby_json(s, p),
 		"gateway4", gateway_json(s, p, 4),
 		"gateway6", gateway_json(s, p, 6),
 		"hints", hints));

@@ -32,7 +32,8 @@ struct snapshot {
 	size_t n_forward_to;
 	struct tl_peer_stats *peers; /* of conf.peers, in their order */
 	struct rate *rates;	     /* the same, or NULL: one sample only */
-	json_t *watch; /* what a watch knows of the peers, or NULL */
+	json_t *watch;	      /* what a watch knows of the peers, or NULL */
+	struct owners owners; /* empty: no peers stand in for each other */
 	/* What is shown: indices of conf.peers. */
 	size_t *shown;
 	size_t n_shown;
@@ -74,6 +75,17 @@ static inline uint64_t mtu_learned_for(const struct snapshot *s,
 		return 0;
 	return p->learned_until_ns - s->now_ns;
 }
+
+/* The peer that carries a prefix of p. */
+static inline const struct peer *carrier(const struct snapshot *s,
+					 const struct prefix *prefix,
+					 const struct peer *p)
+{
+	return s->owners.n ? owner_carrying(&s->owners, prefix, p) : p;
+}
+
+/* True if others carry all prefixes of p. */
+bool stands_by(const struct snapshot *s, const struct peer *p);
 
 /* The MTU of p that applies now. */
 static inline uint32_t mtu_now(const struct snapshot *s, const struct peer *p)

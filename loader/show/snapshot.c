@@ -42,6 +42,7 @@ static void read_hooks(struct snapshot *s)
 
 void snapshot_free(struct snapshot *s)
 {
+	owners_free(&s->owners);
 	conf_free(&s->conf);
 	json_decref(s->watch);
 	free(s->peers);
@@ -50,6 +51,25 @@ void snapshot_free(struct snapshot *s)
 	free(s->own.all);
 	free(s->forward_to);
 	free(s->host.addrs.all);
+}
+
+/* Only with different priorities can one peer stand in for another. */
+static int read_owners(struct snapshot *s)
+{
+	if (!s->conf.routes)
+		return OK;
+	for_each_peer (p, &s->conf)
+		if (p->priority != s->conf.peers->priority)
+			return owners_init(&s->owners, &s->conf);
+	return OK;
+}
+
+bool stands_by(const struct snapshot *s, const struct peer *p)
+{
+	for_each_allowed (a, p)
+		if (carrier(s, a, p) == p)
+			return false;
+	return p->n_allowed;
 }
 
 static int show_all_peers(struct snapshot *s)
@@ -100,7 +120,8 @@ int snapshot_read(struct snapshot *s, const char *ifname)
 	if (!ret) {
 		read_hooks(s);
 		s->watch = watch_ask(ifname);
-		ret = read_stats(&m, s) ?: read_host(s) ?: show_all_peers(s);
+		ret = read_stats(&m, s) ?:
+		      read_host(s) ?: read_owners(s) ?: show_all_peers(s);
 		if (!ret && is_forwarding(s))
 			ret = devices_sending(&m, &s->forward_to,
 					      &s->n_forward_to);

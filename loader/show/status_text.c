@@ -257,7 +257,9 @@ static void status_cell(const void *data, size_t row, int column,
 		snprintf(text, CELL_STRLEN, "%s", p->name);
 		break;
 	case STATE:
-		strcpy(text, peer_states[shown->state].text);
+		strcpy(text, is_trouble(shown->state) || !stands_by(v->s, p)
+				     ? peer_states[shown->state].text
+				     : "standby");
 		break;
 	case ENDPOINT:
 		ip_str(&p->endpoint, text);

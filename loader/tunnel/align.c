@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Opens what runs; brings it in line with a configuration and with the host;
- * says what it has changed. */
+/* Opens what runs; brings it in line with a configuration and with the host. */
 #include "tunnel.h"
 
 #include <string.h>
 
 #include "resolve/resolve.h"
-
-#define PEERS_NAMED 8 /* in a line about what was changed */
 
 int running_lock(struct running *r, const char *ifname)
 {
@@ -232,18 +229,27 @@ static int look(const struct maps *m, struct conf *want, bool *any)
 	return ret;
 }
 
+static int resolve_due(const struct due *due, const struct conf *now,
+		       const struct conf *names, struct conf *want)
+{
+	int ret = resolve_again(now, names, due->lost, want);
+
+	if (!ret)
+		due->change(want, due->data);
+	return ret;
+}
+
 /* Resolves the running state again, and tells whether that changes anything. */
-static int foresee(const char *ifname, const struct answers *lost,
-		   struct conf *want, bool *any)
+static int foresee(const struct due *due, struct conf *want, bool *any)
 {
 	struct conf now = {0};
 	struct maps m;
-	int ret = maps_open(&m, ifname);
+	int ret = maps_open(&m, due->ifname);
 
 	if (ret)
 		return ret;
-	ret = state_read_keep(&m, ifname, &now)
-		      ?: resolve_again(&now, NULL, lost, want);
+	ret = state_read_keep(&m, due->ifname, &now)
+		      ?: resolve_due(due, &now, NULL, want);
 	if (!ret) {
 		ret = look(&m, want, any);
 		if (ret)
@@ -254,144 +260,23 @@ static int foresee(const char *ifname, const struct answers *lost,
 	return ret;
 }
 
-/* Returns the "; " between parts, or "" before the first. */
-static const char *next(FILE *out)
-{
-	return ftell(out) > 0 ? "; " : "";
-}
-
-static void write_from(FILE *out, const struct mended *m,
-		       const struct conf *want)
-{
-	size_t i = 0;
-
-	for_each_from(name, want) if (m->from[i++]) fprintf(
-		out, "%sput the program back on XDP of %s", next(out), name);
-}
-
-static void write_hooks(FILE *out, const struct mended *m)
-{
-	static const char *const names[HOOK_COUNT] = {
-		[HOOK_XDP] = "XDP",
-		[HOOK_TC_INGRESS] = "tc ingress",
-		[HOOK_TC_EGRESS] = "tc egress",
-	};
-
-	for (int h = 0; h < HOOK_COUNT; h++)
-		if (m->hooks[h])
-			fprintf(out, "%sput the program back on %s", next(out),
-				names[h]);
-}
-
-/* Writes how a peer of unchanged configuration differs; false: it does not. */
-static bool write_difference(FILE *out, const struct peer *was,
-			     const struct peer *p)
-{
-	char a[IP_STRLEN], b[IP_STRLEN];
-
-	if (*p->waiting && strcmp(p->waiting, was->waiting))
-		fprintf(out, "%speer %s waits: %s", next(out), p->name,
-			p->waiting);
-	else if (*p->host && was->endpoint.family &&
-		 !ip_equal(&p->endpoint, &was->endpoint))
-		fprintf(out, "%speer %s: endpoint %s: %s -> %s", next(out),
-			p->name, p->host, ip_str(&was->endpoint, a),
-			ip_str(&p->endpoint, b));
-	else if (!ip_equal(&p->endpoint, &was->endpoint))
-		fprintf(out, "%speer %s: endpoint %s", next(out), p->name,
-			ip_str(&p->endpoint, a));
-	else if (!ip_equal(&p->local, &was->local))
-		fprintf(out, "%speer %s: local %s instead of %s", next(out),
-			p->name, ip_str(&p->local, a), ip_str(&was->local, b));
-	else if (*was->waiting && !*p->waiting)
-		fprintf(out, "%speer %s waits no longer", next(out), p->name);
-	else if (p->mtu != was->mtu)
-		fprintf(out, "%speer %s: mtu %u instead of %u", next(out),
-			p->name, p->mtu, was->mtu);
-	else if (!ip_equal(&p->probe, &was->probe))
-		fprintf(out, "%speer %s: probe %s", next(out), p->name,
-			ip_str(&p->probe, a));
-	else
-		return false;
-	return true;
-}
-
-static void write_peers(FILE *out, const struct conf *now,
-			const struct conf *want)
-{
-	FILE *null = fopen("/dev/null", "we");
-	struct names names = {0};
-	size_t n = 0;
-
-	if (names_init(&names, now) || !null)
-		goto out;
-	for_each_peer (p, want) {
-		const struct peer *was = names_find(&names, p->name);
-
-		if (was)
-			n += write_difference(n < PEERS_NAMED ? out : null, was,
-					      p);
-	}
-	if (n > PEERS_NAMED)
-		fprintf(out, "; %zu more peers", n - PEERS_NAMED);
-out:
-	names_free(&names);
-	if (null)
-		fclose(null);
-}
-
-/* Writes, separated by "; ", what was repaired, and how changes of the host
- * made the peers of want differ from those of now; or nothing. */
-static void mended_write(FILE *out, const struct mended *m,
-			 const struct conf *now, const struct conf *want)
-{
-	write_hooks(out, m);
-	write_from(out, m, want);
-	if (m->routes)
-		fprintf(out, "%sput %zu routes or addresses right", next(out),
-			m->routes);
-	if (now) {
-		write_peers(out, now, want);
-		if (want->exceptions_changed)
-			fprintf(out,
-				"%supdated the networks that stay outside of the tunnels",
-				next(out));
-	}
-}
-
-void mended_print(const struct mended *m, const struct conf *now,
-		  const struct conf *want)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	if (!out)
-		return;
-	mended_write(out, m, now, want);
-	fclose(out);
-	if (text && *text)
-		printf("%s: mended: %s\n", want->ifname, text);
-	free(text);
-}
-
 /* Reads the state again: it may have changed before the lock was taken. */
-static int align_locked(const char *ifname, const struct conf *names,
-			const struct answers *lost, FILE *said)
+static int align_locked(const struct due *due, const struct conf *names,
+			FILE *said)
 {
 	struct mended mended;
 	struct running r;
 	struct conf want;
-	int ret = running_open(&r, ifname);
+	int ret = running_open(&r, due->ifname);
 
 	if (ret)
 		return ret;
-	ret = resolve_again(&r.now, names, lost, &want);
+	ret = resolve_due(due, &r.now, names, &want);
 	if (!ret) {
 		ret = align(&r, NULL, &want, NULL, &mended);
 		if (!ret)
 			mended_write(said, &mended, &r.now, &want);
-		if (!ret && lost)
+		if (!ret && due->first_packets)
 			trigger_first(&want, &r.now, &r.maps);
 		conf_free(&want);
 	}
@@ -406,7 +291,7 @@ static bool is_up(const char *ifname)
 	return !link_info(ifname, &link) && link.up;
 }
 
-int align_due(const char *ifname, const struct answers *lost, char **said)
+int align_due(const struct due *due, char **said)
 {
 	struct conf want;
 	size_t size;
@@ -417,16 +302,16 @@ int align_due(const char *ifname, const struct answers *lost, char **said)
 	*said = NULL;
 	/* No route can be made through an interface that is down; a call after
 	 * it is up makes them. */
-	if (!is_up(ifname))
+	if (!is_up(due->ifname))
 		return OK;
-	ret = foresee(ifname, lost, &want, &any);
+	ret = foresee(due, &want, &any);
 	if (ret)
 		return ret;
 	out = open_memstream(said, &size);
 	if (!out)
 		ret = fail("out of memory");
 	else if (any)
-		ret = align_locked(ifname, &want, lost, out);
+		ret = align_locked(due, &want, out);
 	if (out)
 		fclose(out);
 	conf_free(&want);

@@ -29,6 +29,9 @@ struct message {
 	uint32_t zero;
 };
 
+/* Two headers and a message. */
+#define TUNNELLED_MAX (40 + 40 + sizeof(struct message))
+
 /* Receives echo replies only, so that other ICMP does not wake us up. */
 static int filter_replies(int fd, uint8_t family)
 {
@@ -75,6 +78,7 @@ int echo_open(struct echo *e, const struct conf *c)
 	e->fd4 = open_family(4, c);
 	err = errno;
 	e->fd6 = open_family(6, c);
+	outer_open(&e->outer, c);
 	if (e->fd4 < 0 && e->fd6 < 0)
 		return fail("cannot open an ICMP socket on %s: %s", c->ifname,
 			    strerror(err));
@@ -90,6 +94,7 @@ void echo_close(struct echo *e)
 		close(e->fd4);
 	if (e->fd6 >= 0)
 		close(e->fd6);
+	outer_close(&e->outer);
 }
 
 /* Adds the words of data (RFC 1071); an odd last byte is padded with a zero. */
@@ -112,27 +117,26 @@ static uint16_t checksum(uint32_t sum, const void *data, size_t len)
 	return ~(sum + (sum >> 16));
 }
 
-static struct message request(const struct echo *e, uint8_t family,
-			      uint32_t index, double now)
+static struct message message_of(const struct echo *e,
+				 const struct echo_request *r)
 {
 	return (struct message){
-		.type = family == 4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
+		.type = r->to.family == 4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
 		.id = htons(e->id),
-		.sequence = htons(index),
+		.sequence = htons(r->index),
 		.marker = MARKER,
 		.nonce = e->nonce,
-		.sent_at = now,
-		.index = index,
+		.sent_at = r->at,
+		.index = r->index,
 	};
 }
 
-int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
-	      double now)
+static int send_routed(const struct echo *e, const struct echo_request *r)
 {
-	bool four = to->family == 4;
-	struct message m = request(e, to->family, index, now);
+	bool four = r->to.family == 4;
+	struct message m = message_of(e, r);
 	struct sockaddr_storage a;
-	socklen_t len = ip_to_sockaddr(to, &a);
+	socklen_t len = ip_to_sockaddr(&r->to, &a);
 	int fd = four ? e->fd4 : e->fd6;
 
 	/* The kernel sets it for ICMPv6 (RFC 3542 3.1). */
@@ -146,9 +150,10 @@ int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
 }
 
 void echo_write(const struct echo *e, const struct ip *from,
-		const struct ip *to, uint32_t index, void *out, size_t len)
+		const struct echo_request *request, void *out, size_t len)
 {
-	struct message m = request(e, to->family, index, 0);
+	const struct ip *to = &request->to;
+	struct message m = message_of(e, request);
 	uint32_t sum = 0;
 
 	/* The pseudo-header (RFC 8200 8.1). */
@@ -161,6 +166,39 @@ void echo_write(const struct echo *e, const struct ip *from,
 	memcpy(out, &m, sizeof(m));
 	m.checksum = checksum(sum, out, len);
 	memcpy(out, &m, sizeof(m));
+}
+
+/* The routes lead elsewhere, so the tunnel's packet is made here. */
+static int send_tunnelled(const struct echo *e, const struct conf *c,
+			  const struct peer *p, const struct echo_request *r)
+{
+	const struct probe_form form = {
+		.peer = p,
+		.from = path_source(c, &r->to),
+		.to = r->to,
+	};
+	_Alignas(8) uint8_t packet[TUNNELLED_MAX];
+	size_t size = outer_len(p) + (r->to.family == 4 ? 20 : 40) +
+		      sizeof(struct message);
+	size_t len = probe_headers(&form, packet, size);
+
+	echo_write(e, &form.from, r, packet + len, size - len);
+	return outer_send(&e->outer, p, packet, size);
+}
+
+int echo_send(const struct echo *e, const struct conf *c, const struct peer *p,
+	      const struct echo_request *request)
+{
+	switch (path_end(c, p, &request->to)) {
+	case PATH_INTO:
+		return send_routed(e, request);
+	case PATH_INTO_RIVAL:
+		return send_tunnelled(e, c, p, request);
+	case PATH_PAST:
+		break;
+	}
+	errno = ECHO_PAST;
+	return -1;
 }
 
 /* Returns false if no message is there. *out is zero if it is not for us. */

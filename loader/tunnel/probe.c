@@ -2,14 +2,10 @@
 /* Probes paths: which sizes, and whether an encapsulation limit, get through.
  * The outer packets are made here, as the data plane never sends such ones; the
  * answers come through the tunnel. */
-#include "probe.h"
+#include "tunnel.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "tunnel.h"
 
 /* Peers that are probed at one time. */
 #define PEERS_AT_ONCE 32
@@ -29,50 +25,12 @@ struct probing {
 	const struct conf *c;
 	uint32_t link_mtu;
 	struct echo echo;
-	int fd4, fd6; /* raw sockets for whole packets */
+	struct outer outer;
 	struct shot *shots;
 	size_t n;
 	size_t round; /* the first shot of this round */
 	_Alignas(8) uint8_t packet[PACKET_MAX];
 };
-
-/* Packets keep DF and are as long as the interface allows, whatever the kernel
- * knows of the path. */
-static int open_raw(uint8_t family, const struct conf *c)
-{
-	int fd = socket(nl_af(family), SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	int probe = IP_PMTUDISC_PROBE; /* the same number for IPv6 */
-
-	if (fd < 0)
-		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->ifname,
-		       strlen(c->ifname)) ||
-	    setsockopt(fd, family == 4 ? IPPROTO_IP : IPPROTO_IPV6,
-		       family == 4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
-		       &probe, sizeof(probe))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-/* Sends the packet that was made. The socket's address makes the kernel look
- * for the same route as for packets of the tunnel, whatever leads elsewhere
- * from other addresses. Returns 0 or an errno. */
-static int send_packet(struct probing *p, const struct peer *peer, size_t size)
-{
-	int fd = peer->endpoint.family == 4 ? p->fd4 : p->fd6;
-	struct sockaddr_storage from, to;
-	socklen_t from_len = ip_to_sockaddr(&peer->local, &from);
-	socklen_t to_len = ip_to_sockaddr(&peer->endpoint, &to);
-
-	if (fd < 0)
-		return EAFNOSUPPORT;
-	if (bind(fd, (void *)&from, from_len) ||
-	    sendto(fd, p->packet, size, 0, (void *)&to, to_len) < 0)
-		return errno;
-	return 0;
-}
 
 static int send_shot(struct probing *p, size_t index)
 {
@@ -84,11 +42,12 @@ static int send_shot(struct probing *p, size_t index)
 		.to = r->peer->probe,
 		.limit = shot->limit,
 	};
+	const struct echo_request request = {form.to, index, 0};
 	size_t len = probe_headers(&form, p->packet, shot->size);
 
-	echo_write(&p->echo, &form.from, &form.to, index, p->packet + len,
+	echo_write(&p->echo, &form.from, &request, p->packet + len,
 		   shot->size - len);
-	return send_packet(p, r->peer, shot->size);
+	return outer_send(&p->outer, r->peer, p->packet, shot->size);
 }
 
 static void take_answers(struct probing *p)
@@ -125,7 +84,8 @@ static void run_round(struct probing *p)
 	for (int i = 0; i < TRIES && !round_is_answered(p); i++) {
 		for (size_t s = p->round; s < p->n; s++)
 			if (!p->shots[s].answered)
-				p->shots[s].result->error = send_shot(p, s);
+				p->shots[s].result->error =
+					send_shot(p, s) ? errno : 0;
 		wait_for_answers(p);
 	}
 }
@@ -220,17 +180,13 @@ static int open_all(struct probing *p, const struct conf *c)
 	if (link_info(c->ifname, &link) || echo_open(&p->echo, c))
 		return FAILED;
 	p->link_mtu = link.mtu < PACKET_MAX ? link.mtu : PACKET_MAX - 1;
-	p->fd4 = open_raw(4, c);
-	p->fd6 = open_raw(6, c);
+	outer_open(&p->outer, c);
 	return OK;
 }
 
 static void close_all(struct probing *p)
 {
-	if (p->fd4 >= 0)
-		close(p->fd4);
-	if (p->fd6 >= 0)
-		close(p->fd6);
+	outer_close(&p->outer);
 	echo_close(&p->echo);
 	free(p->shots);
 }
@@ -240,7 +196,10 @@ int probe_paths(const struct conf *c, struct probe_result *results, size_t n)
 	static struct probing p;
 	int ret;
 
-	p = (struct probing){.fd4 = -1, .fd6 = -1, .echo = {-1, -1, 0, 0}};
+	p = (struct probing){
+		.outer = {-1, -1},
+		.echo = {.fd4 = -1, .fd6 = -1, .outer = {-1, -1}},
+	};
 	ret = open_all(&p, c);
 	for (size_t i = 0; i < n; i++)
 		results[i].from = path_source(c, &results[i].peer->probe);

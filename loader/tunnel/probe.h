@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The packets and the sizes of a probe; nothing here asks the host. */
+/* Packets that are made here instead of by the data plane, and sent; the sizes
+ * of a probe. */
 #ifndef TUNLOAD_PROBE_H
 #define TUNLOAD_PROBE_H
 
 #include "conf/conf.h"
+
+/* outer.c. Sockets for whole outer packets; -1: the host lacks that family. */
+struct outer {
+	int fd4, fd6;
+};
+void outer_open(struct outer *o, const struct conf *c);
+void outer_close(struct outer *o);
+/* Sends a packet, with its outer header, as the tunnel of peer would. Returns
+ * 0, or -1 with errno. */
+int outer_send(const struct outer *o, const struct peer *peer,
+	       const void *packet, size_t size);
 
 /* What a packet of a probe is made of, except its size. */
 struct probe_form {

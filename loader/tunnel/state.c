@@ -32,6 +32,9 @@ enum peer_state peer_state(const struct peer *p,
 		return PEER_WAITING;
 	if (!last)
 		return stats->last_tx_ns ? PEER_NO_ANSWER : PEER_IDLE;
+	/* A watch asks more often than all this. */
+	if (last <= p->silent_ns)
+		return PEER_SILENT;
 	/* The packet may have come after now_ns was read. */
 	if (now_ns <= last || now_ns - last <= silence_ns(p))
 		return PEER_UP;

@@ -160,15 +160,15 @@ static double now_s(void)
 
 static void send_probe(struct run *run, size_t i, struct trigger_probe *probe)
 {
+	const struct echo_request request = {probe->to, i, now_s()};
 	struct trigger_result *r = &run->results[i];
 
 	if (!probe->to.family || probe->answered)
 		return;
-	/* By another route it would leave without a tunnel. */
-	if (!path_leads_to(run->c, r->peer, &probe->to))
-		hint_no_route(r, &probe->to, run->c);
-	else if (!echo_send(&run->echo, &probe->to, i, now_s()))
+	if (!echo_send(&run->echo, run->c, r->peer, &request))
 		probe->sent = true;
+	else if (errno == ECHO_PAST)
+		hint_no_route(r, &probe->to, run->c);
 	else if (!probe->sent)
 		hint_not_sent(r, &probe->to, run->c, errno);
 }

@@ -9,6 +9,7 @@
 
 #include "routes/routes.h"
 #include "hooks/hooks.h"
+#include "probe.h"
 
 /* The running state of an interface: its locked pins, its maps, its
  * configuration. */
@@ -51,20 +52,32 @@ int align(const struct running *r, const struct programs *g, struct conf *want,
 int align_exchange(const struct running *r, const struct programs *g,
 		   struct conf *want, const char *how, struct mended *mended);
 
-/*
- * Resolves the running state again and, if that changes anything, takes the
- * lock and aligns it. *said is malloc()ed: the changes, on one line, or "".
- * lost: names that have lost the address in use (resolve_again()); then also
- * sends first packets. NULL: the caller sends them.
- */
-struct answers;
-int align_due(const char *ifname, const struct answers *lost, char **said);
+/* Changes a resolved configuration. */
+typedef void conf_change(struct conf *want, const void *data);
+/* What align_due() is to do. */
+struct due {
+	const char *ifname;
+	conf_change *change;
+	const void *data;	    /* for change() */
+	const struct answers *lost; /* for resolve_again() */
+	bool first_packets; /* to peers with another path; else the caller does
+			       it */
+};
+/* Resolves the running state again, makes a change to it and, if anything
+ * differs then, takes the lock and aligns it. *said is malloc()ed: the
+ * differences, on one line, or "". */
+int align_due(const struct due *due, char **said);
 
 /* Sets missing for the hooks that should have a program of ours and do not;
  * true if there are any. */
 bool hooks_missing(const char *ifname, const struct tl_interface *iface,
 		   bool missing[static HOOK_COUNT]);
 
+/* Writes, separated by "; ", what was repaired, and how changes of the host
+ * made the peers of want differ from those of now (NULL: not said); or
+ * nothing. */
+void mended_write(FILE *out, const struct mended *m, const struct conf *now,
+		  const struct conf *want);
 /* Prints "IFACE: mended: ..." to standard output: what was repaired, and how
  * changes of the host made the peers of want differ from those of now (NULL:
  * not said); nothing if there is nothing. */
@@ -233,9 +246,16 @@ void trigger_first(const struct conf *c, const struct conf *now,
 /* echo.c. ICMP echo requests and replies of one run. */
 
 struct echo {
-	int fd4, fd6; /* -1: the host lacks that family */
-	uint16_t id;  /* of this run, like the nonce */
+	int fd4, fd6;	    /* -1: the host lacks that family */
+	struct outer outer; /* sends past the routes */
+	uint16_t id;	    /* of this run, like the nonce */
 	uint64_t nonce;
+};
+
+struct echo_request {
+	struct ip to;
+	uint32_t index;
+	double at; /* the time of sending */
 };
 
 /* Opens raw sockets, bound to the interface of c and to its sources, if there
@@ -243,14 +263,21 @@ struct echo {
 int echo_open(struct echo *e, const struct conf *c);
 void echo_close(struct echo *e);
 
-/* Sends a request that carries index and the time of sending. Returns 0, or -1
- * with errno. */
-int echo_send(const struct echo *e, const struct ip *to, uint32_t index,
-	      double now);
-/* Writes a request of len bytes, which has no time of sending, with its
- * checksum, for a packet from one address to another. */
+/*
+ * Sends a request that carries index and the time of sending into the tunnel of
+ * p: by the host's routing or, if that leads into the tunnel of another peer
+ * with the same prefix, in an
+ * outer packet of its own making, which the counters do not see. Returns 0, or
+ * -1 with errno; it is ECHO_PAST if packets to that address do not go into the
+ * tunnel.
+ */
+int echo_send(const struct echo *e, const struct conf *c, const struct peer *p,
+	      const struct echo_request *request);
+#define ECHO_PAST ENOLINK
+/* Writes a request of len bytes, with its checksum, for a packet from one
+ * address to another. */
 void echo_write(const struct echo *e, const struct ip *from,
-		const struct ip *to, uint32_t index, void *out, size_t len);
+		const struct echo_request *request, void *out, size_t len);
 /* A reply to one of our requests. */
 struct echo_reply {
 	uint8_t family;

@@ -26,6 +26,17 @@ void align_soon(struct watch *w)
 		w->align_ns = soon;
 }
 
+/* Makes others carry, or not, what each peer shares. */
+static void set_silent(struct conf *want, const void *data)
+{
+	for_each_peer (p, want) {
+		const struct watched *at = was_watched(data, p);
+
+		if (at && at->others != !!p->silent_ns)
+			p->silent_ns = at->others ? at->life.since_ns : 0;
+	}
+}
+
 static void tell_parent(void *to, const char *line)
 {
 	dprintf(*(int *)to, "%c%s\n", SAID_ERROR, line);
@@ -34,6 +45,13 @@ static void tell_parent(void *to, const char *line)
 static void run_child(struct watch *w, const struct answers *lost,
 		      int to_parent)
 {
+	const struct due due = {
+		.ifname = w->options->ifname,
+		.change = set_silent,
+		.data = w,
+		.lost = lost,
+		.first_packets = true,
+	};
 	char *said;
 	int ret;
 
@@ -41,7 +59,7 @@ static void run_child(struct watch *w, const struct answers *lost,
 	 */
 	tell_close(w);
 	report_divert(tell_parent, &to_parent);
-	ret = align_due(w->options->ifname, lost, &said);
+	ret = align_due(&due, &said);
 	if (!ret && said && *said)
 		dprintf(to_parent, "%c%s\n", SAID_MENDED, said);
 	_exit(ret);
@@ -60,6 +78,7 @@ static void start_align(struct watch *w, uint64_t now_ns)
 		fail("%s: cannot start a process: %s", w->options->ifname,
 		     strerror(errno));
 	w->align_ns = now_ns + PERIOD_NS;
+	w->at_once = false;
 }
 
 static void take_said(struct watch *w)
@@ -125,6 +144,8 @@ static uint64_t next_align(const struct watch *w)
 		return job_deadline(&w->align);
 	if (!w->attached)
 		return NEVER;
+	if (w->at_once)
+		return 0;
 	return w->align_ns > w->rest_ns ? w->align_ns : w->rest_ns;
 }
 

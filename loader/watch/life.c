@@ -84,6 +84,20 @@ void life_answered(struct life *l, uint8_t number, double rtt_ms,
 	life_heard(l, now_ns);
 }
 
+static bool is_steady(const struct life *l)
+{
+	const uint32_t last = (1u << LIFE_MISSES) - 1;
+
+	return !l->sent || (l->answered >> l->open & last) == last;
+}
+
+bool life_needs_others(const struct life *l, bool do_they)
+{
+	if (l->state == LIFE_SILENT)
+		return true;
+	return do_they && !(l->state == LIFE_UP && is_steady(l));
+}
+
 uint32_t life_loss(const struct life *l)
 {
 	uint32_t n = l->sent < REMEMBERED ? l->sent : REMEMBERED;

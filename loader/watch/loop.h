@@ -77,6 +77,7 @@ struct watched {
 	uint64_t received;		  /* packets, when last looked at */
 	char reason[TL_WAITING_LEN + 64]; /* of its state, or "" */
 	bool is_new;			  /* not looked at yet */
+	bool others; /* carry what it shares, see life_needs_others() */
 };
 
 /* A change that --exec is yet to be told of. */
@@ -113,7 +114,8 @@ struct watch {
 	struct mnl_socket *host;
 	struct job align;
 	uint64_t align_ns; /* when to align next */
-	uint64_t rest_ns;  /* not before */
+	uint64_t rest_ns;  /* not before, except ... */
+	bool at_once;	   /* ... if others are to carry a peer's prefixes */
 	size_t said_len;   /* of what the job has said */
 
 	/* exec.c */
@@ -149,6 +151,9 @@ void peers_free(struct watch *w);
 /* tell.c */
 void tell_open(struct watch *w);
 void tell_close(struct watch *w);
+
+/* What is known of a peer of another state, if its path is the same. */
+const struct watched *was_watched(const struct watch *w, const struct peer *p);
 
 /* align.c: wants the tunnels brought in line with the host, soon. */
 void align_soon(struct watch *w);

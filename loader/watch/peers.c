@@ -21,8 +21,11 @@ static void settle(struct watch *w, size_t i, enum life_state before)
 {
 	struct watched *at = &w->watched[i];
 	const struct peer *p = &w->now.peers[i];
+	bool others = life_needs_others(&at->life, at->others);
 	char ip[IP_STRLEN];
 
+	w->at_once |= others != at->others;
+	at->others = others;
 	if (at->life.state == before)
 		return;
 	if (at->life.state == LIFE_UP)
@@ -54,7 +57,7 @@ static void say_unsent(struct watch *w, size_t i, const struct ip *to, int err)
 	char ip[IP_STRLEN];
 
 	ip_str(to, ip);
-	if (err)
+	if (err != ECHO_PAST)
 		snprintf(at->reason, sizeof(at->reason),
 			 "cannot send to %s: %s", ip, strerror(err));
 	else
@@ -66,13 +69,13 @@ static void send_keepalive(struct watch *w, size_t i, const struct ip *to)
 {
 	const struct peer *p = &w->now.peers[i];
 	uint32_t number = w->watched[i].life.sent - 1;
-	double now_s = clock_ns(CLOCK_MONOTONIC) / 1e9;
+	const struct echo_request request = {
+		.to = *to,
+		.index = number << ID_BITS | p->id,
+		.at = clock_ns(CLOCK_MONOTONIC) / 1e9,
+	};
 
-	if (!to->family)
-		return;
-	if (!path_leads_to(&w->now, p, to))
-		say_unsent(w, i, to, 0);
-	else if (echo_send(&w->echo, to, number << ID_BITS | p->id, now_s))
+	if (to->family && echo_send(&w->echo, &w->now, p, &request))
 		say_unsent(w, i, to, errno);
 }
 
@@ -189,15 +192,20 @@ const struct part peers_part = {
 	.work = work_peers,
 };
 
-/* What was known of a peer before, if it is the same one. */
-static const struct watched *was_watched(const struct watch *w,
-					 const struct peer *p)
+/* The peer of the state that was read last, if it is the same one. */
+static const struct peer *was_peer(const struct watch *w, const struct peer *p)
 {
 	const struct peer *was = peer_by_id(&w->now, p->id);
 
-	return was && !strcmp(was->name, p->name)
-		       ? &w->watched[was - w->now.peers]
-		       : NULL;
+	return was && !strcmp(was->name, p->name) ? was : NULL;
+}
+
+const struct watched *was_watched(const struct watch *w, const struct peer *p)
+{
+	const struct peer *was = was_peer(w, p);
+
+	return was && !outer_compare(was, p) ? &w->watched[was - w->now.peers]
+					     : NULL;
 }
 
 /* It is up if it was heard not long ago. */
@@ -255,14 +263,19 @@ static int take_over(struct watch *w, const struct conf *now,
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
 	for (size_t i = 0; i < now->n_peers; i++) {
-		const struct watched *was = was_watched(w, &now->peers[i]);
+		const struct peer *p = &now->peers[i], *was = was_peer(w, p);
+		const struct watched *last =
+			was ? &w->watched[was - w->now.peers] : NULL;
 
-		if (was)
-			watched[i] = *was;
+		if (last &&
+		    (!outer_compare(was, p) || last->life.state != LIFE_SILENT))
+			watched[i] = *last;
 		else
 			watched[i] = (struct watched){
 				.life = life_begin(LIFE_IDLE, now_ns),
-				.is_new = true,
+				.received = last ? last->received : 0,
+				.is_new = !last,
+				.others = p->silent_ns,
 			};
 	}
 	return open_echo(w, now);

@@ -65,6 +65,10 @@ void life_heard(struct life *l, uint64_t now_ns);
 /* Keepalive `number`, of which the low eight bits count, was answered. */
 void life_answered(struct life *l, uint8_t number, double rtt_ms,
 		   uint64_t now_ns);
+/* True if other peers are to carry the prefixes that it shares; do_they: they
+ * do so far. They begin when it is silent, and end when its last LIFE_MISSES
+ * keepalives were answered. */
+bool life_needs_others(const struct life *l, bool do_they);
 /* How many of the last 32 keepalives were lost, in per cent. */
 uint32_t life_loss(const struct life *l);
 

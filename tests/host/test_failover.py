@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Peers with the same prefix: the one with the lowest priority has the route."""
+"""Peers with the same prefix: the one with the lowest priority that is not
+silent has the route."""
 import re
+import select
+import socket
 
 import pytest
 
-from lifecycle import Pair, with_hosts
+from lab import wait_until
+from lifecycle import A, Pair, with_hosts
+from traffic import is_tunnel, packet_of, ping
 
 TWO = """
 [interface]
@@ -50,3 +55,242 @@ def test_a_peer_that_waits_has_no_route(pair):
     with_hosts(pair, "", "attach", "eth0", "-c",
                pair.tl.write(TWO.format(second="second.example")))
     assert carrier(pair) == 1
+
+
+# Two sites that stand in for each other, behind a router. Both have the inner
+# address SHARED, so either answers for the network.
+SHARED = "10.10.0.1"
+SO_RCVBUFFORCE = 33
+HOST, SITES = "192.0.2.1", {"first": "198.51.100.2", "second": "203.0.113.2"}
+WATCHED = f"""
+[interface]
+mode = tc
+source = {A}
+""" + "".join(f"""
+[peer {name}]
+endpoint = {endpoint}
+allowed-ips = 10.10.0.0/24
+keepalive = 1
+priority = {priority}
+""" for priority, (name, endpoint) in enumerate(SITES.items(), 1))
+SITE = f"""
+[interface]
+mode = tc
+source = {SHARED}
+[peer host]
+endpoint = {HOST}
+allowed-ips = {A}/32
+"""
+
+
+class Sites:
+    """A host that is attached to both sites."""
+
+    def __init__(self, lab, text=WATCHED):
+        self.lab, self.router = lab, lab.netns("router")
+        self.a = self._behind_router("a", "eth0", HOST)
+        self.a.addr("lo", f"{A}/32")
+        self.tl, self.sites = lab.tunload(self.a), {}
+        for i, (name, address) in enumerate(SITES.items(), 1):
+            ns = self._behind_router(name, f"eth{i}", address)
+            ns.addr("lo", f"{SHARED}/32")
+            self.sites[name] = lab.tunload(ns, bpffs=lab.new_bpffs())
+            self.revive(name)
+        self.router.forward()
+        self.tl.attach(text, "--no-trigger")
+
+    def _behind_router(self, label, ifname, address):
+        ns = self.lab.netns(label)
+        self.lab.veth(ns, "eth0", self.router, ifname)
+        gateway = address.rsplit(".", 1)[0] + ".254"
+        ns.addr("eth0", f"{address}/24")
+        self.router.addr(ifname, f"{gateway}/24")
+        ns.ip("route", "add", "default", "via", gateway)
+        return ns
+
+    def watch(self):
+        """Watches, until both peers are up."""
+        process = self.lab.keep(self.tl.start("watch", "eth0"))
+        for name in SITES:
+            process.wait_output(f"eth0: {name}: up")
+        return process
+
+    def kill(self, name):
+        """That site answers no more."""
+        self.sites[name].detach()
+
+    def revive(self, name):
+        """It does again."""
+        self.sites[name].attach(SITE, "--no-trigger")
+
+    def wait_carrier(self, number):
+        """Waits until that peer has the route."""
+        wait_until(lambda: carrier(self) == number, f"peer {number} carries")
+
+
+@pytest.fixture(name="sites")
+def fixture_sites(lab):
+    """Sites with nothing watched yet."""
+    return Sites(lab)
+
+
+def standby(sites):
+    """{peer: (its state, the peer that carries the prefix instead)}."""
+    return {p["peer"]: (p["state"], *(s["peer"] for s in p["standby"]))
+            for p in sites.tl.status()["peers"]}
+
+
+def test_the_silent_one_is_relieved(sites):
+    watch = sites.watch()
+    assert carrier(sites) == 1
+    assert standby(sites) == {"first": ("up",), "second": ("up", "first")}
+    assert re.search("(?m)^second +standby ", sites.tl.ok("status", "eth0"))
+    sites.kill("first")
+    sites.wait_carrier(2)
+    ping(sites.a, SHARED)
+    assert standby(sites) == {"first": ("silent", "second"),
+                              "second": ("up",)}
+    watch.wait_output(
+        "mended: peer second carries 10.10.0.0/24 instead of first")
+    sites.revive("first")
+    watch.wait_output("eth0: first: up")
+    sites.wait_carrier(1)
+    ping(sites.a, SHARED)
+    watch.wait_output(
+        "mended: peer first carries 10.10.0.0/24 instead of second")
+    assert standby(sites) == {"first": ("up",), "second": ("up", "first")}
+
+
+def test_back_only_after_three_answers(sites):
+    """The first site answers two keepalives and is silent again."""
+    watch = sites.watch()
+    sites.kill("first")
+    sites.wait_carrier(2)
+    first = sites.sites["first"].ns
+    replies = sites.lab.capture(
+        sites.a, "eth0", lambda f: is_tunnel(packet_of(f.data)) and
+        packet_of(f.data).src == SITES["first"])
+    routes = sites.lab.keep(sites.a.start("ip", "-4", "monitor", "route"))
+    first.nft("table ip f { chain out { type filter hook output priority 0; "
+              f"ip saddr {SHARED} limit rate over 1/hour burst 2 "
+              "packets drop; }; }")
+    sites.revive("first")
+    watch.wait_output("eth0: first: up in")
+    sites.tl.ok("trigger", "eth0", "--due")
+    wait_until(lambda: watch.output().count("(was up)") == 2, "silent again")
+    assert len(replies.frames()) == 2
+    assert "10.10.0.0/24" not in routes.output()
+    assert carrier(sites) == 2
+
+
+def test_both_silent(sites):
+    """The better one has the route."""
+    watch = sites.watch()
+    sites.kill("first")
+    sites.wait_carrier(2)
+    sites.kill("second")
+    watch.wait_output("eth0: second: silent")
+    sites.wait_carrier(1)
+
+
+def test_other_commands_leave_it(sites):
+    """A watch that is gone has left what it knew; a new path begins anew."""
+    watch = sites.watch()
+    sites.kill("first")
+    sites.wait_carrier(2)
+    watch.close()
+    for command in (["trigger", "eth0", "--due"],
+                    ["peer", "set", "eth0", "second", "keepalive", "2"],
+                    ["attach", "eth0"], ["status", "eth0"]):
+        sites.tl.ok(*command)
+        assert carrier(sites) == 2, command
+    sites.tl.reload(WATCHED.replace("keepalive = 1", "keepalive = 2"))
+    assert carrier(sites) == 2
+    sites.tl.ok("peer", "set", "eth0", "first", "endpoint", "192.0.2.9")
+    assert carrier(sites) == 1
+
+
+def test_a_watch_that_begins_again(sites):
+    """It goes on where the last one was killed."""
+    watch = sites.watch()
+    sites.kill("first")
+    sites.wait_carrier(2)
+    watch.close()
+    routes = sites.lab.keep(sites.a.start("ip", "-4", "monitor", "route"))
+    watch = sites.lab.keep(sites.tl.start("watch", "eth0"))
+    watch.wait_output("eth0: second: up")
+    asked = sites.lab.capture(
+        sites.a, "eth0", lambda f: is_tunnel(packet_of(f.data)) and
+        packet_of(f.data).dst == SITES["first"])
+    asked.wait(4)
+    assert "10.10.0.0/24" not in routes.output()
+    sites.revive("first")
+    sites.wait_carrier(1)
+
+
+def test_without_a_watch_the_timer_goes_back(sites):
+    """What comes from the silent peer is enough then."""
+    sites.watch().close()
+    watch = sites.watch()
+    sites.kill("first")
+    sites.wait_carrier(2)
+    watch.close()
+    sites.tl.ok("trigger", "eth0", "--due")
+    assert carrier(sites) == 2
+    sites.revive("first")
+    answered = sites.tl.ok("trigger", "eth0", "first", "--wait", "30")
+    assert f"answered by {SHARED}" in answered
+    assert carrier(sites) == 2
+    assert "first carries 10.10.0.0/24" in sites.tl.ok("trigger", "eth0",
+                                                       "--due")
+    assert carrier(sites) == 1
+
+
+def test_back_loses_no_packet(sites):
+    """Both paths carry when the route moves."""
+    watch = sites.watch()
+    sites.kill("first")
+    sites.wait_carrier(2)
+    rx = []
+    for tl in sites.sites.values():
+        rx.append(tl.ns.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        rx[-1].setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+        rx[-1].bind((SHARED, 7000))
+    tx, sent = sites.a.socket(socket.AF_INET, socket.SOCK_DGRAM), 0
+    sites.revive("first")
+    while carrier(sites) == 2 or not readable(rx[0]):
+        tx.sendto(b"%d" % sent, (SHARED, 7000))
+        sent += 1
+    wait_until(lambda: "first carries" in watch.output(), "said")
+    got = sorted(sum((received(sock) for sock in rx), []))
+    assert got == list(range(sent))
+
+
+def readable(sock):
+    """Whether something has come."""
+    return select.select([sock], [], [], 0.01)[0]
+
+
+def received(sock):
+    """The numbers that have come."""
+    numbers = []
+    while select.select([sock], [], [], 1)[0]:
+        numbers.append(int(sock.recv(64)))
+    return numbers
+
+
+def test_routes_of_different_scopes(lab):
+    """64 peers share a scope; the kernel replaces across scopes."""
+    many = "".join(f"""
+[peer p{i}]
+endpoint = 198.51.100.{i}
+allowed-ips = 10.20.{i}.0/24
+""" for i in range(3, 90))
+    blocks = WATCHED.split("[peer second]")
+    sites = Sites(lab, blocks[0] + many + "[peer second]" + blocks[1])
+    sites.watch()
+    sites.kill("first")
+    sites.wait_carrier(89)
+    ping(sites.a, SHARED)
+    sites.revive("first")
+    sites.wait_carrier(1)

@@ -29,6 +29,62 @@ static struct life answered_once(void)
 	return l;
 }
 
+/* The same peer, silent, with others in its place. */
+static struct life silent_again(void)
+{
+	struct life l = answered_once();
+
+	while (l.state == LIFE_UP)
+		next_due(&l);
+	return l;
+}
+
+static void others_until_three_answers(void **state)
+{
+	struct life l = silent_again();
+
+	(void)state;
+	assert_true(life_needs_others(&l, false));
+	for (int i = 0; i < 3; i++) {
+		assert_true(life_needs_others(&l, true));
+		assert_true(next_due(&l));
+		life_answered(&l, l.sent - 1, 10, l.sent_ns);
+		assert_int_equal(l.state, LIFE_UP);
+		/* the answer's time is over */
+		assert_false(next_due(&l));
+	}
+	assert_false(life_needs_others(&l, true));
+}
+
+static void others_also_between_losses(void **state)
+{
+	struct life l = silent_again();
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		next_due(&l);
+		if (i % 4 < 2)
+			life_answered(&l, l.sent - 1, 10, l.sent_ns);
+		next_due(&l);
+		assert_true(life_needs_others(&l, true));
+		assert_int_equal(life_needs_others(&l, false),
+				 l.state == LIFE_SILENT);
+	}
+}
+
+static void others_end_by_traffic_without_keepalives(void **state)
+{
+	struct life l = life_begin(LIFE_SILENT, START);
+
+	(void)state;
+	assert_true(life_needs_others(&l, true));
+	life_heard(&l, START);
+	assert_false(life_needs_others(&l, true));
+	life_set(&l, LIFE_IDLE, START);
+	assert_true(life_needs_others(&l, true));
+	assert_false(life_needs_others(&l, false));
+}
+
 static void begins_by_asking(void **state)
 {
 	struct life l = life_begin(LIFE_IDLE, START);
@@ -210,6 +266,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(begins_by_asking),
+		cmocka_unit_test(others_until_three_answers),
+		cmocka_unit_test(others_also_between_losses),
+		cmocka_unit_test(others_end_by_traffic_without_keepalives),
 		cmocka_unit_test(up_by_an_answer),
 		cmocka_unit_test(up_by_other_packets),
 		cmocka_unit_test(silent_in_time),

@@ -8,7 +8,7 @@ import struct
 import threading
 
 from lifecycle import A, with_hosts
-from netns import Process
+from netns import PATIENCE, Process, wait_until
 from watched import Watched
 
 TYPES = {1: 4, 28: 6}  # A and AAAA: of IPv4 and IPv6
@@ -113,6 +113,21 @@ def peer(name, host, allowed, *more):
                       f"allowed-ips = {allowed}", *more, ""])
 
 
+# What a watch says of b.example's addresses.
+MOVED = "eth0: mended: peer b: endpoint b.example: 192.0.2.2 -> 192.0.2.9"
+FAILS = ("tunload: eth0: b.example does not resolve ({}): 192.0.2.2 stays in "
+         "use")
+# The time to live of the records is 5 s, and a change is followed within 30 s
+# more.
+IN_TIME = 35 * PATIENCE
+
+
+def said_of_names(watch):
+    """What it has said of names that do not resolve."""
+    return [line for line in watch.output().splitlines()
+            if "resolve" in line]
+
+
 CONF = f"[interface]\nmode = tc\nsource = {A}\n"
 PEER_B = peer("b", "b.example", "10.10.0.0/24", "keepalive = 1")
 
@@ -168,3 +183,14 @@ class Named(Watched):
     def rename(self, *addresses, ttl=5):
         """b.example has these addresses now."""
         self.server.records["b.example"] = (ttl, list(addresses))
+
+    def wait_asked(self, times):
+        """Waits until the name server was asked so often, from now on."""
+        questions = self.server.questions
+        wanted = len(questions) + times
+        wait_until(lambda: len(questions) >= wanted, f"{times} questions",
+                   timeout=40 * PATIENCE + 30 * times)
+
+    def endpoint(self):
+        """That of the peer b."""
+        return self.tl.peer("b")["endpoint"]

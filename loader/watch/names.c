@@ -208,29 +208,32 @@ struct answers names_lost(struct watch *w)
 	return lost;
 }
 
-/* Goes on with what was known of the name, also if the endpoint is another. */
-static void take_known(const struct watch *w, struct followed *f)
+/* The endpoint is another one: the name was looked up all the same. */
+static void take_time(const struct watch *w, struct followed *f)
 {
 	const struct answer any = {.host = f->answer.host};
-	struct followed *was = find_followed(w, f->answer.host, &f->answer.was);
-	size_t i;
+	const struct followed *was = w->names.all;
+	size_t i = lower_bound(&any, was, w->names.n, sizeof(*was),
+			       answer_compare);
 
-	if (was) {
-		was->answer.host = f->answer.host;
-		was->n_silent = f->n_silent;
-		*f = *was;
-		was->answer.ips = NULL;
+	if (!was || i == w->names.n || strcmp(was[i].answer.host, any.host) ||
+	    was[i].next_ns == NEVER)
 		return;
-	}
-	i = lower_bound(&any, w->names.all, w->names.n, sizeof(*f),
-			answer_compare);
-	if (i == w->names.n)
-		return;
-	was = &w->names.all[i];
-	if (!strcmp(was->answer.host, any.host) && was->next_ns != NEVER) {
-		f->next_ns = was->next_ns;
-		f->asked_ns = was->asked_ns;
-	}
+	f->next_ns = was[i].next_ns;
+	f->asked_ns = was[i].asked_ns;
+}
+
+/* Goes on with what was known of the name. */
+static void take_known(const struct watch *w, struct followed *f)
+{
+	struct followed *was = find_followed(w, f->answer.host, &f->answer.was);
+
+	if (!was)
+		return take_time(w, f);
+	was->answer.host = f->answer.host;
+	was->n_silent = f->n_silent;
+	*f = *was;
+	was->answer.ips = NULL;
 }
 
 /* Of peers with equal name and endpoint, which are neighbours, makes one. */

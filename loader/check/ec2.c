@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "host/metadata.h"
-
 /* What EC2 does is seen with these. */
 struct cloud {
 	struct check *c;

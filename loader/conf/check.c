@@ -17,12 +17,8 @@ static int check_probe_key(const struct peer *p)
 {
 	char probe[IP_STRLEN];
 
-	if (!p->probe_fixed)
+	if (!p->probe_fixed || peer_allows(p, &p->probe))
 		return OK;
-	for_each_allowed (a, p) {
-		if (prefix_contains(a, &p->probe))
-			return OK;
-	}
 	return conf_error(
 		peer_origin(p, KEY_PROBE),
 		"peer %s: probe \"%s\" is in none of its allowed-ips: give an inner address behind the peer, or auto",

@@ -138,6 +138,8 @@ struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
 /* The first allowed prefix of that family (4 or 6), or NULL. */
 const struct prefix *peer_inner(const struct peer *p, uint8_t family);
+/* True if an allowed prefix contains ip. */
+bool peer_allows(const struct peer *p, const struct ip *ip);
 /* The table of a peer's routes if it is not the interface's, else 0. */
 static inline uint32_t peer_table(const struct peer *p)
 {

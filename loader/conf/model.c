@@ -226,6 +226,14 @@ const struct prefix *peer_inner(const struct peer *p, uint8_t family)
 	return NULL;
 }
 
+bool peer_allows(const struct peer *p, const struct ip *ip)
+{
+	for_each_allowed (a, p)
+		if (prefix_contains(a, ip))
+			return true;
+	return false;
+}
+
 struct ip peer_other_probe(const struct peer *p)
 {
 	if (!p->probe.family)

@@ -465,4 +465,6 @@ struct host_facts {
 	size_t n_devices;
 };
 
+#include "metadata.h"
+
 #endif

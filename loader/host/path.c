@@ -154,14 +154,6 @@ static uint32_t peer_on_path(uint32_t oif, const struct ip *source,
 	return id;
 }
 
-static bool allows(const struct peer *p, const struct ip *ip)
-{
-	for_each_allowed (a, p)
-		if (prefix_contains(a, ip))
-			return true;
-	return false;
-}
-
 enum path_end path_end(const struct conf *c, const struct peer *p,
 		       const struct ip *dst)
 {
@@ -171,8 +163,8 @@ enum path_end path_end(const struct conf *c, const struct peer *p,
 
 	if (id == p->id)
 		return PATH_INTO;
-	return id != TL_PEER_NONE && allows(p, dst) ? PATH_INTO_RIVAL
-						    : PATH_PAST;
+	return id != TL_PEER_NONE && peer_allows(p, dst) ? PATH_INTO_RIVAL
+							 : PATH_PAST;
 }
 
 struct ip path_wrong_source(const struct conf *c, const struct peer *p,

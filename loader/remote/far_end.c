@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/metadata.h"
-
 #define FORM_ROW(name) &form_##name,
 static const struct form *const forms[] = {FORMS(FORM_ROW)};
 #define N_FORMS (sizeof(forms) / sizeof(*forms))
@@ -174,14 +172,6 @@ static int set_networks(struct far_end *f, const char *our_networks)
 		       ?: add_source(f, &c->source6, c->address6_len);
 }
 
-static bool is_theirs(const struct far_end *f, const struct ip *ip)
-{
-	for_each_allowed (a, f->peer)
-		if (prefix_contains(a, ip))
-			return true;
-	return false;
-}
-
 static int set_source(struct far_end *f, const char *list)
 {
 	char text[IP_STRLEN];
@@ -195,7 +185,7 @@ static int set_source(struct far_end *f, const char *list)
 			return fail_usage(
 				"remote-config: --their-source \"%s\" is not an IP address: give an inner address of the other end",
 				text);
-		if (!is_theirs(f, &ip))
+		if (!peer_allows(f->peer, &ip))
 			return fail_usage(
 				"remote-config: --their-source \"%s\" is not in the allowed-ips of peer %s: give one that is",
 				text, f->peer->name);

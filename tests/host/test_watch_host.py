@@ -5,6 +5,8 @@ import json
 
 import pytest
 from scapy.layers.inet import ICMP, IP
+from scapy.layers.inet6 import (ICMPv6ND_RA, ICMPv6NDOptPrefixInfo,
+                                ICMPv6NDOptSrcLLAddr, IPv6)
 from scapy.layers.l2 import Ether
 
 from lab import wait_until
@@ -112,3 +114,59 @@ def test_other_changes_are_left_alone(pair):
     assert watch.output().count("mended") == 1
     assert json.loads(pair.a.ip("-json", "route", "show",
                                 "198.18.0.0/15").stdout) == []
+
+
+def test_a_network_inside_a_tunnelled_prefix(pair):
+    """A host that gets a network later keeps it outside of the tunnel."""
+    pair.tl.reload(conf("probe = 10.10.0.1\nkeepalive = 1").replace(
+        "10.10.0.0/24", "10.0.0.0/8"))
+    watch = pair.up()
+    pair.a.addr("eth0", "10.99.0.1/24")
+    pair.b.addr("eth0", "10.99.0.2/24")
+    soon(lambda: "mended: updated the networks that stay outside" in
+         watch.output(), "mended")
+    assert ping(pair.a, "10.99.0.2") and ping(pair.a, B, A)
+
+
+def advertise(pair, router, lifetime):
+    """A router on the wire advertises itself and a prefix (RFC 4861 4.2)."""
+    mac = "02:00:00:00:00:" + router[-2:]
+    pair.lab.sender(pair.b, "eth0").send(
+        Ether(src=mac, dst="33:33:00:00:00:01") /
+        IPv6(src=router, dst="ff02::1", hlim=255) /
+        ICMPv6ND_RA(routerlifetime=lifetime) /
+        ICMPv6NDOptSrcLLAddr(lladdr=mac) /
+        ICMPv6NDOptPrefixInfo(prefix="2001:db8:77::", prefixlen=64))
+
+
+def test_routers_and_their_prefixes(lab):
+    """An address and a router of advertisements are enough for a peer that
+    waited, and so is another router later."""
+    pair = Watched(lab, conf(peers="""[peer far]
+endpoint = 2001:db8:f::1
+allowed-ips = 10.20.0.0/24
+"""))
+    pair.a.ip("addr", "flush", "dev", "eth0", "scope", "global")
+    pair.a.addr("eth0", "192.0.2.1/24")
+    pair.a.sysctl("net.ipv6.conf.eth0.accept_ra", 2)
+    watch = pair.watch()
+    watch.wait_output("eth0: far: waiting: ")
+    sent = lab.capture(pair.a, "eth0", lambda f: f.outgoing and
+                       is_tunnel(packet_of(f.data)) and
+                       packet_of(f.data).dst == "2001:db8:f::1")
+
+    def first_to(router):
+        advertise(pair, router, 1800)
+        wait_until(lambda: f"via {router} " in pair.a.ip(
+            "-6", "route", "show", "default").stdout, "the router")
+        pair.a.ip("neigh", "replace", router, "lladdr", "02:00:00:00:01:01",
+                  "dev", "eth0")
+        soon(lambda: pair.tl.peer("far")["waiting"] is None, "working")
+        sent.clear()
+        pair.tl.ok("trigger", "eth0", "far")
+        frame = sent.wait(1)[0].data
+        assert packet_of(frame).src.startswith("2001:db8:77:")
+
+    first_to("fe80::11")
+    advertise(pair, "fe80::11", 0)
+    first_to("fe80::22")

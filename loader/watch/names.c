@@ -272,6 +272,13 @@ static bool can_look_up(struct watch *w, size_t n)
 	return false;
 }
 
+/* Those of other peers that wait are looked up by resolve_again(). */
+static bool is_followed(const struct peer *p)
+{
+	return *p->host && p->endpoint.family &&
+	       (!*p->waiting || p->local_fixed);
+}
+
 void names_read(struct watch *w, const struct conf *now,
 		const struct watched *watched)
 {
@@ -282,10 +289,11 @@ void names_read(struct watch *w, const struct conf *now,
 		const struct peer *p = &now->peers[i];
 		const struct followed f = {
 			.answer = {.host = p->host, .was = p->endpoint},
-			.n_silent = watched[i].life.state == LIFE_SILENT,
+			.n_silent = !*p->waiting &&
+				    watched[i].life.state == LIFE_SILENT,
 		};
 
-		if (*p->host && p->endpoint.family && !*p->waiting)
+		if (is_followed(p))
 			push(all, n, &f);
 	}
 	if (!can_look_up(w, n))

@@ -116,6 +116,19 @@ def test_an_address_of_our_own_is_not_taken(pair):
     watch.wait_output(MOVED, timeout=IN_TIME)
 
 
+def test_a_peer_that_waits_with_a_local_of_its_own(pair):
+    """It is not there for lack of an address of ours, but of its own."""
+    pair.tl.ok("peer", "set", "eth0", "b", "local", "192.0.2.1")
+    watch = pair.up()
+    pair.rename("10.10.0.9")
+    watch.wait_output("eth0: b: waiting: ", timeout=IN_TIME)
+    assert "inside its own allowed-ips" in watch.output()
+    pair.rename("192.0.2.9")
+    pair.move_b()
+    watch.wait_output("10.10.0.9 -> 192.0.2.9", timeout=IN_TIME)
+    assert ping(pair.a, B, A)
+
+
 def test_killed_and_started_again(lab):
     """It looks names up as it begins."""
     pair = Named(lab, ttl=3600)

@@ -100,7 +100,6 @@ struct tl_peer {
 	TL_PEER_KEYS(TL_KEY_FIELD)
 	char vrf[16]; /* "": none */
 	struct tl_vrf in_vrf;
-	__u32 zero;
 	/* CLOCK_MONOTONIC; since when a watch has known that nothing comes from
 	 * the peer, so that others have the routes of the prefixes that it
 	 * shares. 0: nothing is known. */

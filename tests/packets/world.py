@@ -47,7 +47,8 @@ class TlPeer(ctypes.Structure):
                 ("table", u32), ("min_ttl", u32), ("mss", u32),
                 ("rate", u32), ("priority", u32),
                 ("vrf", ctypes.c_char * 16), ("vrf_ifindex", u32),
-                ("vrf_table", u32), ("vrf_mac", u8 * 6), ("zero", u8 * 2)]
+                ("vrf_table", u32), ("vrf_mac", u8 * 6), ("zero", u8 * 2),
+                ("silent_ns", u64)]
 
 
 class TlEndpoint(ctypes.Structure):

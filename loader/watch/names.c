@@ -19,6 +19,12 @@
  * the timer's. */
 #define AGAIN_NS (25 * NS_PER_S)
 
+/* Those of peers that wait are looked up by resolve_again(). */
+static bool is_followed(const struct peer *p)
+{
+	return *p->host && p->endpoint.family && !*p->waiting;
+}
+
 static struct followed *find_followed(const struct watch *w, const char *host,
 				      const struct ip *was)
 {
@@ -179,9 +185,8 @@ const struct part names_part = {
 void names_state_changed(struct watch *w, size_t i, enum life_state before)
 {
 	const struct peer *p = &w->now.peers[i];
-	struct followed *f = *p->host && !*p->waiting
-				     ? find_followed(w, p->host, &p->endpoint)
-				     : NULL;
+	struct followed *f =
+		is_followed(p) ? find_followed(w, p->host, &p->endpoint) : NULL;
 
 	if (!f)
 		return;
@@ -272,13 +277,6 @@ static bool can_look_up(struct watch *w, size_t n)
 	return false;
 }
 
-/* Those of other peers that wait are looked up by resolve_again(). */
-static bool is_followed(const struct peer *p)
-{
-	return *p->host && p->endpoint.family &&
-	       (!*p->waiting || p->local_fixed);
-}
-
 void names_read(struct watch *w, const struct conf *now,
 		const struct watched *watched)
 {
@@ -289,8 +287,7 @@ void names_read(struct watch *w, const struct conf *now,
 		const struct peer *p = &now->peers[i];
 		const struct followed f = {
 			.answer = {.host = p->host, .was = p->endpoint},
-			.n_silent = !*p->waiting &&
-				    watched[i].life.state == LIFE_SILENT,
+			.n_silent = watched[i].life.state == LIFE_SILENT,
 		};
 
 		if (is_followed(p))

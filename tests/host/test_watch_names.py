@@ -116,16 +116,15 @@ def test_an_address_of_our_own_is_not_taken(pair):
     watch.wait_output(MOVED, timeout=IN_TIME)
 
 
-def test_a_peer_that_waits_with_a_local_of_its_own(pair):
-    """It is not there for lack of an address of ours, but of its own."""
-    pair.tl.ok("peer", "set", "eth0", "b", "local", "192.0.2.1")
+def test_a_name_that_makes_its_peer_wait(pair):
+    """Then it is looked up every 25 s, as that of any peer that waits."""
     watch = pair.up()
     pair.rename("10.10.0.9")
     watch.wait_output("eth0: b: waiting: ", timeout=IN_TIME)
     assert "inside its own allowed-ips" in watch.output()
     pair.rename("192.0.2.9")
     pair.move_b()
-    watch.wait_output("10.10.0.9 -> 192.0.2.9", timeout=IN_TIME)
+    watch.wait_output("mended: peer b: endpoint 192.0.2.9", timeout=IN_TIME)
     assert ping(pair.a, B, A)
 
 

@@ -54,23 +54,6 @@ def test_a_dead_name_server_holds_nothing_up(pair):
     assert watch.wait() == 0
 
 
-def test_many_names_do_not_flood_the_server(pair):
-    """Eight are asked for, and again, before the others have their turn."""
-    pair.tl.detach()
-    for i in range(20):
-        pair.server.records[f"n{i}.example"] = (3600, [f"192.0.2.{100 + i}"])
-    pair.attach_named(CONF + PEER_B + "".join(
-        peer(f"n{i}", f"n{i}.example", f"10.30.{i}.0/24", "keepalive = 0")
-        for i in range(20)))
-    pair.server.dead = True
-    watch = pair.up()
-    wait_until(lambda: len(pair.server.questions) > 20, "more questions")
-    names = pair.server.names()
-    assert len(set(names[:16])) == 8 and len(set(names[:20])) > 8
-    watch.wait_output("eth0: more names do not resolve", timeout=60 * PATIENCE)
-    assert len(said_of_names(watch)) == 6
-
-
 def test_another_name_server(pair):
     """DHCP has written another one into resolv.conf. It is seen as the second
     name is asked for; the first is asked for again at once, and has not

@@ -5,7 +5,7 @@ import pytest
 
 from lab import wait_until
 from lifecycle import A, B, with_hosts
-from name_server import (CONF, FAILS, IN_TIME, MOVED, Named, peer,
+from name_server import (CONF, FAILS, IN_TIME, MOVED, Named, PEER_B, peer,
                          said_of_names)
 from netns import PATIENCE
 from traffic import is_tunnel, packet_of, ping
@@ -101,6 +101,23 @@ def test_peers_of_one_name_make_one_question(pair):
     pair.move_b()
     wait_until(lambda: {p["endpoint"] for p in pair.tl.status()["peers"]} ==
                {"192.0.2.9"}, "all three follow", timeout=60 * PATIENCE)
+
+
+def test_many_names_do_not_flood_the_server(pair):
+    """Eight are asked for, and again, before the others have their turn."""
+    pair.tl.detach()
+    for i in range(20):
+        pair.server.records[f"n{i}.example"] = (3600, [f"192.0.2.{100 + i}"])
+    pair.attach_named(CONF + PEER_B + "".join(
+        peer(f"n{i}", f"n{i}.example", f"10.30.{i}.0/24", "keepalive = 0")
+        for i in range(20)))
+    pair.server.dead = True
+    watch = pair.up()
+    wait_until(lambda: len(pair.server.questions) > 20, "more questions")
+    names = pair.server.names()
+    assert len(set(names[:16])) == 8 and len(set(names[:20])) > 8
+    watch.wait_output("eth0: more names do not resolve", timeout=60 * PATIENCE)
+    assert len(said_of_names(watch)) == 6
 
 
 def test_an_address_of_our_own_is_not_taken(pair):

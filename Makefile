@@ -53,7 +53,7 @@ WARN := -Wall -Wextra $(WERROR)
 CFLAGS ?= -O2 -g
 PKGS := libbpf libmnl jansson libnftables
 # Only their headers: loaded when needed (base/library.c).
-HEADERS := libcurl libsystemd
+HEADERS := libcares libcurl libsystemd
 COMMON_CFLAGS = -std=gnu11 $(WARN) -Iloader -Ibpf -D_GNU_SOURCE \
 	-DVERSION='"$(VERSION)"' -DSYSCONFDIR='"$(SYSCONFDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags $(PKGS) $(HEADERS))

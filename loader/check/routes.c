@@ -71,7 +71,7 @@ static int look_at_pending(struct check *c, const struct others *o)
 	struct conf now;
 	size_t pending = 0;
 	bool waits = false;
-	int ret = c->attached ? resolve_again(&c->conf, NULL, &now)
+	int ret = c->attached ? resolve_again(&c->conf, NULL, NULL, &now)
 			      : conf_copy(&now, &c->conf);
 
 	if (ret)

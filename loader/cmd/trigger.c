@@ -212,13 +212,17 @@ static int trigger(const struct args *a)
 	struct selection s = {0};
 	struct maps m;
 	const struct hearing hearing = {a->ifname, &m};
+	const struct due due = {
+		.ifname = a->ifname,
+		.change = hear_silent,
+		.data = &hearing,
+	};
 	int ret = maps_open(&m, a->ifname), aligned = OK;
 
 	if (ret)
 		return ret;
 	if (a->due)
-		aligned =
-			align_due(a->ifname, hear_silent, &hearing, &s.mended);
+		aligned = align_due(&due, &s.mended);
 	if (s.mended && *s.mended && !a->json)
 		printf("%s: mended: %s\n", a->ifname, s.mended);
 	ret = state_read(&m, a->ifname, &s.conf);

@@ -12,11 +12,12 @@ struct resolver {
 	struct names was;	/* of now */
 	struct names looked_up; /* results to use again */
 	struct host host;
-	struct addrs own;     /* of this host; no name may resolve to one */
-	bool strict;	      /* missing interface addresses are errors */
-	bool no_look_ups;     /* only looked_up is used */
-	struct link_info vrf; /* the one that was read last */
-	size_t kept;	      /* endpoints kept, as names do not resolve */
+	struct addrs own; /* of this host; no name may resolve to one */
+	const struct answers *lost; /* or NULL */
+	bool strict;		    /* missing interface addresses are errors */
+	bool no_look_ups;	    /* only looked_up is used */
+	struct link_info vrf;	    /* the one that was read last */
+	size_t kept; /* endpoints kept, as names do not resolve */
 	const struct peer *lacks_address; /* the first peer without a local */
 };
 

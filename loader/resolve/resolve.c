@@ -90,17 +90,37 @@ static bool known_name(const struct names *names, struct peer *p)
 
 /* Picks the first valid endpoint of the family, in the resolver's order (RFC
  * 6724). */
-static bool pick(const struct addrinfo *list, uint8_t family,
+static bool pick(const struct answer *a, uint8_t family,
 		 const struct addrs *own, struct ip *out)
 {
-	for (; list; list = list->ai_next) {
-		*out = ip_from_sockaddr(list->ai_addr);
+	for (size_t i = 0; i < a->n; i++) {
+		*out = a->ips[i];
 		if (out->family == family && !address_fault(out) &&
 		    !find_addr(own, out))
 			return true;
 	}
 	*out = (struct ip){0};
 	return false;
+}
+
+/* Sets p->endpoint. If the name has addresses of both families, takes the
+ * preferred one (IPv6 if the interface has a usable IPv6 address, else IPv4),
+ * but only of the family of a configured `local`, and only a valid endpoint.
+ * Returns NULL, or why there is none. */
+static const char *choose_endpoint(const struct resolver *r, struct peer *p,
+				   const struct answer *a)
+{
+	bool six = r->c->local6_fixed || first_usable(&r->host, 6);
+	uint8_t only = p->local_fixed ? p->local.family : 0;
+	uint8_t preferred = only ? only : six ? 6 : 4;
+
+	if (pick(a, preferred, &r->own, &p->endpoint))
+		return NULL;
+	if (only)
+		return "no usable address of the family of its local";
+	if (pick(a, preferred == 4 ? 6 : 4, &r->own, &p->endpoint))
+		return NULL;
+	return "no usable address";
 }
 
 /* Looks a name up. An unreachable name server costs seconds per name, so after
@@ -120,41 +140,72 @@ static int look_up(const char *host, struct addrinfo **list)
 	return ret;
 }
 
-/* Looks p->host up and sets p->endpoint. If the name has addresses of both
- * families, takes the preferred one (IPv6 if the interface has a usable IPv6
- * address, else IPv4), but only of the family of a configured `local`, and only
- * a valid endpoint. Returns NULL, or why there is no address. */
-static const char *resolve_host(struct peer *p, uint8_t preferred,
-				const struct addrs *own)
+/* Looks p->host up and sets p->endpoint. Returns NULL, or why there is no
+ * address. */
+static const char *resolve_host(const struct resolver *r, struct peer *p)
 {
-	uint8_t only = p->local_fixed ? p->local.family : 0;
+	struct answer a = {.host = p->host};
 	struct addrinfo *list;
-	int ret;
+	const char *why = NULL;
+	int ret = look_up(p->host, &list);
 
-	ret = look_up(p->host, &list);
 	if (ret)
 		return ret == EAI_SYSTEM ? strerror(errno) : gai_strerror(ret);
-	if (only)
-		preferred = only;
-	if (!pick(list, preferred, own, &p->endpoint) && !only)
-		pick(list, preferred == 4 ? 6 : 4, own, &p->endpoint);
+	for (struct addrinfo *i = list; !why && i; i = i->ai_next) {
+		struct ip ip = ip_from_sockaddr(i->ai_addr);
+
+		if (push(a.ips, a.n, &ip))
+			why = strerror(ENOMEM);
+	}
 	freeaddrinfo(list);
-	if (p->endpoint.family)
-		return NULL;
-	return only ? "no usable address of the family of its local"
-		    : "no usable address";
+	if (!why)
+		why = choose_endpoint(r, p, &a);
+	free(a.ips);
+	return why;
+}
+
+int answer_compare(const void *a, const void *b)
+{
+	const struct answer *x = a, *y = b;
+
+	return strcmp(x->host, y->host) ?: ip_compare(&x->was, &y->was);
+}
+
+/* Takes another endpoint if the peer's name has lost the one in use. */
+static void follow_name(const struct resolver *r, struct peer *p)
+{
+	const struct answer key = {.host = p->host, .was = p->endpoint};
+	char endpoint[ENDPOINT_STRLEN];
+	const struct answer *a;
+	const char *why;
+	size_t i;
+
+	if (!*p->host || !r->lost || !r->lost->n)
+		return;
+	i = lower_bound(&key, r->lost->all, r->lost->n, sizeof(key),
+			answer_compare);
+	a = &r->lost->all[i];
+	if (i == r->lost->n || answer_compare(a, &key))
+		return;
+	why = choose_endpoint(r, p, a);
+	if (!why)
+		return;
+	p->endpoint = a->was;
+	if (a->is_new && !r->no_look_ups)
+		warn("peer %s: its name has %s any more: it keeps the endpoint %s",
+		     p->name, why, endpoint_str(p, endpoint));
 }
 
 static void resolve_name(struct resolver *r, struct peer *p)
 {
-	bool six = r->c->local6_fixed || first_usable(&r->host, 6);
 	char endpoint[ENDPOINT_STRLEN];
 	const char *why;
 
-	if (p->endpoint.family || !p->host[0] || known_name(&r->looked_up, p))
+	if (p->endpoint.family)
+		return follow_name(r, p);
+	if (!p->host[0] || known_name(&r->looked_up, p))
 		return;
-	why = r->no_look_ups ? "looked up a moment ago"
-			     : resolve_host(p, six ? 6 : 4, &r->own);
+	why = r->no_look_ups ? "looked up a moment ago" : resolve_host(r, p);
 	if (!why)
 		return;
 	if (!known_name(&r->was, p)) {
@@ -265,9 +316,14 @@ void resolve_forget(struct conf *c)
 }
 
 int resolve_again(const struct conf *now, const struct conf *names,
-		  struct conf *out)
+		  const struct answers *lost, struct conf *out)
 {
-	struct resolver r = {.c = out, .now = now, .no_look_ups = names};
+	struct resolver r = {
+		.c = out,
+		.now = now,
+		.no_look_ups = names,
+		.lost = lost,
+	};
 	int ret = conf_copy(out, now);
 
 	if (ret)

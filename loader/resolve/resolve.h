@@ -31,14 +31,30 @@
  */
 int resolve(struct conf *c, const struct conf *now);
 
+/* The addresses that a name has now, without the one that its peers use. */
+struct answer {
+	const char *host;
+	struct ip was;	/* the endpoint of these peers */
+	struct ip *ips; /* in order of preference */
+	size_t n;
+	bool is_new; /* not used before, so a warning about it is news */
+};
+/* Sorted by answer_compare(): by host, then by `was`. */
+struct answers {
+	struct answer *all;
+	size_t n;
+};
+int answer_compare(const void *a, const void *b);
+
 /*
  * Resolves the running state again: out is a copy of now with everything
- * automatic chosen again and the names of waiting peers looked up. Fails only
- * if the interface does. names: an earlier result whose look-ups are used
- * again, or NULL.
+ * automatic chosen again and the names of waiting peers looked up. Peers that
+ * have host and endpoint of an answer in lost (or NULL) take an address of it.
+ * Fails only if the interface does. names: an earlier result whose look-ups are
+ * used again, or NULL.
  */
 int resolve_again(const struct conf *now, const struct conf *names,
-		  struct conf *out);
+		  const struct answers *lost, struct conf *out);
 /* The second half, for a copy of now that was edited. */
 int resolve_edited(struct conf *c, const struct conf *now);
 /* The first half: forgets what is automatic. */

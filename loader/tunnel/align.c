@@ -229,17 +229,10 @@ static int look(const struct maps *m, struct conf *want, bool *any)
 	return ret;
 }
 
-/* What align_due() is to do. */
-struct due {
-	const char *ifname;
-	conf_change *change;
-	const void *data;
-};
-
 static int resolve_due(const struct due *due, const struct conf *now,
 		       const struct conf *names, struct conf *want)
 {
-	int ret = resolve_again(now, names, want);
+	int ret = resolve_again(now, names, due->lost, want);
 
 	if (!ret)
 		due->change(want, due->data);
@@ -283,6 +276,8 @@ static int align_locked(const struct due *due, const struct conf *names,
 		ret = align(&r, NULL, &want, NULL, &mended);
 		if (!ret)
 			mended_write(said, &mended, &r.now, &want);
+		if (!ret && due->first_packets)
+			trigger_first(&want, &r.now, &r.maps);
 		conf_free(&want);
 	}
 	running_close(&r);
@@ -296,10 +291,8 @@ static bool is_up(const char *ifname)
 	return !link_info(ifname, &link) && link.up;
 }
 
-int align_due(const char *ifname, conf_change *change, const void *data,
-	      char **said)
+int align_due(const struct due *due, char **said)
 {
-	const struct due due = {ifname, change, data};
 	struct conf want;
 	size_t size;
 	FILE *out;
@@ -309,16 +302,16 @@ int align_due(const char *ifname, conf_change *change, const void *data,
 	*said = NULL;
 	/* No route can be made through an interface that is down; a call after
 	 * it is up makes them. */
-	if (!is_up(ifname))
+	if (!is_up(due->ifname))
 		return OK;
-	ret = foresee(&due, &want, &any);
+	ret = foresee(due, &want, &any);
 	if (ret)
 		return ret;
 	out = open_memstream(said, &size);
 	if (!out)
 		ret = fail("out of memory");
 	else if (any)
-		ret = align_locked(&due, &want, out);
+		ret = align_locked(due, &want, out);
 	if (out)
 		fclose(out);
 	conf_free(&want);

@@ -213,7 +213,7 @@ static int want_file(struct attachment *a, const struct conf *now)
 /* Resolves the running state again. */
 static int want_same(struct attachment *a, const struct conf *now)
 {
-	int ret = resolve_again(now, NULL, &a->want);
+	int ret = resolve_again(now, NULL, NULL, &a->want);
 
 	if (!ret)
 		override(&a->options, &a->want);

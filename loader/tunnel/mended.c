@@ -44,6 +44,11 @@ static bool write_difference(FILE *out, const struct peer *was,
 	if (*p->waiting && strcmp(p->waiting, was->waiting))
 		fprintf(out, "%speer %s waits: %s", next(out), p->name,
 			p->waiting);
+	else if (*p->host && was->endpoint.family &&
+		 !ip_equal(&p->endpoint, &was->endpoint))
+		fprintf(out, "%speer %s: endpoint %s: %s -> %s", next(out),
+			p->name, p->host, ip_str(&was->endpoint, a),
+			ip_str(&p->endpoint, b));
 	else if (!ip_equal(&p->endpoint, &was->endpoint))
 		fprintf(out, "%speer %s: endpoint %s", next(out), p->name,
 			ip_str(&p->endpoint, a));

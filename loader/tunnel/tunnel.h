@@ -54,11 +54,19 @@ int align_exchange(const struct running *r, const struct programs *g,
 
 /* Changes a resolved configuration. */
 typedef void conf_change(struct conf *want, const void *data);
+/* What align_due() is to do. */
+struct due {
+	const char *ifname;
+	conf_change *change;
+	const void *data;	    /* for change() */
+	const struct answers *lost; /* for resolve_again() */
+	bool first_packets; /* to peers with another path; else the caller does
+			       it */
+};
 /* Resolves the running state again, makes a change to it and, if anything
  * differs then, takes the lock and aligns it. *said is malloc()ed: the
  * differences, on one line, or "". */
-int align_due(const char *ifname, conf_change *change, const void *data,
-	      char **said);
+int align_due(const struct due *due, char **said);
 
 /* Sets missing for the hooks that should have a program of ours and do not;
  * true if there are any. */

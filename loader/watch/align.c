@@ -42,8 +42,16 @@ static void tell_parent(void *to, const char *line)
 	dprintf(*(int *)to, "%c%s\n", SAID_ERROR, line);
 }
 
-static void run_child(struct watch *w, int to_parent)
+static void run_child(struct watch *w, const struct answers *lost,
+		      int to_parent)
 {
+	const struct due due = {
+		.ifname = w->options->ifname,
+		.change = set_silent,
+		.data = w,
+		.lost = lost,
+		.first_packets = true,
+	};
 	char *said;
 	int ret;
 
@@ -51,7 +59,7 @@ static void run_child(struct watch *w, int to_parent)
 	 */
 	tell_close(w);
 	report_divert(tell_parent, &to_parent);
-	ret = align_due(w->options->ifname, set_silent, w, &said);
+	ret = align_due(&due, &said);
 	if (!ret && said && *said)
 		dprintf(to_parent, "%c%s\n", SAID_MENDED, said);
 	_exit(ret);
@@ -59,11 +67,13 @@ static void run_child(struct watch *w, int to_parent)
 
 static void start_align(struct watch *w, uint64_t now_ns)
 {
+	struct answers lost = names_lost(w);
 	int to_parent;
 	pid_t pid = job_fork(&w->align, &to_parent);
 
 	if (!pid)
-		run_child(w, to_parent);
+		run_child(w, &lost, to_parent);
+	free(lost.all);
 	if (pid < 0)
 		fail("%s: cannot start a process: %s", w->options->ifname,
 		     strerror(errno));

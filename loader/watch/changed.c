@@ -72,6 +72,7 @@ void watch_state_changed(struct watch *w, size_t i, enum life_state before)
 	struct facts f = facts_of(w, i, before);
 
 	log_change(w, i, before, &f);
+	names_state_changed(w, i, before);
 	if (w->options->command)
 		exec_push(w, &f);
 	facts_free(&f);

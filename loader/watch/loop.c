@@ -6,16 +6,21 @@
 #include <unistd.h>
 
 static const struct part *const parts[] = {
-	&signals_part, &host_part, &attached_part, &peers_part,
+	&signals_part, &host_part, &attached_part, &peers_part, &names_part,
 	&align_part,   &exec_part, &service_part,  &tell_part,
 };
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
 
-void fds_add(struct fds *fds, int fd)
+void fds_add_for(struct fds *fds, int fd, short events)
 {
 	if (fd >= 0 && fds->n < sizeof(fds->all) / sizeof(*fds->all))
 		fds->all[fds->n++] =
-			(struct pollfd){.fd = fd, .events = POLLIN};
+			(struct pollfd){.fd = fd, .events = events};
+}
+
+void fds_add(struct fds *fds, int fd)
+{
+	fds_add_for(fds, fd, POLLIN);
 }
 
 /* Rounded up, as the last millisecond would be a busy loop. */

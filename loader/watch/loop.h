@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <syslog.h>
 
+#include "names.h"
 #include "watch.h"
 
 #define NEVER	  UINT64_MAX
@@ -16,8 +17,10 @@ struct fds {
 	struct pollfd all[32];
 	nfds_t n;
 };
-/* Adds a descriptor to read from; a negative one is left out. */
+/* Adds a descriptor to read from, or to wait for those events of poll(2); a
+ * negative one is left out. */
 void fds_add(struct fds *fds, int fd);
+void fds_add_for(struct fds *fds, int fd, short events);
 
 struct watch;
 
@@ -32,7 +35,7 @@ struct part {
 	void (*work)(struct watch *w, uint64_t now_ns);
 };
 extern const struct part signals_part, host_part, attached_part, peers_part,
-	align_part, exec_part, service_part, tell_part;
+	names_part, align_part, exec_part, service_part, tell_part;
 
 /* A child process; it and its children are killed when it takes too long. */
 struct job {
@@ -105,6 +108,8 @@ struct watch {
 	struct watched *watched; /* one for each peer of now, as sorted */
 	struct echo echo;
 
+	struct names_followed names;
+
 	/* host.c, align.c */
 	struct mnl_socket *host;
 	struct job align;
@@ -152,6 +157,17 @@ const struct watched *was_watched(const struct watch *w, const struct peer *p);
 
 /* align.c: wants the tunnels brought in line with the host, soon. */
 void align_soon(struct watch *w);
+
+/* names.c: reads the names of a new running state, of which w->now is the one
+ * before. */
+void names_read(struct watch *w, const struct conf *now,
+		const struct watched *watched);
+void names_close(struct watch *w);
+/* Like watch_state_changed(). */
+void names_state_changed(struct watch *w, size_t i, enum life_state before);
+/* The names that have lost the address in use, for align_due(). The caller
+ * frees only the array. */
+struct answers names_lost(struct watch *w);
 
 /* changed.c. Called after each change of the state of peer i of w->now. */
 void watch_state_changed(struct watch *w, size_t i, enum life_state before);

@@ -295,6 +295,7 @@ int peers_read(struct watch *w)
 		free(watched);
 		return FAILED;
 	}
+	names_read(w, &now, watched);
 	conf_free(&w->now);
 	free(w->watched);
 	w->now = now;
@@ -310,6 +311,7 @@ void peers_free(struct watch *w)
 		echo_close(&w->echo);
 	w->can_send = false;
 	w->echo.fd4 = w->echo.fd6 = -1;
+	names_close(w);
 	conf_free(&w->now);
 	free(w->watched);
 	w->now = (struct conf){0};

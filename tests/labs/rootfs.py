@@ -17,7 +17,7 @@ PACKAGES = """
     base-files usr-is-merged busybox-static bash coreutils grep sed util-linux
     mount procps kmod iproute2 iputils-ping bpftool python3
     libc6-dev libbpf-dev libelf-dev zlib1g-dev libmnl-dev libjansson-dev
-    libnftables-dev libcurl4-gnutls-dev libsystemd-dev
+    libnftables-dev libc-ares-dev libcurl4-gnutls-dev libsystemd-dev
     libcmocka-dev libasan8 libubsan1
 """
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 from scapy.layers.inet import IP, UDP
@@ -19,12 +20,14 @@ import pcapng
 from addresses import HEADER, INNER, OUTER, PREFIXES, THIRD
 from lab import Process, run, wait_until
 from netns import PATIENCE
+from router import Router, udp
 from traffic import is_tunnel, packet_of, payload, udp_socket
 
 COMBINATIONS = [(mode, outer, inner) for mode in ("native", "tc")
                 for outer in (4, 6) for inner in (4, 6)]
 LAYER = {4: IP, 6: IPv6}
 PROTO = {4: 4, 6: 41}
+UDP_SEGMENT = 103
 FRAMES = re.compile(r"(\d+) frames written, (\d+) lost\n\Z")
 
 
@@ -65,7 +68,7 @@ class Running:
 class Site:
     """A host with tunnels, and the other end, which is raw frames."""
 
-    def __init__(self, lab, mode, outer=4, mtu=1500, more=""):
+    def __init__(self, lab, mode, outer=4, mtu=1500, keys="", peer_keys=""):
         self.lab, self.outer = lab, outer
         self.a, self.b = lab.netns("a"), lab.netns("b")
         lab.veth(self.a, "eth0", self.b, "eth0", mtu=mtu)
@@ -78,14 +81,16 @@ class Site:
 [interface]
 mode = {mode}
 path-mtu = {mtu}
+{keys}
 source = {INNER[4][0]}, {INNER[6][0]}
 [peer b]
 endpoint = {OUTER[outer][1]}
 allowed-ips = {PREFIXES[1]}
+{peer_keys}
 [peer c]
 endpoint = {THIRD[4]}
 allowed-ips = 10.30.0.0/24
-{more}""", "--no-trigger")
+""", "--no-trigger")
         self.wire = lab.capture(self.b, "eth0", lambda f: not f.outgoing
                                 and is_tunnel(packet_of(f.data)))
         # The other end answers nothing.
@@ -169,6 +174,66 @@ def test_every_frame(lab, mode, outer, inner):
         "eth0 outer": (4, 0), "eth0 inner": (4, 0)}
     assert [f.ns for f in file.frames] == sorted(f.ns for f in file.frames)
     assert abs(file.frames[-1].ns - time.time_ns()) < 600e9 * PATIENCE
+
+
+@pytest.mark.parametrize("keys, peer_keys", [
+    ("cpus = all", ""), ("", "mark = 7")], ids=["cpus", "mark"])
+def test_on_another_way(lab, keys, peer_keys):
+    """What XDP gives to another CPU, and what it leaves to tc."""
+    site = Site(lab, "native", keys=keys, peer_keys=peer_keys)
+    capture = Running(site)
+    expected = []
+    for version in 4, 6:
+        frame = site.outer_of(site.inner(version), version)
+        site.sender.send(frame)
+        expected += received_twice(site, frame, version)
+        capture.wait(len(expected))
+    file, _, _ = capture.end()
+    assert shown(file.frames) == expected
+
+
+def test_forwarded_in_xdp(lab):
+    """The frame as it arrived, and as the LAN gets it."""
+    router = Router(lab)
+    router.warm(4)
+    capture = Running(SimpleNamespace(lab=lab, tl=router.tunload))
+    router.wire.clear()
+    sent = [udp(4, 100 + n) for n in range(20)]
+    for number, inner in enumerate(sent, 1):
+        router.send(router.frame(inner))
+        router.wire.wait(number)
+        capture.wait(2 * number)
+    file, _, _ = capture.end()
+    frames = shown(file.frames)
+    assert len(frames) == 2 * len(sent)
+    forwarded = 0
+    for inner, first, then in zip(sent, frames[::2], frames[1::2]):
+        comment = first[2]
+        assert first == ("eth0 outer", "in", comment, router.frame(inner))
+        assert then[:3] == ("eth0 inner", "in", comment)
+        # One of each second goes up.
+        if comment == "rx_forward, peer site":
+            forwarded += 1
+            assert then[3] == router.expected(inner)
+        else:
+            assert comment == "rx_decap, peer site"
+    assert forwarded > 10
+
+
+def test_segments_of_one_send(lab):
+    """One frame for many segments, as the programs see it."""
+    site = Site(lab, "tc")
+    capture = Running(site)
+    site.sockets[4].setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1000)
+    site.send(INNER[4][1], 5000)
+    capture.wait(2)
+    file, _, _ = capture.end()
+    inner, outer = file.frames
+    assert {f.comment for f in file.frames} == {
+        "tx_encap, peer b: encapsulated"}
+    assert (inner.interface, outer.interface) == ("eth0 inner", "eth0 outer")
+    assert inner.data[-5000:] == outer.data[-5000:] == payload(5000)
+    assert len(outer.data) - len(inner.data) == HEADER[4]
 
 
 @pytest.mark.parametrize("mode", ["native", "tc"])

@@ -128,9 +128,17 @@ static bool is_part(const struct check *c, const struct route *r,
 		r->table == c->conf.table);
 }
 
+/* The peer that is to have packets to a host of an allowed prefix of p. */
+static const struct peer *carrier_of(const struct others *o,
+				     const struct peer *p, const struct ip *to)
+{
+	return owner_carrying(&o->owners, owner_of(&o->owners, to)->prefix, p);
+}
+
 /* Asks the kernel about packets to a host of an allowed prefix. */
-static void ask_about(struct check *c, const struct peer *p,
-		      const struct prefix *a, const struct ip *to)
+static void ask_about(struct check *c, const struct others *o,
+		      const struct peer *p, const struct prefix *a,
+		      const struct ip *to)
 {
 	const struct conf *conf = &c->conf;
 	const struct ip *source = conf_source(conf, to->family);
@@ -153,7 +161,7 @@ static void ask_about(struct check *c, const struct peer *p,
 		return;
 	}
 	if (r.oif == conf->ifindex && gateway_id(&r.gateway, &id) &&
-	    id == p->id)
+	    id == carrier_of(o, p, to)->id)
 		return;
 	if (is_part(c, &r, a))
 		return;
@@ -175,7 +183,7 @@ static void look_at_answers(struct check *c, const struct others *o,
 			to = p->probe;
 		if (to.family && owner_is(&o->owners, &to, p) &&
 		    !find_addr(&c->own, &to))
-			ask_about(c, p, a, &to);
+			ask_about(c, o, p, a, &to);
 	}
 }
 

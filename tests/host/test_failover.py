@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Peers with the same prefix: the one with the lowest priority that is not
 silent has the route."""
+import json
 import re
 import select
 import socket
@@ -64,14 +65,23 @@ def standby(sites):
             for p in sites.tl.status()["peers"]}
 
 
+def faults(sites):
+    """[(what is wrong, the peer)] that `tunload check` finds."""
+    found = json.loads(sites.tl.run("check", "eth0", "--json").stdout)
+    return [(f["what"], f["peer"]) for f in found
+            if f["level"] != "ok"]
+
+
 def test_the_silent_one_is_relieved(sites):
     watch = sites.watch()
     assert carrier(sites) == 1
     assert standby(sites) == {"first": ("up",), "second": ("up", "first")}
     assert re.search("(?m)^second +standby ", sites.tl.ok("status", "eth0"))
+    assert faults(sites) == []
     sites.kill("first")
     sites.wait_carrier(2)
     ping(sites.a, SHARED)
+    assert faults(sites) == [("no answer", "first")]
     assert standby(sites) == {"first": ("silent", "second"),
                               "second": ("up",)}
     watch.wait_output(
@@ -122,6 +132,12 @@ def test_other_commands_leave_it(sites):
     sites.kill("first")
     sites.wait_carrier(2)
     watch.close()
+    # A route that is ours, but not as it should be.
+    sites.a.ip("route", "replace", "10.10.0.0/24", "via", "240.0.0.1", "dev",
+               "eth0", "proto", 94)
+    assert ("inner route", "second") in faults(sites)
+    sites.tl.ok("trigger", "eth0", "--due")
+    assert ("inner route", "second") not in faults(sites)
     for command in (["trigger", "eth0", "--due"],
                     ["peer", "set", "eth0", "second", "keepalive", "2"],
                     ["attach", "eth0"], ["status", "eth0"]):

@@ -17,7 +17,8 @@ from lab import REPO, sweep
 from netns import own_mounts
 
 PARTS = ["packet", "plain", "tc", "checks", "many", "forward", "rates",
-         "cpus", "streams", "latency", "commands", "failover", "memory",
+         "cpus", "streams", "latency", "commands", "failover", "watch",
+         "memory",
          "instructions"]
 
 

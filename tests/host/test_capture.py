@@ -19,7 +19,7 @@ from scapy.packet import Raw
 import pcapng
 from addresses import HEADER, INNER, OUTER, PREFIXES, THIRD
 from lab import Process, run, wait_until
-from netns import PATIENCE
+from netns import PATIENCE, kernel_version
 from router import Router, udp
 from traffic import is_tunnel, packet_of, payload, udp_socket
 
@@ -195,16 +195,23 @@ def test_on_another_way(lab, keys, peer_keys):
 def test_forwarded_in_xdp(lab):
     """The frame as it arrived, and as the LAN gets it."""
     router = Router(lab)
-    router.warm(4)
+    forwards = kernel_version() >= (6, 3)
+    if forwards:
+        router.warm(4)
     capture = Running(SimpleNamespace(lab=lab, tl=router.tunload))
     router.wire.clear()
     sent = [udp(4, 100 + n) for n in range(20)]
     for number, inner in enumerate(sent, 1):
         router.send(router.frame(inner))
         router.wire.wait(number)
-        capture.wait(2 * number)
-    file, _, _ = capture.end()
-    frames = shown(file.frames)
+
+    def out_of_tunnel():
+        # The LAN answers that the port is closed.
+        return [f for f in shown(capture.frames()) if f[2] in (
+            "rx_forward, peer site", "rx_decap, peer site")]
+    wait_until(lambda: len(out_of_tunnel()) >= 2 * len(sent), "all frames")
+    capture.end()
+    frames = out_of_tunnel()
     assert len(frames) == 2 * len(sent)
     forwarded = 0
     for inner, first, then in zip(sent, frames[::2], frames[1::2]):
@@ -215,9 +222,7 @@ def test_forwarded_in_xdp(lab):
         if comment == "rx_forward, peer site":
             forwarded += 1
             assert then[3] == router.expected(inner)
-        else:
-            assert comment == "rx_decap, peer site"
-    assert forwarded > 10
+    assert forwarded > 10 if forwards else not forwarded
 
 
 def test_segments_of_one_send(lab):

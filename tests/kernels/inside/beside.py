@@ -58,10 +58,17 @@ class Beside(FromLan):
                 ns.ip("link", "set", link, "down")
                 ns.ip("link", "set", link, "master", name)
             if mode == "active-backup":
-                ns.ip("link", "set", name, "type", "bond", "active_slave", "p0")
+                ns.ip("link", "set", name, "type", "bond", "primary", "p0")
         for ns in self.router, self.lan:
-            wait_until(lambda n=ns: n.links(name)[0]["operstate"] == "UP",
+            wait_until(lambda n=ns: self.is_up(n.links(name)[0], mode),
                        "the bond is up")
+
+    @staticmethod
+    def is_up(bond, mode):
+        """Both ends must use the same pair."""
+        return bond["operstate"] == "UP" and (
+            mode != "active-backup" or
+            bond["linkinfo"]["info_data"].get("active_slave") == "p0")
 
     def vrf(self, *members):
         """A VRF of the router's interfaces."""

@@ -191,9 +191,14 @@ struct symbol {
 	void *to;
 };
 
-/* Loads the first library of names, which end with NULL, that is there; the
- * last symbol has no name. False if anything is missing. */
-bool library_load(const char *const *names, const struct symbol *symbols);
+struct library {
+	const char *names[3];	      /* the first one that is there counts */
+	const struct symbol *symbols; /* the last one has no name */
+	bool tried, loaded;
+};
+
+/* Loads it at the first call. False if anything is missing. */
+bool library_load(struct library *l);
 
 /* systemd, for a service of it. Without systemd or libsystemd nothing
  * happens. */

@@ -5,18 +5,29 @@
 #include <dlfcn.h>
 #include <string.h>
 
-bool library_load(const char *const *names, const struct symbol *symbols)
+#define NAMES (sizeof(((struct library *)NULL)->names) / sizeof(char *))
+
+static bool find_symbols(const struct library *l)
 {
+	const struct symbol *s = l->symbols;
 	void *lib = NULL;
 
-	for (; !lib && *names; names++)
-		lib = dlopen(*names, RTLD_NOW);
-	for (; lib && symbols->name; symbols++) {
-		void *symbol = dlsym(lib, symbols->name);
+	for (size_t i = 0; !lib && i < NAMES && l->names[i]; i++)
+		lib = dlopen(l->names[i], RTLD_NOW);
+	for (; lib && s->name; s++) {
+		void *symbol = dlsym(lib, s->name);
 
 		if (!symbol)
 			return false;
-		memcpy(symbols->to, &symbol, sizeof(symbol));
+		memcpy(s->to, &symbol, sizeof(symbol));
 	}
 	return lib;
+}
+
+bool library_load(struct library *l)
+{
+	if (!l->tried)
+		l->loaded = find_symbols(l);
+	l->tried = true;
+	return l->loaded;
 }

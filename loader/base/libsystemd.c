@@ -14,22 +14,18 @@ static struct {
 	typeof(sd_journal_sendv) *send;
 } systemd;
 
-/* Tries once. */
 static bool load_systemd(void)
 {
-	static const char *const names[] = {"libsystemd.so.0", NULL};
-	const struct symbol symbols[] = {
+	static const struct symbol symbols[] = {
 		{"sd_notify", &systemd.notify},
 		{"sd_watchdog_enabled", &systemd.watchdog},
 		{"sd_journal_sendv", &systemd.send},
 		{0},
 	};
-	static bool tried, loaded;
+	static struct library lib = {.names = {"libsystemd.so.0"},
+				     .symbols = symbols};
 
-	if (!tried)
-		loaded = library_load(names, symbols);
-	tried = true;
-	return loaded;
+	return library_load(&lib);
 }
 
 void service_notify(const char *state)

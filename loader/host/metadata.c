@@ -27,10 +27,7 @@ static struct {
 
 static bool load_curl(void)
 {
-	/* Debian's other build of it has another name. */
-	static const char *const names[] = {"libcurl.so.4",
-					    "libcurl-gnutls.so.4", NULL};
-	const struct symbol symbols[] = {
+	static const struct symbol symbols[] = {
 		{"curl_easy_init", &curl.init},
 		{"curl_easy_setopt", &curl.set},
 		{"curl_easy_perform", &curl.perform},
@@ -40,8 +37,13 @@ static bool load_curl(void)
 		{"curl_slist_free_all", &curl.free_all},
 		{0},
 	};
+	/* Debian's other build of it has another name. */
+	static struct library lib = {
+		.names = {"libcurl.so.4", "libcurl-gnutls.so.4"},
+		.symbols = symbols,
+	};
 
-	return library_load(names, symbols);
+	return library_load(&lib);
 }
 
 /* Much longer than any true answer. */

@@ -37,8 +37,7 @@ static struct {
 
 bool dns_load(void)
 {
-	static const char *const names[] = {"libcares.so.2", NULL};
-	const struct symbol symbols[] = {
+	static const struct symbol symbols[] = {
 		{"ares_init_options", &ares.init},
 		{"ares_destroy", &ares.destroy},
 		{"ares_getaddrinfo", &ares.ask},
@@ -49,12 +48,10 @@ bool dns_load(void)
 		{"ares_strerror", &ares.text},
 		{0},
 	};
-	static bool tried, loaded;
+	static struct library lib = {.names = {"libcares.so.2"},
+				     .symbols = symbols};
 
-	if (!tried)
-		loaded = library_load(names, symbols);
-	tried = true;
-	return loaded;
+	return library_load(&lib);
 }
 
 static void end_question(struct question *q, struct found *f)

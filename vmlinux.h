@@ -130,6 +130,8 @@ struct bpf_fib_lookup {
 enum {
 	BPF_FIB_LKUP_RET_SUCCESS = 0,
 	BPF_FIB_LKUP_RET_NOT_FWDED = 4,
+	BPF_FIB_LKUP_RET_FWD_DISABLED = 5,
+	BPF_FIB_LKUP_RET_NO_NEIGH = 7,
 };
 
 /* The same, of a socket. */

@@ -14,7 +14,7 @@
 #include "keys.h"
 #include "verdicts.h"
 
-#define TL_LAYOUT 5
+#define TL_LAYOUT 6
 
 #define TL_MAX_PEERS	131072
 #define TL_MAX_PREFIXES (1 << 20)
@@ -104,6 +104,11 @@ struct tl_peer {
 	 * the peer, so that others have the routes of the prefixes that it
 	 * shares. 0: nothing is known. */
 	__u64 silent_ns;
+	/* Addresses of the other end inside the tunnel, which routes may name
+	 * as their gateway; zero: none. */
+	__u8 gateway6[16];
+	__u8 gateway4[4];
+	__u8 zero[4];
 };
 
 /* generations: one entry. What a CPU remembers of the maps is stale when they
@@ -144,6 +149,7 @@ struct tl_rate {
 #define TL_PEER_F_GUARD	      0x08 /* ... as yes */
 #define TL_PEER_F_SPECIAL     0x10 /* has mark, vrf, min-ttl or rate */
 #define TL_PEER_F_TC	      0x20 /* has mark or vrf */
+#define TL_PEER_F_ROUTED      0x40 /* routes decide what it may send, too */
 
 /* A peer that waits for its endpoint (a name that does not resolve) has family
  * 0; one that waits for an address of ours has an all-zero local. */
@@ -209,9 +215,10 @@ struct tl_prefix {
 #define TL_PREFIX_F_GUARD 0x01 /* drop plain packets with this source */
 #define TL_PREFIX_F_OWN	  0x02 /* an address of this host */
 #define TL_PREFIX_F_SHARED                                                     \
-	0x04		      /* of more peers than that one, see `shared`:    \
-			       */
-#define TL_PREFIX_LEN_SHIFT 8 /* and its length, in the bits from here on */
+	0x04			 /* of more peers than that one, see `shared`: \
+				  */
+#define TL_PREFIX_F_GATEWAY 0x08 /* the gateway address of that peer */
+#define TL_PREFIX_LEN_SHIFT 8	 /* and its length, in the bits from here on */
 
 /* lengths: slot (TL_LENGTHS_*) -> the prefix lengths in use: at the index of
  * one is the next shorter one plus 1, or 0 behind the last. TL_LENGTH_TOP comes
@@ -375,14 +382,15 @@ struct tl_event {
 				   * egress; parse.h reads it */
 };
 
-/* limits: counts what this CPU has sent in this window: events, and ICMP errors
- * to inner sources (RFC 1812 4.3.2.8, RFC 4443 2.4 f). */
+/* limits: counts what this CPU has done in this window: events and ICMP errors
+ * to inner sources that it has sent (RFC 1812 4.3.2.8, RFC 4443 2.4 f), and
+ * long searches for a way back (way_back.h). */
 struct tl_limit {
 	__u64 window_ns; /* its start, CLOCK_MONOTONIC */
-	__u64 sent;
+	__u64 done;
 };
 
-enum { TL_LIMIT_EVENTS, TL_LIMIT_ICMP, TL_LIMITS };
+enum { TL_LIMIT_EVENTS, TL_LIMIT_ICMP, TL_LIMIT_WAYS_BACK, TL_LIMITS };
 
 #define TL_LIMIT_WINDOW_NS 100000000ULL
 #define TL_LIMIT_A_WINDOW  100 /* per CPU */

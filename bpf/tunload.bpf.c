@@ -22,10 +22,10 @@ static __always_inline bool is_left_to_tc(const struct rx *rx)
 	       generations.ingress & TL_INGRESS_TC;
 }
 
-/* Handles a frame that is not one for lean(). The functions that the programs
- * call are global, so each is verified once, with its own share of the stack.
- */
-__attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
+/* Handles a frame that is not one for lean(). Returns the action, or a
+ * question(). The functions that the programs call are global, so each is
+ * verified once, with its own share of the stack. */
+__attribute__((noinline)) __u64 xdp_decide(struct xdp_md *ctx, __u32 way)
 {
 	__u32 generation = generation_now();
 	struct view view = {};
@@ -45,6 +45,12 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 	if (is_icmp_verdict(rx.outcome.verdict))
 		icmp_verified(&rx, xdp_message(ctx, link_len + rx.message_at,
 					       rx.message_len, rx.pseudo_sum));
+	if (rx.outcome.verdict == PASSED && rx.peer_flags & TL_PEER_F_ROUTED) {
+		if (way == WAY_NOT_ASKED)
+			return question(link_len + rx.outer_len, &rx);
+		if (way == WAY_ELSEWHERE)
+			rx.outcome.verdict = TL_rx_not_allowed;
+	}
 	if (rx.outcome.verdict == PASSED) {
 		if (is_left_to_tc(&rx))
 			return XDP_PASS;
@@ -63,6 +69,14 @@ __attribute__((noinline)) int xdp_full(struct xdp_md *ctx)
 		return action;
 	xdp_clamp(ctx, link_len, rx.outcome.peer, rx.inner_family);
 	return spread(ctx, link_len, rx.inner_family);
+}
+
+static __always_inline int xdp_full(struct xdp_md *ctx)
+{
+	__u64 done = xdp_decide(ctx, WAY_NOT_ASKED);
+
+	return done & ASK_WAY_BACK ? xdp_decide(ctx, xdp_way_back(ctx, done))
+				   : done;
 }
 
 /* Handles a plain frame whose way may have been learned: forwards it, or lets
@@ -110,8 +124,8 @@ int xdp_forward(struct xdp_md *ctx)
 	return action ?: XDP_PASS;
 }
 
-/* Handles an arriving frame that is not one for lean(). */
-__attribute__((noinline)) int tc_full(struct __sk_buff *skb)
+/* Handles an arriving frame that is not one for lean(), as xdp_decide(). */
+__attribute__((noinline)) __u64 tc_decide(struct __sk_buff *skb, __u32 way)
 {
 	__u32 generation = generation_now();
 	struct tag tag = tag_in_frame(skb);
@@ -141,6 +155,12 @@ __attribute__((noinline)) int tc_full(struct __sk_buff *skb)
 	if (is_icmp_verdict(rx.outcome.verdict))
 		icmp_verified(&rx, skb_message(skb, link_len + rx.message_at,
 					       rx.message_len, rx.pseudo_sum));
+	if (rx.outcome.verdict == PASSED && rx.peer_flags & TL_PEER_F_ROUTED) {
+		if (way == WAY_NOT_ASKED)
+			return question(link_len + rx.outer_len, &rx);
+		if (way == WAY_ELSEWHERE)
+			rx.outcome.verdict = TL_rx_not_allowed;
+	}
 	if (rx.outcome.verdict == PASSED) {
 		rx.outcome.now_ns = bpf_ktime_get_coarse_ns();
 		rx.outcome.verdict =
@@ -156,6 +176,14 @@ __attribute__((noinline)) int tc_full(struct __sk_buff *skb)
 		       ? deliver(skb, link_len, rx.outcome.peer,
 				 rx.inner_family)
 		       : action;
+}
+
+static __always_inline int tc_full(struct __sk_buff *skb)
+{
+	__u64 done = tc_decide(skb, WAY_NOT_ASKED);
+
+	return done & ASK_WAY_BACK ? tc_decide(skb, skb_way_back(skb, done))
+				   : done;
 }
 
 /* True for most packets that XDP cannot have left to tc. */

@@ -92,8 +92,8 @@ static __always_inline bool arp_is_ip4(const struct arp_packet *arp)
 	       arp->hln == 6 && arp->pln == 4;
 }
 
-/* Turns a request for a gateway into the gateway's reply. */
-static __always_inline void arp_turn_around(struct arp_packet *arp)
+/* Turns a request for the gateway of a peer into the gateway's reply. */
+static __always_inline void arp_turn_around(struct arp_packet *arp, __u32 peer)
 {
 	__u8 target[4];
 
@@ -101,16 +101,17 @@ static __always_inline void arp_turn_around(struct arp_packet *arp)
 	__builtin_memcpy(arp->tha, arp->sha, 6);
 	__builtin_memcpy(arp->tpa, arp->spa, 4);
 	__builtin_memcpy(arp->spa, target, 4);
-	gateway_mac(arp->sha, id_of_bytes(target + 1));
+	gateway_mac(arp->sha, peer);
 	arp->op = bpf_htons(ARP_REPLY);
 }
 
-/* Builds the advertisement of the gateway `target` to the soliciting host at
- * `to` or, if that is unspecified, to all nodes (RFC 4861 7.2.4): duplicate
- * address detection then sees that a gateway's address is in use (RFC 4862
- * 5.4). */
-static __always_inline void
-build_advertisement(struct nd_packet *out, const void *target, const void *to)
+/* Builds the advertisement of the peer's gateway `target` to the soliciting
+ * host at `to` or, if that is unspecified, to all nodes (RFC 4861 7.2.4):
+ * duplicate address detection then sees that a gateway's address is in use (RFC
+ * 4862 5.4). */
+static __always_inline void build_advertisement(struct nd_packet *out,
+						const void *target,
+						const void *to, __u32 peer)
 {
 	const __u32 solicited = 0x40, override = 0x20;
 	__u8 *daddr = (__u8 *)&out->ip.daddr;
@@ -134,7 +135,7 @@ build_advertisement(struct nd_packet *out, const void *target, const void *to)
 	__builtin_memcpy(out->target, target, 16);
 	out->opt_type = ND_OPT_TARGET;
 	out->opt_len = 1; /* in units of eight bytes */
-	gateway_mac(out->opt_mac, id_of_bytes(out->target + 13));
+	gateway_mac(out->opt_mac, peer);
 	sum = csum_pseudo6(&out->ip.saddr, sizeof(*out) - IP6_HLEN,
 			   IPPROTO_ICMPV6);
 	sum = csum_bytes(sum, &out->type, sizeof(*out) - IP6_HLEN);

@@ -31,10 +31,18 @@ guard(const struct ip_info *ip, enum tl_verdict verdict, struct rx *rx)
 	return TL_rx_borrowed;
 }
 
+/* True if the source is in a prefix of the peer. */
+static __always_inline bool is_allowed(__u64 prefix, const __u8 family,
+				       const void *src, __u32 peer)
+{
+	return prefix_peer(prefix) == peer ||
+	       is_shared(prefix, family, src, peer);
+}
+
 /* Checks that the inner source is valid, not our own, and allowed for the peer
- * (RFC 4213 3.6). */
-static __always_inline enum tl_verdict check_source(const __u8 family,
-						    const void *src, __u32 peer)
+ * (RFC 4213 3.6), or that routes may allow it (way_back.h). */
+static __always_inline enum tl_verdict
+check_source(const __u8 family, const void *src, __u32 peer, bool routed)
 {
 	__u64 prefix;
 
@@ -44,8 +52,7 @@ static __always_inline enum tl_verdict check_source(const __u8 family,
 	prefix = find_prefix(family, src);
 	if (prefix_flags(prefix) & TL_PREFIX_F_OWN)
 		return TL_rx_own_source;
-	return prefix_peer(prefix) == peer ||
-			       is_shared(prefix, family, src, peer)
+	return routed || is_allowed(prefix, family, src, peer)
 		       ? PASSED
 		       : TL_rx_not_allowed;
 }
@@ -100,8 +107,9 @@ check_neighbour6(const struct view *v, const struct ipv6hdr *ip, struct rx *rx)
 }
 
 /* Checks the inner header: form, source, destination, ECN. */
-static __always_inline enum tl_verdict
-check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
+static __always_inline enum tl_verdict check_inner(const struct view *v,
+						   const struct ip_info *outer,
+						   bool routed, struct rx *rx)
 {
 	const void *at = v->at + outer->hlen;
 	const struct ipv6hdr *ip6 = at;
@@ -119,7 +127,8 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 			return verdict;
 		rx->outcome.bytes = bpf_ntohs(ip4->tot_len);
 		tos = ip4->tos;
-		verdict = check_source(4, &ip4->saddr, rx->outcome.peer);
+		verdict =
+			check_source(4, &ip4->saddr, rx->outcome.peer, routed);
 		if (verdict == PASSED)
 			verdict = check_neighbour4(ip4);
 	} else {
@@ -128,7 +137,8 @@ check_inner(const struct view *v, const struct ip_info *outer, struct rx *rx)
 			return verdict;
 		rx->outcome.bytes = IP6_HLEN + bpf_ntohs(ip6->payload_len);
 		tos = ip6_tclass(ip6);
-		verdict = check_source(6, &ip6->saddr, rx->outcome.peer);
+		verdict =
+			check_source(6, &ip6->saddr, rx->outcome.peer, routed);
 		if (verdict == PASSED)
 			verdict = check_neighbour6(v, ip6, rx);
 	}
@@ -162,7 +172,7 @@ tunnelled(const struct view *v, struct ip_info *outer, struct rx *rx)
 	rx->peer_flags = peer->flags;
 	rx->outer_family = outer->family;
 	rx->outer_len = outer->hlen;
-	return check_inner(v, outer, rx);
+	return check_inner(v, outer, peer->flags & TL_PEER_F_ROUTED, rx);
 }
 
 /* The verdict for a packet with a readable IP header, without the guard. */

@@ -321,16 +321,6 @@ __attribute__((noinline)) int learn_plain6(struct xdp_md *ctx, __u32 out)
 	return learn_plain(ctx, 6, out);
 }
 
-/* The interface that tunload is attached to. */
-static __always_inline __u32 attached_ifindex(void)
-{
-	const __u32 zero = 0;
-	const struct tl_interface *iface =
-		bpf_map_lookup_elem(&interface, &zero);
-
-	return iface ? iface->ifindex : 0;
-}
-
 /* The family of a frame without tags whose source may enter a tunnel, else 0.
  * The kernel decides about our own addresses, and about those that are behind a
  * tunnel: rp_filter may be on. */

@@ -4,7 +4,7 @@
 #ifndef TUNLOAD_REDIRECT_H
 #define TUNLOAD_REDIRECT_H
 
-#include "core/gateway.h"
+#include "record/prefixes.h"
 #include "frame.h"
 
 /* Returns the peer of the gateway that an ICMP redirect tells another host to
@@ -20,14 +20,13 @@ __attribute__((noinline)) int redirected_peer(struct __sk_buff *skb, __u32 at,
 	if (bpf_skb_load_bytes(skb, at, message, 8))
 		return TL_PEER_NONE;
 	if (family == 4)
-		return message[0] == ICMP_REDIRECT && is_gateway4(message + 4)
-			       ? id_of_bytes(message + 5)
+		return message[0] == ICMP_REDIRECT
+			       ? gateway_peer(4, message + 4)
 			       : TL_PEER_NONE;
 	if (message[0] != NDISC_REDIRECT ||
-	    bpf_skb_load_bytes(skb, at, message, sizeof(message)) ||
-	    !is_gateway6(message + 8))
+	    bpf_skb_load_bytes(skb, at, message, sizeof(message)))
 		return TL_PEER_NONE;
-	return id_of_bytes(message + 8 + 13);
+	return gateway_peer(6, message + 8);
 }
 
 static __always_inline __u32 redirects_to(struct __sk_buff *skb,

@@ -11,6 +11,7 @@
 #include "marks.h"
 #include "resize.h"
 #include "vlan.h"
+#include "way_back.h"
 
 /* Makes the first `need` bytes readable, if the packet has them. */
 static __always_inline void make_readable(struct __sk_buff *skb, __u32 need)

@@ -22,16 +22,23 @@ struct solicited {
 	__u32 peer;
 };
 
+static __always_inline struct solicited solicited_of(__u8 family,
+						     const void *addr)
+{
+	const __u32 peer = gateway_peer(family, addr);
+
+	return (struct solicited){peer == TL_PEER_NONE ? 0 : family, peer};
+}
+
 static __always_inline struct solicited arp_target(struct __sk_buff *skb)
 {
 	struct solicited none = {};
 	struct arp_packet arp;
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof(arp)) ||
-	    !arp_is_ip4(&arp) || arp.op != bpf_htons(ARP_REQUEST) ||
-	    !is_gateway4(arp.tpa))
+	    !arp_is_ip4(&arp) || arp.op != bpf_htons(ARP_REQUEST))
 		return none;
-	return (struct solicited){4, id_of_bytes(arp.tpa + 1)};
+	return solicited_of(4, arp.tpa);
 }
 
 static __always_inline struct solicited nd_target(struct __sk_buff *skb)
@@ -45,9 +52,9 @@ static __always_inline struct solicited nd_target(struct __sk_buff *skb)
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &ask, sizeof(ask)) ||
 	    ask.ip.nexthdr != IPPROTO_ICMPV6 ||
-	    ask.icmp[0] != NDISC_NEIGHBOUR_SOLICITATION || !is_gateway6(target))
+	    ask.icmp[0] != NDISC_NEIGHBOUR_SOLICITATION)
 		return none;
-	return (struct solicited){6, id_of_bytes(target + 13)};
+	return solicited_of(6, target);
 }
 
 static __always_inline struct solicited solicited(struct __sk_buff *skb)
@@ -76,7 +83,7 @@ static __always_inline int answer_arp(struct __sk_buff *skb, __u32 peer)
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof(arp)))
 		return TC_ACT_SHOT;
-	arp_turn_around(&arp);
+	arp_turn_around(&arp, peer);
 	if (bpf_skb_store_bytes(skb, ETH_HLEN, &arp, sizeof(arp), 0))
 		return TC_ACT_SHOT;
 	return let_arrive(skb, peer);
@@ -93,7 +100,7 @@ static __always_inline int answer_nd(struct __sk_buff *skb, __u32 peer)
 			       sizeof(target)) ||
 	    bpf_skb_change_tail(skb, ETH_HLEN + sizeof(said), 0))
 		return TC_ACT_SHOT;
-	build_advertisement(&said, target, &ask.saddr);
+	build_advertisement(&said, target, &ask.saddr, peer);
 	if (bpf_skb_store_bytes(skb, ETH_HLEN, &said, sizeof(said), 0))
 		return TC_ACT_SHOT;
 	return let_arrive(skb, peer);

@@ -10,6 +10,7 @@
 #include "clamp.h"
 #include "forward.h"
 #include "vlan.h"
+#include "way_back.h"
 #include "xdp_strip.h"
 
 /* Since Linux 6.18. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Limits the rate of events and ICMP errors of each CPU. */
+/* Limits the rate of what would cost a CPU too much. */
 #ifndef TUNLOAD_LIMIT_H
 #define TUNLOAD_LIMIT_H
 
 #include "maps.h"
 
-/* True if this CPU may send one more of that kind (TL_LIMIT_*); counts it. */
+/* True if this CPU may do that (TL_LIMIT_*) once more; counts it. */
 static __always_inline bool within_limit(__u32 kind, __u64 now)
 {
 	struct tl_limit *limit = bpf_map_lookup_elem(&limits, &kind);
@@ -14,9 +14,9 @@ static __always_inline bool within_limit(__u32 kind, __u64 now)
 		return false;
 	if (now - limit->window_ns > TL_LIMIT_WINDOW_NS) {
 		limit->window_ns = now;
-		limit->sent = 0;
+		limit->done = 0;
 	}
-	return limit->sent++ < TL_LIMIT_A_WINDOW;
+	return limit->done++ < TL_LIMIT_A_WINDOW;
 }
 
 #endif

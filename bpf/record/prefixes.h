@@ -8,6 +8,7 @@
 #ifndef TUNLOAD_PREFIXES_H
 #define TUNLOAD_PREFIXES_H
 
+#include "core/gateway.h"
 #include "core/load.h"
 #include "maps.h"
 
@@ -108,6 +109,20 @@ static __always_inline __u64 find_prefix(__u8 family, const void *addr)
 	if (family == 4)
 		return find_prefix4(load32(addr));
 	return find_prefix6(load64(addr), load64(addr + 8));
+}
+
+/* The peer whose gateway has that address, by its form or by the key `gateway`;
+ * or TL_PEER_NONE. */
+static __always_inline __u32 gateway_peer(__u8 family, const void *addr)
+{
+	const __u8 *bytes = addr;
+	__u64 prefix;
+
+	if (family == 4 ? is_gateway4(addr) : is_gateway6(addr))
+		return id_of_bytes(bytes + (family == 4 ? 1 : 13));
+	prefix = find_prefix(family, addr);
+	return prefix_flags(prefix) & TL_PREFIX_F_GATEWAY ? prefix_peer(prefix)
+							  : TL_PEER_NONE;
 }
 
 #endif

@@ -75,8 +75,12 @@
 	    "outer address of the other end, or its DNS name",                 \
 	    .ops = &endpoint_ops, .values = "A")                               \
 	KEY(ALLOWED_IPS, "allowed-ips", allowed, OTHER, CONVERTED,             \
-	    "inner prefixes behind it; set replaces them all",                 \
-	    .ops = &allowed_ops, .values = "P,P...", .again = true)            \
+	    "inner prefixes behind it; routed: what routes lead to it, too; "  \
+	    "set replaces them all",                                           \
+	    .ops = &allowed_ops, .values = "P,P...|routed", .again = true)     \
+	KEY(GATEWAY, "gateway", gateway, OTHER, CONVERTED,                     \
+	    "its address inside the tunnel, for routes via it",                \
+	    .ops = &gateway_ops, .values = "A,A|no", .word = "no")             \
 	KEY(LOCAL, "local", local, ADDRESS, CONVERTED, "our outer address")    \
 	KEY(PROBE, "probe", probe, ADDRESS, CONVERTED,                         \
 	    "inner address that answers a ping")                               \

@@ -29,8 +29,10 @@ static int set_words(const struct edit *e, struct peer *p)
 				"peer %s: \"%s\" is given twice: remove one",
 				p->name, word[0]);
 		seen |= bit;
-		if (k->again)
+		if (k->again) {
 			p->n_allowed = 0;
+			p->routed = false;
+		}
 		ret = key_set(k, p, command_line, word[1]);
 		if (ret)
 			return ret;

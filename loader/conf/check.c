@@ -107,10 +107,10 @@ static int check_peer(const struct conf *c, const struct peer *p)
 			p->origin,
 			"peer %s: no endpoint: add \"endpoint\" with the other end's address",
 			p->name);
-	if (!p->n_allowed)
+	if (!p->n_allowed && !p->routed)
 		return conf_error(
 			p->origin,
-			"peer %s: no allowed-ips: add \"allowed-ips\" with the prefixes behind it",
+			"peer %s: no allowed-ips: add \"allowed-ips\" with the prefixes behind it, or routed",
 			p->name);
 	ret = check_table(p) ?: check_probe_key(p);
 	if (ret || !has_address(p))

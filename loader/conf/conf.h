@@ -57,6 +57,10 @@ struct peer {
 	struct prefix *allowed;	     /* n_allowed of them, in the order given */
 	unsigned int *allowed_lines; /* of each; NULL: not from a file */
 	size_t n_allowed;
+	bool routed; /* packets may also come from where its routes lead */
+	/* Its addresses inside the tunnel, or family 0; as host prefixes they
+	 * are in `allowed`, too. */
+	struct ip gateway4, gateway6;
 	TL_PEER_KEYS(KEY_FIELD)
 	uint32_t mtu;	    /* bytes, configured or resolved; 0: neither yet */
 	char vrf[IFNAMSIZ]; /* "": none */
@@ -138,8 +142,22 @@ struct peer *conf_add_peer(struct conf *c, const char *name);
 void conf_del_peer(struct conf *c, struct peer *p);
 /* The first allowed prefix of that family (4 or 6), or NULL. */
 const struct prefix *peer_inner(const struct peer *p, uint8_t family);
-/* True if an allowed prefix contains ip. */
+/* True if an allowed prefix contains ip, or could by routes. */
 bool peer_allows(const struct peer *p, const struct ip *ip);
+/* The gateway of that family (4 or 6), or an address of family 0. */
+static inline struct ip *peer_gateway_of(struct peer *p, uint8_t family)
+{
+	return family == 4 ? &p->gateway4 : &p->gateway6;
+}
+/* True for the host prefix of one of its gateways. */
+bool peer_has_gateway(const struct peer *p, const struct prefix *prefix);
+/* Makes room for that many more allowed prefixes and their lines. */
+bool peer_grow_allowed(struct peer *p, size_t more);
+/* Adds the gateways to the allowed prefixes, unless they are there; line: of
+ * the file. */
+int peer_allow_gateways(struct peer *p, unsigned int line);
+/* Removes the gateways, also from the allowed prefixes. */
+void peer_forget_gateways(struct peer *p);
 /* The table of a peer's routes if it is not the interface's, else 0. */
 static inline uint32_t peer_table(const struct peer *p)
 {

@@ -1,131 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The tables of keys, of [interface] and of [peer NAME], which are also the
- * words of `peer add|set`; and the keys that are not scalars: source, address,
- * forward, endpoint and allowed-ips. */
-#include "conf.h"
+ * words of `peer add|set`; and keys that are not scalars: forward, endpoint,
+ * allowed-ips and vrf. */
+#include "key_ops.h"
 
 #include <string.h>
-
-/* Parses a word of the list of source or address: an address and, for `address`
- * only, an optional length (-1: not given). */
-static int parse_inner(const struct key *k, struct origin from,
-		       const char *text, struct ip *ip, int *len)
-{
-	char addr[IP_STRLEN + 8];
-	char *slash;
-	uint32_t n;
-	const char *fault;
-
-	snprintf(addr, sizeof(addr), "%s", text);
-	slash = len ? strchr(addr, '/') : NULL;
-	if (slash)
-		*slash = '\0';
-	if (!ip_parse(addr, ip))
-		return key_error(k, NULL, from, text,
-				 "is not an IP address: give %s",
-				 len ? "one, and its prefix length if you like"
-				     : "one of this host");
-	fault = address_fault(ip);
-	if (fault)
-		return key_error(k, NULL, from, text, "%s", fault);
-	if (!len)
-		return OK;
-	*len = ip->family == 4 ? 32 : 128;
-	if (slash && !number_parse(slash + 1, 1, *len, &n))
-		return key_error(
-			k, NULL, from, text,
-			"has no prefix length from 1 to %d: write ADDRESS/LENGTH",
-			*len);
-	if (slash)
-		*len = n;
-	return OK;
-}
-
-static bool is_address(const struct key *k)
-{
-	return k == &interface_keys[KEY_ADDRESS];
-}
-
-/* source and address set the same fields, each family once. */
-static int set_one_inner(const struct key *k, struct conf *c,
-			 struct origin from, const char *text)
-{
-	bool address = is_address(k);
-	int len = -1, *to_len;
-	struct ip ip, *to;
-
-	if (parse_inner(k, from, text, &ip, address ? &len : NULL))
-		return USAGE;
-	to = ip.family == 4 ? &c->source4 : &c->source6;
-	to_len = ip.family == 4 ? &c->address4_len : &c->address6_len;
-	if (to->family && (*to_len >= 0) != address)
-		return conf_error(
-			from,
-			"%s \"%s\": there is an IPv%u %s already: give one of the two",
-			k->name, text, ip.family,
-			address ? "source" : "address");
-	if (to->family)
-		return key_error(
-			k, c, from, text,
-			"is a second IPv%u address: give one of a family",
-			ip.family);
-	*to = ip;
-	*to_len = len;
-	return OK;
-}
-
-static int set_inner(const struct key *k, void *target, struct origin from,
-		     const char *value)
-{
-	const char *list = value, *word;
-	char text[PREFIX_STRLEN + 1];
-	size_t n;
-
-	if (!value[strspn(value, ", \t")])
-		return key_error(k, target, from, value,
-				 "has no address in it: give %s",
-				 is_address(k) ? "one" : "one of this host");
-	while ((word = list_next(&list, &n))) {
-		snprintf(text, sizeof(text), "%.*s", (int)n, word);
-		if (set_one_inner(k, target, from, text))
-			return USAGE;
-	}
-	return OK;
-}
-
-/* Writes the addresses, of both families, that this key has set. */
-static void write_inner(FILE *out, const struct key *k, const void *target)
-{
-	const struct conf *c = target;
-	const struct ip *ips[] = {&c->source4, &c->source6};
-	const int lens[] = {c->address4_len, c->address6_len};
-	bool any = false;
-	char text[IP_STRLEN];
-
-	for (int i = 0; i < 2; i++) {
-		if (!ips[i]->family || (lens[i] >= 0) != is_address(k))
-			continue;
-		fprintf(out, "%s%s%s", any ? "" : k->name, any ? ", " : " = ",
-			ip_str(ips[i], text));
-		if (is_address(k))
-			fprintf(out, "/%d", lens[i]);
-		any = true;
-	}
-	if (any)
-		fputc('\n', out);
-}
-
-static bool is_same_inner(const void *a, const void *b)
-{
-	const struct conf *x = a, *y = b;
-
-	return ip_equal(&x->source4, &y->source4) &&
-	       ip_equal(&x->source6, &y->source6) &&
-	       x->address4_len == y->address4_len &&
-	       x->address6_len == y->address6_len;
-}
-
-static const struct key_ops inner_ops = {set_inner, write_inner, is_same_inner};
 
 /* Adds an interface behind `xdp`, of n characters. */
 static int add_from(const struct key *k, struct conf *c, struct origin from,
@@ -363,18 +242,27 @@ static size_t count_words(const char *list)
 	return words;
 }
 
-/* Makes room for that many more prefixes and their lines. */
-static bool grow_allowed(struct peer *p, size_t more)
-{
-	size_t n = p->n_allowed + more;
-	unsigned int *lines = reallocarray(p->allowed_lines, n, sizeof(*lines));
-	struct prefix *allowed = reallocarray(p->allowed, n, sizeof(*allowed));
+#define ROUTED "routed"
 
-	if (lines && !p->allowed_lines)
-		memset(lines, 0, p->n_allowed * sizeof(*lines));
-	p->allowed_lines = lines ?: p->allowed_lines;
-	p->allowed = allowed ?: p->allowed;
-	return lines && allowed;
+static int add_routed(const struct key *k, struct peer *p, struct origin from)
+{
+	if (p->routed)
+		return key_error(k, p, from, ROUTED,
+				 "is given twice: remove one");
+	p->routed = true;
+	return OK;
+}
+
+/* Adds a prefix; there is room for it. The gateways are there already. */
+static int add_prefix(const struct key *k, struct peer *p, struct origin from,
+		      const char *word, size_t n)
+{
+	struct prefix *to = &p->allowed[p->n_allowed];
+	int ret = parse_allowed(k, p, from, word, n, to);
+
+	if (!ret && !peer_has_gateway(p, to))
+		p->allowed_lines[p->n_allowed++] = from.line;
+	return ret;
 }
 
 static int add_allowed(const struct key *k, void *target, struct origin from,
@@ -387,35 +275,41 @@ static int add_allowed(const struct key *k, void *target, struct origin from,
 	if (!words)
 		return key_error(k, p, from, value,
 				 "has no prefix in it: write ADDRESS/LENGTH");
-	if (!grow_allowed(p, words))
+	if (!peer_grow_allowed(p, words))
 		return fail("out of memory");
 	while ((word = list_next(&value, &n))) {
-		struct prefix *to = &p->allowed[p->n_allowed];
-		int ret = parse_allowed(k, p, from, word, n, to);
+		int ret = is_word(word, n, ROUTED)
+				  ? add_routed(k, p, from)
+				  : add_prefix(k, p, from, word, n);
 
 		if (ret)
 			return ret;
-		p->allowed_lines[p->n_allowed++] = from.line;
 	}
 	if (!p->probe_fixed)
 		p->probe = (struct ip){0};
-	return OK;
+	return peer_allow_gateways(p, from.line);
 }
 
 static void write_allowed(FILE *out, const struct key *k, const void *target)
 {
 	const struct peer *p = target;
 	char text[PREFIX_STRLEN];
+	size_t n = 0;
 
-	for (size_t i = 0; i < p->n_allowed; i++) {
-		bool first = i % PREFIXES_A_LINE == 0;
+	if (p->routed)
+		fprintf(out, "%s = %s\n", k->name, ROUTED);
+	for_each_allowed (a, p) {
+		bool first = n % PREFIXES_A_LINE == 0;
 
+		/* The key `gateway` says so. */
+		if (peer_has_gateway(p, a))
+			continue;
 		if (first)
-			fprintf(out, "%s%s = ", i ? "\n" : "", k->name);
-		fprintf(out, "%s%s", first ? "" : ", ",
-			prefix_str(&p->allowed[i], text));
+			fprintf(out, "%s%s = ", n ? "\n" : "", k->name);
+		fprintf(out, "%s%s", first ? "" : ", ", prefix_str(a, text));
+		n++;
 	}
-	if (p->n_allowed)
+	if (n)
 		fputc('\n', out);
 }
 
@@ -432,6 +326,8 @@ static bool is_same_allowed(const void *a, const void *b)
 	struct prefix *both;
 	bool same;
 
+	if (x->routed != y->routed)
+		return false;
 	if (n != y->n_allowed || !n)
 		return n == y->n_allowed;
 	both = malloc(2 * size);

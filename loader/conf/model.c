@@ -231,7 +231,66 @@ bool peer_allows(const struct peer *p, const struct ip *ip)
 	for_each_allowed (a, p)
 		if (prefix_contains(a, ip))
 			return true;
-	return false;
+	return p->routed;
+}
+
+bool peer_has_gateway(const struct peer *p, const struct prefix *prefix)
+{
+	struct prefix four = ip_prefix(&p->gateway4);
+	struct prefix six = ip_prefix(&p->gateway6);
+
+	return prefix->ip.family &&
+	       prefix_equal(prefix, prefix->ip.family == 4 ? &four : &six);
+}
+
+bool peer_grow_allowed(struct peer *p, size_t more)
+{
+	size_t n = p->n_allowed + more;
+	unsigned int *lines = reallocarray(p->allowed_lines, n, sizeof(*lines));
+	struct prefix *allowed = reallocarray(p->allowed, n, sizeof(*allowed));
+
+	if (lines && !p->allowed_lines)
+		memset(lines, 0, p->n_allowed * sizeof(*lines));
+	p->allowed_lines = lines ?: p->allowed_lines;
+	p->allowed = allowed ?: p->allowed;
+	return lines && allowed;
+}
+
+static int allow_gateway(struct peer *p, const struct ip *ip, unsigned int line)
+{
+	struct prefix prefix = ip_prefix(ip);
+
+	if (!ip->family)
+		return OK;
+	for_each_allowed (a, p)
+		if (prefix_equal(a, &prefix))
+			return OK;
+	if (!peer_grow_allowed(p, 1))
+		return fail("out of memory");
+	p->allowed_lines[p->n_allowed] = line;
+	p->allowed[p->n_allowed++] = prefix;
+	return OK;
+}
+
+int peer_allow_gateways(struct peer *p, unsigned int line)
+{
+	return allow_gateway(p, &p->gateway4, line)
+		       ?: allow_gateway(p, &p->gateway6, line);
+}
+
+void peer_forget_gateways(struct peer *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_allowed; i++) {
+		if (peer_has_gateway(p, &p->allowed[i]))
+			continue;
+		if (p->allowed_lines)
+			p->allowed_lines[n] = p->allowed_lines[i];
+		p->allowed[n++] = p->allowed[i];
+	}
+	p->n_allowed = n;
+	p->gateway4 = p->gateway6 = (struct ip){0};
 }
 
 struct ip peer_other_probe(const struct peer *p)

@@ -137,14 +137,13 @@ static bool addr_usable(const struct if_addr *a, uint8_t scope)
 	return !(a->flags & (a->ip.family == 4 ? IFA_F_SECONDARY : UNUSABLE6));
 }
 
-/* True for an address made by tunload: an IPv4 one has a gateway network's
- * other end, an IPv6 one our IFA_PROTO. */
+/* True for an address made by tunload: it has our IFA_PROTO or, from former
+ * versions, a gateway network's other end. */
 static bool addr_ours(const struct if_addr *a)
 {
-	if (a->ip.family == 4)
-		return a->prefixlen == gateway_net4.len &&
-		       ip_equal(&a->peer, &gateway_net4.ip);
-	return a->protocol == RTPROT_TUNLOAD;
+	return a->protocol == RTPROT_TUNLOAD ||
+	       (a->prefixlen == gateway_net4.len &&
+		ip_equal(&a->peer, &gateway_net4.ip));
 }
 
 /* d->filter is an ifindex, 0: all. */
@@ -213,8 +212,9 @@ void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a)
 	msg->ifa_index = a->ifindex;
 	nl_put_ip(r, IFA_LOCAL, &a->ip);
 	nl_put_ip(r, IFA_ADDRESS, a->peer.family ? &a->peer : &a->ip);
-	if (!new || a->ip.family == 4)
+	if (!new)
 		return;
-	mnl_attr_put_u32(&r->nlh, IFA_FLAGS, a->flags);
+	if (a->ip.family == 6)
+		mnl_attr_put_u32(&r->nlh, IFA_FLAGS, a->flags);
 	mnl_attr_put_u8(&r->nlh, IFA_PROTO, RTPROT_TUNLOAD);
 }

@@ -166,6 +166,9 @@ static void read_peer(struct peer *p, uint32_t id, const struct tl_peer *v,
 	strcpy(p->vrf, v->vrf);
 	p->in_vrf = v->in_vrf;
 	p->silent_ns = v->silent_ns;
+	p->routed = v->flags & TL_PEER_F_ROUTED;
+	p->gateway4 = ip_if_set(4, v->gateway4);
+	p->gateway6 = ip_if_set(6, v->gateway6);
 	keys_from_map(p, v, size);
 	mend_keys("peers", peer_keys, p);
 }

@@ -183,11 +183,14 @@ static void fill_peer(struct tl_peer *v, const struct peer *p)
 	strcpy(v->vrf, p->vrf);
 	v->in_vrf = p->in_vrf;
 	v->silent_ns = p->silent_ns;
+	memcpy(v->gateway4, p->gateway4.addr, sizeof(v->gateway4));
+	memcpy(v->gateway6, p->gateway6.addr, sizeof(v->gateway6));
 	v->flags = (p->local_fixed ? TL_PEER_F_LOCAL_FIXED : 0) |
 		   (p->probe_fixed ? TL_PEER_F_PROBE_FIXED : 0) |
 		   (p->guard != GUARD_DEFAULT ? TL_PEER_F_GUARD_SET : 0) |
 		   (p->guard == GUARD_YES ? TL_PEER_F_GUARD : 0) |
-		   (peer_needs_tc(p) ? TL_PEER_F_TC : 0);
+		   (peer_needs_tc(p) ? TL_PEER_F_TC : 0) |
+		   (p->routed ? TL_PEER_F_ROUTED : 0);
 	if (peer_needs_tc(p) || p->min_ttl || p->rate)
 		v->flags |= TL_PEER_F_SPECIAL;
 }
@@ -281,6 +284,8 @@ static int want_owned(struct state_tables *want, const struct owned *o,
 		if (n > 1)
 			ret = want_shared(want, &o[i]);
 	}
+	if (n == 1 && peer_has_gateway(o->peer, o->prefix))
+		flags |= TL_PREFIX_F_GATEWAY;
 	if (n > 1)
 		flags |= TL_PREFIX_F_SHARED | o->prefix->len
 						      << TL_PREFIX_LEN_SHIFT;

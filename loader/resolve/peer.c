@@ -212,6 +212,19 @@ static void settle_vrf(struct resolver *r, struct peer *p)
 	memcpy(p->in_vrf.mac, link->mac, sizeof(p->in_vrf.mac));
 }
 
+static int settle_gateway(const struct resolver *r, struct peer *p,
+			  const struct ip *gateway)
+{
+	char text[IP_STRLEN];
+
+	if (!gateway->family || !find_addr(&r->own, gateway))
+		return OK;
+	return refuse(
+		p, peer_origin(p, KEY_GATEWAY),
+		"gateway \"%s\" is an address of this host: give the other end's",
+		ip_str(gateway, text));
+}
+
 /* What was known of a peer says nothing about other outer addresses. */
 static void keep_silence(const struct resolver *r, struct peer *p)
 {
@@ -234,7 +247,8 @@ int resolve_peer(struct resolver *r, struct peer *p)
 		settle_path_mtu(r, p);
 	}
 	keep_silence(r, p);
-	return ret ?: settle_mtu(r, p);
+	return ret ?: settle_gateway(r, p, &p->gateway4) ?:
+	       settle_gateway(r, p, &p->gateway6) ?: settle_mtu(r, p);
 }
 
 static bool has_outer(const struct peer *p)
@@ -287,6 +301,9 @@ int resolve_probes(const struct resolver *r)
 		struct peer *p = &r->c->peers[i];
 
 		if (p->probe_fixed)
+			continue;
+		p->probe = p->gateway4.family ? p->gateway4 : p->gateway6;
+		if (p->probe.family)
 			continue;
 		p->probe = choose_probe(&r->own, &o, p, prefix_first_host);
 		if (!p->probe.family)

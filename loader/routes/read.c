@@ -19,6 +19,7 @@ void footprint_free(struct footprint *f)
 	free(f->records);
 	free(f->others);
 	free(f->sources6);
+	free(f->connected);
 	*f = (struct footprint){0};
 }
 
@@ -96,9 +97,18 @@ int footprint_read_addrs(uint32_t ifindex, struct footprint *f)
 	for (size_t i = 0; i < own.n; i++)
 		if (is_source6(&own.all[i]))
 			f->sources6[f->n_sources6++] = own.all[i].ip;
-	for (size_t i = 0; i < own.n; i++)
-		if (own.all[i].ifindex == ifindex)
-			f->addrs[f->n_addrs++] = own.all[i];
+	f->connected = calloc(own.n + 1, sizeof(*f->connected));
+	if (!f->connected)
+		return fail("out of memory");
+	for (size_t i = 0; i < own.n; i++) {
+		const struct if_addr a = own.all[i];
+
+		if (a.ifindex != ifindex)
+			continue;
+		f->addrs[f->n_addrs++] = a;
+		if (!a.ours)
+			f->connected[f->n_connected++] = a;
+	}
 	return OK;
 }
 

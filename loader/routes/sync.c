@@ -106,7 +106,10 @@ int routes_assume(struct conf *c, struct footprint **out, bool *there)
 	(*out)->assumed = true;
 	(*out)->sources6 = host.sources6;
 	(*out)->n_sources6 = host.n_sources6;
+	(*out)->connected = host.connected;
+	(*out)->n_connected = host.n_connected;
 	host.sources6 = NULL;
+	host.connected = NULL;
 	footprint_free(&host);
 	*there = !ret;
 	for (size_t i = 0; *there && i < (*out)->n_routes; i++)

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Computes the routes, neighbours, addresses and policy rules that a
- * configuration wants. */
+/* Computes the routes, neighbours and addresses that a configuration wants. */
 #include "want.h"
 
 #include <linux/if_addr.h>
@@ -27,6 +26,7 @@ const size_t n_link_scope = sizeof(link_scope) / sizeof(link_scope[0]);
 
 struct wish {
 	struct conf *c;
+	const struct footprint *have;
 	struct link_info link;
 	struct ip source6;
 	struct ip *endpoints; /* sorted */
@@ -40,7 +40,7 @@ struct wish {
  * filling it. */
 static int reserve_routes(struct wish *w)
 {
-	size_t n = n_link_scope + 2 + w->c->n_peers;
+	size_t n = n_link_scope + 2 + 3 * w->c->n_peers;
 
 	for_each_peer (p, w->c)
 		n += p->n_allowed;
@@ -48,22 +48,29 @@ static int reserve_routes(struct wish *w)
 	return w->out->routes ? OK : fail("out of memory");
 }
 
-static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
+static int want_neigh_of(struct wish *w, uint32_t peer_id, const struct ip *ip)
 {
 	struct footprint *f = w->out;
 	struct neigh neigh = {
-		.ip = gateway_ip(peer_id, family),
+		.ip = *ip,
 		.state = NUD_PERMANENT,
 		.protocol = RTPROT_TUNLOAD,
 	};
 
-	if (family == 6 && w->link.no_ipv6)
+	if (ip->family == 6 && w->link.no_ipv6)
 		return OK;
 	/* Another prefix of the same peer has added it. */
-	if (f->n_neighs && ip_equal(&f->neighs[f->n_neighs - 1].ip, &neigh.ip))
+	if (f->n_neighs && ip_equal(&f->neighs[f->n_neighs - 1].ip, ip))
 		return OK;
 	gateway_ether(peer_id, neigh.mac);
 	return push(f->neighs, f->n_neighs, &neigh);
+}
+
+static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
+{
+	struct ip ip = gateway_ip(peer_id, family);
+
+	return want_neigh_of(w, peer_id, &ip);
 }
 
 /* Makes the IPv4 source a point-to-point address towards all gateways, so that
@@ -200,18 +207,98 @@ static int want_prefix_route(struct wish *w, uint32_t i,
 	return want_neigh(w, p->id, via);
 }
 
+/* Returns the address of the interface in whose network the gateway is, or
+ * none. */
+static struct ip address_beside(const struct wish *w, const struct ip *gateway)
+{
+	struct prefix own = {w->c->source6, w->c->address6_len};
+
+	for (size_t i = 0; i < w->have->n_connected; i++) {
+		const struct if_addr *a = &w->have->connected[i];
+		struct prefix net = {a->peer.family ? a->peer : a->ip,
+				     a->prefixlen};
+
+		if (prefix_contains(&net, gateway))
+			return a->ip;
+	}
+	if (own.ip.family && w->c->address6_len >= 0 &&
+	    prefix_contains(&own, gateway))
+		return own.ip;
+	return (struct ip){0};
+}
+
+/* Makes the source a point-to-point address towards the gateway, so that
+ * routing daemons see a neighbour; the kernel makes the route. */
+static int want_peer_addr(struct wish *w, const struct ip *gateway)
+{
+	const struct if_addr addr = {
+		.ip = w->c->source4,
+		.peer = *gateway,
+		.prefixlen = 32,
+		.ifindex = w->c->ifindex,
+	};
+
+	return push(w->out->addrs, w->out->n_addrs, &addr);
+}
+
+static int want_gateway_route(struct wish *w, uint32_t i,
+			      const struct ip *gateway, const struct ip *source)
+{
+	const struct peer *p = &w->c->peers[i];
+	bool six = gateway->family == 6;
+
+	w->out->routes[w->out->n_routes++] = (struct route){
+		.dst = ip_prefix(gateway),
+		.prefsrc = *source,
+		.oif = w->c->ifindex,
+		.table = route_table(w, p),
+		.mtu = route_mtu(w, p, gateway->family),
+		.metric = six ? METRIC6 : 0,
+		.protocol = RTPROT_TUNLOAD,
+		.type = RTN_UNICAST,
+		.scope = six ? 0 : RT_SCOPE_LINK,
+		.peer = i,
+		.rank = peer_rank(p),
+		.origin = peer_origin(p, KEY_GATEWAY),
+	};
+	return OK;
+}
+
+/* Makes an address of the other end a neighbour that routes may name, also with
+ * routes = no: a permanent entry with the gateway's MAC, and a route to it. */
+static int want_gateway(struct wish *w, uint32_t i, const struct ip *gateway)
+{
+	const struct peer *p = &w->c->peers[i];
+	struct ip source = address_beside(w, gateway);
+	int ret;
+
+	if (!gateway->family || (gateway->family == 6 && w->link.no_ipv6))
+		return OK;
+	ret = want_neigh_of(w, p->id, gateway);
+	if (ret || !p->mtu || (*p->vrf && !p->in_vrf.ifindex))
+		return ret;
+	if (gateway->family == 4 && !source.family && !peer_table(p) &&
+	    w->c->source4.family)
+		return want_peer_addr(w, gateway);
+	if (!source.family)
+		source = gateway->family == 4 ? w->c->source4 : w->source6;
+	return want_gateway_route(w, i, gateway, &source);
+}
+
 static int want_peer(struct wish *w, uint32_t i)
 {
 	const struct peer *p = &w->c->peers[i];
-	int ret = OK;
+	int ret = want_gateway(w, i, &p->gateway4)
+			  ?: want_gateway(w, i, &p->gateway6);
 
-	if (!w->c->routes)
-		return want_neigh(w, p->id, 4) ?: want_neigh(w, p->id, 6);
+	if (!ret && (!w->c->routes || p->routed))
+		ret = want_neigh(w, p->id, 4) ?: want_neigh(w, p->id, 6);
 	/* The table of a VRF that is not there is unknown. */
-	if (*p->vrf && !p->in_vrf.ifindex)
-		return OK;
+	if (ret || !w->c->routes || (*p->vrf && !p->in_vrf.ifindex))
+		return ret;
 	for (size_t j = 0; !ret && p->mtu && j < p->n_allowed; j++)
-		ret = want_prefix_route(w, i, &p->allowed[j]);
+		if (!peer_has_gateway(p, &p->allowed[j]))
+			ret = want_prefix_route(w, i, &p->allowed[j]);
 	return ret;
 }
 
@@ -322,107 +409,13 @@ static int want_all(struct wish *w, const struct footprint *have)
 	return ret;
 }
 
-/*
- * The rules are those of wg-quick: packets from our outer addresses use main;
- * then main without its default route; then our tables. A rule does not name
- * the interface it was made for, and outer packets of one interface must not
- * take the default route of another, so all interfaces of a namespace share the
- * rules: first every outer address, then main once, then every table. The table
- * of an interface records its outer addresses, as a throw route to each; such a
- * route has no effect, as the local table comes first.
- */
-struct need {
-	uint8_t family;
-	struct ip *locals;
-	uint32_t *tables;
-	size_t n_locals, n_tables;
-};
-
-static bool is_link_scope(const struct prefix *p)
-{
-	for (size_t i = 0; i < n_link_scope; i++)
-		if (prefix_equal(p, &link_scope[i]))
-			return true;
-	return false;
-}
-
-static int compare_tables(const void *va, const void *vb)
-{
-	const uint32_t *a = va, *b = vb;
-
-	return compare_values(*a, *b);
-}
-
-static int add_record(struct need *n, const struct route *r)
-{
-	uint8_t host = n->family == 4 ? 32 : 128;
-	int ret;
-
-	if (r->type != RTN_THROW || r->dst.ip.family != n->family)
-		return OK;
-	ret = push(n->tables, n->n_tables, &r->table);
-	if (ret || r->dst.len != host || is_link_scope(&r->dst))
-		return ret;
-	return push(n->locals, n->n_locals, &r->dst.ip);
-}
-
-static int add_rules(struct footprint *f, const struct need *n)
-{
-	struct rule rule = {
-		.family = n->family,
-		.table = RT_TABLE_MAIN,
-		.preference = RULE_PREFERENCE,
-	};
-	int ret = OK;
-
-	for (size_t i = 0; !ret && n->locals && i < n->n_locals; i++) {
-		rule.from = n->locals[i];
-		ret = push(f->rules, f->n_rules, &rule);
-	}
-	rule.from = (struct ip){0};
-	rule.no_default = true;
-	if (!ret && n->n_tables)
-		ret = push(f->rules, f->n_rules, &rule);
-	rule.no_default = false;
-	for (size_t i = 0; !ret && n->tables && i < n->n_tables; i++) {
-		rule.table = n->tables[i];
-		ret = push(f->rules, f->n_rules, &rule);
-	}
-	return ret;
-}
-
-static int want_family(const struct footprint *have, struct footprint *want,
-		       uint8_t family)
-{
-	struct need n = {.family = family};
-	int ret = OK;
-
-	for (size_t i = 0; !ret && i < have->n_records; i++)
-		ret = add_record(&n, &have->records[i]);
-	for (size_t i = 0; !ret && i < want->n_routes; i++)
-		ret = add_record(&n, &want->routes[i]);
-	n.n_locals = sort_unique(n.locals, n.n_locals, sizeof(*n.locals),
-				 ip_compare);
-	n.n_tables = sort_unique(n.tables, n.n_tables, sizeof(*n.tables),
-				 compare_tables);
-	if (!ret)
-		ret = add_rules(want, &n);
-	free(n.locals);
-	free(n.tables);
-	return ret;
-}
-
-/* Computes the rules from the tables in use. */
-static int rules_want(const struct footprint *have, struct footprint *want)
-{
-	return want_family(have, want, 4) ?: want_family(have, want, 6);
-}
-
 int footprint_want(struct conf *c, const struct footprint *have,
 		   struct footprint *out)
 {
-	struct wish w = {
-		.c = c, .now_ns = clock_ns(CLOCK_MONOTONIC), .out = out};
+	struct wish w = {.c = c,
+			 .have = have,
+			 .now_ns = clock_ns(CLOCK_MONOTONIC),
+			 .out = out};
 	int ret = OK;
 
 	*out = (struct footprint){0};

@@ -31,6 +31,9 @@ struct footprint {
 	/* The IPv6 addresses of this host that can be the source of a route. */
 	struct ip *sources6;
 	size_t n_sources6;
+	/* Addresses of the interface that are not ours, for their networks. */
+	struct if_addr *connected;
+	size_t n_connected;
 };
 
 void footprint_free(struct footprint *f);
@@ -48,6 +51,10 @@ int footprint_read_addrs(uint32_t ifindex, struct footprint *out);
  */
 int footprint_want(struct conf *c, const struct footprint *have,
 		   struct footprint *out);
+
+/* The half of it for the rules, from the throw routes that record their need.
+ */
+int rules_want(const struct footprint *have, struct footprint *want);
 
 /* For qsort(): by prefix, longest first, then by table and metric, by which the
  * kernel tells routes apart. */

@@ -48,6 +48,8 @@ static void detail_allowed(const struct screen *to, const struct peer *p)
 	int at = 0;
 
 	fprintf(to->out, "  %-*s", LABEL_COLUMN - 2, "allowed ips");
+	if (p->routed)
+		at += fprintf(to->out, "routed%s", p->n_allowed ? "," : "");
 	for_each_allowed (a, p) {
 		int n = strlen(prefix_str(a, text));
 		bool last = a + 1 == p->allowed + p->n_allowed;

@@ -116,7 +116,9 @@ const char *allowed_str(const struct peer *p, char text[static CELL_STRLEN])
 	char prefix[PREFIX_STRLEN];
 
 	if (!p->n_allowed)
-		snprintf(text, CELL_STRLEN, "none");
+		snprintf(text, CELL_STRLEN, p->routed ? "routed" : "none");
+	else if (p->routed)
+		snprintf(text, CELL_STRLEN, "routed +%zu", p->n_allowed);
 	else if (p->n_allowed == 1)
 		prefix_str(&p->allowed[0], text);
 	else

@@ -33,6 +33,10 @@ __attribute__((format(printf, 2, 3))) static void say(const struct sink *out,
 struct ip peer_gateway(const struct conf *c, const struct peer *p,
 		       uint8_t family)
 {
+	const struct ip *own = family == 4 ? &p->gateway4 : &p->gateway6;
+
+	if (own->family)
+		return *own;
 	if (family == 4 && !c->source4.family)
 		return (struct ip){0};
 	return gateway_ip(p->id, family);

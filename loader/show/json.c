@@ -37,6 +37,8 @@ json_t *json_allowed(const struct peer *p)
 	json_t *out = json_array();
 	char text[PREFIX_STRLEN];
 
+	if (p->routed)
+		json_array_append_new(out, json_string("routed"));
 	for_each_allowed (a, p)
 		json_array_append_new(out, json_string(prefix_str(a, text)));
 	return out;

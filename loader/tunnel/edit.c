@@ -45,13 +45,15 @@ static bool has_other_guard(const struct change *c)
 	       c->was->guard != c->want->guard;
 }
 
-/* True if routes move to another table, or a hook may be needed. */
+/* True if routes move to another table, a hook may be needed, or an address. */
 static bool has_other_place(const struct change *c)
 {
 	return peer_needs_tc(c->was) != peer_needs_tc(c->want) ||
 	       c->was->table != c->want->table ||
 	       strcmp(c->was->vrf, c->want->vrf) != 0 ||
-	       c->was->priority != c->want->priority;
+	       c->was->priority != c->want->priority ||
+	       !ip_equal(&c->was->gateway4, &c->want->gateway4) ||
+	       !ip_equal(&c->was->gateway6, &c->want->gateway6);
 }
 
 static bool same_prefixes(const struct change *c)

@@ -197,7 +197,7 @@ static inline void check_gateways(const uint8_t random[64])
 	target[random[3] % 13] ^= random[4] | 1;
 	gateway_mac(mac, id);
 
-	build_advertisement(&nd, target, random + 8);
+	build_advertisement(&nd, target, random + 8, id);
 	CHECK(slow_sum(slow_sum(32 + IPPROTO_ICMPV6, &nd.ip.saddr, 32),
 		       &nd.type, 32) == 0xffff);
 	CHECK(!memcmp(nd.target, target, 16) && !memcmp(nd.opt_mac, mac, 6));
@@ -206,7 +206,7 @@ static inline void check_gateways(const uint8_t random[64])
 	memcpy(&ask, random + 24, sizeof(ask));
 	memcpy(ask.tpa, (uint8_t[]){240, random[0], random[1], random[2]}, 4);
 	arp = ask;
-	arp_turn_around(&arp);
+	arp_turn_around(&arp, id);
 	CHECK(!memcmp(arp.tha, ask.sha, 6) && !memcmp(arp.tpa, ask.spa, 4));
 	CHECK(!memcmp(arp.spa, ask.tpa, 4) && !memcmp(arp.sha, mac, 6));
 	CHECK(!memcmp(&arp, &ask, 6) && arp.op == htons(2));

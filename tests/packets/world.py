@@ -48,7 +48,8 @@ class TlPeer(ctypes.Structure):
                 ("rate", u32), ("priority", u32),
                 ("vrf", ctypes.c_char * 16), ("vrf_ifindex", u32),
                 ("vrf_table", u32), ("vrf_mac", u8 * 6), ("zero", u8 * 2),
-                ("silent_ns", u64)]
+                ("silent_ns", u64), ("gateway6", u8 * 16),
+                ("gateway4", u8 * 4), ("zero2", u8 * 4)]
 
 
 class TlEndpoint(ctypes.Structure):

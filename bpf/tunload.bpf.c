@@ -75,8 +75,8 @@ static __always_inline int xdp_full(struct xdp_md *ctx)
 {
 	__u64 done = xdp_decide(ctx, WAY_NOT_ASKED);
 
-	return done & ASK_WAY_BACK ? xdp_decide(ctx, xdp_way_back(ctx, done))
-				   : done;
+	return is_question(done) ? xdp_decide(ctx, xdp_way_back(ctx, done))
+				 : done;
 }
 
 /* Handles a plain frame whose way may have been learned: forwards it, or lets
@@ -182,8 +182,8 @@ static __always_inline int tc_full(struct __sk_buff *skb)
 {
 	__u64 done = tc_decide(skb, WAY_NOT_ASKED);
 
-	return done & ASK_WAY_BACK ? tc_decide(skb, skb_way_back(skb, done))
-				   : done;
+	return is_question(done) ? tc_decide(skb, skb_way_back(skb, done))
+				 : done;
 }
 
 /* True for most packets that XDP cannot have left to tc. */

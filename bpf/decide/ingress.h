@@ -32,8 +32,8 @@ guard(const struct ip_info *ip, enum tl_verdict verdict, struct rx *rx)
 }
 
 /* True if the source is in a prefix of the peer. */
-static __always_inline bool is_allowed(__u64 prefix, const __u8 family,
-				       const void *src, __u32 peer)
+static __always_inline bool is_behind(__u64 prefix, const __u8 family,
+				      const void *src, __u32 peer)
 {
 	return prefix_peer(prefix) == peer ||
 	       is_shared(prefix, family, src, peer);
@@ -52,7 +52,7 @@ check_source(const __u8 family, const void *src, __u32 peer, bool routed)
 	prefix = find_prefix(family, src);
 	if (prefix_flags(prefix) & TL_PREFIX_F_OWN)
 		return TL_rx_own_source;
-	return routed || is_allowed(prefix, family, src, peer)
+	return routed || is_behind(prefix, family, src, peer)
 		       ? PASSED
 		       : TL_rx_not_allowed;
 }

@@ -99,6 +99,12 @@ static __always_inline __u64 question(__u32 inner_at, const struct rx *rx)
 	       rx->inner_family << 24 | rx->outcome.peer;
 }
 
+/* An action may be negative. */
+static __always_inline bool is_question(__u64 done)
+{
+	return done >> 62 == ASK_WAY_BACK >> 62;
+}
+
 static __always_inline __u32 asked_at(__u64 question)
 {
 	return question >> 32 & OFFSET_MASK;
@@ -129,10 +135,10 @@ static __always_inline bool is_listed(const void *at, const void *end,
 
 	if (family == 4)
 		return (const void *)(ip4 + 1) <= end &&
-		       is_allowed(find_prefix(4, &ip4->saddr), 4, &ip4->saddr,
-				  peer);
+		       is_behind(find_prefix(4, &ip4->saddr), 4, &ip4->saddr,
+				 peer);
 	return (const void *)(ip6 + 1) <= end &&
-	       is_allowed(find_prefix(6, &ip6->saddr), 6, &ip6->saddr, peer);
+	       is_behind(find_prefix(6, &ip6->saddr), 6, &ip6->saddr, peer);
 }
 
 /* Asks the FIB from that interface about an answer to the inner packet of that

@@ -110,9 +110,22 @@ static void look_at_xdp(struct check *c, uint8_t family)
 	mend_forwarding(c, family);
 }
 
+static void look_at_routed(struct check *c, uint8_t family)
+{
+	if (!conf_any_routed(&c->conf, family) ||
+	    fib_answers(c->conf.ifname, family))
+		return;
+	found(c, LEVEL_FAILURE, "forwarding", NULL,
+	      "allowed-ips = routed, but the kernel tells the programs no routes while IPv%u forwarding is off, so what comes from routed networks is dropped",
+	      family);
+	mend_forwarding(c, family);
+}
+
 int check_sysctls(struct check *c)
 {
 	look_at_rp_filter(c);
+	look_at_routed(c, 4);
+	look_at_routed(c, 6);
 	for (uint8_t family = 4; family <= 6; family += 2)
 		if (c->conf.forward == TL_FORWARD_XDP)
 			look_at_xdp(c, family);

@@ -42,6 +42,18 @@ bool conf_needs_tc(const struct conf *c)
 	return false;
 }
 
+bool conf_any_routed(const struct conf *c, uint8_t family)
+{
+	for_each_peer (p, c) {
+		uint8_t four = p->gateway4.family, six = p->gateway6.family;
+
+		if (p->routed &&
+		    ((!four && !six) || (family == 4 ? four : six)))
+			return true;
+	}
+	return false;
+}
+
 struct peer *conf_peer(const struct conf *c, const char *name)
 {
 	for_each_peer (p, c) {

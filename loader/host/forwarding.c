@@ -43,6 +43,20 @@ bool host_forwards(const char *ifname, uint8_t family)
 	       (family == 6 && is_on("net/ipv6/conf/all/forwarding"));
 }
 
+bool fib_answers(const char *ifname, uint8_t family)
+{
+	const char *const names[] = {ifname, "lo"};
+	char setting[64];
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(setting, sizeof(setting),
+			 "net/ipv%u/conf/%s/forwarding", family, names[i]);
+		if (is_on(setting))
+			return true;
+	}
+	return false;
+}
+
 uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 		       size_t len)
 {

@@ -146,7 +146,8 @@ struct if_addr {
 	struct ip peer;	     /* the other end; family 0: not point-to-point */
 	struct ip broadcast; /* family 0: none */
 	uint32_t ifindex;
-	uint32_t flags; /* IFA_F_* */
+	uint32_t flags;	 /* IFA_F_* */
+	uint32_t metric; /* of the route to its network; only for a new one */
 	uint8_t prefixlen;
 	uint8_t protocol; /* IFA_PROTO (since 5.18) */
 	bool ours;	  /* made by tunload: never an outer source */
@@ -291,6 +292,9 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 /* True if the kernel forwards packets of that family (4 or 6) that arrive on
  * ifname. */
 bool host_forwards(const char *ifname, uint8_t family);
+/* True if the kernel tells BPF programs where it would forward packets of that
+ * family to, asked from the interface or from lo (way_back.h). */
+bool fib_answers(const char *ifname, uint8_t family);
 
 /* The tunnel that the host's routing chooses. */
 

@@ -216,5 +216,7 @@ void addr_put(union nl_request *r, uint16_t type, const struct if_addr *a)
 		return;
 	if (a->ip.family == 6)
 		mnl_attr_put_u32(&r->nlh, IFA_FLAGS, a->flags);
+	if (a->metric)
+		mnl_attr_put_u32(&r->nlh, IFA_RT_PRIORITY, a->metric);
 	mnl_attr_put_u8(&r->nlh, IFA_PROTO, RTPROT_TUNLOAD);
 }

@@ -3,6 +3,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -116,8 +117,11 @@ static void old_neighs(struct plan *p)
 
 static bool addr_equal(const struct if_addr *a, const struct if_addr *b)
 {
+	bool both_ours = a->ours == b->ours;
+
 	return ip_equal(&a->ip, &b->ip) && a->prefixlen == b->prefixlen &&
-	       ip_equal(&a->peer, &b->peer);
+	       ip_equal(&a->peer, &b->peer) &&
+	       (!both_ours || !((a->flags ^ b->flags) & IFA_F_NOPREFIXROUTE));
 }
 
 static bool addr_in(const struct if_addr *a, const struct if_addr *list,

@@ -73,8 +73,42 @@ static int want_neigh(struct wish *w, uint32_t peer_id, uint8_t family)
 	return want_neigh_of(w, peer_id, &ip);
 }
 
+static bool is_beside(const struct if_addr *a, const struct ip *gateway)
+{
+	const struct prefix net = {a->peer.family ? a->peer : a->ip,
+				   a->prefixlen};
+
+	return net.ip.family && prefix_contains(&net, gateway);
+}
+
+/* Returns the address of the interface in whose network the gateway is, or
+ * none. */
+static struct ip address_beside(const struct wish *w, const struct ip *gateway)
+{
+	const struct if_addr own = {.ip = w->c->source6,
+				    .prefixlen = w->c->address6_len};
+
+	for (size_t i = 0; i < w->have->n_connected; i++)
+		if (is_beside(&w->have->connected[i], gateway))
+			return w->have->connected[i].ip;
+	return w->c->address6_len >= 0 && is_beside(&own, gateway)
+		       ? own.ip
+		       : (struct ip){0};
+}
+
+/* True if a gateway of a peer is in the network of that address. */
+static bool holds_gateway(const struct wish *w, const struct if_addr *six)
+{
+	for_each_peer (p, w->c)
+		if (is_beside(six, &p->gateway6))
+			return true;
+	return false;
+}
+
 /* Makes the IPv4 source a point-to-point address towards all gateways, so that
- * source selection, MASQUERADE and ICMP errors choose it. */
+ * source selection, MASQUERADE and ICMP errors choose it. The network of the
+ * IPv6 address has a route only if a peer's gateway is in it, for routing
+ * daemons; any other route to the same network is better. */
 static int want_addrs(struct wish *w)
 {
 	const struct conf *c = w->c;
@@ -84,14 +118,21 @@ static int want_addrs(struct wish *w)
 		.peer = gateway_net4.ip,
 		.prefixlen = gateway_net4.len,
 		.ifindex = c->ifindex,
+		.ours = true,
 	};
 	struct if_addr six = {
 		.ip = c->source6,
 		.prefixlen = c->address6_len,
 		.ifindex = c->ifindex,
 		.flags = IFA_F_NODAD | IFA_F_NOPREFIXROUTE,
+		.ours = true,
 	};
 	int ret = OK;
+
+	if (holds_gateway(w, &six)) {
+		six.flags = IFA_F_NODAD;
+		six.metric = METRIC6 + 1;
+	}
 
 	if (c->source4.family)
 		ret = push(f->addrs, f->n_addrs, &four);
@@ -207,26 +248,6 @@ static int want_prefix_route(struct wish *w, uint32_t i,
 	return want_neigh(w, p->id, via);
 }
 
-/* Returns the address of the interface in whose network the gateway is, or
- * none. */
-static struct ip address_beside(const struct wish *w, const struct ip *gateway)
-{
-	struct prefix own = {w->c->source6, w->c->address6_len};
-
-	for (size_t i = 0; i < w->have->n_connected; i++) {
-		const struct if_addr *a = &w->have->connected[i];
-		struct prefix net = {a->peer.family ? a->peer : a->ip,
-				     a->prefixlen};
-
-		if (prefix_contains(&net, gateway))
-			return a->ip;
-	}
-	if (own.ip.family && w->c->address6_len >= 0 &&
-	    prefix_contains(&own, gateway))
-		return own.ip;
-	return (struct ip){0};
-}
-
 /* Makes the source a point-to-point address towards the gateway, so that
  * routing daemons see a neighbour; the kernel makes the route. */
 static int want_peer_addr(struct wish *w, const struct ip *gateway)
@@ -236,13 +257,15 @@ static int want_peer_addr(struct wish *w, const struct ip *gateway)
 		.peer = *gateway,
 		.prefixlen = 32,
 		.ifindex = w->c->ifindex,
+		.ours = true,
 	};
 
 	return push(w->out->addrs, w->out->n_addrs, &addr);
 }
 
-static int want_gateway_route(struct wish *w, uint32_t i,
-			      const struct ip *gateway, const struct ip *source)
+static void want_gateway_route(struct wish *w, uint32_t i,
+			       const struct ip *gateway,
+			       const struct ip *source)
 {
 	const struct peer *p = &w->c->peers[i];
 	bool six = gateway->family == 6;
@@ -261,11 +284,14 @@ static int want_gateway_route(struct wish *w, uint32_t i,
 		.rank = peer_rank(p),
 		.origin = peer_origin(p, KEY_GATEWAY),
 	};
-	return OK;
 }
 
-/* Makes an address of the other end a neighbour that routes may name, also with
- * routes = no: a permanent entry with the gateway's MAC, and a route to it. */
+/*
+ * Makes an address of the other end a neighbour that routes may name, also with
+ * routes = no: a permanent entry with the gateway's MAC, in a network of the
+ * interface, or in one made for it. Routing daemons do not take our routes for
+ * such a network, so there is one only where nothing else leads there.
+ */
 static int want_gateway(struct wish *w, uint32_t i, const struct ip *gateway)
 {
 	const struct peer *p = &w->c->peers[i];
@@ -275,14 +301,15 @@ static int want_gateway(struct wish *w, uint32_t i, const struct ip *gateway)
 	if (!gateway->family || (gateway->family == 6 && w->link.no_ipv6))
 		return OK;
 	ret = want_neigh_of(w, p->id, gateway);
-	if (ret || !p->mtu || (*p->vrf && !p->in_vrf.ifindex))
+	if (ret || !p->mtu || (*p->vrf && !p->in_vrf.ifindex) ||
+	    (source.family && !peer_table(p)))
 		return ret;
-	if (gateway->family == 4 && !source.family && !peer_table(p) &&
-	    w->c->source4.family)
+	if (gateway->family == 4 && w->c->source4.family && !peer_table(p))
 		return want_peer_addr(w, gateway);
 	if (!source.family)
 		source = gateway->family == 4 ? w->c->source4 : w->source6;
-	return want_gateway_route(w, i, gateway, &source);
+	want_gateway_route(w, i, gateway, &source);
+	return OK;
 }
 
 static int want_peer(struct wish *w, uint32_t i)

@@ -145,6 +145,19 @@ static void from_hint(const struct sink *out)
 	}
 }
 
+static void routed_hint(const struct sink *out, uint8_t family)
+{
+	const struct conf *c = &out->s->conf;
+
+	if (conf_any_routed(c, family) && !fib_answers(c->ifname, family))
+		say(out,
+		    "allowed-ips = routed, but the kernel tells the programs no routes while IPv%u forwarding is off: `sysctl -w %s=1`, or net/ipv%u/conf/lo/forwarding if this host forwards nothing",
+		    family,
+		    family == 4 ? "net/ipv4/ip_forward"
+				: "net/ipv6/conf/all/forwarding",
+		    family);
+}
+
 void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 {
 	const struct sink out = {s, hint, to};
@@ -164,6 +177,8 @@ void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)
 	addresses_hint(&out);
 	forwarding_hint(&out, 4);
 	forwarding_hint(&out, 6);
+	routed_hint(&out, 4);
+	routed_hint(&out, 6);
 	one_cpu_hint(&out);
 	from_hint(&out);
 }

@@ -95,8 +95,8 @@ static bool is_to_gateway(const struct route *r)
 {
 	uint32_t id;
 
-	return gateway_id(&r->gateway, &id) ||
-	       prefix_equal(&r->dst, &gateway_net4);
+	return prefix_equal(&r->dst, &gateway_net4) ||
+	       hop_peer(r->oif, &r->gateway, &id);
 }
 
 /* A route to a part of an allowed prefix, which stays outside of the tunnel. */
@@ -160,7 +160,8 @@ static void ask_about(struct check *c, const struct others *o,
 		      ip);
 		return;
 	}
-	if (r.oif == conf->ifindex && gateway_id(&r.gateway, &id) &&
+	if (r.oif == conf->ifindex &&
+	    hop_peer(r.oif, r.gateway.family ? &r.gateway : to, &id) &&
 	    id == carrier_of(o, p, to)->id)
 		return;
 	if (is_part(c, &r, a))

@@ -25,6 +25,20 @@ static int check_probe_key(const struct peer *p)
 		p->name, ip_str(&p->probe, probe));
 }
 
+static int check_gateway(const struct conf *c, const struct peer *p,
+			 const struct ip *gateway)
+{
+	char text[IP_STRLEN];
+
+	if (!gateway->family ||
+	    !ip_equal(gateway, conf_source(c, gateway->family)))
+		return OK;
+	return conf_error(
+		peer_origin(p, KEY_GATEWAY),
+		"peer %s: gateway \"%s\" is an address of this host: give the other end's",
+		p->name, ip_str(gateway, text));
+}
+
 static int check_table(const struct peer *p)
 {
 	if (!p->table || !*p->vrf)
@@ -112,13 +126,20 @@ static int check_peer(const struct conf *c, const struct peer *p)
 			p->origin,
 			"peer %s: no allowed-ips: add \"allowed-ips\" with the prefixes behind it, or routed",
 			p->name);
-	ret = check_table(p) ?: check_probe_key(p);
+	ret = check_table(p) ?: check_probe_key(p) ?:
+	      check_gateway(c, p, &p->gateway4) ?:
+	      check_gateway(c, p, &p->gateway6);
 	if (ret || !has_address(p))
 		return ret;
 	ret = check_endpoint(p);
 	if (!ret)
 		ret = check_local(p);
 	return ret ?: check_path_mtu(c, p);
+}
+
+static bool is_own_gateway(const struct owned *o)
+{
+	return peer_has_gateway(o->peer, o->prefix);
 }
 
 static int report_same_prefix(const struct owned *a, const struct owned *b)
@@ -128,6 +149,12 @@ static int report_same_prefix(const struct owned *a, const struct owned *b)
 	char prefix[PREFIX_STRLEN], line[32];
 
 	prefix_str(b->prefix, prefix);
+	if (a->peer != b->peer && is_own_gateway(b))
+		return conf_error(
+			from,
+			"peer %s: gateway \"%s\" belongs to peer %s%s already: give each its own",
+			b->peer->name, ip_str(&b->prefix->ip, prefix),
+			a->peer->name, place(first, line));
 	if (a->peer != b->peer)
 		return conf_error(
 			from,
@@ -164,11 +191,11 @@ static int check_probe_owner(const struct owners *o, const struct peer *p)
 
 /* Two peers may share a prefix if no two routes are in one place: there are
  * none, or they are in different tables. Of peers with different priorities
- * one has the route. */
+ * one has the route. A gateway is one peer's. */
 static bool may_share(const struct conf *c, const struct owned *a,
 		      const struct owned *b)
 {
-	return a->peer != b->peer &&
+	return a->peer != b->peer && !is_own_gateway(a) && !is_own_gateway(b) &&
 	       (!c->routes || !peers_share_table(a->peer, b->peer) ||
 		a->peer->priority != b->peer->priority);
 }

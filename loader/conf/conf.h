@@ -149,6 +149,8 @@ static inline struct ip *peer_gateway_of(struct peer *p, uint8_t family)
 {
 	return family == 4 ? &p->gateway4 : &p->gateway6;
 }
+/* True if a peer has that gateway. */
+bool conf_has_gateway(const struct conf *c, const struct ip *ip);
 /* True for the host prefix of one of its gateways. */
 bool peer_has_gateway(const struct peer *p, const struct prefix *prefix);
 /* Makes room for that many more allowed prefixes and their lines. */

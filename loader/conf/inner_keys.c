@@ -7,8 +7,9 @@
 
 /* Parses a word of the list: an address and, for `address` only, an optional
  * length (-1: not given). */
-static int parse_inner(const struct key *k, struct origin from,
-		       const char *text, struct ip *ip, int *len)
+static int parse_inner(const struct key *k, const void *target,
+		       struct origin from, const char *text, struct ip *ip,
+		       int *len)
 {
 	char addr[IP_STRLEN + 8];
 	char *slash;
@@ -20,19 +21,20 @@ static int parse_inner(const struct key *k, struct origin from,
 	if (slash)
 		*slash = '\0';
 	if (!ip_parse(addr, ip))
-		return key_error(k, NULL, from, text,
+		return key_error(k, target, from, text,
 				 "is not an IP address: give %s",
 				 len ? "one, and its prefix length if you like"
-				     : "one of this host");
+				 : k->of_peer ? "one of the other end"
+					      : "one of this host");
 	fault = address_fault(ip);
 	if (fault)
-		return key_error(k, NULL, from, text, "%s", fault);
+		return key_error(k, target, from, text, "%s", fault);
 	if (!len)
 		return OK;
 	*len = ip->family == 4 ? 32 : 128;
 	if (slash && !number_parse(slash + 1, 1, *len, &n))
 		return key_error(
-			k, NULL, from, text,
+			k, target, from, text,
 			"has no prefix length from 1 to %d: write ADDRESS/LENGTH",
 			*len);
 	if (slash)
@@ -53,7 +55,7 @@ static int set_one_inner(const struct key *k, struct conf *c,
 	int len = -1, *to_len;
 	struct ip ip, *to;
 
-	if (parse_inner(k, from, text, &ip, address ? &len : NULL))
+	if (parse_inner(k, c, from, text, &ip, address ? &len : NULL))
 		return USAGE;
 	to = ip.family == 4 ? &c->source4 : &c->source6;
 	to_len = ip.family == 4 ? &c->address4_len : &c->address6_len;
@@ -131,7 +133,7 @@ static int set_one_gateway(const struct key *k, struct peer *p,
 {
 	struct ip ip, *to;
 
-	if (parse_inner(k, from, text, &ip, NULL))
+	if (parse_inner(k, p, from, text, &ip, NULL))
 		return USAGE;
 	to = peer_gateway_of(p, ip.family);
 	if (to->family)

@@ -268,6 +268,16 @@ bool peer_grow_allowed(struct peer *p, size_t more)
 	return lines && allowed;
 }
 
+bool conf_has_gateway(const struct conf *c, const struct ip *ip)
+{
+	struct prefix host = ip_prefix(ip);
+
+	for_each_peer (p, c)
+		if (peer_has_gateway(p, &host))
+			return true;
+	return false;
+}
+
 static int allow_gateway(struct peer *p, const struct ip *ip, unsigned int line)
 {
 	struct prefix prefix = ip_prefix(ip);

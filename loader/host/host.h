@@ -256,6 +256,10 @@ int neigh_list(uint32_t ifindex, struct neigh **out, size_t *n);
 void neigh_put(union nl_request *r, uint16_t type, uint32_t ifindex,
 	       const struct neigh *neigh);
 
+/* True if that neighbour is the gateway of a peer, by its address or by its
+ * MAC; sets *id. */
+bool hop_peer(uint32_t ifindex, const struct ip *hop, uint32_t *id);
+
 /* The last next hop that was looked up; most peers share it. */
 struct next_hop {
 	uint32_t oif;

@@ -84,23 +84,33 @@ void neigh_put(union nl_request *r, uint16_t type, uint32_t ifindex,
 	mnl_attr_put_u8(&r->nlh, NDA_PROTOCOL, RTPROT_TUNLOAD);
 }
 
-static int on_state(const struct nlmsghdr *nlh, void *data)
+static int on_neigh(const struct nlmsghdr *nlh, void *data)
 {
-	uint16_t *state = data;
-
-	*state = parse_neigh(nlh).state;
+	*(struct neigh *)data = parse_neigh(nlh);
 	return MNL_CB_OK;
 }
 
-/* Returns NUD_*. NUD_NONE: no entry, as nothing was sent lately; this is
- * normal. */
-static uint16_t neigh_state(uint32_t ifindex, const struct ip *ip)
+/* Returns the entry of a neighbour. NUD_NONE: there is none, as nothing was
+ * sent lately; this is normal. */
+static struct neigh neigh_of(uint32_t ifindex, const struct ip *ip)
 {
+	const struct neigh none = {.state = NUD_NONE};
+	struct neigh found = none;
 	union nl_request r;
-	uint16_t state;
 
 	begin_neigh(&r, RTM_GETNEIGH, 0, ifindex, ip);
-	return nl_talk(&r, on_state, &state) ? NUD_NONE : state;
+	return nl_talk(&r, on_neigh, &found) ? none : found;
+}
+
+bool hop_peer(uint32_t ifindex, const struct ip *hop, uint32_t *id)
+{
+	struct neigh neigh;
+
+	if (!hop->family || gateway_id(hop, id))
+		return hop->family;
+	neigh = neigh_of(ifindex, hop);
+	*id = gateway_mac_id(neigh.mac);
+	return gateway_is_mac(neigh.mac);
 }
 
 struct path {
@@ -143,15 +153,21 @@ static bool find_path(uint32_t oif, const struct ip *source,
 	return !nl_talk(&r, on_path, out);
 }
 
+static const struct ip *hop_on(const struct path *path, const struct ip *dst)
+{
+	return path->gateway.family ? &path->gateway : dst;
+}
+
 /* Returns the id of the peer whose gateway is the next hop, or TL_PEER_NONE. */
 static uint32_t peer_on_path(uint32_t oif, const struct ip *source,
 			     const struct ip *dst, struct path *out)
 {
-	uint32_t id = TL_PEER_NONE;
+	uint32_t id;
 
-	if (find_path(oif, source, dst, out))
-		gateway_id(&out->gateway, &id);
-	return id;
+	return find_path(oif, source, dst, out) &&
+			       hop_peer(out->oif, hop_on(out, dst), &id)
+		       ? id
+		       : TL_PEER_NONE;
 }
 
 enum path_end path_end(const struct conf *c, const struct peer *p,
@@ -203,7 +219,7 @@ uint32_t path_outside(const struct ip *dst)
 	uint32_t peer;
 
 	if (!find_path(0, &any, dst, &path) ||
-	    gateway_id(&path.gateway, &peer) ||
+	    hop_peer(path.oif, hop_on(&path, dst), &peer) ||
 	    !if_indextoname(path.oif, ifname) || link_info(ifname, &link) ||
 	    link.type != ARPHRD_ETHER)
 		return 0;
@@ -224,14 +240,14 @@ enum path_fault next_hop_fault(const struct ip *endpoint,
 			 ip_str(endpoint, ip), ifname);
 		return PATH_NO_ROUTE;
 	}
-	hop = path.gateway.family ? path.gateway : *endpoint;
-	if (gateway_id(&hop, &peer)) {
+	hop = *hop_on(&path, endpoint);
+	if (!ip_equal(&hop, &last->ip) && hop_peer(path.oif, &hop, &peer)) {
 		snprintf(buf, len, "the route to %s leads into a tunnel of %s",
 			 ip_str(endpoint, ip), ifname);
 		return PATH_TUNNELLED;
 	}
 	if (!ip_equal(&hop, &last->ip))
-		last->state = neigh_state(last->oif, &hop);
+		last->state = neigh_of(last->oif, &hop).state;
 	last->ip = hop;
 	if (!(last->state & (NUD_FAILED | NUD_INCOMPLETE)))
 		return PATH_FINE;

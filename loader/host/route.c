@@ -10,17 +10,35 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Returns oif if it is one of the next hops, else 0. */
-static uint32_t pick_nexthop(const struct nlattr *multipath, uint32_t oif)
+static struct ip hop_gateway(const struct rtnexthop *hop, uint8_t family)
+{
+	const struct nlattr *tb[RTA_MAX + 1] = {0};
+	const struct nlattr *a = (const void *)RTNH_DATA(hop);
+	int left = hop->rtnh_len - sizeof(*hop);
+
+	for (; mnl_attr_ok(a, left);
+	     left -= MNL_ALIGN(a->nla_len), a = mnl_attr_next(a))
+		if (mnl_attr_get_type(a) <= RTA_MAX)
+			tb[mnl_attr_get_type(a)] = a;
+	return nl_gateway(tb, family);
+}
+
+/* Sets r->gateway to that of the first next hop, and r->oif to oif if it is one
+ * of them, else to 0. */
+static void pick_nexthop(const struct nlattr *multipath, uint32_t oif,
+			 struct route *r)
 {
 	const struct rtnexthop *hop = mnl_attr_get_payload(multipath);
 	int left = mnl_attr_get_payload_len(multipath);
 
+	r->oif = 0;
 	for (; RTNH_OK(hop, left);
-	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+		if (!r->gateway.family)
+			r->gateway = hop_gateway(hop, r->dst.ip.family);
 		if ((uint32_t)hop->rtnh_ifindex == oif)
-			return oif;
-	return 0;
+			r->oif = oif;
+	}
 }
 
 /* The seconds until an IPv6 route expires, 0: never. */
@@ -58,7 +76,7 @@ static struct route parse_route(const struct nlmsghdr *nlh, uint32_t oif)
 
 	r.dst.ip.family = family;
 	if (tb[RTA_MULTIPATH])
-		r.oif = pick_nexthop(tb[RTA_MULTIPATH], oif);
+		pick_nexthop(tb[RTA_MULTIPATH], oif, &r);
 	return r;
 }
 

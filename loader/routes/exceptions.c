@@ -44,15 +44,38 @@ static int add_host(struct set *s, const struct ip *ip, bool own)
 	return ip->family ? add_exception(s, &p, own) : OK;
 }
 
-/* False for tunload's routes, which lead into the tunnel, and for routes of
- * other tables and interfaces, which may have nothing to do with c. For a peer
- * with a table of its own only those in it count. */
+/* True if the next hop, or the first of several, is the gateway of a peer. */
+static bool leads_to_gateway(const struct route *r, const struct owners *owners)
+{
+	struct prefix host = ip_prefix(&r->gateway);
+	const struct owned *found;
+	uint32_t id;
+
+	if (!r->gateway.family)
+		return false;
+	if (gateway_id(&r->gateway, &id))
+		return true;
+	found = owner_around(owners, &host);
+	return found && prefix_equal(found->prefix, &host) &&
+	       peer_has_gateway(found->peer, &host);
+}
+
+/* True for a route that leads into a tunnel: ours, or one of a daemon. */
+static bool leads_into(const struct route *r, const struct conf *c,
+		       const struct owners *owners)
+{
+	if (r->oif && r->oif != c->ifindex)
+		return false;
+	return r->protocol == RTPROT_TUNLOAD ||
+	       prefix_equal(&r->dst, &gateway_net4) ||
+	       leads_to_gateway(r, owners);
+}
+
+/* False for routes of other tables and interfaces, which may have nothing to do
+ * with c. For a peer with a table of its own only those in it count. */
 static bool is_host_route(const struct route *r, const struct conf *c,
 			  const struct peer *p)
 {
-	if (r->oif == c->ifindex && (r->protocol == RTPROT_TUNLOAD ||
-				     prefix_equal(&r->dst, &gateway_net4)))
-		return false;
 	if (peer_table(p))
 		return r->table == peer_table(p);
 	return r->table == RT_TABLE_MAIN || r->table == c->table ||
@@ -71,7 +94,8 @@ static int add_routes(struct set *s, const struct conf *c,
 		const struct route *r = &have->others[i];
 		const struct owned *around = owner_around(&s->owners, &r->dst);
 
-		if (around && is_host_route(r, c, around->peer))
+		if (around && !leads_into(r, c, &s->owners) &&
+		    is_host_route(r, c, around->peer))
 			ret = add_exception(s, &r->dst, false);
 	}
 	return ret;

@@ -54,7 +54,7 @@ static bool is_gateway_lost(const struct watch *w, const struct nlmsghdr *nlh)
 		return false;
 	nl_attrs(nlh, sizeof(*n), tb, NDA_MAX);
 	ip = nl_ip(tb[NDA_DST], nl_family(n->ndm_family));
-	return gateway_id(&ip, &id);
+	return gateway_id(&ip, &id) || conf_has_gateway(&w->now, &ip);
 }
 
 static bool is_our_filter(const struct watch *w, const struct nlmsghdr *nlh)

@@ -10,6 +10,7 @@
 
 #include "core/gateway.h"
 #include "known.h"
+#include "way_back.h"
 
 /* Set by the loader; the verifier removes the code otherwise. */
 const volatile bool forward_xdp;

@@ -20,6 +20,16 @@
 
 #define LOOPBACK_IFINDEX 1
 
+/* The interface that tunload is attached to. */
+static __always_inline __u32 attached_ifindex(void)
+{
+	const __u32 zero = 0;
+	const struct tl_interface *iface =
+		bpf_map_lookup_elem(&interface, &zero);
+
+	return iface ? iface->ifindex : 0;
+}
+
 static __always_inline void way_back_ports(struct bpf_fib_lookup *q,
 					   const void *at, const void *end)
 {

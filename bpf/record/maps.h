@@ -189,16 +189,6 @@ struct {
 	__type(value, struct tl_limit);
 } limits SEC(".maps");
 
-/* The interface that tunload is attached to. */
-static __always_inline __u32 attached_ifindex(void)
-{
-	const __u32 zero = 0;
-	const struct tl_interface *iface =
-		bpf_map_lookup_elem(&interface, &zero);
-
-	return iface ? iface->ifindex : 0;
-}
-
 /* The caches of cache.h. */
 #define CACHE_BITS  10 /* of the number of a slot */
 #define WAY_BITS    12 /* the same of `ways` */

@@ -30,7 +30,8 @@ allowed-ips = {PREFIX[4][0]}
 EXTRA_PEER = f"""
 [peer c]
 endpoint = {THIRD[4]}
-allowed-ips = 10.30.0.0/24
+gateway = 10.31.0.9
+allowed-ips = routed, 10.30.0.0/24
 """
 # What holds tc programs here; the first is what the loader chooses.
 HOOKS = ["tcx", "clsact"] if kernel_version() >= (6, 6) else ["clsact"]

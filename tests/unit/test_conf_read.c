@@ -152,7 +152,7 @@ static const char *const bad[][2] = {
 		       "the other end's address"},
 	{"[peer a]\nendpoint = 192.0.2.1\n",
 	 "c:1: peer a: no allowed-ips: add \"allowed-ips\" with the "
-	 "prefixes behind it"},
+	 "prefixes behind it, or routed"},
 	{"[interface]\nmod = tc\n",
 	 "c:2: [interface]: unknown key \"mod\": did you mean \"mode\"?"},
 	{"[interface]\nttl = 4\n", "c:2: [interface]: unknown key \"ttl\": "

@@ -155,6 +155,11 @@ static bool has_networks(const struct conf *c, uint8_t family)
 	return false;
 }
 
+bool may_have_exceptions(const struct conf *c)
+{
+	return has_networks(c, 4) || has_networks(c, 6);
+}
+
 /* So many addresses take less time than listing some thousand routes. */
 #define ADDRESSES_MAX 1024
 

@@ -9,10 +9,11 @@
 
 #include "host/host.h"
 
-/* What tunload has on the host now. Read once for the functions below, as
- * reading takes longest with many peers. */
+/* What tunload has on the host now, for c->ifindex, and the routes of others if
+ * they can be exceptions of c: a router may have a million. Read once for the
+ * functions below, as reading takes longest with many peers. */
 struct footprint;
-int routes_read(uint32_t ifindex, struct footprint **out);
+int routes_read(const struct conf *c, struct footprint **out);
 void routes_free(struct footprint *have);
 
 /*

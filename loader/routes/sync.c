@@ -77,14 +77,14 @@ static int sync_host(struct conf *c, uint32_t ifindex,
 	return ret;
 }
 
-int routes_read(uint32_t ifindex, struct footprint **out)
+int routes_read(const struct conf *c, struct footprint **out)
 {
 	int ret;
 
 	*out = calloc(1, sizeof(**out));
 	if (!*out)
 		return fail("out of memory");
-	ret = footprint_read(ifindex, *out, true);
+	ret = footprint_read(c->ifindex, *out, may_have_exceptions(c));
 	if (!ret)
 		return OK;
 	routes_free(*out);

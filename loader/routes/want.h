@@ -56,6 +56,9 @@ int footprint_want(struct conf *c, const struct footprint *have,
  */
 int rules_want(const struct footprint *have, struct footprint *want);
 
+/* True if an allowed prefix could contain a route of others. */
+bool may_have_exceptions(const struct conf *c);
+
 /* For qsort(): by prefix, longest first, then by table and metric, by which the
  * kernel tells routes apart. */
 int route_compare(const void *a, const void *b);

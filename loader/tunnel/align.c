@@ -173,7 +173,7 @@ int align(const struct running *r, const struct programs *g, struct conf *want,
 	  const char *how, struct mended *mended)
 {
 	struct footprint *have;
-	int ret = routes_read(want->ifindex, &have);
+	int ret = routes_read(want, &have);
 
 	*mended = (struct mended){0};
 	if (!ret)
@@ -218,7 +218,7 @@ static int look(const struct maps *m, struct conf *want, bool *any)
 	*any = !ret && (hooks_missing(want->ifname, &iface, missing) ||
 			forward_missing(want, iface.mode, from));
 	if (!ret)
-		ret = routes_read(want->ifindex, &have);
+		ret = routes_read(want, &have);
 	if (ret)
 		return ret;
 	ret = routes_foresee(want, have, &routes);

@@ -44,7 +44,7 @@ static void restore(const struct maps *m, const struct conf *now)
 
 	if (conf_copy(&old, now))
 		return;
-	if (routes_read(now->ifindex, &have) || apply_maps(m, &old, have) ||
+	if (routes_read(now, &have) || apply_maps(m, &old, have) ||
 	    routes_sync(&old, have) || state_waiting(m, &old))
 		warn("%s: the state before could not be restored: run `tunload reload %s`",
 		     now->ifname, now->ifname);

@@ -98,7 +98,7 @@ static int take_off_hooks(struct remains *r)
 static int fill_in(struct attachment *a)
 {
 	struct footprint *have;
-	int ret = routes_read(a->want.ifindex, &have);
+	int ret = routes_read(&a->want, &have);
 
 	conf_init(&a->run.now, a->want.ifname);
 	a->run.now.ifindex = a->want.ifindex;

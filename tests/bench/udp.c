@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Small UDP packets, over IPv4 or IPv6:
  *   udp send SOURCE DESTINATION PORT NUMBER   prints the ns of each packet
+ *   udp spread FIRST PORT NUMBER NETWORKS     the same, each packet to a random
+ *                                             one of so many /24 or /64 from
+ *                                             FIRST on
  *   udp ping SOURCE DESTINATION PORT NUMBER   waits for each answer; prints the
  *                                             median and 99 % of the us
  *   udp echo ADDRESS PORT                     answers, until it is ended */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +71,48 @@ static int send_many(int fd, long number)
 	return 0;
 }
 
+/* Moves an address by n networks. */
+static void to_network(struct sockaddr *to, const struct sockaddr *first,
+		       uint64_t n)
+{
+	struct sockaddr_in *four = (void *)to;
+	struct sockaddr_in6 *six = (void *)to;
+	uint64_t high;
+
+	if (first->sa_family == AF_INET) {
+		*four = *(const struct sockaddr_in *)first;
+		four->sin_addr.s_addr =
+			htonl(ntohl(four->sin_addr.s_addr) + (n << 8) + 1);
+		return;
+	}
+	*six = *(const struct sockaddr_in6 *)first;
+	memcpy(&high, &six->sin6_addr, sizeof(high));
+	high = htobe64(be64toh(high) + n);
+	memcpy(&six->sin6_addr, &high, sizeof(high));
+	six->sin6_addr.s6_addr[15] = 1;
+}
+
+static int spread(const struct addrinfo *first, long number, uint64_t networks)
+{
+	int fd = socket(first->ai_family, SOCK_DGRAM, 0);
+	struct sockaddr_storage to;
+	char data[SIZE] = {0};
+	double start = now_ns();
+	uint64_t random = 1;
+
+	for (long i = 0; i < number; i++) {
+		/* Knuth's MMIX. */
+		random = random * 6364136223846793005 + 1442695040888963407;
+		to_network((void *)&to, first->ai_addr,
+			   (random >> 32) % networks);
+		if (sendto(fd, data, SIZE, 0, (void *)&to,
+			   first->ai_addrlen) < 0)
+			return 1;
+	}
+	printf("%.1f\n", (now_ns() - start) / number);
+	return 0;
+}
+
 static int by_size(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -118,6 +164,9 @@ int main(int argc, char **argv)
 		return echo(bound(argv[2], argv[3]));
 	if (argc == 6 && !strcmp(argv[1], "send"))
 		return send_many(connected(argv), atol(argv[5]));
+	if (argc == 6 && !strcmp(argv[1], "spread"))
+		return spread(resolved(argv[2], argv[3]), atol(argv[4]),
+			      strtoull(argv[5], NULL, 10));
 	if (argc == 6 && !strcmp(argv[1], "ping"))
 		return ping(connected(argv), atol(argv[5]));
 	return 2;

@@ -18,29 +18,15 @@ static __always_inline bool exceeds_device(struct __sk_buff *skb,
 			     0);
 }
 
-/* The record of this interface; NULL in a test run, whose packets have no route
- * and whose interface has no addresses. */
-static __always_inline const struct tl_interface *
-this_interface(const struct __sk_buff *skb)
+/* True unless this is a test run, whose packets have no route and whose
+ * interface has no addresses. */
+static __always_inline bool is_on_interface(const struct __sk_buff *skb)
 {
 	const __u32 zero = 0;
 	const struct tl_interface *iface =
 		bpf_map_lookup_elem(&interface, &zero);
 
-	return iface && iface->ifindex == skb->ifindex ? iface : NULL;
-}
-
-static __always_inline bool is_on_interface(const struct __sk_buff *skb)
-{
-	return this_interface(skb);
-}
-
-/* True while `detach` takes the tunnels down. */
-static __always_inline bool is_leaving(const struct __sk_buff *skb)
-{
-	const struct tl_interface *iface = this_interface(skb);
-
-	return iface && !(iface->flags & TL_IF_F_READY);
+	return iface && iface->ifindex == skb->ifindex;
 }
 
 /* True if the interface has the peer's local address. A global function, so it

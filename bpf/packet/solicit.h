@@ -127,9 +127,7 @@ __attribute__((noinline)) int to_solicited(struct __sk_buff *skb)
 		return NOT_SOLICITED;
 	if (is_on_interface(skb) && looks_foreign(skb))
 		return count_frame(skb, TL_tx_not_routed, s.peer);
-	/* An entry made now would stay, and frames to it would leave once the
-	 * programs are gone. */
-	if (!bpf_map_lookup_elem(&peers, &s.peer) || is_leaving(skb))
+	if (!bpf_map_lookup_elem(&peers, &s.peer))
 		return count_frame(skb, TL_tx_stale_peer, s.peer);
 	count_frame(skb, TL_tx_answered, s.peer);
 	return s.family == 4 ? answer_arp(skb, s.peer) : answer_nd(skb, s.peer);

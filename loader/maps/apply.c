@@ -27,6 +27,23 @@ static void next_generation(const struct maps *m)
 	bpf_map_update_elem(m->generations, &zero, &now, BPF_ANY);
 }
 
+void peers_stop(const char *ifname)
+{
+	struct maps m = {.peers = -1, .generations = -1};
+	char path[PATH_MAX];
+	uint32_t id;
+
+	if (!pins_path(path, ifname, "peers"))
+		m.peers = bpf_obj_get(path);
+	if (!pins_path(path, ifname, "generations"))
+		m.generations = bpf_obj_get(path);
+	while (!bpf_map_get_next_key(m.peers, NULL, &id))
+		bpf_map_delete_elem(m.peers, &id);
+	next_generation(&m);
+	close(m.peers);
+	close(m.generations);
+}
+
 void ingress_write(const struct maps *m, uint32_t hooks)
 {
 	struct tl_generations now;

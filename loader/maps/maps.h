@@ -122,6 +122,10 @@ void maps_close(struct maps *m);
 
 int interface_read(const struct maps *m, struct tl_interface *out);
 int interface_write(const struct maps *m, const struct tl_interface *in);
+/* Before the tunnels go: removes all peers, so that their packets are dropped
+ * in both directions, and nobody gets the link layer address of a gateway any
+ * more that would outlive the programs. */
+void peers_stop(const char *ifname);
 /* Tells the programs which ingress hooks are in use: TL_INGRESS_*. */
 void ingress_write(const struct maps *m, uint32_t hooks);
 

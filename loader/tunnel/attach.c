@@ -130,6 +130,7 @@ static int mark_ready(struct attachment *a)
 static int mark_unready(struct remains *r)
 {
 	pins_unready(r->pins->ifname);
+	peers_stop(r->pins->ifname);
 	return OK;
 }
 

@@ -105,8 +105,8 @@ static int spread(const struct addrinfo *first, long number, uint64_t networks)
 		random = random * 6364136223846793005 + 1442695040888963407;
 		to_network((void *)&to, first->ai_addr,
 			   (random >> 32) % networks);
-		if (sendto(fd, data, SIZE, 0, (void *)&to,
-			   first->ai_addrlen) < 0)
+		if (sendto(fd, data, SIZE, 0, (void *)&to, first->ai_addrlen) <
+		    0)
 			return 1;
 	}
 	printf("%.1f\n", (now_ns() - start) / number);

@@ -68,10 +68,10 @@ static __always_inline bool cache_holds(const struct cached *entry,
 	       bpf_jiffies64() < entry->until;
 }
 
-static __always_inline __u64 word_differs(const __u64 *a, const __u64 *b,
-					  const __u32 i, const __u32 n)
+static __always_inline bool same_word(const __u64 *a, const __u64 *b,
+				      const __u32 i, const __u32 n)
 {
-	return i < n ? a[i] ^ b[i] : 0;
+	return i >= n || a[i] == b[i];
 }
 
 /* True if n words, a constant of at most 10, are the same. As a loop the
@@ -79,11 +79,11 @@ static __always_inline __u64 word_differs(const __u64 *a, const __u64 *b,
 static __always_inline bool same_words(const __u64 *a, const __u64 *b,
 				       const __u32 n)
 {
-	return !(word_differs(a, b, 0, n) | word_differs(a, b, 1, n) |
-		 word_differs(a, b, 2, n) | word_differs(a, b, 3, n) |
-		 word_differs(a, b, 4, n) | word_differs(a, b, 5, n) |
-		 word_differs(a, b, 6, n) | word_differs(a, b, 7, n) |
-		 word_differs(a, b, 8, n) | word_differs(a, b, 9, n));
+	return same_word(a, b, 0, n) && same_word(a, b, 1, n) &&
+	       same_word(a, b, 2, n) && same_word(a, b, 3, n) &&
+	       same_word(a, b, 4, n) && same_word(a, b, 5, n) &&
+	       same_word(a, b, 6, n) && same_word(a, b, 7, n) &&
+	       same_word(a, b, 8, n) && same_word(a, b, 9, n);
 }
 
 /* True if the entry is of that packet, and still holds. */

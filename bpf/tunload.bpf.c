@@ -94,16 +94,15 @@ static __always_inline int xdp_plain(struct xdp_md *ctx, bool learned)
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
-	const __u32 in = ctx->ingress_ifindex;
 	int action = forward_xdp ? xdp_known(ctx) : 0;
 
 	if (action)
 		return action;
 	action = xdp_lean(ctx);
 	if (forward_xdp && action == XDP_PLAIN4)
-		return xdp_plain(ctx, learn_plain4(ctx, in));
+		return xdp_plain(ctx, learn_plain4(ctx, ctx->ingress_ifindex));
 	if (forward_xdp && action == XDP_PLAIN6)
-		return xdp_plain(ctx, learn_plain6(ctx, in));
+		return xdp_plain(ctx, learn_plain6(ctx, ctx->ingress_ifindex));
 	return action ? action : xdp_full(ctx);
 }
 

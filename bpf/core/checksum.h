@@ -28,7 +28,8 @@ static __always_inline __u32 csum_ip4(const struct iphdr *ip)
 
 /*
  * True if the checksum of an IPv4 header without options is right (RFC 1071):
- * if the sum of its words, of any size, is a multiple of 0xffff. A number of 64
+ * if the sum of its words, of any size, is a multiple of 0xffff; not 0, as its
+ * first byte is 0x45. A number of 64
  * bits is one if its product with the inverse of 0xffff is at most 2^64 /
  * 0xffff (Granlund, Montgomery: Division by Invariant Integers, 9).
  */
@@ -40,7 +41,7 @@ static __always_inline bool ip4_checksum_is_right(const struct iphdr *ip)
 
 	for (__u32 i = 0; i < IP4_HLEN; i += 4)
 		sum += load32(at + i);
-	return sum && sum * inverse <= most;
+	return sum * inverse <= most;
 }
 
 /* The sum of the words from ip + 20 to ip + hlen: the options. hlen is a

@@ -28,6 +28,9 @@ static __always_inline __u8 tos_encap(__u8 inner, __u8 dscp)
 static __always_inline __u8 ecn_decap(__u8 inner, __u8 outer)
 {
 	inner &= ECN_MASK;
+	/* Not-ECT or ECT(0). */
+	if (!(outer & ECN_ECT1))
+		return inner;
 	outer &= ECN_MASK;
 	if (outer == ECN_CE)
 		return inner == ECN_NOT_ECT ? ECN_DROP : ECN_CE;

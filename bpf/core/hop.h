@@ -38,12 +38,13 @@ static __always_inline bool may_forward6(const struct ipv6hdr *ip)
 /* Takes one from the TTL and corrects the checksum (RFC 1812 5.3.1). */
 static __always_inline void ip4_hop(struct iphdr *ip)
 {
-	/* TTL is the high byte of a 16-bit word. */
-	const __be16 one = bpf_htons(1 << 8);
-	__be16 from = *(const __be16 *)&ip->ttl;
+	/* Little-endian: TTL is the lowest byte, and the checksum the highest
+	 * two, which are one more then (RFC 1141). */
+	__u64 word = (__u64)load32(&ip->ttl) + (1 << 16) - 1;
 
-	ip->check = csum_update(ip->check, from, from - one);
-	ip->ttl--;
+	if (word >= 0xffff0000)
+		word += 1 << 16;
+	STORE(__u32, &ip->ttl, word);
 }
 
 static __always_inline void ip6_hop(struct ipv6hdr *ip)

@@ -57,6 +57,9 @@ static __always_inline bool ip6_is_link_scope(const void *addr)
 {
 	const __u8 *a = addr;
 
+	/* Nearly all. */
+	if (a[0] < 0xfe)
+		return false;
 	return ip6_is_link_local(addr) || (a[0] == 0xff && (a[1] & 0xf) <= 2);
 }
 

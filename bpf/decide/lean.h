@@ -48,17 +48,82 @@ static __always_inline __u8 flow_kind(const __u8 outer, const __u8 inner)
 	return outer << 4 | inner;
 }
 
-/* Fills the key of a tunnel packet of two constant families; returns its
- * words. outer: the outer source, followed by the destination. */
-static __always_inline __u32 flow_key(struct cache_key *key, const __u8 outer,
-				      const void *outer_addrs, const __u8 inner,
-				      const void *source)
+/* Fills the key of a tunnel packet of two constant families, with its outer
+ * header at `at`; returns its words. */
+static __always_inline __u32 flow_key(struct cache_key *key, const void *at,
+				      const __u8 outer, const __u8 inner)
 {
+	const void *source = at + ip_hlen(outer) + source_at(inner);
 	const __u32 n = outer_words(outer);
 
 	for (__u32 i = 0; i < n; i++)
-		key->words[i] = load64(outer_addrs + 8 * i);
+		key->words[i] = load64(at + source_at(outer) + 8 * i);
 	return n + put_source(&key->words[n], inner, source);
+}
+
+/* The first slot of its set; the outer destination, which is ours, says
+ * little. */
+static __always_inline __u32 flow_slot(const void *at, const __u8 outer,
+				       const __u8 inner)
+{
+	const void *addrs = at + source_at(outer);
+	__u64 words[4] = {load64(addrs)};
+	__u32 n = 1;
+
+	if (outer == 6)
+		words[n++] = load64(addrs + 8);
+	n += put_source(words + n, inner,
+			at + ip_hlen(outer) + source_at(inner));
+	return cache_index(flow_bits, words, n);
+}
+
+/* The entry of a packet that is not in the first slot. */
+static __attribute__((noinline, unused)) struct cached *
+flow_elsewhere(__u32 slot, const void *at, __u8 kind)
+{
+	struct cache_key key;
+	__u32 n;
+
+	if (kind == flow_kind(4, 4))
+		n = flow_key(&key, at, 4, 4);
+	else if (kind == flow_kind(4, 6))
+		n = flow_key(&key, at, 4, 6);
+	else if (kind == flow_kind(6, 4))
+		n = flow_key(&key, at, 6, 4);
+	else
+		n = flow_key(&key, at, 6, 6);
+	return flow_search(slot, &key, n, kind);
+}
+
+/* True if n words, a constant of at most 4, are those in the packet. */
+static __always_inline bool same_packet_words(const __u64 *words,
+					      const void *at, const __u32 n)
+{
+	return words[0] == load64(at) &&
+	       (n < 2 || words[1] == load64(at + 8)) &&
+	       (n < 3 || words[2] == load64(at + 16)) &&
+	       (n < 4 || words[3] == load64(at + 24));
+}
+
+/* The entry of a packet of two constant families whose outer header is at `at`,
+ * or NULL. The addresses are read a second time to compare them, as they are
+ * more than the registers hold. */
+static __always_inline struct cached *
+flow_find(const void *at, const __u8 outer, const __u8 inner)
+{
+	const void *source = at + ip_hlen(outer) + source_at(inner);
+	const __u32 slot = flow_slot(at, outer, inner);
+	const __u8 kind = flow_kind(outer, inner);
+	struct cached *entry = bpf_map_lookup_elem(&flows, &slot);
+	const __u32 n = outer_words(outer);
+
+	if (entry && entry->kind == kind &&
+	    same_packet_words(entry->key.words, at + source_at(outer), n) &&
+	    (inner == 4 ? entry->key.words[n] == load32(source)
+			: same_packet_words(entry->key.words + n, source, 2)) &&
+	    cache_holds(entry, generation_now()))
+		return entry;
+	return flow_elsewhere(slot, at, kind);
 }
 
 /* Remembers the peer of a packet that ingress() has passed, with its outer
@@ -67,16 +132,14 @@ static __always_inline void flow_keep(const void *at, const void *end,
 				      const __u8 outer, const __u8 inner,
 				      __u32 generation, __u32 peer)
 {
-	const void *addrs = at + source_at(outer);
-	const void *source = at + ip_hlen(outer) + source_at(inner);
 	struct cache_key key;
 	struct cached *entry;
 	__u32 n;
 
 	if (at + ip_hlen(outer) + ip_hlen(inner) > end)
 		return;
-	n = flow_key(&key, outer, addrs, inner, source);
-	entry = flow_place(&key, n, generation);
+	n = flow_key(&key, at, outer, inner);
+	entry = flow_place(flow_slot(at, outer, inner), generation);
 	if (entry)
 		cache_keep(entry, &key, n, flow_kind(outer, inner), generation,
 			   peer);
@@ -136,7 +199,7 @@ static __always_inline bool lean_inner6(const struct ipv6hdr *ip,
 struct lean_hook {
 	int (*take)(void *ctx, struct rx *rx);
 	void *ctx;
-	struct cache_key *key; /* scratch */
+	bool sets_ecn; /* false: packets whose ECN field changes do not pass */
 };
 
 /* A tunnel packet of two constant families whose outer header is right; len:
@@ -146,19 +209,12 @@ static __always_inline int lean_tunnel(const struct view *v, __u32 len,
 				       __u8 outer_tos,
 				       const struct lean_hook *hook)
 {
-	const void *addrs = v->at + source_at(outer);
 	const void *at = v->at + ip_hlen(outer);
-	const void *source = at + source_at(inner);
 	struct cached *entry;
 	struct rx rx = {};
-	__u32 n;
 	__u8 tos;
 
 	if (at + ip_hlen(inner) > v->end)
-		return 0;
-	n = flow_key(hook->key, outer, addrs, inner, source);
-	entry = flow_find(hook->key, n, flow_kind(outer, inner));
-	if (!entry)
 		return 0;
 	if (outer == 4 && !ip4_checksum_is_right(v->at))
 		return 0;
@@ -170,6 +226,11 @@ static __always_inline int lean_tunnel(const struct view *v, __u32 len,
 	if (rx.ecn == ECN_DROP)
 		return 0;
 	rx.set_ecn = rx.ecn != (tos & ECN_MASK);
+	if (rx.set_ecn && !hook->sets_ecn)
+		return 0;
+	entry = flow_find(v->at, outer, inner);
+	if (!entry)
+		return 0;
 	rx.outcome.verdict = TL_rx_decap;
 	rx.outcome.peer = entry->peer;
 	rx.generation = entry->generation;

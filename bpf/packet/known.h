@@ -16,6 +16,16 @@
 
 #define ETH_ZLEN 60 /* bytes of the shortest frame, without its checksum */
 
+/* Returns 0, which the compiler does not know: it would keep it in a register
+ * from the beginning, one of four that outlast a call. */
+static __always_inline int unknown(void)
+{
+	int action;
+
+	asm volatile("%0 = 0" : "=r"(action));
+	return action;
+}
+
 /* What the way of a packet depends on beside its addresses. */
 struct known {
 	__u32 len; /* bytes, from the IP header on */
@@ -60,6 +70,18 @@ static __always_inline bool known(const void *at, const void *end,
 	return family == 4 ? known4(at, end, k) : known6(at, end, k);
 }
 
+/* Of the header at `at`: what follows it, and its TOS or traffic class. */
+static __always_inline __u8 ip_proto(const void *at, const __u8 family)
+{
+	return family == 4 ? ((const struct iphdr *)at)->protocol
+			   : ((const struct ipv6hdr *)at)->nexthdr;
+}
+
+static __always_inline __u8 ip_tos(const void *at, const __u8 family)
+{
+	return family == 4 ? ((const struct iphdr *)at)->tos : ip6_tclass(at);
+}
+
 /* Writes the key of the packet at `at`: addresses, ports, traffic class, flow
  * label, protocol, and the interface that it came by. Returns its words. */
 static __always_inline __u32 way_key(__u64 *words, const void *at,
@@ -71,7 +93,7 @@ static __always_inline __u32 way_key(__u64 *words, const void *at,
 	for (__u32 i = 0; i < n; i++)
 		words[i] = load64(at + source_at(family) + 8 * i);
 	words[n] = (__u64)k->ports << 32 | k->flowinfo;
-	words[n + 1] = (__u64)in << 32 | k->proto;
+	words[n + 1] = (__u64)in << 32 | ip_proto(at, family);
 	return n + 2;
 }
 
@@ -84,12 +106,18 @@ static __always_inline __u32 way_outer(__u64 *words, __u32 n, const void *at,
 	return n + outer_words(family);
 }
 
-/* The slot for a key whose first n words are of the packet to forward. */
+/* The slot for a key whose first n words are of the packet to forward: all of
+ * them choose it but the interface. */
 static __always_inline struct cached_way *way_slot(const __u64 *words,
 						   const __u32 n)
 {
-	const __u32 slot = cache_index(WAY_BITS, words, n);
+	__u64 hashed[WAY_WORDS];
+	__u32 slot;
 
+	for (__u32 i = 0; i < n - 1; i++)
+		hashed[i] = words[i];
+	hashed[0] ^= (__u32)words[n - 1];
+	slot = cache_index(WAY_BITS, hashed, n - 1);
 	return bpf_map_lookup_elem(&ways, &slot);
 }
 
@@ -99,11 +127,23 @@ static __always_inline bool way_holds(const struct cached_way *way,
 				      const __u64 *words, const __u32 n,
 				      const __u32 kind, const void *frame)
 {
+	/* Six of eight bytes. */
 	return way->kind == kind && way->generation == generation_now() &&
-	       bpf_jiffies64() < way->until &&
-	       same_words(way->words, words, n) &&
-	       load32(way->to) == load32(frame) &&
-	       LOAD(__u16, way->to + 4) == LOAD(__u16, frame + 4);
+	       !((load64(way->to) ^ load64(frame)) << 16) &&
+	       same_words(way->words, words, n) && bpf_jiffies64() < way->until;
+}
+
+/* The slot for a packet, and its key of *n words, which is read behind the
+ * look-up: as many words as this are not kept over it. */
+static __always_inline struct cached_way *
+way_find(const struct xdp_md *ctx, __u64 *words, const void *at,
+	 const __u8 family, const struct known *k, __u32 *n)
+{
+	struct cached_way *way =
+		way_slot(words, way_key(words, at, family, k, 0));
+
+	*n = way_key(words, at, family, k, ctx->ingress_ifindex);
+	return way;
 }
 
 /* True for a frame that ends with its packet, of len bytes without the link
@@ -172,8 +212,7 @@ static __always_inline int known_plain(struct xdp_md *ctx, const __u8 family)
 	if (!known(at, end, family, &k) || !ends_there(data, end, k.len) ||
 	    !lean_transport(at + ip_hlen(family), end, k.proto, &transport))
 		return 0;
-	n = way_key(words, at, family, &k, ctx->ingress_ifindex);
-	way = way_slot(words, n);
+	way = way_find(ctx, words, at, family, &k, &n);
 	if (!way || !way_holds(way, words, n, family, data))
 		return 0;
 	head = head_of(way->peer);
@@ -256,8 +295,7 @@ static __always_inline int known_send(struct xdp_md *ctx, const __u8 outer,
  * header, which is right. Returns the action; 0 if this CPU does not know the
  * way. */
 static __always_inline int known_tunnel(struct xdp_md *ctx, const __u8 outer,
-					const __u8 inner, __u32 len,
-					__u8 outer_tos)
+					const __u8 inner, __u32 len)
 {
 	const void *data = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end;
@@ -267,20 +305,24 @@ static __always_inline int known_tunnel(struct xdp_md *ctx, const __u8 outer,
 	__u64 words[WAY_WORDS];
 	struct known k;
 	__u32 n, all;
+	__u8 tos, outer_tos;
 
 	if (!known(at, end, inner, &k) || k.len > len ||
 	    may_be_syn(k.proto, at + ip_hlen(inner), end) ||
 	    !ends_there(data, end, ip_hlen(outer) + len))
-		return 0;
-	n = way_key(words, at, inner, &k, ctx->ingress_ifindex);
+		return unknown();
+	way = way_find(ctx, words, at, inner, &k, &n);
 	all = way_outer(words, n, data + ETH_HLEN, outer);
-	way = way_slot(words, n);
 	if (!way || !way_holds(way, words, all, flow_kind(outer, inner), data))
-		return 0;
-	rx.ecn = ecn_decap(k.tos, outer_tos);
+		return unknown();
+	outer_tos = ip_tos(data + ETH_HLEN, outer);
+	if (outer_tos & ECN_ECT1) { /* it may change the inner one */
+		tos = ip_tos(at, inner);
+		rx.ecn = ecn_decap(tos, outer_tos);
+		rx.set_ecn = rx.ecn != (tos & ECN_MASK);
+	}
 	if (rx.ecn == ECN_DROP || k.len > way->mtu)
-		return 0;
-	rx.set_ecn = rx.ecn != (k.tos & ECN_MASK);
+		return unknown();
 	rx.outcome.peer = way->peer;
 	rx.outcome.bytes = k.len;
 	return known_send(ctx, outer, &rx, way);
@@ -295,10 +337,10 @@ static __always_inline int known_any4(struct xdp_md *ctx,
 		return known_plain(ctx, 4);
 	if (*(const __u8 *)ip != 0x45 || ip4_is_fragment(ip) ||
 	    len < IP4_HLEN || !ip4_checksum_is_right(ip))
-		return 0;
+		return unknown();
 	if (ip->protocol == IPPROTO_IPIP)
-		return known_tunnel(ctx, 4, 4, len - IP4_HLEN, ip->tos);
-	return known_tunnel(ctx, 4, 6, len - IP4_HLEN, ip->tos);
+		return known_tunnel(ctx, 4, 4, len - IP4_HLEN);
+	return known_tunnel(ctx, 4, 6, len - IP4_HLEN);
 }
 
 static __always_inline int known_any6(struct xdp_md *ctx,
@@ -309,10 +351,10 @@ static __always_inline int known_any6(struct xdp_md *ctx,
 	if (!is_tunnel(ip->nexthdr))
 		return known_plain(ctx, 6);
 	if (ip->version != 6)
-		return 0;
+		return unknown();
 	if (ip->nexthdr == IPPROTO_IPIP)
-		return known_tunnel(ctx, 6, 4, len, ip6_tclass(ip));
-	return known_tunnel(ctx, 6, 6, len, ip6_tclass(ip));
+		return known_tunnel(ctx, 6, 4, len);
+	return known_tunnel(ctx, 6, 6, len);
 }
 
 /* Forwards and counts the frame, if this CPU knows its way; returns the action,

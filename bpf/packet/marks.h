@@ -52,8 +52,8 @@ static __always_inline void own_set(struct __sk_buff *skb, enum own_kind kind,
 
 static __always_inline bool is_own(const struct __sk_buff *skb)
 {
-	return own_secret && skb->cb[0] == (__u32)own_secret &&
-	       skb->cb[1] == own_secret >> 32;
+	return skb->cb[0] == (__u32)own_secret &&
+	       skb->cb[1] == own_secret >> 32 && own_secret;
 }
 
 /* Returns the kind of an skb of ours and clears the secret; OWN_NONE for

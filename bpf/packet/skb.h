@@ -159,8 +159,6 @@ static __always_inline int skb_take(void *ctx, struct rx *rx)
 {
 	struct __sk_buff *skb = ctx;
 
-	if (rx->set_ecn)
-		return LEAN_NOT;
 	if (rx->outcome.verdict == TL_rx_decap && !skb_decap_lean(skb, rx)) {
 		rx->outcome.verdict = TL_rx_error;
 		return lean_finish(skb, &rx->outcome);
@@ -173,8 +171,7 @@ static __always_inline int skb_take(void *ctx, struct rx *rx)
  * global function, with its own share of the stack. */
 __attribute__((noinline)) int skb_lean(struct __sk_buff *skb)
 {
-	struct cache_key key;
-	const struct lean_hook hook = {skb_take, skb, &key};
+	const struct lean_hook hook = {skb_take, skb, false};
 	struct view view = skb_view(skb, ETH_HLEN);
 
 	return lean(&view, skb->protocol, &hook);

@@ -109,8 +109,7 @@ static __always_inline int xdp_take(void *ctx, struct rx *rx)
  * action, 0 if it is not, or XDP_PLAIN*. */
 static __always_inline int xdp_lean(struct xdp_md *ctx)
 {
-	struct cache_key key;
-	const struct lean_hook hook = {xdp_take, ctx, &key};
+	const struct lean_hook hook = {xdp_take, ctx, true};
 	const struct ethhdr *eth = (void *)(long)ctx->data;
 	struct view view = {.at = eth + 1, .end = (void *)(long)ctx->data_end};
 

@@ -68,10 +68,10 @@ static __always_inline bool cache_holds(const struct cached *entry,
 	       bpf_jiffies64() < entry->until;
 }
 
-static __always_inline __u64 word_differs(const __u64 *a, const __u64 *b,
-					  const __u32 i, const __u32 n)
+static __always_inline bool same_word(const __u64 *a, const __u64 *b,
+				      const __u32 i, const __u32 n)
 {
-	return i < n ? a[i] ^ b[i] : 0;
+	return i >= n || a[i] == b[i];
 }
 
 /* True if n words, a constant of at most 10, are the same. As a loop the
@@ -79,11 +79,11 @@ static __always_inline __u64 word_differs(const __u64 *a, const __u64 *b,
 static __always_inline bool same_words(const __u64 *a, const __u64 *b,
 				       const __u32 n)
 {
-	return !(word_differs(a, b, 0, n) | word_differs(a, b, 1, n) |
-		 word_differs(a, b, 2, n) | word_differs(a, b, 3, n) |
-		 word_differs(a, b, 4, n) | word_differs(a, b, 5, n) |
-		 word_differs(a, b, 6, n) | word_differs(a, b, 7, n) |
-		 word_differs(a, b, 8, n) | word_differs(a, b, 9, n));
+	return same_word(a, b, 0, n) && same_word(a, b, 1, n) &&
+	       same_word(a, b, 2, n) && same_word(a, b, 3, n) &&
+	       same_word(a, b, 4, n) && same_word(a, b, 5, n) &&
+	       same_word(a, b, 6, n) && same_word(a, b, 7, n) &&
+	       same_word(a, b, 8, n) && same_word(a, b, 9, n);
 }
 
 /* True if the entry is of that packet, and still holds. */
@@ -100,11 +100,12 @@ static __always_inline bool cache_hit(const struct cached *entry,
  * packet that misses costs some thirty times as much as one that does not. */
 #define CACHE_SET 4
 
-/* The entry of that packet in the other slots of its set, or NULL. */
-static __attribute__((noinline, unused)) struct cached *
-flow_search(__u32 slot, const struct cache_key *key, __u32 n, __u8 kind,
-	    __u32 generation)
+/* The entry of that key in the other slots of its set, or NULL. */
+static __always_inline struct cached *
+flow_search(__u32 slot, const struct cache_key *key, __u32 n, __u8 kind)
 {
+	const __u32 generation = generation_now();
+
 	for (__u32 i = 1; i < CACHE_SET; i++) {
 		const __u32 other = slot ^ i;
 		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
@@ -121,25 +122,10 @@ flow_search(__u32 slot, const struct cache_key *key, __u32 n, __u8 kind,
 	return NULL;
 }
 
-/* The entry of that packet, or NULL. */
-static __always_inline struct cached *flow_find(const struct cache_key *key,
-						const __u32 n, const __u8 kind)
-{
-	const __u32 slot = cache_index(flow_bits, key->words, n);
-	const __u32 generation = generation_now();
-	struct cached *entry = bpf_map_lookup_elem(&flows, &slot);
-
-	if (entry && cache_hit(entry, key, n, kind, generation))
-		return entry;
-	return flow_search(slot, key, n, kind, generation);
-}
-
 /* The slot to keep an entry in: a free one of the set, if there is one. */
-static __always_inline struct cached *
-flow_place(const struct cache_key *key, const __u32 n, __u32 generation)
+static __always_inline struct cached *flow_place(const __u32 slot,
+						 __u32 generation)
 {
-	const __u32 slot = cache_index(flow_bits, key->words, n);
-
 	for (__u32 i = 0; i < CACHE_SET; i++) {
 		const __u32 other = slot ^ i;
 		struct cached *entry = bpf_map_lookup_elem(&flows, &other);

@@ -80,8 +80,7 @@ static bool passes(const struct packet *p, struct rx *rx)
 	uint8_t *at = exact(p->bytes, p->n);
 	struct view view = {
 		.at = at, .end = at + p->n, .len = p->n, .whole = true};
-	struct cache_key key;
-	const struct lean_hook hook = {take_it, rx, &key};
+	const struct lean_hook hook = {take_it, rx, true};
 	bool passed;
 
 	memset(rx, 0, sizeof(*rx));
@@ -249,15 +248,17 @@ static void forgets(void **state)
 	fake_prefixes[0].family = 0;
 }
 
-static void keep_flow(const struct cache_key *key, uint8_t kind, uint32_t peer)
+static void keep_flow(const uint8_t *at, uint8_t kind, uint32_t peer)
 {
-	cache_keep(flow_place(key, 2, generations.maps), key, 2, kind,
-		   generations.maps, peer);
+	struct cache_key key;
+
+	cache_keep(flow_place(flow_slot(at, 4, 4), generations.maps), &key,
+		   flow_key(&key, at, 4, 4), kind, generations.maps, peer);
 }
 
-static uint32_t peer_of_flow(const struct cache_key *key, uint8_t kind)
+static uint32_t peer_of_flow(const uint8_t *at)
 {
-	const struct cached *entry = flow_find(key, 2, kind);
+	const struct cached *entry = flow_find(at, 4, 4);
 
 	return entry ? entry->peer : TL_PEER_NONE;
 }
@@ -266,73 +267,79 @@ static uint32_t peer_of_flow(const struct cache_key *key, uint8_t kind)
 static void flows_of_a_set(void **state)
 {
 	const uint8_t kind = flow_kind(4, 4);
-	struct cache_key keys[CACHE_SET + 1] = {0};
+	uint8_t packets[CACHE_SET + 1][2 * IP4_HLEN] = {0};
 	size_t n = 0;
 
 	(void)state;
-	for (uint64_t word = 1; n < CACHE_SET + 1; word++) {
-		keys[n].words[1] = word;
-		n += cache_index(flow_bits, keys[n].words, 2) == 5;
+	for (uint32_t source = 1; n < CACHE_SET + 1; source++) {
+		memcpy(packets[n] + IP4_HLEN + source_at(4), &source, 4);
+		n += flow_slot(packets[n], 4, 4) == 5;
 	}
 	for (n = 0; n < CACHE_SET; n++)
-		keep_flow(&keys[n], kind, n + 1);
-	for (n = 0; n < CACHE_SET; n++) {
-		assert_int_equal(peer_of_flow(&keys[n], kind), n + 1);
-		assert_int_equal(peer_of_flow(&keys[n], kind + 1), 0);
-	}
-	assert_int_equal(peer_of_flow(&keys[CACHE_SET], kind), 0);
-	keep_flow(&keys[CACHE_SET], kind, 9);
-	assert_int_equal(peer_of_flow(&keys[CACHE_SET], kind), 9);
-	for (n = 0; n < CACHE_SET && peer_of_flow(&keys[n], kind); n++)
+		keep_flow(packets[n], kind, n + 1);
+	for (n = 0; n < CACHE_SET; n++)
+		assert_int_equal(peer_of_flow(packets[n]), n + 1);
+	assert_int_equal(peer_of_flow(packets[CACHE_SET]), 0);
+	keep_flow(packets[CACHE_SET], kind, 9);
+	assert_int_equal(peer_of_flow(packets[CACHE_SET]), 9);
+	for (n = 0; n < CACHE_SET && peer_of_flow(packets[n]); n++)
 		;
 	assert_true(n < CACHE_SET); /* it had the place */
 	/* All are out of date. */
 	generations.maps++;
 	for (n = 0; n <= CACHE_SET; n++)
-		assert_int_equal(peer_of_flow(&keys[n], kind), 0);
+		assert_int_equal(peer_of_flow(packets[n]), 0);
 	for (n = 0; n < CACHE_SET; n++)
-		keep_flow(&keys[n], kind, n + 7);
+		keep_flow(packets[n], kind, n + 7);
 	for (n = 0; n < CACHE_SET; n++)
-		assert_int_equal(peer_of_flow(&keys[n], kind), n + 7);
+		assert_int_equal(peer_of_flow(packets[n]), n + 7);
+	/* Those of other families are none of theirs. */
+	generations.maps++;
+	for (n = 0; n < CACHE_SET; n++)
+		keep_flow(packets[n], kind + 1, n + 1);
+	for (n = 0; n < CACHE_SET; n++)
+		assert_int_equal(peer_of_flow(packets[n]), 0);
 }
 
 /* Many peers with prefixes of their own find room for nearly all of them. */
 static void slots_of_many_peers(void **state)
 {
-	static uint8_t used[1 << 12];
-	__u64 words[6] = {0};
+	static uint8_t used[1 << CACHE_BITS];
+	uint8_t packet[2 * IP6_HLEN] = {0};
 	size_t slots = 0;
 
 	(void)state;
-	for (uint32_t peer = 0; peer < 1000; peer++) {
-		const uint64_t number = __builtin_bswap64(peer);
+	for (uint32_t peer = 0; peer < 250; peer++) {
+		const uint32_t number = htonl(peer);
 
-		words[1] = number; /* the end of its endpoint */
-		words[4] = __builtin_bswap64(0xfd00ULL << 48 |
-					     peer); /* its prefix */
-		used[cache_index(12, words, 6)] = 1;
+		memcpy(packet + 20, &number, 4); /* the end of its endpoint */
+		packet[IP6_HLEN + 8] = 0xfd;	 /* its prefix */
+		memcpy(packet + IP6_HLEN + 12, &number, 4);
+		used[flow_slot(packet, 6, 6)] = 1;
 	}
 	for (size_t i = 0; i < sizeof(used); i++)
 		slots += used[i];
-	assert_true(slots > 850);
+	assert_true(slots > 212);
 }
 
 /* So do prefixes that follow one another, each with a host of the same number.
  */
 static void slots_of_many_prefixes(void **state)
 {
-	static uint8_t used[1 << 12];
-	__u64 words[2] = {0};
+	static uint8_t used[1 << CACHE_BITS];
+	uint8_t packet[2 * IP4_HLEN] = {0};
 	size_t slots = 0;
 
 	(void)state;
-	for (uint32_t net = 0; net < 1000; net++) {
-		words[1] = htonl(10U << 24 | net << 8 | 1);
-		used[cache_index(12, words, 2)] = 1;
+	for (uint32_t net = 0; net < 250; net++) {
+		const uint32_t source = htonl(10U << 24 | net << 8 | 1);
+
+		memcpy(packet + IP4_HLEN + source_at(4), &source, 4);
+		used[flow_slot(packet, 4, 4)] = 1;
 	}
 	for (size_t i = 0; i < sizeof(used); i++)
 		slots += used[i];
-	assert_true(slots > 850);
+	assert_true(slots > 212);
 }
 
 /* A plain packet of a source that the guard does not know. */

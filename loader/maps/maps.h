@@ -288,7 +288,7 @@ verdict_counters(const struct tl_verdicts *v)
 	return (const struct tl_counter *)v;
 }
 
-/* Attachments of TL_LAYOUT 2 and 3, which `attach` takes over. They have other
+/* Attachments of an older TL_LAYOUT, from 2 on, which `attach` takes over. They have other
  * maps; those of 2 have routes via the outer next hop. */
 
 bool is_older(const struct tl_interface *iface);

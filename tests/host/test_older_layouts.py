@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The upgrade from map layouts 2 to 4 (TL_LAYOUT): `attach` takes the peers
+"""The upgrade from map layouts 2 to 5 (TL_LAYOUT): `attach` takes the peers
 over. The tests make the old maps by hand, as the headers of bpf/ declared them
 then, but without BTF."""
 import ipaddress
@@ -46,7 +46,13 @@ MAPS4 = {
     "verdicts": (PERCPU_ARRAY, 4, 624, 1, 0),
     "interface": (ARRAY, 4, 384, 1, 0),
 }
-LAYOUTS = {2: MAPS, 3: MAPS | MAPS3, 4: MAPS | MAPS3 | MAPS4}
+MAPS5 = {
+    "peers": (HASH, 4, 176, 4096, NO_PREALLOC),
+    "peer_stats": (HASH, 8, 688, 4096, NO_PREALLOC),
+    "verdicts": (PERCPU_ARRAY, 4, 672, 1, 0),
+}
+LAYOUTS = {2: MAPS, 3: MAPS | MAPS3, 4: MAPS | MAPS3 | MAPS4,
+           5: MAPS | MAPS3 | MAPS4 | MAPS5}
 READY = 0x01
 LOCAL_FIXED, PROBE_FIXED, GUARD_SET, GUARD = 0x01, 0x02, 0x04, 0x08
 FIB_NEXTHOP = 0x10  # no longer exists
@@ -118,6 +124,7 @@ class Old:
     def __init__(self, pair, layout=2):
         self.maps = {name: create_map(*what, name)
                      for name, what in LAYOUTS[layout].items()}
+        self.peer_size = LAYOUTS[layout]["peers"][2]
         self.maps["interface"].update(bytes(4),
                                       interface_row(pair.a, layout))
         until = time.monotonic_ns() + 10 ** 12
@@ -154,7 +161,8 @@ class Old:
 
     def peer(self, ident, row):
         """Adds a row to peers."""
-        self.maps["peers"].update(struct.pack("=I", ident), row)
+        self.maps["peers"].update(struct.pack("=I", ident),
+                                  row.ljust(self.peer_size, b"\0"))
 
     def prefix(self, text, ident, flags=0):
         """Adds a row to prefixes4 or prefixes6."""

@@ -74,14 +74,22 @@ class Gateways:
         self.far, self.far_tl = {}, {}
         for number, name in enumerate("ab", 2):
             self.far[name] = self._on_bridge(name, number)
-            self.far_tl[name] = lab.tunload(self.far[name],
-                                            bpffs=lab.new_bpffs())
-            self.far_tl[name].attach(FAR.format(
-                endpoint=OUTER[outer].format(1), four=GATEWAY[name][4],
-                six=GATEWAY[name][6]), "--no-trigger")
-        self.text = HOST.format(mode=mode) + "".join(
-            peer_text(name, outer, allowed) for name in "ab")
+            self.make_far_end(name)
+        self.text = self.conf(mode, allowed)
         self.tl.attach(self.text, "--no-trigger")
+
+    def make_far_end(self, name):
+        """Makes the other end of that peer's tunnel."""
+        self.far_tl[name] = self.lab.tunload(self.far[name],
+                                             bpffs=self.lab.new_bpffs())
+        self.far_tl[name].attach(FAR.format(
+            endpoint=OUTER[self.outer].format(1), four=GATEWAY[name][4],
+            six=GATEWAY[name][6]), "--no-trigger")
+
+    def conf(self, mode, allowed):
+        """The configuration of the host."""
+        return HOST.format(mode=mode) + "".join(
+            peer_text(name, self.outer, allowed) for name in "ab")
 
     def _on_bridge(self, name, number):
         ns = self.lab.netns(name)

@@ -116,13 +116,13 @@ class Gateways:
         (peer,) = [p for p in self.tl.status()["peers"] if p["name"] == name]
         return peer["verdicts"].get(verdict, {}).get("packets", 0)
 
-    def send(self, name, family, n=1, port=7000, first=0):
-        """Sends a UDP packet from each of the first n addresses of SITE through
-        the tunnel of that peer; returns (decapsulated, not allowed)."""
+    def send(self, name, family, n=1, port=7000, first=0, sources=None):
+        """Sends a UDP packet from each of the first n addresses of SITE, or of
+        the sources, through the tunnel of that peer; returns (decapsulated, not
+        allowed)."""
         before = [self.count(name, v) for v in ("rx_decap", "rx_not_allowed")]
-        self.far[name].call(_send, family, [source(family, i + first)
-                                            for i in range(n)],
-                            OWN[family], port)
+        sources = sources or [source(family, i + first) for i in range(n)]
+        self.far[name].call(_send, family, sources, OWN[family], port)
         return wait_until(lambda: self._arrived(name, before, n),
                           f"{n} packets of {name}")
 

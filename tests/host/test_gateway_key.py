@@ -118,14 +118,17 @@ def test_a_peer_without_a_gateway_of_its_own(g):
     assert g.send("b", 4) == (0, 1)
 
 
-def test_in_a_network_of_the_interface(g):
+@pytest.mark.parametrize("own", [
+    "172.30.0.200/24", "172.31.0.200 peer 172.30.0.0/24"])
+def test_in_a_network_of_the_interface(g, own):
     """Then there is nothing to make but the neighbour."""
-    g.host.addr("eth0", "172.30.0.200/24")
+    g.host.ip("addr", "add", *own.split(), "dev", "eth0")
     g.tl.ok("trigger", "eth0", "--due")
     addresses, neighbours, routes = made(g.host)
-    assert (addresses, routes) == ([], []) and GATEWAY["a"][4] in neighbours
+    assert routes == [] and GATEWAY["a"][4] in neighbours
+    assert OWN[4] not in dict(addresses)
     assert ping(g.host, GATEWAY["a"][4], source=OWN[4])
-    g.host.ip("addr", "del", "172.30.0.200/24", "dev", "eth0")
+    g.host.ip("addr", "del", *own.split(), "dev", "eth0")
     g.tl.ok("trigger", "eth0", "--due")
     assert len(made(g.host)[0]) == 2
 
@@ -142,6 +145,52 @@ def test_in_no_network(lab):
         line = g.host.ip(f"-{family}", "route", "show", "table", "77").stdout
         assert re.match(rf"{GATEWAY['b'][family]} dev eth0 proto 94 .*mtu 1480",
                         line)
+
+
+def attach(g, text):
+    """Attaches anew, with that configuration."""
+    g.tl.ok("detach", "eth0")
+    g.tl.attach(text, "--no-trigger")
+
+
+def test_in_a_table_of_its_own(g):
+    """The route is there although a network of the interface leads there."""
+    attach(g, g.text.replace("[peer b]", "[peer b]\ntable = 77"))
+    assert made(g.host)[0] == [(OWN[4], GATEWAY["a"][4])]
+    for family in 4, 6:
+        line = g.host.ip(f"-{family}", "route", "show", "table", "77").stdout
+        assert re.match(rf"{GATEWAY['b'][family]} dev eth0 proto 94 .*"
+                        rf"src {OWN[family]} ", line), line
+
+
+def test_while_there_is_no_vrf(g):
+    """Its table is unknown, and main is another one."""
+    attach(g, g.text.replace("[peer b]", "[peer b]\nvrf = red"))
+    assert 'vrf "red"' in g.tl.peer("b")["waiting"]
+    addresses, neighbours, routes = made(g.host)
+    assert (addresses, routes) == ([(OWN[4], GATEWAY["a"][4])], [])
+    assert neighbours[GATEWAY["b"][4]] == 2
+
+
+def test_without_ipv6(g):
+    g.tl.ok("detach", "eth0")
+    g.host.sysctl("net.ipv6.conf.eth0.disable_ipv6", 1)
+    g.tl.attach(g.text, "--no-trigger")
+    assert not [ip for ip in made(g.host)[1] if ":" in ip]
+    assert ping(g.host, GATEWAY["a"][4])
+
+
+def test_prefixes_beside_routed(g):
+    """They are allowed wherever routes lead."""
+    g.tl.ok("peer", "set", "eth0", "a", "allowed-ips",
+            "10.5.0.0/16,fd00:5::/32,routed")
+    for family, net in (4, "10.5.0.0/17"), (6, "fd00:5::/48"):
+        g.host.ip(f"-{family}", "route", "add", net, "via",
+                  GATEWAY["b"][family], "dev", "eth0")
+    g.tl.ok("trigger", "eth0", "--due")
+    for family in 4, 6:
+        for name in "ab":
+            assert g.send(name, family) == (1, 0)
 
 
 def test_flushed_neighbours_come_back(g):
@@ -275,3 +324,19 @@ def test_a_daemons_route_is_no_exception(lab, via, routed):
     rows = g.tl.map("prefixes4") + g.tl.map("prefixes6")
     assert not [r for r in rows if r["value"]["peer"] == 0
                 and r["key"]["prefixlen"] in (17, 48)]
+
+
+def test_what_is_an_exception(lab):
+    """A route via a gateway by its form is none, one via the same address on
+    another interface is, and so is one via an address that a peer only has in
+    allowed-ips."""
+    g = Gateways(lab)
+    lab.veth(g.host, "eth1", lab.netns("beside"), "eth0")
+    g.tl.ok("peer", "set", "eth0", "a", "allowed-ips", "10.5.0.0/16,10.6.0.1/32")
+    for net, *hop in (("10.5.0.0/24", "240.0.0.1", "dev", "eth0"),
+                      ("10.5.1.0/24", GATEWAY["a"][4], "dev", "eth1"),
+                      ("10.5.2.0/24", "10.6.0.1", "dev", "eth0")):
+        g.host.ip("route", "add", net, "via", *hop, "onlink")
+    g.tl.ok("trigger", "eth0", "--due")
+    for third, expected in (0, (1, 0)), (1, (0, 1)), (2, (0, 1)):
+        assert g.send("a", 4, sources=[f"10.5.{third}.1"]) == expected, third

@@ -74,14 +74,22 @@ class Gateways:
         self.far, self.far_tl = {}, {}
         for number, name in enumerate("ab", 2):
             self.far[name] = self._on_bridge(name, number)
-            self.far_tl[name] = lab.tunload(self.far[name],
-                                            bpffs=lab.new_bpffs())
-            self.far_tl[name].attach(FAR.format(
-                endpoint=OUTER[outer].format(1), four=GATEWAY[name][4],
-                six=GATEWAY[name][6]), "--no-trigger")
-        self.text = HOST.format(mode=mode) + "".join(
-            peer_text(name, outer, allowed) for name in "ab")
+            self.make_far_end(name)
+        self.text = self.conf(mode, allowed)
         self.tl.attach(self.text, "--no-trigger")
+
+    def make_far_end(self, name):
+        """Makes the other end of that peer's tunnel."""
+        self.far_tl[name] = self.lab.tunload(self.far[name],
+                                             bpffs=self.lab.new_bpffs())
+        self.far_tl[name].attach(FAR.format(
+            endpoint=OUTER[self.outer].format(1), four=GATEWAY[name][4],
+            six=GATEWAY[name][6]), "--no-trigger")
+
+    def conf(self, mode, allowed):
+        """The configuration of the host."""
+        return HOST.format(mode=mode) + "".join(
+            peer_text(name, self.outer, allowed) for name in "ab")
 
     def _on_bridge(self, name, number):
         ns = self.lab.netns(name)
@@ -108,13 +116,13 @@ class Gateways:
         (peer,) = [p for p in self.tl.status()["peers"] if p["name"] == name]
         return peer["verdicts"].get(verdict, {}).get("packets", 0)
 
-    def send(self, name, family, n=1, port=7000, first=0):
-        """Sends a UDP packet from each of the first n addresses of SITE through
-        the tunnel of that peer; returns (decapsulated, not allowed)."""
+    def send(self, name, family, n=1, port=7000, first=0, sources=None):
+        """Sends a UDP packet from each of the first n addresses of SITE, or of
+        the sources, through the tunnel of that peer; returns (decapsulated, not
+        allowed)."""
         before = [self.count(name, v) for v in ("rx_decap", "rx_not_allowed")]
-        self.far[name].call(_send, family, [source(family, i + first)
-                                            for i in range(n)],
-                            OWN[family], port)
+        sources = sources or [source(family, i + first) for i in range(n)]
+        self.far[name].call(_send, family, sources, OWN[family], port)
         return wait_until(lambda: self._arrived(name, before, n),
                           f"{n} packets of {name}")
 

@@ -3,7 +3,7 @@
 gateway addresses of one's own (gateway)."""
 import pytest
 
-from gateways import GATEWAY, OWN, Gateways, source
+from gateways import GATEWAY, OUTER, OWN, SITE, Gateways, source
 from lab import wait_until
 from traffic import ping
 
@@ -51,3 +51,57 @@ def test_each_next_hop_of_a_multipath_route(lab, mode, family, policy):
     for name in "ab":
         done, refused = g.send(name, family, 200, first=200)
         assert done + refused == 200 and done >= 198
+
+
+@both_families
+def test_a_next_hop_whose_mac_is_unknown(lab, family):
+    """It is on the wire, and the other one is a gateway."""
+    g = Gateways(lab)
+    g.host.ip(f"-{family}", "route", "add", SITE[family], *(
+        word for ip in (OUTER[family].format(99), GATEWAY["a"][family])
+        for word in ("nexthop", "via", ip, "dev", "eth0")))
+    assert g.send("a", family, 100) == (100, 0)
+
+
+@both_families
+def test_rules_see_the_answer(lab, family):
+    """Its source, protocol and ports."""
+    g = Gateways(lab)
+
+    def rules(verb, *words):
+        g.host.ip(f"-{family}", "rule", verb, *words, "lookup", 77)
+
+    g.host.ip(f"-{family}", "route", "add", SITE[family], "via",
+              GATEWAY["a"][family], "dev", "eth0", "table", 77)
+    port = ["ipproto", "udp", "sport", 9, "dport", 7000]
+    for n, rule in enumerate((["from", OWN[family]], port)):
+        rules("add", *rule)
+        assert g.send("a", family, first=10 * n) == (1, 0)
+        rules("del", *rule)
+        assert g.send("a", family, first=10 * n + 1) == (0, 1)
+    rules("add", *port)
+    assert g.send("a", family, port=7001, first=20) == (0, 1)
+    assert g.send("a", family, port=7000, first=21) == (1, 0)
+
+
+def test_sources_of_link_scope(lab):
+    """Routes do not tell whose they are."""
+    g = Gateways(lab)
+    for net in "169.254.0.0/16", "169.253.0.0/16":
+        g.host.ip("route", "add", net, "via", GATEWAY["a"][4], "dev", "eth0")
+    assert g.send("a", 4, sources=["169.253.9.1"]) == (1, 0)
+    assert g.send("a", 4, sources=["169.254.9.1"]) == (0, 1)
+
+
+def test_a_gateways_mac_on_another_interface(lab):
+    g = Gateways(lab)
+    lab.veth(g.host, "eth1", lab.netns("beside"), "eth0")
+    for family in 4, 6:
+        hop = "198.51.100.9" if family == 4 else "2001:db8:9::9"
+        if family == 6:
+            g.host.addr("eth1", "2001:db8:9::1/64")
+        g.host.ip("neigh", "add", hop, "lladdr", "02:74:6e:00:00:01", "dev",
+                  "eth1", "nud", "permanent")
+        g.host.ip(f"-{family}", "route", "add", SITE[family], "via", hop, "dev",
+                  "eth1", "onlink")
+        assert g.send("a", family) == (0, 1)

@@ -16,7 +16,7 @@
  * that gets a twentieth of the packets. A source that is not behind the peer
  * costs all of them, so the second number has a limit (TL_LIMIT_WAYS_BACK). */
 #define WAYS_FEW  32
-#define WAYS_MANY 128
+#define WAYS_MANY 96
 
 #define LOOPBACK_IFINDEX 1
 

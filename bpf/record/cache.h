@@ -68,8 +68,8 @@ static __always_inline bool cache_holds(const struct cached *entry,
 	       bpf_jiffies64() < entry->until;
 }
 
-static __always_inline bool same_word(const __u64 *a, const __u64 *b,
-				      const __u32 i, const __u32 n)
+static __always_inline bool one_word_same(const __u64 *a, const __u64 *b,
+					  const __u32 i, const __u32 n)
 {
 	return i >= n || a[i] == b[i];
 }
@@ -79,11 +79,11 @@ static __always_inline bool same_word(const __u64 *a, const __u64 *b,
 static __always_inline bool same_words(const __u64 *a, const __u64 *b,
 				       const __u32 n)
 {
-	return same_word(a, b, 0, n) && same_word(a, b, 1, n) &&
-	       same_word(a, b, 2, n) && same_word(a, b, 3, n) &&
-	       same_word(a, b, 4, n) && same_word(a, b, 5, n) &&
-	       same_word(a, b, 6, n) && same_word(a, b, 7, n) &&
-	       same_word(a, b, 8, n) && same_word(a, b, 9, n);
+	return one_word_same(a, b, 0, n) && one_word_same(a, b, 1, n) &&
+	       one_word_same(a, b, 2, n) && one_word_same(a, b, 3, n) &&
+	       one_word_same(a, b, 4, n) && one_word_same(a, b, 5, n) &&
+	       one_word_same(a, b, 6, n) && one_word_same(a, b, 7, n) &&
+	       one_word_same(a, b, 8, n) && one_word_same(a, b, 9, n);
 }
 
 /* True if the entry is of that packet, and still holds. */

@@ -288,8 +288,8 @@ verdict_counters(const struct tl_verdicts *v)
 	return (const struct tl_counter *)v;
 }
 
-/* Attachments of an older TL_LAYOUT, from 2 on, which `attach` takes over. They have other
- * maps; those of 2 have routes via the outer next hop. */
+/* Attachments of an older TL_LAYOUT, from 2 on, which `attach` takes over. They
+ * have other maps; those of 2 have routes via the outer next hop. */
 
 bool is_older(const struct tl_interface *iface);
 /* True if the pins of ifname have such a layout and their programs are on this

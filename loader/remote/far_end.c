@@ -179,6 +179,8 @@ static int set_source(struct far_end *f, const char *list)
 	struct ip ip;
 	size_t n;
 
+	f->source4 = f->peer->gateway4;
+	f->source6 = f->peer->gateway6;
 	while (list && (word = list_next(&list, &n))) {
 		snprintf(text, sizeof(text), "%.*s", (int)n, word);
 		if (n >= sizeof(text) || !ip_parse(text, &ip))

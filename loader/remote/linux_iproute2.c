@@ -39,6 +39,23 @@ static void print_routes(const struct far_end *f, const struct far_tunnel *t)
 	}
 }
 
+/* The gateway is an address of the tunnel itself. */
+static void print_gateway(const struct far_end *f, const struct far_tunnel *t,
+			  uint8_t family)
+{
+	const struct ip *gateway =
+		family == 4 ? &f->peer->gateway4 : &f->peer->gateway6;
+	const struct ip *own = conf_source(f->conf, family);
+	char text[IP_STRLEN], peer[IP_STRLEN];
+
+	if (!gateway->family || !(family == 4 ? t->four : t->six))
+		return;
+	printf("ip addr add %s", ip_str(gateway, text));
+	if (own->family)
+		printf(" peer %s", ip_str(own, peer));
+	printf(" dev %s\n", t->name);
+}
+
 static void print_iproute2(const struct far_end *f, const struct far_tunnel *t)
 {
 	bool six = f->local.family == 6;
@@ -52,6 +69,8 @@ static void print_iproute2(const struct far_end *f, const struct far_tunnel *t)
 		printf(" %s 0x%02x", six ? "tclass" : "tos", far_tos(f));
 	printf("%s\nip link set %s up mtu %u\n", six ? " encaplimit none" : "",
 	       t->name, f->peer->mtu);
+	print_gateway(f, t, 4);
+	print_gateway(f, t, 6);
 	print_routes(f, t);
 }
 

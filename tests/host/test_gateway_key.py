@@ -340,3 +340,19 @@ def test_what_is_an_exception(lab):
     g.tl.ok("trigger", "eth0", "--due")
     for third, expected in (0, (1, 0)), (1, (0, 1)), (2, (0, 1)):
         assert g.send("a", 4, sources=[f"10.5.{third}.1"]) == expected, third
+
+
+def test_the_other_end_is_told_its_gateway(g):
+    """remote-config: with tunload there, each end is the other's gateway; a
+    Linux gets the address."""
+    far = g.far_tl["a"]
+    far.ok("detach", "eth0")
+    far.attach(g.tl.ok("remote-config", "eth0", "a", "--for", "tunload"),
+               "--no-trigger", "--mode", "tc")
+    for family in 4, 6:
+        assert ping(g.host, GATEWAY["a"][family], source=OWN[family])
+        assert ping(g.far["a"], OWN[family], source=GATEWAY["a"][family])
+    linux = g.tl.ok("remote-config", "eth0", "a", "--for", "linux")
+    for family in 4, 6:
+        assert (f"ip addr add {GATEWAY['a'][family]} peer {OWN[family]} dev "
+                f"tunload{family}\n") in linux

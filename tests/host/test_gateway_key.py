@@ -8,7 +8,9 @@ import pytest
 from gateways import GATEWAY, OUTER, OWN, Gateways, peer_text
 from lab import wait_until
 from lifecycle import traces
+from netns import PATIENCE
 from traffic import ping
+from watched import MOMENT
 
 
 @pytest.fixture(name="g")
@@ -299,12 +301,13 @@ def test_trigger_and_check_know_the_gateway(g):
 
 
 def test_watch_brings_a_gateway_back(g):
+    """At once, not at the next look at the host in 25 s."""
     watch = g.lab.keep(g.tl.start("watch", "eth0"))
     watch.wait_output("eth0: a: up")
     for family in 4, 6:
         g.host.ip("neigh", "del", GATEWAY["a"][family], "dev", "eth0")
         wait_until(lambda f=family: GATEWAY["a"][f] in made(g.host)[1],
-                   "the neighbour is back")
+                   "the neighbour is back", timeout=MOMENT * PATIENCE)
 
 
 @pytest.mark.parametrize("via", [["a"], ["a", "b"]], ids=["one", "multipath"])

@@ -85,9 +85,10 @@ all: $(B)/tunload $(DIST)
 $(B)/tunload: $(LOADER_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(B)/loader/%.o: loader/%.c $(SKELETONS) $(B)/loader.flags
+# Only some of them include a skeleton, a system header for the compiler (-MD).
+$(B)/loader/%.o: loader/%.c $(B)/loader.flags | $(SKELETONS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -MD -MP -c -o $@ $<
 
 $(B)/%.bpf.o: bpf/%.bpf.c $(B)/bpf.flags
 	$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(B)/$*.bpf.d -c -o $@ $<

@@ -79,6 +79,16 @@ def test_showconf_status_and_reload(g):
     assert re.search("allowed ips *routed, 172.30.0.2/32", shown)
 
 
+def test_reload_takes_routed_away(g):
+    """And leaves the prefixes beside it."""
+    for word, has in (", routed", True), ("", False):
+        with open(g.tl.conf, "w", encoding="utf-8") as f:
+            f.write(g.text.replace("= routed", f"= 10.9.0.0/24{word}", 1))
+        g.tl.ok("reload", "eth0", "-c", g.tl.conf)
+        allowed = g.tl.peer("a")["allowed_ips"]
+        assert "10.9.0.0/24" in allowed and ("routed" in allowed) == has
+
+
 def test_upgrade_keeps_them(g):
     before = made(g.host), g.tl.ok("showconf", "eth0")
     g.route(4, "a")

@@ -27,7 +27,10 @@ static __always_inline struct solicited solicited_of(__u8 family,
 {
 	const __u32 peer = gateway_peer(family, addr);
 
-	return (struct solicited){peer == TL_PEER_NONE ? 0 : family, peer};
+	/* Nobody's gateway must not be asked for on the wire either. */
+	if (peer == TL_PEER_NONE && !is_gateway(family, addr))
+		return (struct solicited){};
+	return (struct solicited){family, peer};
 }
 
 static __always_inline struct solicited arp_target(struct __sk_buff *skb)

@@ -78,8 +78,9 @@ static __always_inline bool is_gateway6(const void *addr)
 	       a[2] == bpf_htonl(0x0074006e) && !((const __u8 *)addr)[12];
 }
 
-/* True for an address that has the form of a gateway, be there a peer or not. */
-static __always_inline bool is_gateway(__u8 family, const void *addr)
+/* True for an address that has the form of a gateway, be there a peer or not.
+ */
+static __always_inline bool has_gateway_form(__u8 family, const void *addr)
 {
 	return family == 4 ? is_gateway4(addr) : is_gateway6(addr);
 }

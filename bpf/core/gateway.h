@@ -80,7 +80,7 @@ static __always_inline bool is_gateway6(const void *addr)
 
 /* True for an address that has the form of a gateway, be there a peer or not.
  */
-static __always_inline bool is_gateway_form(__u8 family, const void *addr)
+static __always_inline bool has_gateway_form(__u8 family, const void *addr)
 {
 	return family == 4 ? is_gateway4(addr) : is_gateway6(addr);
 }

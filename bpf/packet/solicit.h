@@ -28,7 +28,7 @@ static __always_inline struct solicited solicited_of(__u8 family,
 	const __u32 peer = gateway_peer(family, addr);
 
 	/* Nobody's gateway must not be asked for on the wire either. */
-	if (peer == TL_PEER_NONE && !is_gateway_form(family, addr))
+	if (peer == TL_PEER_NONE && !has_gateway_form(family, addr))
 		return (struct solicited){};
 	return (struct solicited){family, peer};
 }

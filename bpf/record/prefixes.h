@@ -118,7 +118,7 @@ static __always_inline __u32 gateway_peer(__u8 family, const void *addr)
 	const __u8 *bytes = addr;
 	__u64 prefix;
 
-	if (is_gateway_form(family, addr))
+	if (has_gateway_form(family, addr))
 		return id_of_bytes(bytes + (family == 4 ? 1 : 13));
 	prefix = find_prefix(family, addr);
 	return prefix_flags(prefix) & TL_PREFIX_F_GATEWAY ? prefix_peer(prefix)

@@ -132,6 +132,7 @@ enum {
 	BPF_FIB_LKUP_RET_NOT_FWDED = 4,
 	BPF_FIB_LKUP_RET_FWD_DISABLED = 5,
 	BPF_FIB_LKUP_RET_NO_NEIGH = 7,
+	BPF_FIB_LKUP_RET_FRAG_NEEDED = 8,
 };
 
 /* The same, of a socket. */

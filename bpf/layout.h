@@ -212,11 +212,9 @@ struct tl_prefix {
 	__u32 flags; /* TL_PREFIX_F_* */
 };
 
-#define TL_PREFIX_F_GUARD 0x01 /* drop plain packets with this source */
-#define TL_PREFIX_F_OWN	  0x02 /* an address of this host */
-#define TL_PREFIX_F_SHARED                                                     \
-	0x04			 /* of more peers than that one, see `shared`: \
-				  */
+#define TL_PREFIX_F_GUARD   0x01 /* drop plain packets with this source */
+#define TL_PREFIX_F_OWN	    0x02 /* an address of this host */
+#define TL_PREFIX_F_SHARED  0x04 /* of several peers, see `shared` */
 #define TL_PREFIX_F_GATEWAY 0x08 /* the gateway address of that peer */
 #define TL_PREFIX_LEN_SHIFT 8	 /* and its length, in the bits from here on */
 

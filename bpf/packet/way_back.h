@@ -170,7 +170,9 @@ static __always_inline int ask_fib(void *ctx, const void *at, const void *end,
 		return NOT_ANSWERED;
 	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return OTHER_WAY;
-	if (answer != BPF_FIB_LKUP_RET_SUCCESS)
+	/* In tc a frame above the interface's MTU, which is no fault. */
+	if (answer != BPF_FIB_LKUP_RET_SUCCESS &&
+	    answer != BPF_FIB_LKUP_RET_FRAG_NEEDED)
 		return NO_WAY_BACK;
 	return q.ifindex == attached_ifindex() && is_gateway_mac(q.dmac, &peer)
 		       ? peer

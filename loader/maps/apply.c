@@ -37,8 +37,9 @@ void peers_stop(const char *ifname)
 		m.peers = bpf_obj_get(path);
 	if (!pins_path(path, ifname, "generations"))
 		m.generations = bpf_obj_get(path);
-	while (!bpf_map_get_next_key(m.peers, NULL, &id))
-		bpf_map_delete_elem(m.peers, &id);
+	while (!bpf_map_get_next_key(m.peers, NULL, &id) &&
+	       !bpf_map_delete_elem(m.peers, &id))
+		;
 	next_generation(&m);
 	close(m.peers);
 	close(m.generations);

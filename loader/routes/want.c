@@ -127,17 +127,18 @@ static int want_addrs(struct wish *w)
 		.flags = IFA_F_NODAD | IFA_F_NOPREFIXROUTE,
 		.ours = true,
 	};
+	const bool wants6 =
+		c->source6.family && c->address6_len >= 0 && !w->link.no_ipv6;
 	int ret = OK;
 
-	if (holds_gateway(w, &six)) {
+	if (wants6 && holds_gateway(w, &six)) {
 		six.flags = IFA_F_NODAD;
 		six.metric = METRIC6 + 1;
 	}
 
 	if (c->source4.family)
 		ret = push(f->addrs, f->n_addrs, &four);
-	if (!ret && c->source6.family && c->address6_len >= 0 &&
-	    !w->link.no_ipv6)
+	if (!ret && wants6)
 		ret = push(f->addrs, f->n_addrs, &six);
 	return ret;
 }

@@ -17,9 +17,8 @@ from lab import REPO, sweep
 from netns import own_mounts
 
 PARTS = ["packet", "plain", "tc", "checks", "many", "fleet", "forward", "rates",
-         "cpus", "streams", "latency", "commands", "failover", "watch",
-         "memory",
-         "instructions"]
+         "cpus", "streams", "latency", "commands", "failover",
+         "convergence", "watch", "memory", "instructions"]
 
 
 def arguments():

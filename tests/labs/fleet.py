@@ -15,6 +15,7 @@ import os
 import shutil
 
 from bird import Bird
+from flows import Flows
 from frr import Frr
 from lab import REPO, read, wait_until
 from netns import run, scratch
@@ -189,8 +190,15 @@ class Fleet:
                 for network in networks:
                     self.wait_next_hops(name, prefix(network[family]), 2)
         for name in "g1", "g2", "lan":
-            self.wait_next_hops(name, self.prefixes[0], 1 + (name == "lan"))
-            self.wait_next_hops(name, self.prefixes[-1], 1 + (name == "lan"))
+            for one in self.prefixes[:1] + self.prefixes[-1:]:
+                self.wait_next_hops(name, one, 1 + (name == "lan"))
+
+    def flows_to(self, network, family, *sites, **kwargs):
+        """Flows from the LAN to the first host of a network that the sites
+        have."""
+        return Flows((self.ns["lan"], LAN[family]),
+                     (network[family], {s: self.ns[s] for s in sites}),
+                     **kwargs)
 
     @contextlib.contextmanager
     def silent(self, name):

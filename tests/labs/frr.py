@@ -51,6 +51,11 @@ class Frr:
             "-P", "0", "--log", "stdout", *options)
         wait_until(lambda: self._answers(daemon), f"{daemon} answers")
 
+    def restart(self, daemon):
+        """Starts a daemon that ended, with its configuration."""
+        self.start_one(daemon)
+        self.load()
+
     def _answers(self, daemon):
         process = self.processes[daemon]
         ended = process.popen.poll() is not None

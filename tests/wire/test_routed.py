@@ -2,9 +2,13 @@
 """Peers whose inner sources the routes decide about (allowed-ips = routed), and
 gateway addresses of one's own (gateway)."""
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
 
 from gateways import GATEWAY, OUTER, OWN, SITE, Gateways, source
 from lab import wait_until
+from packets import bpf
 from traffic import ping
 
 both_modes = pytest.mark.parametrize("mode", ["native", "tc"])
@@ -51,6 +55,20 @@ def test_each_next_hop_of_a_multipath_route(lab, mode, family, policy):
     for name in "ab":
         done, refused = g.send(name, family, 200, first=200)
         assert done + refused == 200 and done >= 198
+
+
+@both_families
+def test_a_frame_above_the_mtu(lab, family):
+    """A device may take longer ones than it sends, veth does not."""
+    g = Gateways(lab, "tc")
+    g.route(family, "a")
+    inner = IP if family == 4 else IPv6
+    frame = Ether(dst=g.host.mac("eth0")) / IP(
+        src=OUTER[4].format(2), dst=OUTER[4].format(1)) / inner(
+            src=source(family, 0), dst=OWN[family]) / UDP() / bytes(1600)
+    g.host.call(bpf.test_run, bpf.obj_get(f"{g.tl.pins}/prog_tc_ingress"),
+                bytes(frame))
+    assert g.count("a", "rx_decap") == 1
 
 
 @both_families

@@ -101,7 +101,7 @@ def encap_row(args, wrapper, family):
             host.encap(tool, 10000, prog)  # next hops are learnt
             measures[n] = lambda h=host, p=prog: h.encap(tool, number, p)
         samples = interleave(3 * (args.runs or RUNS), measures)
-    one, many = (samples.least(n) for n in ROUTES)
+    one, many = (round(samples.least(n)) for n in ROUTES)
     return f"encap {FAMILIES[family]} routed", [one, many,
                                                 round(many / one, 2)]
 

@@ -83,7 +83,7 @@ static __always_inline int xdp_full(struct xdp_md *ctx)
  * it go up and counts it. */
 static __always_inline int xdp_plain(struct xdp_md *ctx, bool learned)
 {
-	int action = learned ? xdp_known(ctx) : 0;
+	int action = learned ? xdp_known_plain(ctx) : 0;
 
 	if (action)
 		return action;
@@ -94,7 +94,7 @@ static __always_inline int xdp_plain(struct xdp_md *ctx, bool learned)
 SEC("xdp.frags")
 int xdp_ingress(struct xdp_md *ctx)
 {
-	int action = forward_xdp ? xdp_known(ctx) : 0;
+	int action = forward_xdp ? known_any(ctx, true) : 0;
 
 	if (action)
 		return action;
@@ -111,7 +111,7 @@ int xdp_ingress(struct xdp_md *ctx)
 SEC("xdp.frags")
 int xdp_forward(struct xdp_md *ctx)
 {
-	int action = forward_xdp ? xdp_known(ctx) : 0;
+	int action = forward_xdp ? xdp_known_plain(ctx) : 0;
 	__u8 family;
 
 	if (action || !forward_xdp)
@@ -119,7 +119,7 @@ int xdp_forward(struct xdp_md *ctx)
 	family = may_enter(ctx);
 	if ((family == 4 && learn_plain4(ctx, attached_ifindex())) ||
 	    (family == 6 && learn_plain6(ctx, attached_ifindex())))
-		action = xdp_known(ctx);
+		action = xdp_known_plain(ctx);
 	return action ?: XDP_PASS;
 }
 

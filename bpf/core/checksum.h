@@ -41,6 +41,9 @@ static __always_inline bool ip4_checksum_is_right(const struct iphdr *ip)
 
 	for (__u32 i = 0; i < IP4_HLEN; i += 4)
 		sum += load32(at + i);
+	/* The compiler shall load fields of the header, not make them of these
+	 * words by shifts and masks. */
+	barrier();
 	return sum * inverse <= most;
 }
 

@@ -133,8 +133,7 @@ static __always_inline void way_keep(const __u64 *words, const __u32 slot_words,
 	way->mtu = fib->mtu_result;
 	__builtin_memcpy(way->macs, fib->dmac, ETH_ALEN);
 	__builtin_memcpy(way->macs + ETH_ALEN, fib->smac, ETH_ALEN);
-	STORE(__u32, way->to, load32(frame));
-	STORE(__u16, way->to + 4, LOAD(__u16, frame + 4));
+	way->to = frame_to(frame);
 	barrier();
 	way->kind = facts->kind;
 }
@@ -178,7 +177,7 @@ static __always_inline bool learn_inner(struct xdp_md *ctx, const __u8 outer,
 	    !known(data + offset, end, inner, &k) ||
 	    !way_from_tunnel(ctx, offset, inner, &k, &q))
 		return false;
-	n = way_key(words, data + offset, inner, &k, ctx->ingress_ifindex);
+	n = way_key(words, data + offset, inner, &k, 0);
 	way_keep(words, n, way_outer(words, n, data + ETH_HLEN, outer), facts,
 		 &q, data);
 	return true;

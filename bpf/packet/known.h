@@ -83,7 +83,8 @@ static __always_inline __u8 ip_tos(const void *at, const __u8 family)
 }
 
 /* Writes the key of the packet at `at`: addresses, ports, traffic class, flow
- * label, protocol, and the interface that it came by. Returns its words. */
+ * label, protocol, and the interface that it came by; 0 for a packet from a
+ * tunnel, which came by the attached one. Returns its words. */
 static __always_inline __u32 way_key(__u64 *words, const void *at,
 				     const __u8 family, const struct known *k,
 				     __u32 in)
@@ -121,29 +122,31 @@ static __always_inline struct cached_way *way_slot(const __u64 *words,
 	return bpf_map_lookup_elem(&ways, &slot);
 }
 
+/* The destination of a frame, which is the first six bytes. */
+static __always_inline __u64 frame_to(const void *frame)
+{
+	return load64(frame) << 16;
+}
+
 /* True if that is the way of n words, a constant, and it still holds for frames
  * to that address. */
 static __always_inline bool way_holds(const struct cached_way *way,
 				      const __u64 *words, const __u32 n,
 				      const __u32 kind, const void *frame)
 {
-	/* Six of eight bytes. */
 	return way->kind == kind && way->generation == generation_now() &&
-	       !((load64(way->to) ^ load64(frame)) << 16) &&
-	       same_words(way->words, words, n) && bpf_jiffies64() < way->until;
+	       way->to == frame_to(frame) && same_words(way->words, words, n) &&
+	       bpf_jiffies64() < way->until;
 }
 
-/* The slot for a packet, and its key of *n words, which is read behind the
- * look-up: as many words as this are not kept over it. */
+/* The slot for a packet. Its key is read again behind the look-up: as many
+ * words as this are not kept over it. */
 static __always_inline struct cached_way *
-way_find(const struct xdp_md *ctx, __u64 *words, const void *at,
-	 const __u8 family, const struct known *k, __u32 *n)
+way_find(const void *at, const __u8 family, const struct known *k)
 {
-	struct cached_way *way =
-		way_slot(words, way_key(words, at, family, k, 0));
+	__u64 words[WAY_WORDS];
 
-	*n = way_key(words, at, family, k, ctx->ingress_ifindex);
-	return way;
+	return way_slot(words, way_key(words, at, family, k, 0));
 }
 
 /* True for a frame that ends with its packet, of len bytes without the link
@@ -193,6 +196,13 @@ encap_frame(struct xdp_md *ctx, const __u8 inner, const __u8 outer,
 	return TL_tx_forward;
 }
 
+/* A way has a peer. */
+static __always_inline void count_known(const struct outcome *o)
+{
+	__builtin_assume(o->peer != TL_PEER_NONE);
+	count(o);
+}
+
 /* A plain packet of a constant family, to a peer. TCP packets with SYN go up,
  * where their MSS is clamped. Returns the action; 0 if the packet goes up. */
 static __always_inline int known_plain(struct xdp_md *ctx, const __u8 family)
@@ -212,7 +222,8 @@ static __always_inline int known_plain(struct xdp_md *ctx, const __u8 family)
 	if (!known(at, end, family, &k) || !ends_there(data, end, k.len) ||
 	    !lean_transport(at + ip_hlen(family), end, k.proto, &transport))
 		return 0;
-	way = way_find(ctx, words, at, family, &k, &n);
+	way = way_find(at, family, &k);
+	n = way_key(words, at, family, &k, ctx->ingress_ifindex);
 	if (!way || !way_holds(way, words, n, family, data))
 		return 0;
 	head = head_of(way->peer);
@@ -227,7 +238,7 @@ static __always_inline int known_plain(struct xdp_md *ctx, const __u8 family)
 				      : encap_frame(ctx, family, 6, &in, head);
 	if (o.verdict == TL_rx_plain)
 		return 0;
-	count(&o);
+	count_known(&o);
 	if (o.verdict != TL_tx_forward)
 		return XDP_DROP;
 	return way->out == ctx->ingress_ifindex ? XDP_TX
@@ -287,19 +298,18 @@ static __always_inline int known_send(struct xdp_md *ctx, const __u8 outer,
 	if (!route_frame(ctx, rx->inner_family, rx, way))
 		return known_dropped(rx);
 	rx->outcome.verdict = TL_rx_forward;
-	count(&rx->outcome);
+	count_known(&rx->outcome);
 	return bpf_redirect(way->out, 0);
 }
 
-/* A packet from a tunnel, of two constant families; len: bytes behind the outer
- * header, which is right. Returns the action; 0 if this CPU does not know the
- * way. */
-static __always_inline int known_tunnel(struct xdp_md *ctx, const __u8 outer,
+/* A packet from a tunnel, of two constant families; len: bytes from the outer
+ * header on, which is right. Returns the action; 0 if this CPU does not know
+ * the way. */
+static __always_inline int known_tunnel(struct xdp_md *ctx, const void *ip,
+					const void *end, const __u8 outer,
 					const __u8 inner, __u32 len)
 {
-	const void *data = (void *)(long)ctx->data;
-	const void *end = (void *)(long)ctx->data_end;
-	const void *at = data + ETH_HLEN + ip_hlen(outer);
+	const void *data = ip - ETH_HLEN, *at = ip + ip_hlen(outer);
 	struct rx rx = {.inner_family = inner};
 	struct cached_way *way;
 	__u64 words[WAY_WORDS];
@@ -307,15 +317,16 @@ static __always_inline int known_tunnel(struct xdp_md *ctx, const __u8 outer,
 	__u32 n, all;
 	__u8 tos, outer_tos;
 
-	if (!known(at, end, inner, &k) || k.len > len ||
+	if (!known(at, end, inner, &k) || ip_hlen(outer) + k.len > len ||
 	    may_be_syn(k.proto, at + ip_hlen(inner), end) ||
-	    !ends_there(data, end, ip_hlen(outer) + len))
+	    !ends_there(data, end, len))
 		return unknown();
-	way = way_find(ctx, words, at, inner, &k, &n);
-	all = way_outer(words, n, data + ETH_HLEN, outer);
+	way = way_find(at, inner, &k);
+	n = way_key(words, at, inner, &k, 0);
+	all = way_outer(words, n, ip, outer);
 	if (!way || !way_holds(way, words, all, flow_kind(outer, inner), data))
 		return unknown();
-	outer_tos = ip_tos(data + ETH_HLEN, outer);
+	outer_tos = ip_tos(ip, outer);
 	if (outer_tos & ECN_ECT1) { /* it may change the inner one */
 		tos = ip_tos(at, inner);
 		rx.ecn = ecn_decap(tos, outer_tos);
@@ -329,37 +340,40 @@ static __always_inline int known_tunnel(struct xdp_md *ctx, const __u8 outer,
 }
 
 static __always_inline int known_any4(struct xdp_md *ctx,
-				      const struct iphdr *ip)
+				      const struct iphdr *ip, const void *end,
+				      const bool attached)
 {
 	const __u32 len = bpf_ntohs(ip->tot_len);
 
 	if (!is_tunnel(ip->protocol))
 		return known_plain(ctx, 4);
-	if (*(const __u8 *)ip != 0x45 || ip4_is_fragment(ip) ||
-	    len < IP4_HLEN || !ip4_checksum_is_right(ip))
+	if (!attached || *(const __u8 *)ip != 0x45 || ip4_is_fragment(ip) ||
+	    !ip4_checksum_is_right(ip))
 		return unknown();
 	if (ip->protocol == IPPROTO_IPIP)
-		return known_tunnel(ctx, 4, 4, len - IP4_HLEN);
-	return known_tunnel(ctx, 4, 6, len - IP4_HLEN);
+		return known_tunnel(ctx, ip, end, 4, 4, len);
+	return known_tunnel(ctx, ip, end, 4, 6, len);
 }
 
 static __always_inline int known_any6(struct xdp_md *ctx,
-				      const struct ipv6hdr *ip)
+				      const struct ipv6hdr *ip, const void *end,
+				      const bool attached)
 {
-	const __u32 len = bpf_ntohs(ip->payload_len);
+	const __u32 len = IP6_HLEN + bpf_ntohs(ip->payload_len);
 
 	if (!is_tunnel(ip->nexthdr))
 		return known_plain(ctx, 6);
-	if (ip->version != 6)
+	if (!attached || ip->version != 6)
 		return unknown();
 	if (ip->nexthdr == IPPROTO_IPIP)
-		return known_tunnel(ctx, 6, 4, len);
-	return known_tunnel(ctx, 6, 6, len);
+		return known_tunnel(ctx, ip, end, 6, 4, len);
+	return known_tunnel(ctx, ip, end, 6, 6, len);
 }
 
 /* Forwards and counts the frame, if this CPU knows its way; returns the action,
- * or 0 if it does not. A global function, with its own share of the stack. */
-__attribute__((noinline)) int xdp_known(struct xdp_md *ctx)
+ * or 0 if it does not. attached: a constant, true on the interface of the
+ * tunnels, the only one whose packets come out of one. */
+static __always_inline int known_any(struct xdp_md *ctx, const bool attached)
 {
 	const struct ethhdr *eth = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end, *ip = eth + 1;
@@ -367,10 +381,22 @@ __attribute__((noinline)) int xdp_known(struct xdp_md *ctx)
 	if (ip + IP4_HLEN > end)
 		return 0;
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
-		return known_any4(ctx, ip);
+		return known_any4(ctx, ip, end, attached);
 	if (eth->h_proto != bpf_htons(ETH_P_IPV6) || ip + IP6_HLEN > end)
 		return 0;
-	return known_any6(ctx, ip);
+	return known_any6(ctx, ip, end, attached);
+}
+
+/* The same for a way that was just learned, and for other interfaces: global
+ * functions, with their own share of the stack. */
+__attribute__((noinline)) int xdp_known(struct xdp_md *ctx)
+{
+	return known_any(ctx, true);
+}
+
+__attribute__((noinline)) int xdp_known_plain(struct xdp_md *ctx)
+{
+	return known_any(ctx, false);
 }
 
 #endif

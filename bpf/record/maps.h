@@ -228,11 +228,11 @@ struct cached_way {
 	__u64 words[WAY_WORDS]; /* the key, see way_key() */
 	__u64 until;		/* jiffies; expiry */
 	__u32 generation;
-	__u32 kind;    /* see known.h; 0: empty */
+	__u16 kind;    /* see known.h; 0: empty */
+	__u16 mtu;     /* bytes */
 	__u32 peer;    /* id */
 	__u32 out;     /* ifindex that it leaves by; 0: to this host */
-	__u8 to[6];    /* destination of the frames that arrive */
-	__u16 mtu;     /* bytes */
+	__u64 to;      /* of the frames that arrive, see frame_to() */
 	__u8 macs[12]; /* of what comes out of a tunnel: destination, source */
 	__u32 flow;    /* flow_hash() of what goes into a tunnel */
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Small UDP packets, over IPv4 or IPv6:
+/* Small UDP packets, over IPv4 or IPv6, BATCH of them to a system call, so that
+ * they come as from a network card: one after the other.
  *   udp send SOURCE DESTINATION PORT NUMBER   prints the ns of each packet
  *   udp spread FIRST PORT NUMBER NETWORKS     the same, each packet to a random
  *                                             one of so many /24 or /64 from
@@ -7,6 +8,7 @@
  *   udp ping SOURCE DESTINATION PORT NUMBER   waits for each answer; prints the
  *                                             median and 99 % of the us
  *   udp echo ADDRESS PORT                     answers, until it is ended */
+#define _GNU_SOURCE /* sendmmsg() */
 #include <arpa/inet.h>
 #include <endian.h>
 #include <netdb.h>
@@ -18,6 +20,7 @@
 #include <unistd.h>
 
 #define SIZE	64
+#define BATCH	64
 #define WARM_UP 1000 /* answers that do not count */
 
 static double now_ns(void)
@@ -59,14 +62,33 @@ static int connected(char **argv)
 	return fd;
 }
 
-static int send_many(int fd, long number)
+/* Sets where the next packet goes. */
+typedef void address_fn(struct sockaddr_storage *to, void *data);
+
+/* Sends `number` packets; address: NULL if the socket is connected. */
+static int send_all(int fd, long number, address_fn *address, void *data)
 {
-	char data[SIZE] = {0};
+	char text[SIZE] = {0};
+	struct iovec iov = {text, SIZE};
+	struct sockaddr_storage to[BATCH];
+	struct mmsghdr batch[BATCH] = {0};
 	double start = now_ns();
 
-	for (long i = 0; i < number; i++)
-		if (write(fd, data, SIZE) < 0)
+	for (int i = 0; i < BATCH; i++)
+		batch[i].msg_hdr = (struct msghdr){
+			.msg_name = address ? &to[i] : NULL,
+			.msg_namelen = address ? sizeof(to[i]) : 0,
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
+		};
+	for (long i = 0; i < number; i += BATCH) {
+		int n = number - i < BATCH ? number - i : BATCH;
+
+		for (int j = 0; address && j < n; j++)
+			address(&to[j], data);
+		if (sendmmsg(fd, batch, n, 0) != n)
 			return 1;
+	}
 	printf("%.1f\n", (now_ns() - start) / number);
 	return 0;
 }
@@ -92,25 +114,26 @@ static void to_network(struct sockaddr *to, const struct sockaddr *first,
 	six->sin6_addr.s6_addr[15] = 1;
 }
 
+struct networks {
+	const struct sockaddr *first;
+	uint64_t number, random;
+};
+
+static void to_any(struct sockaddr_storage *to, void *data)
+{
+	struct networks *n = data;
+
+	/* Knuth's MMIX. */
+	n->random = n->random * 6364136223846793005 + 1442695040888963407;
+	to_network((void *)to, n->first, (n->random >> 32) % n->number);
+}
+
 static int spread(const struct addrinfo *first, long number, uint64_t networks)
 {
-	int fd = socket(first->ai_family, SOCK_DGRAM, 0);
-	struct sockaddr_storage to;
-	char data[SIZE] = {0};
-	double start = now_ns();
-	uint64_t random = 1;
+	struct networks n = {first->ai_addr, networks, 1};
 
-	for (long i = 0; i < number; i++) {
-		/* Knuth's MMIX. */
-		random = random * 6364136223846793005 + 1442695040888963407;
-		to_network((void *)&to, first->ai_addr,
-			   (random >> 32) % networks);
-		if (sendto(fd, data, SIZE, 0, (void *)&to, first->ai_addrlen) <
-		    0)
-			return 1;
-	}
-	printf("%.1f\n", (now_ns() - start) / number);
-	return 0;
+	return send_all(socket(first->ai_family, SOCK_DGRAM, 0), number, to_any,
+			&n);
 }
 
 static int by_size(const void *a, const void *b)
@@ -163,7 +186,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "echo"))
 		return echo(bound(argv[2], argv[3]));
 	if (argc == 6 && !strcmp(argv[1], "send"))
-		return send_many(connected(argv), atol(argv[5]));
+		return send_all(connected(argv), atol(argv[5]), NULL, NULL);
 	if (argc == 6 && !strcmp(argv[1], "spread"))
 		return spread(resolved(argv[2], argv[3]), atol(argv[4]),
 			      strtoull(argv[5], NULL, 10));

@@ -74,7 +74,9 @@ MAN := tunload.8 tunload.conf.5
 UNITS := tunload@.service tunload-trigger@.service tunload-trigger@.timer \
 	tunload-watch@.service tunload-metrics.socket tunload-metrics@.service
 COMPLETION := completion/tunload completion/_tunload
-DOCS := README.md COPYING docs/news.md dist/example.conf dist/grafana.json
+DOCS := README.md COPYING docs/news.md docs/fleet.md dist/example.conf \
+	dist/grafana.json
+EXAMPLES := $(sort $(wildcard dist/examples/fleet/*))
 SCHEMAS := $(sort $(wildcard docs/schema/*.json))
 DIST := $(addprefix $(B)/dist/,$(MAN) $(UNITS) $(COMPLETION))
 TABLES := verdicts interface-keys peer-keys peer-words
@@ -223,13 +225,14 @@ check-unit: unit-tests
 .PHONY: install
 install: all
 	install -d $(addprefix $(DESTDIR),$(SBINDIR) $(MANDIR)/man5 \
-		$(MANDIR)/man8 $(DOCDIR)/schema $(UNITDIR) $(COMPLETIONDIR) \
-		$(ZSHDIR) $(SYSCONFDIR)/tunload)
+		$(MANDIR)/man8 $(DOCDIR)/schema $(DOCDIR)/examples/fleet \
+		$(UNITDIR) $(COMPLETIONDIR) $(ZSHDIR) $(SYSCONFDIR)/tunload)
 	install -m 755 $(B)/tunload $(DESTDIR)$(SBINDIR)/tunload
 	install -m 644 $(B)/dist/tunload.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(B)/dist/tunload.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)
 	install -m 644 $(SCHEMAS) $(DESTDIR)$(DOCDIR)/schema
+	install -m 644 $(EXAMPLES) $(DESTDIR)$(DOCDIR)/examples/fleet
 	install -m 644 $(addprefix $(B)/dist/,$(UNITS)) $(DESTDIR)$(UNITDIR)
 	install -m 644 $(B)/dist/completion/tunload $(DESTDIR)$(COMPLETIONDIR)
 	install -m 644 $(B)/dist/completion/_tunload $(DESTDIR)$(ZSHDIR)
@@ -243,8 +246,10 @@ uninstall:
 		$(MANDIR)/man8/tunload.8 $(MANDIR)/man5/tunload.conf.5 \
 		$(addprefix $(UNITDIR)/,$(UNITS)) $(COMPLETIONDIR)/tunload \
 		$(ZSHDIR)/_tunload \
-		$(addprefix $(DOCDIR)/,$(notdir $(DOCS)) $(SCHEMAS:docs/%=%)))
+		$(addprefix $(DOCDIR)/,$(notdir $(DOCS)) $(SCHEMAS:docs/%=%) \
+		$(EXAMPLES:dist/%=%)))
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(DOCDIR)/schema \
+		$(addprefix $(DESTDIR)$(DOCDIR)/,examples/fleet examples) \
 		$(DESTDIR)$(DOCDIR) \
 		$(DESTDIR)$(SYSCONFDIR)/tunload
 

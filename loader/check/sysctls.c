@@ -112,13 +112,16 @@ static void look_at_xdp(struct check *c, uint8_t family)
 
 static void look_at_routed(struct check *c, uint8_t family)
 {
-	if (!conf_any_routed(&c->conf, family) ||
-	    fib_answers(c->conf.ifname, family))
+	char setting[64];
+	const struct peer *p =
+		fib_mute(&c->conf, family, setting, sizeof(setting));
+
+	if (!p)
 		return;
 	found(c, LEVEL_FAILURE, "forwarding", NULL,
-	      "allowed-ips = routed, but the kernel tells the programs no routes while IPv%u forwarding is off, so what comes from routed networks is dropped",
-	      family);
-	mend_forwarding(c, family);
+	      "allowed-ips = routed, but the kernel tells the programs no routes while IPv%u forwarding is off%s%s, so what comes from routed networks is dropped",
+	      family, *p->vrf ? " in VRF " : "", p->vrf);
+	mend(c, "sysctl -w %s=1", setting);
 }
 
 int check_sysctls(struct check *c)

@@ -182,9 +182,9 @@ static inline bool peer_needs_tc(const struct peer *p)
 }
 /* True if any peer does. */
 bool conf_needs_tc(const struct conf *c);
-/* True if there are peers with allowed-ips = routed that can have inner packets
- * of that family: with a gateway of it, or of none. */
-bool conf_any_routed(const struct conf *c, uint8_t family);
+/* True for a peer with allowed-ips = routed that can have inner packets of that
+ * family: with a gateway of it, or of none. */
+bool peer_is_routed(const struct peer *p, uint8_t family);
 /* The length of the outer header of a peer whose endpoint is known. */
 static inline uint32_t outer_len(const struct peer *p)
 {

@@ -42,16 +42,11 @@ bool conf_needs_tc(const struct conf *c)
 	return false;
 }
 
-bool conf_any_routed(const struct conf *c, uint8_t family)
+bool peer_is_routed(const struct peer *p, uint8_t family)
 {
-	for_each_peer (p, c) {
-		uint8_t four = p->gateway4.family, six = p->gateway6.family;
+	uint8_t four = p->gateway4.family, six = p->gateway6.family;
 
-		if (p->routed &&
-		    ((!four && !six) || (family == 4 ? four : six)))
-			return true;
-	}
-	return false;
+	return p->routed && ((!four && !six) || (family == 4 ? four : six));
 }
 
 struct peer *conf_peer(const struct conf *c, const char *name)

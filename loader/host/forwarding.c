@@ -43,18 +43,43 @@ bool host_forwards(const char *ifname, uint8_t family)
 	       (family == 6 && is_on("net/ipv6/conf/all/forwarding"));
 }
 
-bool fib_answers(const char *ifname, uint8_t family)
+/* The setting for which the kernel answers questions about routes. */
+static void forwarding_setting(const char *ifname, uint8_t family,
+			       char *setting, size_t len)
 {
-	const char *const names[] = {ifname, "lo"};
+	snprintf(setting, len, "net/ipv%u/conf/%s/forwarding", family, ifname);
+}
+
+static bool fib_answers(const char *ifname, uint8_t family)
+{
 	char setting[64];
 
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(setting, sizeof(setting),
-			 "net/ipv%u/conf/%s/forwarding", family, names[i]);
-		if (is_on(setting))
-			return true;
+	forwarding_setting(ifname, family, setting, sizeof(setting));
+	return is_on(setting);
+}
+
+const struct peer *fib_mute(const struct conf *c, uint8_t family, char *setting,
+			    size_t len)
+{
+	const char *fine = "", *from;
+
+	for_each_peer (p, c) {
+		from = *p->vrf ? p->vrf : c->ifname;
+		if (!peer_is_routed(p, family) || !strcmp(from, fine))
+			continue;
+		fine = from;
+		if (fib_answers(from, family) ||
+		    (!*p->vrf && fib_answers("lo", family)))
+			continue;
+		if (*p->vrf)
+			forwarding_setting(p->vrf, family, setting, len);
+		else
+			snprintf(setting, len, "%s",
+				 family == 4 ? "net/ipv4/ip_forward"
+					     : "net/ipv6/conf/all/forwarding");
+		return p;
 	}
-	return false;
+	return NULL;
 }
 
 uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,

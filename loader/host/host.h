@@ -296,9 +296,12 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 /* True if the kernel forwards packets of that family (4 or 6) that arrive on
  * ifname. */
 bool host_forwards(const char *ifname, uint8_t family);
-/* True if the kernel tells BPF programs where it would forward packets of that
- * family to, asked from the interface or from lo (way_back.h). */
-bool fib_answers(const char *ifname, uint8_t family);
+/* Returns the first peer with allowed-ips = routed for which the kernel tells
+ * the programs no routes of that family, as forwarding is off: in its VRF, or
+ * for both the interface and lo (way_back.h); else NULL. Sets `setting` to the
+ * path in /proc/sys that turns it on. */
+const struct peer *fib_mute(const struct conf *c, uint8_t family, char *setting,
+			    size_t len);
 
 /* The tunnel that the host's routing chooses. */
 

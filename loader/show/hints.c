@@ -147,15 +147,18 @@ static void from_hint(const struct sink *out)
 
 static void routed_hint(const struct sink *out, uint8_t family)
 {
-	const struct conf *c = &out->s->conf;
+	char setting[64];
+	const struct peer *p =
+		fib_mute(&out->s->conf, family, setting, sizeof(setting));
 
-	if (conf_any_routed(c, family) && !fib_answers(c->ifname, family))
+	if (p && *p->vrf)
+		say(out,
+		    "allowed-ips = routed, but the kernel tells the programs no routes while IPv%u forwarding is off in VRF %s: `sysctl -w %s=1`",
+		    family, p->vrf, setting);
+	else if (p)
 		say(out,
 		    "allowed-ips = routed, but the kernel tells the programs no routes while IPv%u forwarding is off: `sysctl -w %s=1`, or net/ipv%u/conf/lo/forwarding if this host forwards nothing",
-		    family,
-		    family == 4 ? "net/ipv4/ip_forward"
-				: "net/ipv6/conf/all/forwarding",
-		    family);
+		    family, setting, family);
 }
 
 void interface_hints(const struct snapshot *s, hint_fn *hint, void *to)

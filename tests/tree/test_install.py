@@ -16,6 +16,9 @@ WANTED = {
     "usr/share/doc/tunload/README.md": 0o644,
     "usr/share/doc/tunload/COPYING": 0o644,
     "usr/share/doc/tunload/news.md": 0o644,
+    "usr/share/doc/tunload/fleet.md": 0o644,
+    **{f"usr/share/doc/tunload/examples/fleet/{name}": 0o644
+       for name in os.listdir(os.path.join(REPO, "dist", "examples", "fleet"))},
     "usr/share/doc/tunload/example.conf": 0o644,
     "usr/share/doc/tunload/grafana.json": 0o644,
     **{f"usr/share/doc/tunload/schema/{name}": 0o644

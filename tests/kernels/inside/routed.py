@@ -124,3 +124,11 @@ def test_the_table_of_the_vrf_decides(lab, mode, outer):
         g.route_in(101, family, "b")
         wait_until(lambda f=family: g.send("a", f) == (0, 1), "a is refused")
         assert g.send("b", family, first=1) == (1, 0)
+        # In the VRF the kernel answers no questions then, and people are told.
+        setting = f"net.ipv{family}.conf.red.forwarding"
+        said = f"IPv{family} forwarding is off in VRF red"
+        assert said not in g.tl.run("status").stdout
+        g.host.sysctl(setting, 0)
+        assert said in g.tl.run("status").stdout
+        assert said in g.tl.run("check", "eth0", check=False).stdout
+        g.host.sysctl(setting, 1)

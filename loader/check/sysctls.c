@@ -68,9 +68,7 @@ static void look_at_rp_filter(struct check *c)
 
 static void mend_forwarding(struct check *c, uint8_t family)
 {
-	mend(c, "sysctl -w %s=1",
-	     family == 4 ? "net/ipv4/ip_forward"
-			 : "net/ipv6/conf/all/forwarding");
+	mend(c, "sysctl -w %s=1", forwarding_setting(family));
 }
 
 /* Whether packets out of tunnels are for other hosts is only known once some

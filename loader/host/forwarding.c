@@ -43,40 +43,37 @@ bool host_forwards(const char *ifname, uint8_t family)
 	       (family == 6 && is_on("net/ipv6/conf/all/forwarding"));
 }
 
-/* The setting for which the kernel answers questions about routes. */
-static void forwarding_setting(const char *ifname, uint8_t family,
-			       char *setting, size_t len)
+const char *forwarding_setting(uint8_t family)
 {
-	snprintf(setting, len, "net/ipv%u/conf/%s/forwarding", family, ifname);
+	return family == 4 ? "net/ipv4/ip_forward"
+			   : "net/ipv6/conf/all/forwarding";
 }
 
-static bool fib_answers(const char *ifname, uint8_t family)
+/* True if the kernel answers questions about routes, asked from that interface;
+ * sets `setting` to the path of its setting for that. */
+static bool fib_answers(const char *ifname, uint8_t family, char *setting,
+			size_t len)
 {
-	char setting[64];
-
-	forwarding_setting(ifname, family, setting, sizeof(setting));
+	snprintf(setting, len, "net/ipv%u/conf/%s/forwarding", family, ifname);
 	return is_on(setting);
 }
 
 const struct peer *fib_mute(const struct conf *c, uint8_t family, char *setting,
 			    size_t len)
 {
-	const char *fine = "", *from;
+	const char *asked = "", *from;
 
 	for_each_peer (p, c) {
 		from = *p->vrf ? p->vrf : c->ifname;
-		if (!peer_is_routed(p, family) || !strcmp(from, fine))
+		if (!peer_is_routed(p, family) || !strcmp(from, asked))
 			continue;
-		fine = from;
-		if (fib_answers(from, family) ||
-		    (!*p->vrf && fib_answers("lo", family)))
+		asked = from;
+		if (fib_answers(from, family, setting, len) ||
+		    (!*p->vrf && fib_answers("lo", family, setting, len)))
 			continue;
-		if (*p->vrf)
-			forwarding_setting(p->vrf, family, setting, len);
-		else
+		if (!*p->vrf)
 			snprintf(setting, len, "%s",
-				 family == 4 ? "net/ipv4/ip_forward"
-					     : "net/ipv6/conf/all/forwarding");
+				 forwarding_setting(family));
 		return p;
 	}
 	return NULL;

@@ -296,6 +296,8 @@ uint64_t not_forwarded(const char *ifname, uint8_t family, char *setting,
 /* True if the kernel forwards packets of that family (4 or 6) that arrive on
  * ifname. */
 bool host_forwards(const char *ifname, uint8_t family);
+/* The path in /proc/sys that turns forwarding of that family on, everywhere. */
+const char *forwarding_setting(uint8_t family);
 /* Returns the first peer with allowed-ips = routed for which the kernel tells
  * the programs no routes of that family, as forwarding is off: in its VRF, or
  * for both the interface and lo (way_back.h); else NULL. Sets `setting` to the

@@ -77,22 +77,109 @@ static __always_inline __u32 flow_slot(const void *at, const __u8 outer,
 	return cache_index(flow_bits, words, n);
 }
 
-/* The entry of a packet that is not in the first slot. */
+/* The peer of a packet's outer addresses, or TL_PEER_NONE, also if more than
+ * addresses tell what it may send. */
+static __always_inline __u32 flow_peer(const void *at, const __u8 outer)
+{
+	const void *addrs = at + source_at(outer);
+	const __u32 id = find_peer(outer, addrs, addrs + (outer == 4 ? 4 : 16));
+	const struct tl_peer *peer;
+
+	if (id == TL_PEER_NONE)
+		return id;
+	peer = bpf_map_lookup_elem(&peers, &id);
+	return peer && !(peer->flags &
+			 (TL_PEER_F_SPECIAL | TL_PEER_F_ROUTED))
+		       ? id
+		       : TL_PEER_NONE;
+}
+
+/* True if the inner source is in a prefix of that peer, as check_source() has
+ * it. */
+static __always_inline bool flow_allowed(const void *at, const __u8 outer,
+					 const __u8 inner, __u32 peer)
+{
+	const void *source = at + ip_hlen(outer) + source_at(inner);
+	__u64 prefix;
+
+	if (inner == 4 ? ip4_is_martian(load32(source))
+		       : ip6_is_martian(source))
+		return false;
+	prefix = find_prefix(inner, source);
+	return !(prefix_flags(prefix) & TL_PREFIX_F_OWN) &&
+	       prefix_peer(prefix) == peer;
+}
+
+/*
+ * Makes a lasting entry that has expired hold again, if its outer addresses are
+ * still the peer's. This is looked up once a second, whatever the number of
+ * entries: the peer's slot of `traffic` has the time. Prefixes are not looked
+ * up again: only the loader can change them, which makes all entries stale.
+ */
+static __always_inline bool flow_renew(struct cached *entry, const void *at,
+				       const __u8 outer)
+{
+	const __u32 slot = peer_slot(entry->peer);
+	struct tl_traffic *of = bpf_map_lookup_elem(&traffic, &slot);
+	const __u64 now = bpf_jiffies64();
+	__u32 age;
+
+	if (!entry->lasting || !of || of->peer != entry->peer)
+		return false;
+	age = now - of->checked;
+	if (!of->checked || age >= lasting_ttl()) {
+		if (flow_peer(at, outer) != entry->peer)
+			return false;
+		of->checked = now;
+		age = 0;
+	}
+	entry->until = now - age + lasting_ttl();
+	return true;
+}
+
+/* The entry of a packet that is not in the first slot, or has expired there:
+ * found, renewed or made; NULL if addresses do not tell all. Where XDP forwards
+ * none is made: a packet of each source goes up once in cache_ttl, so that the
+ * kernel keeps its neighbour. */
+static __always_inline struct cached *
+flow_look_up(__u32 slot, const void *at, const __u8 outer, const __u8 inner)
+{
+	const __u32 generation = generation_now();
+	const __u8 kind = flow_kind(outer, inner);
+	struct cache_key key;
+	const __u32 n = flow_key(&key, at, outer, inner);
+	struct cached *entry = flow_search(slot, &key, n, kind, generation);
+	__u32 peer;
+
+	if (entry && cache_holds(entry, generation))
+		return entry;
+	if (forward_xdp)
+		return NULL;
+	if (entry && flow_renew(entry, at, outer))
+		return entry;
+	peer = flow_peer(at, outer);
+	if (peer == TL_PEER_NONE || !flow_allowed(at, outer, inner, peer))
+		return NULL;
+	if (!entry)
+		entry = flow_place(slot, generation);
+	if (!entry)
+		return NULL;
+	cache_keep(entry, &key, n, kind, generation, peer);
+	entry->until += lasting_ttl() - cache_ttl;
+	entry->lasting = true;
+	return entry;
+}
+
 static __attribute__((noinline, unused)) struct cached *
 flow_elsewhere(__u32 slot, const void *at, __u8 kind)
 {
-	struct cache_key key;
-	__u32 n;
-
 	if (kind == flow_kind(4, 4))
-		n = flow_key(&key, at, 4, 4);
-	else if (kind == flow_kind(4, 6))
-		n = flow_key(&key, at, 4, 6);
-	else if (kind == flow_kind(6, 4))
-		n = flow_key(&key, at, 6, 4);
-	else
-		n = flow_key(&key, at, 6, 6);
-	return flow_search(slot, &key, n, kind);
+		return flow_look_up(slot, at, 4, 4);
+	if (kind == flow_kind(4, 6))
+		return flow_look_up(slot, at, 4, 6);
+	if (kind == flow_kind(6, 4))
+		return flow_look_up(slot, at, 6, 4);
+	return flow_look_up(slot, at, 6, 6);
 }
 
 /* True if n words, a constant of at most 4, are those in the packet. */
@@ -107,14 +194,16 @@ static __always_inline bool same_packet_words(const __u64 *words,
 
 /* The entry of a packet of two constant families whose outer header is at `at`,
  * or NULL. The addresses are read a second time to compare them, as they are
- * more than the registers hold. */
-static __always_inline struct cached *
-flow_find(const void *at, const __u8 outer, const __u8 inner)
+ * more than the registers hold. Sets *now_ns, unless the entry was in its first
+ * slot and held: so the time of a peer's last packet moves on. */
+static __always_inline struct cached *flow_find(const void *at,
+						const __u8 outer,
+						const __u8 inner, __u64 *now_ns)
 {
 	const void *source = at + ip_hlen(outer) + source_at(inner);
 	const __u32 slot = flow_slot(at, outer, inner);
 	const __u8 kind = flow_kind(outer, inner);
-	struct cached *entry = bpf_map_lookup_elem(&flows, &slot);
+	struct cached *entry = flow_at(slot);
 	const __u32 n = outer_words(outer);
 
 	if (entry && entry->kind == kind &&
@@ -123,7 +212,10 @@ flow_find(const void *at, const __u8 outer, const __u8 inner)
 			: same_packet_words(entry->key.words + n, source, 2)) &&
 	    cache_holds(entry, generation_now()))
 		return entry;
-	return flow_elsewhere(slot, at, kind);
+	entry = flow_elsewhere(slot, at, kind);
+	if (entry)
+		*now_ns = bpf_ktime_get_coarse_ns();
+	return entry;
 }
 
 /* Remembers the peer of a packet that ingress() has passed, with its outer
@@ -228,7 +320,7 @@ static __always_inline int lean_tunnel(const struct view *v, __u32 len,
 	rx.set_ecn = rx.ecn != (tos & ECN_MASK);
 	if (rx.set_ecn && !hook->sets_ecn)
 		return 0;
-	entry = flow_find(v->at, outer, inner);
+	entry = flow_find(v->at, outer, inner, &rx.outcome.now_ns);
 	if (!entry)
 		return 0;
 	rx.outcome.verdict = TL_rx_decap;

@@ -12,9 +12,6 @@
 #include "known.h"
 #include "way_back.h"
 
-/* Set by the loader; the verifier removes the code otherwise. */
-const volatile bool forward_xdp;
-
 static __always_inline const struct tl_device *device_of(__u32 ifindex)
 {
 	const __u32 slot = ifindex % TL_DEVICES;

@@ -17,6 +17,15 @@
  * change, as slow machines run two packets in more than that. */
 const volatile __u64 cache_ttl = 100;
 
+/* The same of entries that are renewed (flow_renew()): the loader writes the
+ * jiffies of a second, of which it can know the number. */
+const volatile __u64 renew_ttl = 100;
+
+static __always_inline __u64 lasting_ttl(void)
+{
+	return renew_ttl > cache_ttl ? renew_ttl : cache_ttl;
+}
+
 /* The generation of the maps. It is read before the look-ups whose result is
  * kept, so that a change during them makes the entry stale. */
 static __always_inline __u32 generation_now(void)
@@ -96,30 +105,43 @@ static __always_inline bool cache_hit(const struct cached *entry,
 	       same_words(entry->key.words, key->words, n);
 }
 
+/* The slot of that number in this CPU's part of `flows`. */
+static __always_inline struct cached *flow_at(__u32 slot)
+{
+	const __u32 at = bpf_get_smp_processor_id() << flow_bits | slot;
+
+	return bpf_map_lookup_elem(&flows, &at);
+}
+
 /* In `flows`, neighbouring slots are a set: an entry is in any of them, as a
  * packet that misses costs some thirty times as much as one that does not. */
 #define CACHE_SET 4
 
-/* The entry of that key in the other slots of its set, or NULL. */
-static __always_inline struct cached *
-flow_search(__u32 slot, const struct cache_key *key, __u32 n, __u8 kind)
+/* The entry of that key and generation in the set of a slot, or NULL; one that
+ * has expired if there is no other. */
+static __always_inline struct cached *flow_search(__u32 slot,
+						  const struct cache_key *key,
+						  __u32 n, __u8 kind,
+						  __u32 generation)
 {
-	const __u32 generation = generation_now();
+	struct cached *expired = NULL;
 
-	for (__u32 i = 1; i < CACHE_SET; i++) {
-		const __u32 other = slot ^ i;
-		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
+	for (__u32 i = 0; i < CACHE_SET; i++) {
+		struct cached *entry = flow_at(slot ^ i);
 		__u64 bits = 0;
 
 		if (!entry || entry->kind != kind ||
-		    !cache_holds(entry, generation))
+		    entry->generation != generation)
 			continue;
 		for (__u32 j = 0; j < CACHE_WORDS && j < n; j++)
 			bits |= entry->key.words[j] ^ key->words[j];
-		if (!bits)
+		if (bits)
+			continue;
+		if (cache_holds(entry, generation))
 			return entry;
+		expired = entry;
 	}
-	return NULL;
+	return expired;
 }
 
 /* The slot to keep an entry in: a free one of the set, if there is one. */
@@ -127,13 +149,12 @@ static __always_inline struct cached *flow_place(const __u32 slot,
 						 __u32 generation)
 {
 	for (__u32 i = 0; i < CACHE_SET; i++) {
-		const __u32 other = slot ^ i;
-		struct cached *entry = bpf_map_lookup_elem(&flows, &other);
+		struct cached *entry = flow_at(slot ^ i);
 
 		if (entry && (!entry->kind || !cache_holds(entry, generation)))
 			return entry;
 	}
-	return bpf_map_lookup_elem(&flows, &slot);
+	return flow_at(slot);
 }
 
 static __always_inline void cache_keep(struct cached *entry,
@@ -144,6 +165,7 @@ static __always_inline void cache_keep(struct cached *entry,
 	/* With PREEMPT_RT another packet of this CPU may come in between; it
 	 * must not find half of each. */
 	entry->kind = 0;
+	entry->lasting = false;
 	barrier();
 	for (__u32 i = 0; i < n; i++)
 		entry->key.words[i] = key->words[i];

@@ -8,6 +8,10 @@
 #include "core/build.h"
 #include "layout.h"
 
+/* True if XDP forwards (forward = xdp). Set by the loader; the verifier removes
+ * the code otherwise. */
+const volatile bool forward_xdp;
+
 /* The size of `traffic`, `next_hops` and `heads`, a power of two, less one; the
  * loader chooses it. */
 const volatile __u32 peer_mask = TL_PEER_SLOTS - 1;
@@ -194,6 +198,9 @@ struct {
 #define WAY_BITS    12 /* the same of `ways` */
 #define CACHE_WORDS 6
 
+/* CPUs that `flows` has a part for when no loader has chosen its size. */
+#define TL_FLOW_CPUS 64
+
 /* Addresses in network order. How many words are in use follows from the kind
  * of packet. */
 struct cache_key {
@@ -205,7 +212,8 @@ struct cached {
 	struct cache_key key;
 	__u64 until; /* jiffies; expiry */
 	__u32 generation;
-	__u32 kind : 8; /* 0: empty */
+	__u32 kind : 7; /* 0: empty */
+	__u32 lasting : 1; /* see flow_renew() */
 	__u32 peer : 24;
 };
 
@@ -217,7 +225,15 @@ struct cached {
 		__type(value, struct cached);                                  \
 	} name SEC(".maps")
 
-CACHE(flows);
+/* A part of 2^flow_bits slots for each CPU, one after the other: to allocate
+ * each slot for all CPUs takes seconds for a million. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, TL_FLOW_CPUS << CACHE_BITS);
+	__type(key, __u32);
+	__type(value, struct cached);
+} flows SEC(".maps");
+
 CACHE(sources);
 CACHE(strays); /* 1 slot where XDP does not forward, as in `ways` */
 

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "one_hook.h"
@@ -73,26 +74,46 @@ static uint32_t prefixes_pinned(const char *ifname)
 	return all.prefixes;
 }
 
-/* The most slots of `flows` take a MiB on each CPU. */
-#define FLOW_BITS_MAX 14
+/* Slots of `flows` on each CPU, of 64 bytes, take a MiB, and more where two for
+ * each prefix need more and those of all CPUs do not exceed room_of_caches(). */
+#define FLOW_BITS_MIB 14
 
-/* Makes room for eight remembered flows of each prefix. */
+static uint32_t flow_bits(size_t prefixes, uint32_t bits)
+{
+	while (bits < FLOW_BITS_MIB && 1u << bits < 8 * prefixes)
+		bits++;
+	while (1u << bits < 2 * prefixes &&
+	       (uint64_t)stats_cpus() << bits <= room_of_caches() / 64 / 2)
+		bits++;
+	return bits;
+}
+
 static void set_flows(struct tunload_bpf *skel, const char *ifname,
 		      const struct conf *want)
 {
 	size_t now = ifname ? prefixes_pinned(ifname) : 0, n = 0;
-	uint32_t bits = skel->rodata->flow_bits;
+	uint32_t bits;
 
 	for_each_peer (p, want)
 		n += p->n_allowed;
-	while (bits < FLOW_BITS_MAX && 1u << bits < 8 * (n > now ? n : now))
-		bits++;
+	bits = flow_bits(n > now ? n : now, skel->rodata->flow_bits);
 	skel->rodata->flow_bits = bits;
-	bpf_map__set_max_entries(skel->maps.flows, 1u << bits);
+	bpf_map__set_max_entries(skel->maps.flows, (uint32_t)stats_cpus()
+							   << bits);
 	if (want->forward == TL_FORWARD_XDP)
 		return;
 	bpf_map__set_max_entries(skel->maps.ways, 1);
 	bpf_map__set_max_entries(skel->maps.strays, 1);
+}
+
+/* The coarse clock moves on with the jiffies. */
+static void set_ttl(struct tunload_bpf *skel)
+{
+	struct timespec tick;
+
+	if (!clock_getres(CLOCK_MONOTONIC_COARSE, &tick) && !tick.tv_sec &&
+	    tick.tv_nsec)
+		skel->rodata->renew_ttl = NS_PER_S / (uint64_t)tick.tv_nsec;
 }
 
 static void set_room(struct tunload_bpf *skel, const char *ifname,
@@ -285,6 +306,7 @@ static int load(struct programs *g, const char *ifname, const struct conf *want)
 
 	if (ret)
 		return ret;
+	set_ttl(g->skel);
 	set_room(g->skel, ifname, want);
 	set_flows(g->skel, ifname, want);
 	if (ifname)

@@ -143,6 +143,9 @@ struct room room_wanted(const char *ifname, const struct conf *c);
 uint32_t room_rows(const struct room *r, const char *map);
 /* How many rows a map may have; 0 if there is none. */
 uint32_t room_of(int map);
+/* Bytes that what CPUs remember may take in all, if the configuration needs
+ * more than the least: so few CPUs remember more each than many do. */
+uint64_t room_of_caches(void);
 /* False if the pinned maps are too small to make them equal to c. */
 bool room_suffices(const char *ifname, const struct conf *c);
 /* Forbids writing to prefixes4, prefixes6 and `lengths` from user space, for

@@ -12,6 +12,9 @@
 #define PREFIXES_OTHER 4096	 /* rows for the host's own networks */
 #define PEERS_LEAST    4096
 #define SLOTS_LEAST    256
+#define SLOT_BYTES     256 /* in `traffic`, `next_hops` and `heads` */
+#define CACHES_MOST    (256u << 20)
+#define CACHES_SHARE   32 /* of the memory */
 
 /* The kernel allocates 16 bytes per row of a hash at once: 32 MiB. */
 #define STATS_MOST (1 << 21)
@@ -126,6 +129,27 @@ static uint32_t size_up(const struct room *r, enum measure by)
 	return 0;
 }
 
+uint64_t room_of_caches(void)
+{
+	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) *
+			  (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return memory / CACHES_SHARE < CACHES_MOST ? memory / CACHES_SHARE
+						   : CACHES_MOST;
+}
+
+/* The most slots of peers: a quarter of that room, but always some. */
+static uint32_t slots_most(void)
+{
+	uint32_t slots = TL_PEER_SLOTS;
+
+	while (slots < TL_MAX_PEERS &&
+	       (uint64_t)slots * 2 * SLOT_BYTES * stats_cpus() <=
+		       room_of_caches() / 4)
+		slots *= 2;
+	return slots;
+}
+
 struct room room_wanted(const char *ifname, const struct conf *c)
 {
 	return (struct room){
@@ -141,7 +165,7 @@ struct room room_wanted(const char *ifname, const struct conf *c)
 					      TL_MAX_PREFIXES),
 		.slots = pinned(ifname, "next_hops")
 				 ?: twice(c->n_peers, SLOTS_LEAST,
-					  TL_PEER_SLOTS),
+					  slots_most()),
 	};
 }
 

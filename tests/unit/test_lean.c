@@ -12,8 +12,19 @@ static int peers_up(void **state)
 	generations.maps = 7;
 	memset(fake_flows, 0, sizeof(fake_flows));
 	memset(fake_sources, 0, sizeof(fake_sources));
+	memset(fake_traffic, 0, sizeof(fake_traffic));
 	fake_add(1, "198.51.100.1", "192.0.2.10", 1480);
 	fake_add(2, "2001:db8:2::1", "2001:db8:1::10", 1460);
+	return 0;
+}
+
+/* Addresses do not tell what these peers may send, so lean() makes no entries
+ * for them. */
+static int routed_up(void **state)
+{
+	peers_up(state);
+	fake_peers[1].flags = TL_PEER_F_ROUTED;
+	fake_peers[2].flags = TL_PEER_F_ROUTED;
 	return 0;
 }
 
@@ -258,9 +269,156 @@ static void keep_flow(const uint8_t *at, uint8_t kind, uint32_t peer)
 
 static uint32_t peer_of_flow(const uint8_t *at)
 {
-	const struct cached *entry = flow_find(at, 4, 4);
+	__u64 now_ns;
+	const struct cached *entry = flow_find(at, 4, 4, &now_ns);
 
 	return entry ? entry->peer : TL_PEER_NONE;
+}
+
+/* Fails unless it is a packet of that peer; now: of its time. */
+static void assert_passes(const struct packet *p, uint32_t peer, uint64_t now)
+{
+	struct rx rx;
+
+	assert_true(passes(p, &rx));
+	assert_int_equal(rx.outcome.verdict, TL_rx_decap);
+	assert_int_equal(rx.outcome.peer, peer);
+	assert_int_equal(rx.outcome.now_ns, now);
+}
+
+/* Addresses that nobody has looked up are looked up, once. */
+static void makes_an_entry(uint8_t outer, uint8_t inner)
+{
+	const uint32_t peer = outer == 4 ? 1 : 2;
+	struct packet p = tunnel(outer, inner);
+	struct rx rx;
+
+	assert_passes(&p, peer, fake_now);
+	assert_passes(&p, peer, 0);
+	p.bytes[source_at(outer)] ^= 1; /* of no peer */
+	if (outer == 4)
+		set_checksum(p.bytes);
+	assert_false(passes(&p, &rx));
+	p = tunnel(outer, inner);
+	p.bytes[ip_hlen(outer) + source_at(inner)] ^= 0x40; /* not allowed */
+	assert_false(passes(&p, &rx));
+}
+
+static void unknown_packets(void **state)
+{
+	(void)state;
+	each_combination(makes_an_entry);
+}
+
+/* Of these, addresses do not tell enough, or what they tell is no. */
+static void no_entries(void **state)
+{
+	const uint8_t flags[] = {TL_PEER_F_ROUTED, TL_PEER_F_SPECIAL};
+	struct packet p = tunnel(4, 4), martian = tunnel(4, 6);
+	struct rx rx;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		fake_peers[1].flags = flags[i];
+		assert_false(passes(&p, &rx));
+	}
+	fake_peers[1].flags = 0;
+	fake_prefixes[0] = (struct fake_prefix){
+		4, {10, 1, 0, 9}, 32, {1, TL_PREFIX_F_OWN}};
+	assert_false(passes(&p, &rx));
+	/* One of several peers: another one has the row. */
+	fake_prefixes[0].value = (struct tl_prefix){
+		2, TL_PREFIX_F_SHARED | 32 << TL_PREFIX_LEN_SHIFT};
+	assert_false(passes(&p, &rx));
+	fake_prefixes[0] = (struct fake_prefix){0};
+	assert_true(passes(&p, &rx));
+	fake_prefixes[0] = (struct fake_prefix){6, {0}, 0, {1, 0}};
+	p = tunnel(4, 4);
+	memcpy(p.bytes + IP4_HLEN + source_at(4), "\177\0\0\1", 4);
+	fake_prefixes[1] = (struct fake_prefix){4, {127}, 8, {1, 0}};
+	assert_false(passes(&p, &rx));
+	memset(martian.bytes + IP4_HLEN + source_at(6), 0, 15);
+	martian.bytes[IP4_HLEN + source_at(6) + 15] = 1;
+	assert_false(passes(&martian, &rx));
+	fake_prefixes[0] = fake_prefixes[1] = (struct fake_prefix){0};
+}
+
+/* The peer is looked up once in a while, for all of its entries. */
+static void renews(uint8_t outer, uint8_t inner)
+{
+	const uint32_t peer = outer == 4 ? 1 : 2;
+	struct packet p = tunnel(outer, inner), q = p;
+	struct tl_traffic *slot = &fake_traffic[peer];
+	const struct tl_peer good = fake_peers[peer];
+	struct rx rx;
+
+	q.bytes[ip_hlen(outer) + source_at(inner) + (inner == 4 ? 3 : 15)]++;
+	memset(fake_flows, 0, sizeof(fake_flows));
+	memset(fake_traffic, 0, sizeof(fake_traffic));
+	slot->peer = peer;
+	assert_passes(&p, peer, fake_now);
+	assert_passes(&q, peer, fake_now);
+	fake_now += renew_ttl;
+	assert_passes(&p, peer, fake_now); /* looks the peer up */
+	/* Edits by hand; of the prefix there can be none. */
+	fake_peers[peer].endpoint[0]++;
+	fake_prefixes[2 * peer].value.peer = 3;
+	fake_prefixes[2 * peer + 1].value.peer = 3;
+	fake_now += renew_ttl - 1;
+	assert_passes(&p, peer, 0);
+	assert_passes(&q, peer, fake_now); /* holds as long as p */
+	assert_passes(&q, peer, 0);
+	fake_now++;
+	assert_false(passes(&p, &rx));
+	assert_false(passes(&q, &rx));
+	fake_peers[peer] = good;
+	assert_passes(&q, peer, fake_now);
+	fake_peers[peer].flags = TL_PEER_F_SPECIAL;
+	assert_passes(&q, peer, 0);
+	fake_now += renew_ttl;
+	assert_false(passes(&q, &rx));
+	fake_peers[peer] = good;
+	assert_passes(&q, peer, fake_now);
+	/* The time in a slot of another peer says nothing. */
+	slot->peer = peer + TL_PEER_SLOTS;
+	fake_now += renew_ttl;
+	assert_false(passes(&q, &rx));
+	slot->peer = peer;
+	assert_passes(&q, peer, fake_now);
+	generations.maps++;
+	assert_false(passes(&q, &rx));
+	fake_prefixes[2 * peer].value.peer = peer;
+	fake_prefixes[2 * peer + 1].value.peer = peer;
+}
+
+static void expired_entries(void **state)
+{
+	(void)state;
+	each_combination(renews);
+}
+
+/* What ingress() has passed is looked up again, whatever its peer. */
+static void not_renewed(void **state)
+{
+	struct packet p = tunnel(4, 4);
+	struct rx rx;
+
+	(void)state;
+	fake_traffic[1] = (struct tl_traffic){.peer = 1, .checked = fake_now};
+	through_ingress(&p);
+	assert_true(passes(&p, &rx));
+	fake_now += cache_ttl;
+	fake_prefixes[2].value.peer = 3;
+	assert_false(passes(&p, &rx));
+	fake_prefixes[2].value.peer = 1;
+	assert_true(passes(&p, &rx));
+	/* An entry that was renewed gives its slot to such a one. */
+	fake_peers[1].flags = TL_PEER_F_ROUTED;
+	generations.maps++;
+	through_ingress(&p);
+	assert_true(passes(&p, &rx));
+	fake_now += cache_ttl;
+	assert_false(passes(&p, &rx));
 }
 
 /* Flows of one set do not push each other out, until it is full. */
@@ -440,10 +598,14 @@ static void arp_packets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(tunnel_packets, peers_up),
-		cmocka_unit_test_setup(other_addresses, peers_up),
-		cmocka_unit_test_setup(other_families, peers_up),
-		cmocka_unit_test_setup(forgets, peers_up),
+		cmocka_unit_test_setup(tunnel_packets, routed_up),
+		cmocka_unit_test_setup(other_addresses, routed_up),
+		cmocka_unit_test_setup(other_families, routed_up),
+		cmocka_unit_test_setup(forgets, routed_up),
+		cmocka_unit_test_setup(unknown_packets, peers_up),
+		cmocka_unit_test_setup(no_entries, peers_up),
+		cmocka_unit_test_setup(expired_entries, peers_up),
+		cmocka_unit_test_setup(not_renewed, peers_up),
 		cmocka_unit_test_setup(flows_of_a_set, peers_up),
 		cmocka_unit_test(slots_of_many_peers),
 		cmocka_unit_test(slots_of_many_prefixes),

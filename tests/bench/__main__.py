@@ -16,7 +16,7 @@ from bench import harness
 from lab import REPO, sweep
 from netns import own_mounts
 
-PARTS = ["packet", "plain", "tc", "checks", "many", "fleet", "forward", "rates",
+PARTS = ["packet", "plain", "tc", "checks", "many", "many_tc", "fleet", "forward", "rates",
          "cpus", "streams", "latency", "commands", "failover",
          "convergence", "watch", "memory", "instructions"]
 

@@ -14,7 +14,7 @@ from packets import bpf
 
 from .harness import Table, interleave, say
 from .many import FAMILIES, FIRST_PREFIX, PREFIX_LEN, ROUTER, SOURCES, \
-    Attached, Population, short
+    Population, Tested, short
 from .pair import PORT, RunTime, quiet_lab, udp_tool
 from .programs import Wrapper
 
@@ -38,7 +38,7 @@ class Routed(Population):
                    f"{GATEWAY[self.family]} dev eth0 onlink")
 
 
-class Host(Attached):
+class Host(Tested):
     """A population that is attached; the FIB is asked in its namespace."""
 
     def __init__(self, lab, wrapper, population):
@@ -60,7 +60,7 @@ class Host(Attached):
         family, routes = self.population.family, self.population.each
         before = RunTime.read(prog)
         self.tl.ns.run("taskset", "-c", "0", tool, "spread",
-                       FIRST_PREFIX[family], PORT, number, routes)
+                       FIRST_PREFIX[family], PORT, number, routes, "uniform")
         ns, runs = map(operator.sub, RunTime.read(prog), before)
         assert runs >= number, f"{runs} of {number} runs"
         return ns / runs

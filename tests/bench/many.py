@@ -29,6 +29,7 @@ ROUTER = {4: "192.0.2.1", 6: "2001:db8::1"}
 FIRST_ENDPOINT = {4: "198.18.0.0", 6: "2001:db8:1::"}
 FIRST_PREFIX = {4: "11.0.0.0", 6: "fd00:1000::"}
 PREFIX_LEN = {4: 24, 6: 64}
+SHAPES = {"uniform": "many", "Zipf": "many_zipf"}  # {shape: table}
 A_LINE = 1000  # prefixes
 
 
@@ -110,20 +111,42 @@ def drawn(sources):
 
 
 class Attached:
-    """A population that is attached, the program, and drawn sources."""
+    """A population that is attached."""
 
-    def __init__(self, lab, wrapper, population):
-        self.wrapper, self.population = wrapper, population
-        ns, router = lab.netns("many"), lab.netns("router")
-        lab.veth(ns, "eth0", router, "eth0")
+    def __init__(self, lab, population, settings="routes = no"):
+        self.population = population
+        ns, self.router = lab.netns("many"), lab.netns("router")
+        lab.veth(ns, "eth0", self.router, "eth0")
         ns.addr("eth0", *LOCAL.values())
         for address in ROUTER.values():
             ns.ip("route", "add", "default", "via", address)
         self.tl = lab.tunload(ns, "eth0", lab.new_bpffs())
-        self.tl.attach(population.conf(), "--no-trigger", timeout=600)
+        self.tl.attach(population.conf(settings), "--no-trigger", timeout=600)
+
+
+    def close(self):
+        """Detaches."""
+        self.tl.close()
+
+
+class Tested(Attached):
+    """The same, with drawn sources for test runs of the program."""
+
+    def __init__(self, lab, wrapper, population):
+        super().__init__(lab, population)
+        self.wrapper = wrapper
         self.prog = bpf.obj_get(f"{self.tl.pins}/prog_xdp_ingress")
         self.drawn = drawn(population.sources())
         self.window = mmap.mmap(wrapper.maps["sources"].fd, 32 * SOURCES)
+        self.fill_floor()
+
+    def fill_floor(self):
+        """Tells the floor of all peers."""
+        family = self.population.family.to_bytes(4, "little")
+        for peer in range(self.population.peers):
+            source = self.population.endpoint(peer).packed
+            self.wrapper.maps["floor_peers"].update(
+                family + source.ljust(16, b"\0"), peer.to_bytes(4, "little"))
 
     def time(self, distribution, repeat, prog=None):
         """Nanoseconds of the program, or of another, for those sources."""
@@ -141,28 +164,29 @@ class Attached:
         """Detaches."""
         self.window.close()
         os.close(self.prog)
-        self.tl.close()
+        super().close()
 
 
 def measured(wrapper, one, many, runs, repeat):
     """Samples of both, and of the empty program."""
+    progs = {name: wrapper.progs[prog] for name, prog in (
+        ("empty", "empty"), ("floor", "floor_decap"))} | {"": None}
     measures = {}
     for way in many.drawn:
-        measures["empty", way] = lambda w=way: many.time(
-            w, repeat, wrapper.progs["empty"])
-        measures["many", way] = lambda w=way: many.time(w, repeat)
-        measures["one", way] = lambda w=way: one.time(w, repeat)
+        for name, prog in progs.items():
+            for host in many, one:
+                measures[host is many, name, way] = (
+                    lambda h=host, w=way, p=prog: h.time(w, repeat, p))
     return interleave(runs, measures)
 
 
-def cells(samples):
-    """ns and the ratio, of each distribution."""
-    found = []
-    for way in "uniform", "Zipf":
-        empty, many, one = (samples.least((name, way))
-                            for name in ("empty", "many", "one"))
-        found += [many - empty, round((many - empty) / max(one - empty, 1), 2)]
-    return found
+def cells(samples, way):
+    """ns and the ratio to one peer, of the program and of the floor."""
+    for name in "", "floor":
+        many, one = (samples.least((is_many, name, way))
+                     - samples.least((is_many, "empty", way))
+                     for is_many in (True, False))
+        yield from (many, round(many / max(one, 1), 2))
 
 
 def short(number):
@@ -174,30 +198,32 @@ def short(number):
 
 
 def run(args):
-    """The table."""
+    """The tables."""
     runs, repeat = args.runs or RUNS, args.repeat or SOURCES
-    rows = {size: [] for size in SIZES}
+    rows = {(way, size): [] for way in SHAPES for size in SIZES}
     # One CPU: the counters of each are made at its first packet of a peer.
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for family, combination in FAMILIES.items():
         wrapper = Wrapper(args.work)
         with quiet_lab() as lab:
-            one = lab.keep(Attached(lab, wrapper, Population(family, 1, 1)))
+            one = lab.keep(Tested(lab, wrapper, Population(family, 1, 1)))
             for size in SIZES:
                 say(f"{combination}, {size[0]:,} peers x {size[1]:,}")
                 with quiet_lab() as inside:
-                    many = inside.keep(Attached(
+                    many = inside.keep(Tested(
                         inside, wrapper, Population(family, *size)))
                     many.check()
-                    rows[size] += cells(measured(wrapper, one, many, runs,
-                                                 repeat))
+                    samples = measured(wrapper, one, many, runs, repeat)
+                    for way in SHAPES:
+                        rows[way, size] += cells(samples, way)
     head = ["peers / prefixes"] + [
-        f"{combination} {way}{what}" for combination in FAMILIES.values()
-        for way in ("uniform", "Zipf") for what in ("", ", times one")]
-    table = Table("many", "ns a packet", head, digits=2)
-    for (peers, prefixes), row in rows.items():
-        table.row(f"{short(peers)} / {short(prefixes)}", *row)
-    table.draw("lines", *(f"{combination} {way}"
-                          for combination in FAMILIES.values()
-                          for way in ("uniform", "Zipf")))
-    yield table
+        f"{name}{combination}{what}" for combination in FAMILIES.values()
+        for name in ("", "floor ") for what in ("", ", times one")]
+    for way, name in SHAPES.items():
+        table = Table(name, "ns a packet", head, digits=2)
+        for size in SIZES:
+            table.row(" / ".join(map(short, size)), *rows[way, size])
+        table.draw("lines", *(f"{name}{combination}"
+                              for combination in FAMILIES.values()
+                              for name in ("", "floor ")))
+        yield table

@@ -9,7 +9,7 @@ import os
 from lab import run as command
 
 from .harness import Table, say
-from .many import SIZES, SOURCES, Attached, Population, short
+from .many import SIZES, SOURCES, Population, Tested, short
 from .pair import quiet_lab
 from .programs import Wrapper
 
@@ -46,7 +46,7 @@ def run(args):
     for peers, prefixes in SIZES:
         say(f"{peers:,} peers x {prefixes:,}")
         with quiet_lab() as lab:
-            one = lab.keep(Attached(lab, wrapper,
+            one = lab.keep(Tested(lab, wrapper,
                                     Population(FAMILY, peers, prefixes)))
             before = mebibytes(one.tl.pins)
             one.time("uniform", args.repeat or SOURCES)

@@ -27,9 +27,9 @@ HEADER = {4: 20, 6: 40}
 class Constant:
     """A veth pair between the two namespaces whose ends push and pop a
     constant header, or do nothing (outer=None): the programs, and addresses
-    to send between."""
+    to send between. how: "_known" for those that look one peer up."""
 
-    def __init__(self, lab, work, pair, number, inner, outer):
+    def __init__(self, lab, work, pair, number, inner, outer, how=""):
         self.ifname = f"eth{2 + number}"
         lab.veth(pair.send, self.ifname, pair.recv, self.ifname)
         self.path = [f"10.9.{number}.1", f"10.9.{number}.2"] if inner == 4 \
@@ -44,10 +44,10 @@ class Constant:
             header = self.header(pair, inner, outer)
             self.push = Programs(
                 work, "tc", length=frame, outer_family=outer,
-                inner_family=inner, header=header).progs["push"]
+                inner_family=inner, header=header).progs[f"push{how}"]
             self.pop = Programs(
                 work, "tc", length=frame + HEADER[outer],
-                outer_family=outer, inner_family=inner).progs["pop"]
+                outer_family=outer, inner_family=inner).progs[f"pop{how}"]
         self.attach(pair, lab.bpffs())
 
     def header(self, pair, inner, outer):
@@ -105,11 +105,12 @@ def tunnels(pair, label=""):
 def constants(lab, work, pair):
     """The same of programs that look nothing up, or do nothing."""
     found = {}
-    for number, (inner, outer) in enumerate(COMBINATIONS):
-        one = Constant(lab, work, pair, number, inner, outer)
-        found[f"constant {named(inner, outer)}"] = (one.path, one.push,
-                                                    one.pop)
-    one = Constant(lab, work, pair, len(COMBINATIONS), 4, None)
+    for how in "", "_known":
+        for inner, outer in COMBINATIONS:
+            one = Constant(lab, work, pair, len(found), inner, outer, how)
+            found[f"constant{how} {named(inner, outer)}"] = (
+                one.path, one.push, one.pop)
+    one = Constant(lab, work, pair, len(found), 4, None)
     found["empty"] = one.path, one.push, one.pop
     return found
 
@@ -137,16 +138,19 @@ def run(args):
     with quiet_lab() as lab:
         samples = measured(lab, args)
     against = [args.against] if args.against else []
-    table = Table("tc", "ns a packet", ["packet", "tunload",
-                                        "constant header", "ratio", *against])
+    table = Table("tc", "ns a packet", [
+        "packet", "tunload", "constant header", "ratio", "one look-up, no checks",
+        "ratio of it", *against])
     table.samples = samples
     for direction, prog in ("encap", "tc_egress"), ("decap", "tc_ingress"):
         for name in (named(*one) for one in COMBINATIONS):
-            ours, constant, *others = (
+            ours, constant, known, *others = (
                 samples.least((f"{which}{name}", direction))
                 - samples.least(("empty", direction))
-                for which in ("", "constant ", *["former "] * len(against)))
+                for which in ("", "constant ", "constant_known ",
+                              *["former "] * len(against)))
             table.row(f"{prog} {name}", round(ours), round(constant),
-                      f"{ours / constant:.2f}", *map(round, others))
-    table.draw("bars", "tunload", "constant header")
+                      f"{ours / constant:.2f}", round(known),
+                      f"{ours / known:.2f}", *map(round, others))
+    table.draw("bars", "tunload", "constant header", "one look-up, no checks")
     yield table

@@ -132,6 +132,8 @@ int empty(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+#define FLOOR_PEERS 131072
+
 /* The floor: one look-up of the outer source, one counter, the outer header
  * off. It checks nothing. */
 struct floor_key {
@@ -141,7 +143,8 @@ struct floor_key {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
+	__uint(max_entries, FLOOR_PEERS);
+	__uint(map_flags, 1); /* BPF_F_NO_PREALLOC */
 	__type(key, struct floor_key);
 	__type(value, __u32);
 } floor_peers SEC(".maps");
@@ -153,7 +156,7 @@ struct floor_counter {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1024);
+	__uint(max_entries, FLOOR_PEERS);
 	__type(key, __u32);
 	__type(value, struct floor_counter);
 } floor_counters SEC(".maps");

@@ -88,8 +88,7 @@ static __always_inline __u32 flow_peer(const void *at, const __u8 outer)
 	if (id == TL_PEER_NONE)
 		return id;
 	peer = bpf_map_lookup_elem(&peers, &id);
-	return peer && !(peer->flags &
-			 (TL_PEER_F_SPECIAL | TL_PEER_F_ROUTED))
+	return peer && !(peer->flags & (TL_PEER_F_SPECIAL | TL_PEER_F_ROUTED))
 		       ? id
 		       : TL_PEER_NONE;
 }
@@ -196,9 +195,8 @@ static __always_inline bool same_packet_words(const __u64 *words,
  * or NULL. The addresses are read a second time to compare them, as they are
  * more than the registers hold. Sets *now_ns, unless the entry was in its first
  * slot and held: so the time of a peer's last packet moves on. */
-static __always_inline struct cached *flow_find(const void *at,
-						const __u8 outer,
-						const __u8 inner, __u64 *now_ns)
+static __always_inline struct cached *
+flow_find(const void *at, const __u8 outer, const __u8 inner, __u64 *now_ns)
 {
 	const void *source = at + ip_hlen(outer) + source_at(inner);
 	const __u32 slot = flow_slot(at, outer, inner);

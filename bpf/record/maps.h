@@ -212,7 +212,7 @@ struct cached {
 	struct cache_key key;
 	__u64 until; /* jiffies; expiry */
 	__u32 generation;
-	__u32 kind : 7; /* 0: empty */
+	__u32 kind : 7;	   /* 0: empty */
 	__u32 lasting : 1; /* see flow_renew() */
 	__u32 peer : 24;
 };

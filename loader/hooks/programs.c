@@ -75,7 +75,8 @@ static uint32_t prefixes_pinned(const char *ifname)
 }
 
 /* Slots of `flows` on each CPU, of 64 bytes, take a MiB, and more where two for
- * each prefix need more and those of all CPUs do not exceed room_of_caches(). */
+ * each prefix need more and those of all CPUs do not exceed room_of_caches().
+ */
 #define FLOW_BITS_MIB 14
 
 static uint32_t flow_bits(size_t prefixes, uint32_t bits)

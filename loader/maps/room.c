@@ -163,9 +163,9 @@ struct room room_wanted(const char *ifname, const struct conf *c)
 		.prefixes6 = pinned(ifname, "prefixes6")
 				     ?: twice(n_prefixes(c, 6), PREFIXES_LEAST,
 					      TL_MAX_PREFIXES),
-		.slots = pinned(ifname, "next_hops")
-				 ?: twice(c->n_peers, SLOTS_LEAST,
-					  slots_most()),
+		.slots =
+			pinned(ifname, "next_hops")
+				?: twice(c->n_peers, SLOTS_LEAST, slots_most()),
 	};
 }
 

@@ -170,8 +170,7 @@ int pop_known(struct __sk_buff *skb)
 		flow->until = now + 100;
 		flow->peer = slot;
 	}
-	return count_both(flow->peer & 1023, skb->len) ? pop(skb)
-						       : TC_ACT_SHOT;
+	return count_both(flow->peer & 1023, skb->len) ? pop(skb) : TC_ACT_SHOT;
 }
 
 /* How packets to a peer begin: found by its number in their MAC address. */
@@ -239,11 +238,10 @@ int push_known(struct __sk_buff *skb)
 	write_length(out.bytes, skb->len - ETH_HLEN);
 	if (!count_both(slot, skb->len))
 		return TC_ACT_SHOT;
-	return outer_family == 4
-		       ? put_header(skb, out.bytes, IP4_HLEN,
-				    BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)
-		       : put_header(skb, out.bytes, IP6_HLEN,
-				    BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
+	return outer_family == 4 ? put_header(skb, out.bytes, IP4_HLEN,
+					      BPF_F_ADJ_ROOM_ENCAP_L3_IPV4)
+				 : put_header(skb, out.bytes, IP6_HLEN,
+					      BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
 }
 
 char LICENSE[] SEC("license") = "GPL";

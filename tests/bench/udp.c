@@ -3,15 +3,13 @@
  * they come as from a network card: one after the other.
  *   udp send SOURCE DESTINATION PORT NUMBER   prints the ns of each packet
  *   udp spread FIRST PORT NUMBER NETWORKS SHAPE
- *                  the same, each packet to one of so many /24 or /64 from FIRST
- *                  on, drawn alike (uniform) or as 1/rank (zipf)
- *   udp tunnel IFNAME ENDPOINT FIRST EACH NUMBER NETWORKS SHAPE FILE
- *                  copies of the tunnel packet in FILE, each from one of those networks;
- *                  EACH of them are behind one endpoint, the first of them is
- *                  ENDPOINT
- *   udp ping SOURCE DESTINATION PORT NUMBER   waits for each answer; prints the
- *                                             median and 99 % of the us
- *   udp echo ADDRESS PORT                     answers, until it is ended */
+ *                  the same, each packet to one of so many /24 or /64 from
+ * FIRST on, drawn alike (uniform) or as 1/rank (zipf) udp tunnel IFNAME
+ * ENDPOINT FIRST EACH NUMBER NETWORKS SHAPE FILE copies of the tunnel packet in
+ * FILE, each from one of those networks; EACH of them are behind one endpoint,
+ * the first of them is ENDPOINT udp ping SOURCE DESTINATION PORT NUMBER   waits
+ * for each answer; prints the median and 99 % of the us udp echo ADDRESS PORT
+ * answers, until it is ended */
 #define _GNU_SOURCE /* sendmmsg() */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -80,7 +78,8 @@ struct packet {
 /* Makes the next packet. */
 typedef void next_fn(struct packet *p, void *data);
 
-/* Sends `number` packets of that size; next: NULL if the socket is connected. */
+/* Sends `number` packets of that size; next: NULL if the socket is connected.
+ */
 static int send_all(int fd, long number, size_t size, next_fn *next, void *data)
 {
 	static struct packet packets[BATCH];
@@ -133,7 +132,7 @@ static void to_network(struct sockaddr *to, const struct sockaddr *first,
 struct networks {
 	const struct sockaddr *first;
 	uint64_t number, random;
-	double *below; /* NULL: drawn alike; sum of the weights up to each */
+	double *below;	/* NULL: drawn alike; sum of the weights up to each */
 	uint32_t *rank; /* the network of each weight */
 };
 

@@ -52,7 +52,7 @@ static struct fake_shared {
 } fake_shared[FAKE_SHARED];
 static struct tl_broadcast fake_broadcast;
 static uint32_t fake_cpu __attribute__((unused));
-static struct cached fake_flows[1 << CACHE_BITS];
+static struct cached fake_flows[FAKE_CPUS << CACHE_BITS];
 static struct cached fake_sources[1 << CACHE_BITS];
 static struct cached_head fake_heads[TL_PEER_SLOTS];
 static struct tl_next_hop fake_hops[TL_PEER_SLOTS];

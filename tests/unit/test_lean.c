@@ -371,6 +371,9 @@ static void renews(uint8_t outer, uint8_t inner)
 	fake_now++;
 	assert_false(passes(&p, &rx));
 	assert_false(passes(&q, &rx));
+	fake_peers[3] = good; /* has the addresses now */
+	assert_passes(&p, 3, fake_now);
+	fake_peers[3] = (struct tl_peer){0};
 	fake_peers[peer] = good;
 	assert_passes(&q, peer, fake_now);
 	fake_peers[peer].flags = TL_PEER_F_SPECIAL;
@@ -418,7 +421,24 @@ static void not_renewed(void **state)
 	through_ingress(&p);
 	assert_true(passes(&p, &rx));
 	fake_now += cache_ttl;
+	fake_traffic[1].checked = fake_now;
 	assert_false(passes(&p, &rx));
+}
+
+/* A CPU does not see what another one remembers. */
+static void flows_of_each_cpu(void **state)
+{
+	struct packet p = tunnel(6, 4);
+	struct rx rx;
+
+	(void)state;
+	for (fake_cpu = 0; fake_cpu < FAKE_CPUS; fake_cpu++) {
+		assert_false(passes(&p, &rx));
+		through_ingress(&p);
+	}
+	while (fake_cpu--)
+		assert_true(passes(&p, &rx));
+	fake_cpu = 0;
 }
 
 /* Flows of one set do not push each other out, until it is full. */
@@ -606,6 +626,7 @@ int main(void)
 		cmocka_unit_test_setup(no_entries, peers_up),
 		cmocka_unit_test_setup(expired_entries, peers_up),
 		cmocka_unit_test_setup(not_renewed, peers_up),
+		cmocka_unit_test_setup(flows_of_each_cpu, routed_up),
 		cmocka_unit_test_setup(flows_of_a_set, peers_up),
 		cmocka_unit_test(slots_of_many_peers),
 		cmocka_unit_test(slots_of_many_prefixes),

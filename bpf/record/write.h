@@ -116,7 +116,8 @@ static long write_next(__u32 i, struct tl_prefix_write *w)
 	return err != 0;
 }
 
-/* Writes rows up to the first error. */
+/* Writes rows up to the first error. What CPUs remember of prefixes is stale
+ * then, whatever becomes of the loader: it need not expire (flow_renew()). */
 static __always_inline void write_all(struct tl_prefix_write *ctx)
 {
 	struct tl_prefix_write w = {
@@ -127,6 +128,7 @@ static __always_inline void write_all(struct tl_prefix_write *ctx)
 	};
 
 	bpf_loop(w.n, write_next, &w, 0);
+	__sync_fetch_and_add(&generations.maps, 1);
 	ctx->done = w.done;
 	ctx->error = w.error;
 }

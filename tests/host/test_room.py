@@ -204,6 +204,37 @@ def test_prefixes_added(tl):
     assert lengths(tl)[28] + lengths(tl)[24] == ROOM
 
 
+def cpus():
+    """The CPUs that there may be."""
+    with open("/sys/devices/system/cpu/possible", encoding="ascii") as f:
+        return 1 + int(f.read().strip().rpartition("-")[2])
+
+
+def caches():
+    """Bytes that what all CPUs remember may take where more is wanted."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(memory // 32, 256 << 20)
+
+
+def most(rows, least, size, room):
+    """The largest power of two up to rows that has room on all CPUs, but not
+    less than `least`."""
+    while rows > least and rows * size * cpus() > room:
+        rows //= 2
+    return rows
+
+
+def test_flows(tl):
+    """Eight for each prefix up to a MiB a CPU, then two as long as there is room
+    for those of all CPUs."""
+    for prefixes, flows in ((1, 1024), (200, 2048), (3000, 1 << 14),
+                            (20000, most(1 << 16, 1 << 14, 64, caches()))):
+        tl.attach(HEAD + peer("p", 3, prefixes), "--no-trigger")
+        used = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_ingress"))
+        assert used["flows"].max_entries == flows * cpus()
+        tl.detach()
+
+
 def slots(tl):
     """The sizes of the maps of each CPU."""
     used = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_egress"))
@@ -214,7 +245,8 @@ def slots(tl):
 
 
 def test_slots(tl):
-    """So have the maps of each CPU, from 256 to 1,024 peers. Those that are
+    """So have the maps of each CPU, from 256 to 1,024 peers, and more if few CPUs
+    need them. Those that are
     pinned stay as they are, and a peer with a higher id shares a slot."""
     few = {"traffic": 256, "next_hops": 256, "heads": 256, "strays": 1,
            "ways": 1}
@@ -234,5 +266,7 @@ def test_slots(tl):
     assert tl.verdict("rx_decap", "p299") == 0
     tl.detach()
     tl.attach(HEAD + "forward = xdp\n" + many(PEERS), "--no-trigger")
-    assert slots(tl) == {"traffic": 1024, "next_hops": 1024, "heads": 1024,
+    number = most(2 * PEERS, 1024, 256, caches() // 4)
+    assert slots(tl) == {**dict.fromkeys(("traffic", "next_hops", "heads"),
+                                         number),
                          "strays": 1024, "ways": 4096}

@@ -219,6 +219,23 @@ def test_full(runner, family):
     writer.check()
 
 
+@FAMILIES
+def test_stale(runner, family):
+    """What CPUs remember is stale after each call, also one that fails."""
+    def generation():
+        return int.from_bytes(
+            runner.maps["generations"].lookup(bytes(4))[0][:4], "little")
+
+    writer = Writer(runner, family)
+    before = generation()
+    writer.write(False, [(net(family, 13), 1)])
+    assert generation() == before + 1
+    assert writer.call(False, [(TOP, 1)])[0] == 0
+    assert generation() == before + 2
+    writer.write(True, [(net(family, 13), 1)])
+    assert generation() == before + 3
+
+
 def call_at(writer, remove, rows, at):
     """write_prefixes for rows that are in memory already."""
     ctx = TlPrefixWrite(rows=at, n=len(rows), family=writer.family,

@@ -55,10 +55,9 @@ __attribute__((noinline)) __u64 xdp_decide(struct xdp_md *ctx, __u32 way)
 		if (is_left_to_tc(&rx))
 			return XDP_PASS;
 		rx.outcome.now_ns = bpf_ktime_get_coarse_ns();
-		rx.outcome.verdict =
-			xdp_admit(ctx, link_len + rx.outer_len,
-				  flow_kind(rx.outer_family, rx.inner_family),
-				  generation, rx.outcome.peer);
+		rx.outcome.verdict = xdp_admit(ctx, link_len + rx.outer_len,
+					       flow_kind_of(&rx), generation,
+					       rx.outcome.peer);
 	}
 	if (rx.outcome.verdict == PASSED)
 		rx.outcome.verdict = xdp_decap(ctx, link_len, &rx)
@@ -162,10 +161,9 @@ __attribute__((noinline)) __u64 tc_decide(struct __sk_buff *skb, __u32 way)
 	}
 	if (rx.outcome.verdict == PASSED) {
 		rx.outcome.now_ns = bpf_ktime_get_coarse_ns();
-		rx.outcome.verdict =
-			skb_admit(skb, link_len + rx.outer_len,
-				  flow_kind(rx.outer_family, rx.inner_family),
-				  generation, rx.outcome.peer);
+		rx.outcome.verdict = skb_admit(skb, link_len + rx.outer_len,
+					       flow_kind_of(&rx), generation,
+					       rx.outcome.peer);
 	}
 	if (rx.outcome.verdict == PASSED)
 		rx.outcome.verdict =

@@ -42,8 +42,9 @@ static __always_inline bool is_behind(__u64 prefix, const __u8 family,
 /* Checks that the inner source is valid, not our own, and allowed for the peer
  * (RFC 4213 3.6), or that routes may allow it (way_back.h). */
 static __always_inline enum tl_verdict
-check_source(const __u8 family, const void *src, __u32 peer, bool routed)
+check_source(const __u8 family, const void *src, bool routed, struct rx *rx)
 {
+	const __u32 peer = rx->outcome.peer;
 	__u64 prefix;
 
 	if (family == 4 ? ip4_is_martian(*(const __be32 *)src)
@@ -52,6 +53,7 @@ check_source(const __u8 family, const void *src, __u32 peer, bool routed)
 	prefix = find_prefix(family, src);
 	if (prefix_flags(prefix) & TL_PREFIX_F_OWN)
 		return TL_rx_own_source;
+	rx->lasting = prefix_peer(prefix) == peer;
 	return routed || is_behind(prefix, family, src, peer)
 		       ? PASSED
 		       : TL_rx_not_allowed;
@@ -127,8 +129,7 @@ static __always_inline enum tl_verdict check_inner(const struct view *v,
 			return verdict;
 		rx->outcome.bytes = bpf_ntohs(ip4->tot_len);
 		tos = ip4->tos;
-		verdict =
-			check_source(4, &ip4->saddr, rx->outcome.peer, routed);
+		verdict = check_source(4, &ip4->saddr, routed, rx);
 		if (verdict == PASSED)
 			verdict = check_neighbour4(ip4);
 	} else {
@@ -137,8 +138,7 @@ static __always_inline enum tl_verdict check_inner(const struct view *v,
 			return verdict;
 		rx->outcome.bytes = IP6_HLEN + bpf_ntohs(ip6->payload_len);
 		tos = ip6_tclass(ip6);
-		verdict =
-			check_source(6, &ip6->saddr, rx->outcome.peer, routed);
+		verdict = check_source(6, &ip6->saddr, routed, rx);
 		if (verdict == PASSED)
 			verdict = check_neighbour6(v, ip6, rx);
 	}

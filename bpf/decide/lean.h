@@ -11,6 +11,7 @@
 #include "core/load.h"
 #include "core/mss.h"
 #include "record/cache.h"
+#include "admit.h"
 #include "ingress.h"
 
 /* Words of a key of that family: the source of a plain packet, or both outer
@@ -48,6 +49,15 @@ static __always_inline __u8 flow_kind(const __u8 outer, const __u8 inner)
 	return outer << 4 | inner;
 }
 
+/* The kind of a packet that ingress() has passed, for flow_keep_any(). Where
+ * XDP forwards, entries do not last: a packet of each source goes up once in
+ * cache_ttl, so that the kernel keeps its neighbour. */
+static __always_inline __u8 flow_kind_of(const struct rx *rx)
+{
+	return flow_kind(rx->outer_family, rx->inner_family) |
+	       (rx->lasting && !forward_xdp ? FLOW_LASTING : 0);
+}
+
 /* Fills the key of a tunnel packet of two constant families, with its outer
  * header at `at`; returns its words. */
 static __always_inline __u32 flow_key(struct cache_key *key, const void *at,
@@ -77,36 +87,14 @@ static __always_inline __u32 flow_slot(const void *at, const __u8 outer,
 	return cache_index(flow_bits, words, n);
 }
 
-/* The peer of a packet's outer addresses, or TL_PEER_NONE, also if more than
- * addresses tell what it may send. */
+/* The peer of a packet's outer addresses, or TL_PEER_NONE, also for one with
+ * special keys. */
 static __always_inline __u32 flow_peer(const void *at, const __u8 outer)
 {
 	const void *addrs = at + source_at(outer);
 	const __u32 id = find_peer(outer, addrs, addrs + (outer == 4 ? 4 : 16));
-	const struct tl_peer *peer;
 
-	if (id == TL_PEER_NONE)
-		return id;
-	peer = bpf_map_lookup_elem(&peers, &id);
-	return peer && !(peer->flags & (TL_PEER_F_SPECIAL | TL_PEER_F_ROUTED))
-		       ? id
-		       : TL_PEER_NONE;
-}
-
-/* True if the inner source is in a prefix of that peer, as check_source() has
- * it. */
-static __always_inline bool flow_allowed(const void *at, const __u8 outer,
-					 const __u8 inner, __u32 peer)
-{
-	const void *source = at + ip_hlen(outer) + source_at(inner);
-	__u64 prefix;
-
-	if (inner == 4 ? ip4_is_martian(load32(source))
-		       : ip6_is_martian(source))
-		return false;
-	prefix = find_prefix(inner, source);
-	return !(prefix_flags(prefix) & TL_PREFIX_F_OWN) &&
-	       prefix_peer(prefix) == peer;
+	return id == TL_PEER_NONE || is_special(id) ? TL_PEER_NONE : id;
 }
 
 /*
@@ -123,7 +111,8 @@ static __always_inline bool flow_renew(struct cached *entry, const void *at,
 	const __u64 now = bpf_jiffies64();
 	__u32 age;
 
-	if (!entry->lasting || !of || of->peer != entry->peer)
+	/* The first for the verifier: then no entry lasts. */
+	if (forward_xdp || !entry->lasting || !of || of->peer != entry->peer)
 		return false;
 	age = now - of->checked;
 	if (!of->checked || age >= lasting_ttl()) {
@@ -136,49 +125,30 @@ static __always_inline bool flow_renew(struct cached *entry, const void *at,
 	return true;
 }
 
-/* The entry of a packet that is not in the first slot, or has expired there:
- * found, renewed or made; NULL if addresses do not tell all. Where XDP forwards
- * none is made: a packet of each source goes up once in cache_ttl, so that the
- * kernel keeps its neighbour. */
-static __always_inline struct cached *
-flow_look_up(__u32 slot, const void *at, const __u8 outer, const __u8 inner)
-{
-	const __u32 generation = generation_now();
-	const __u8 kind = flow_kind(outer, inner);
-	struct cache_key key;
-	const __u32 n = flow_key(&key, at, outer, inner);
-	struct cached *entry = flow_search(slot, &key, n, kind, generation);
-	__u32 peer;
-
-	if (entry && cache_holds(entry, generation))
-		return entry;
-	if (forward_xdp)
-		return NULL;
-	if (entry && flow_renew(entry, at, outer))
-		return entry;
-	peer = flow_peer(at, outer);
-	if (peer == TL_PEER_NONE || !flow_allowed(at, outer, inner, peer))
-		return NULL;
-	if (!entry)
-		entry = flow_place(slot, generation);
-	if (!entry)
-		return NULL;
-	cache_keep(entry, &key, n, kind, generation, peer);
-	entry->until += lasting_ttl() - cache_ttl;
-	entry->lasting = true;
-	return entry;
-}
-
+/* The entry of a packet that is not in the first slot, or has expired there. */
 static __attribute__((noinline, unused)) struct cached *
 flow_elsewhere(__u32 slot, const void *at, __u8 kind)
 {
+	const __u32 generation = generation_now();
+	struct cached *entry;
+	struct cache_key key;
+	__u32 n;
+
 	if (kind == flow_kind(4, 4))
-		return flow_look_up(slot, at, 4, 4);
-	if (kind == flow_kind(4, 6))
-		return flow_look_up(slot, at, 4, 6);
-	if (kind == flow_kind(6, 4))
-		return flow_look_up(slot, at, 6, 4);
-	return flow_look_up(slot, at, 6, 6);
+		n = flow_key(&key, at, 4, 4);
+	else if (kind == flow_kind(4, 6))
+		n = flow_key(&key, at, 4, 6);
+	else if (kind == flow_kind(6, 4))
+		n = flow_key(&key, at, 6, 4);
+	else
+		n = flow_key(&key, at, 6, 6);
+	entry = flow_search(slot, &key, n, kind, generation);
+	if (!entry || cache_holds(entry, generation))
+		return entry;
+	return (kind >> 4 == 4 ? flow_renew(entry, at, 4)
+			       : flow_renew(entry, at, 6))
+		       ? entry
+		       : NULL;
 }
 
 /* True if n words, a constant of at most 4, are those in the packet. */
@@ -220,7 +190,8 @@ flow_find(const void *at, const __u8 outer, const __u8 inner, __u64 *now_ns)
  * header at `at` and without options. generation: from before its look-ups. */
 static __always_inline void flow_keep(const void *at, const void *end,
 				      const __u8 outer, const __u8 inner,
-				      __u32 generation, __u32 peer)
+				      __u8 lasting, __u32 generation,
+				      __u32 peer)
 {
 	struct cache_key key;
 	struct cached *entry;
@@ -231,8 +202,8 @@ static __always_inline void flow_keep(const void *at, const void *end,
 	n = flow_key(&key, at, outer, inner);
 	entry = flow_place(flow_slot(at, outer, inner), generation);
 	if (entry)
-		cache_keep(entry, &key, n, flow_kind(outer, inner), generation,
-			   peer);
+		cache_keep(entry, &key, n, flow_kind(outer, inner) | lasting,
+			   generation, peer);
 }
 
 /* The same of any families; the packet starts with its link layer header, and
@@ -241,18 +212,20 @@ static __always_inline void flow_keep_any(const void *data, const void *end,
 					  __u32 inner_at, __u8 kind,
 					  __u32 generation, __u32 peer)
 {
+	const __u8 lasting = kind & FLOW_LASTING;
 	const void *at = data + ETH_HLEN;
 
+	kind &= ~FLOW_LASTING;
 	if (inner_at != ETH_HLEN + ip_hlen(kind >> 4))
 		return;
 	if (kind == flow_kind(4, 4))
-		flow_keep(at, end, 4, 4, generation, peer);
+		flow_keep(at, end, 4, 4, lasting, generation, peer);
 	else if (kind == flow_kind(4, 6))
-		flow_keep(at, end, 4, 6, generation, peer);
+		flow_keep(at, end, 4, 6, lasting, generation, peer);
 	else if (kind == flow_kind(6, 4))
-		flow_keep(at, end, 6, 4, generation, peer);
+		flow_keep(at, end, 6, 4, lasting, generation, peer);
 	else
-		flow_keep(at, end, 6, 6, generation, peer);
+		flow_keep(at, end, 6, 6, lasting, generation, peer);
 }
 
 /* The checks of check_inner() of an inner packet of len bytes, without those of

@@ -18,6 +18,7 @@ struct rx {
 	__u32 generation; /* of what is remembered of a tunnel packet ... */
 	__u64 until;	  /* ... and its expiry, jiffies */
 	__u8 peer_flags;  /* TL_PEER_F_*, of a tunnel packet's peer */
+	bool lasting;	  /* its source is in a prefix of the peer alone */
 	bool may_enter;	  /* a tunnel: a plain IP packet, not from this host */
 	__u32 outer_len;  /* bytes to remove */
 

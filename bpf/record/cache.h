@@ -144,18 +144,26 @@ static __always_inline struct cached *flow_search(__u32 slot,
 	return expired;
 }
 
-/* The slot to keep an entry in: a free one of the set, if there is one. */
+/* The slot to keep an entry in: a free one of the set, or one that has expired,
+ * if there is one. */
 static __always_inline struct cached *flow_place(const __u32 slot,
 						 __u32 generation)
 {
+	struct cached *expired = NULL;
+
 	for (__u32 i = 0; i < CACHE_SET; i++) {
 		struct cached *entry = flow_at(slot ^ i);
 
-		if (entry && (!entry->kind || !cache_holds(entry, generation)))
+		if (entry && (!entry->kind || entry->generation != generation))
 			return entry;
+		if (entry && !expired && !cache_holds(entry, generation))
+			expired = entry;
 	}
-	return flow_at(slot);
+	return expired ?: flow_at(slot);
 }
+
+/* In a kind: the entry may be renewed (flow_renew()). */
+#define FLOW_LASTING 0x80
 
 static __always_inline void cache_keep(struct cached *entry,
 				       const struct cache_key *key,
@@ -165,15 +173,16 @@ static __always_inline void cache_keep(struct cached *entry,
 	/* With PREEMPT_RT another packet of this CPU may come in between; it
 	 * must not find half of each. */
 	entry->kind = 0;
-	entry->lasting = false;
+	entry->lasting = kind >> 7;
 	barrier();
 	for (__u32 i = 0; i < n; i++)
 		entry->key.words[i] = key->words[i];
-	entry->until = bpf_jiffies64() + cache_ttl;
+	entry->until = bpf_jiffies64() +
+		       (kind & FLOW_LASTING ? lasting_ttl() : cache_ttl);
 	entry->generation = generation;
 	entry->peer = peer;
 	barrier();
-	entry->kind = kind;
+	entry->kind = kind & ~FLOW_LASTING;
 }
 
 #endif

@@ -18,16 +18,6 @@ static int peers_up(void **state)
 	return 0;
 }
 
-/* Addresses do not tell what these peers may send, so lean() makes no entries
- * for them. */
-static int routed_up(void **state)
-{
-	peers_up(state);
-	fake_peers[1].flags = TL_PEER_F_ROUTED;
-	fake_peers[2].flags = TL_PEER_F_ROUTED;
-	return 0;
-}
-
 struct packet {
 	uint8_t bytes[2 * IP6_HLEN];
 	size_t n;
@@ -115,8 +105,7 @@ static void through_ingress(const struct packet *p)
 	memcpy(frame + ETH_HLEN, p->bytes, p->n);
 	assert_int_equal(ingress(&view, p->proto, &rx), PASSED);
 	flow_keep_any(frame, view.end, ETH_HLEN + rx.outer_len,
-		      flow_kind(rx.outer_family, rx.inner_family),
-		      generations.maps, rx.outcome.peer);
+		      flow_kind_of(&rx), generations.maps, rx.outcome.peer);
 }
 
 /* Puts what is remembered into every slot, as if all addresses had the same. */
@@ -286,61 +275,47 @@ static void assert_passes(const struct packet *p, uint32_t peer, uint64_t now)
 	assert_int_equal(rx.outcome.now_ns, now);
 }
 
-/* Addresses that nobody has looked up are looked up, once. */
-static void makes_an_entry(uint8_t outer, uint8_t inner)
+/* True if what ingress() has passed passes later, too, as its peer is looked up
+ * again. */
+static bool lasts(const struct packet *p)
 {
-	const uint32_t peer = outer == 4 ? 1 : 2;
-	struct packet p = tunnel(outer, inner);
 	struct rx rx;
 
-	assert_passes(&p, peer, fake_now);
-	assert_passes(&p, peer, 0);
-	p.bytes[source_at(outer)] ^= 1; /* of no peer */
-	if (outer == 4)
-		set_checksum(p.bytes);
-	assert_false(passes(&p, &rx));
-	p = tunnel(outer, inner);
-	p.bytes[ip_hlen(outer) + source_at(inner)] ^= 0x40; /* not allowed */
-	assert_false(passes(&p, &rx));
+	memset(fake_flows, 0, sizeof(fake_flows));
+	fake_traffic[1] = (struct tl_traffic){.peer = 1};
+	through_ingress(p);
+	assert_true(passes(p, &rx));
+	fake_now += cache_ttl;
+	return passes(p, &rx);
 }
 
-static void unknown_packets(void **state)
+/* Entries last if addresses tell all. */
+static void lasting_entries(void **state)
 {
-	(void)state;
-	each_combination(makes_an_entry);
-}
-
-/* Of these, addresses do not tell enough, or what they tell is no. */
-static void no_entries(void **state)
-{
-	const uint8_t flags[] = {TL_PEER_F_ROUTED, TL_PEER_F_SPECIAL};
-	struct packet p = tunnel(4, 4), martian = tunnel(4, 6);
-	struct rx rx;
+	struct packet p = tunnel(4, 4);
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		fake_peers[1].flags = flags[i];
-		assert_false(passes(&p, &rx));
-	}
+	assert_true(lasts(&p));
+	fake_peers[1].flags = TL_PEER_F_ROUTED;
+	assert_true(lasts(&p));
+	fake_prefixes[2].value.peer = 3;
+	assert_false(lasts(&p));
+	fake_prefixes[2].value.peer = 1;
 	fake_peers[1].flags = 0;
-	fake_prefixes[0] = (struct fake_prefix){
-		4, {10, 1, 0, 9}, 32, {1, TL_PREFIX_F_OWN}};
-	assert_false(passes(&p, &rx));
 	/* One of several peers: another one has the row. */
-	fake_prefixes[0].value = (struct tl_prefix){
-		2, TL_PREFIX_F_SHARED | 32 << TL_PREFIX_LEN_SHIFT};
-	assert_false(passes(&p, &rx));
+	fake_prefixes[0] = (struct fake_prefix){
+		4,
+		{10, 1, 0, 9},
+		32,
+		{2, TL_PREFIX_F_SHARED | 32 << TL_PREFIX_LEN_SHIFT}};
+	fake_shared[0].key =
+		(struct tl_shared){64, 4, {0, 0, 1}, {10, 1, 0, 9}};
+	fake_shared[0].value.prefixlen = 32;
+	assert_false(lasts(&p));
+	fake_prefixes[0].value.peer = 1;
+	assert_true(lasts(&p));
 	fake_prefixes[0] = (struct fake_prefix){0};
-	assert_true(passes(&p, &rx));
-	fake_prefixes[0] = (struct fake_prefix){6, {0}, 0, {1, 0}};
-	p = tunnel(4, 4);
-	memcpy(p.bytes + IP4_HLEN + source_at(4), "\177\0\0\1", 4);
-	fake_prefixes[1] = (struct fake_prefix){4, {127}, 8, {1, 0}};
-	assert_false(passes(&p, &rx));
-	memset(martian.bytes + IP4_HLEN + source_at(6), 0, 15);
-	martian.bytes[IP4_HLEN + source_at(6) + 15] = 1;
-	assert_false(passes(&martian, &rx));
-	fake_prefixes[0] = fake_prefixes[1] = (struct fake_prefix){0};
+	fake_shared[0].key.prefixlen = 0;
 }
 
 /* The peer is looked up once in a while, for all of its entries. */
@@ -356,10 +331,12 @@ static void renews(uint8_t outer, uint8_t inner)
 	memset(fake_flows, 0, sizeof(fake_flows));
 	memset(fake_traffic, 0, sizeof(fake_traffic));
 	slot->peer = peer;
-	assert_passes(&p, peer, fake_now);
-	assert_passes(&q, peer, fake_now);
+	through_ingress(&p);
+	through_ingress(&q);
+	assert_passes(&p, peer, 0);
 	fake_now += renew_ttl;
 	assert_passes(&p, peer, fake_now); /* looks the peer up */
+	assert_passes(&p, peer, 0);
 	/* Edits by hand; of the prefix there can be none. */
 	fake_peers[peer].endpoint[0]++;
 	fake_prefixes[2 * peer].value.peer = 3;
@@ -372,7 +349,7 @@ static void renews(uint8_t outer, uint8_t inner)
 	assert_false(passes(&p, &rx));
 	assert_false(passes(&q, &rx));
 	fake_peers[3] = good; /* has the addresses now */
-	assert_passes(&p, 3, fake_now);
+	assert_false(passes(&p, &rx));
 	fake_peers[3] = (struct tl_peer){0};
 	fake_peers[peer] = good;
 	assert_passes(&q, peer, fake_now);
@@ -385,6 +362,7 @@ static void renews(uint8_t outer, uint8_t inner)
 	/* The time in a slot of another peer says nothing. */
 	slot->peer = peer + TL_PEER_SLOTS;
 	fake_now += renew_ttl;
+	slot->checked = fake_now;
 	assert_false(passes(&q, &rx));
 	slot->peer = peer;
 	assert_passes(&q, peer, fake_now);
@@ -400,29 +378,23 @@ static void expired_entries(void **state)
 	each_combination(renews);
 }
 
-/* What ingress() has passed is looked up again, whatever its peer. */
+/* An entry that does not last takes the place of one that did. */
 static void not_renewed(void **state)
 {
 	struct packet p = tunnel(4, 4);
 	struct rx rx;
 
 	(void)state;
-	fake_traffic[1] = (struct tl_traffic){.peer = 1, .checked = fake_now};
-	through_ingress(&p);
-	assert_true(passes(&p, &rx));
-	fake_now += cache_ttl;
-	fake_prefixes[2].value.peer = 3;
-	assert_false(passes(&p, &rx));
-	fake_prefixes[2].value.peer = 1;
-	assert_true(passes(&p, &rx));
-	/* An entry that was renewed gives its slot to such a one. */
+	assert_true(lasts(&p));
 	fake_peers[1].flags = TL_PEER_F_ROUTED;
+	fake_prefixes[2].value.peer = 3;
 	generations.maps++;
 	through_ingress(&p);
 	assert_true(passes(&p, &rx));
 	fake_now += cache_ttl;
 	fake_traffic[1].checked = fake_now;
 	assert_false(passes(&p, &rx));
+	fake_prefixes[2].value.peer = 1;
 }
 
 /* A CPU does not see what another one remembers. */
@@ -618,15 +590,14 @@ static void arp_packets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(tunnel_packets, routed_up),
-		cmocka_unit_test_setup(other_addresses, routed_up),
-		cmocka_unit_test_setup(other_families, routed_up),
-		cmocka_unit_test_setup(forgets, routed_up),
-		cmocka_unit_test_setup(unknown_packets, peers_up),
-		cmocka_unit_test_setup(no_entries, peers_up),
+		cmocka_unit_test_setup(tunnel_packets, peers_up),
+		cmocka_unit_test_setup(other_addresses, peers_up),
+		cmocka_unit_test_setup(other_families, peers_up),
+		cmocka_unit_test_setup(forgets, peers_up),
 		cmocka_unit_test_setup(expired_entries, peers_up),
+		cmocka_unit_test_setup(lasting_entries, peers_up),
 		cmocka_unit_test_setup(not_renewed, peers_up),
-		cmocka_unit_test_setup(flows_of_each_cpu, routed_up),
+		cmocka_unit_test_setup(flows_of_each_cpu, peers_up),
 		cmocka_unit_test_setup(flows_of_a_set, peers_up),
 		cmocka_unit_test(slots_of_many_peers),
 		cmocka_unit_test(slots_of_many_prefixes),

@@ -67,6 +67,7 @@ struct slots {
 	uint32_t first, n;
 	size_t values; /* of all slots and CPUs */
 	struct tl_traffic *now, *then;
+	uint32_t *keys; /* room for a key of each slot */
 };
 
 static int slots_init(struct slots *s, const struct maps *m, uint32_t first,
@@ -76,7 +77,8 @@ static int slots_init(struct slots *s, const struct maps *m, uint32_t first,
 	s->values = (size_t)s->n * stats_cpus();
 	s->now = calloc(s->values + 1, sizeof(*s->now));
 	s->then = calloc(s->values + 1, sizeof(*s->then));
-	return s->now && s->then ? OK : fail("out of memory");
+	s->keys = calloc(s->n + 1, sizeof(*s->keys));
+	return s->now && s->then && s->keys ? OK : fail("out of memory");
 }
 
 /* The one slot that a peer may use; none without a map. */
@@ -91,21 +93,23 @@ static void slots_free(struct slots *s)
 {
 	free(s->now);
 	free(s->then);
+	free(s->keys);
 }
 
 static int slots_read(struct slots *s)
 {
-	size_t cpus = stats_cpus();
+	uint32_t n = s->n, cursor;
+	int err = 0;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		uint32_t slot = s->first + i;
-
-		if (bpf_map_lookup_elem(s->m->traffic, &slot,
-					&s->now[i * cpus]))
-			return fail("cannot read the map \"traffic\": %s",
-				    strerror(errno));
-	}
-	return OK;
+	if (n == 1)
+		err = bpf_map_lookup_elem(s->m->traffic, &s->first, s->now);
+	else if (n) /* ENOENT: that was the last one */
+		err = bpf_map_lookup_batch(s->m->traffic, NULL, &cursor,
+					   s->keys, s->now, &n, NULL);
+	return err && (errno != ENOENT || n != s->n)
+		       ? fail("cannot read the map \"traffic\": %s",
+			      strerror(errno))
+		       : OK;
 }
 
 /* Reads the slots again. Sets *again if a slot has another peer now: its

@@ -5,8 +5,11 @@ come with its first packet); and of the loader while it attaches."""
 import glob
 import json
 import os
+import re
 
 from lab import run as command
+
+from packets import bpf
 
 from .harness import Table, say
 from .many import SIZES, SOURCES, Population, Tested, short
@@ -16,9 +19,21 @@ from .programs import Wrapper
 FAMILY = 4
 
 
+def remembered(pins):
+    """{name: MiB} of what CPUs remember, in maps that are not pinned."""
+    maps = bpf.maps_of(bpf.obj_get(f"{pins}/prog_tc_ingress")) | bpf.maps_of(
+        bpf.obj_get(f"{pins}/prog_tc_egress"))
+    sizes = {}
+    for name in "flows", "heads":
+        with open(f"/proc/self/fdinfo/{maps[name].fd}", encoding="ascii") as f:
+            sizes[name] = int(re.search(r"memlock:\s*(\d+)", f.read())[1]) \
+                / (1 << 20)
+    return sizes
+
+
 def mebibytes(pins):
     """MiB of all maps, and of the map that has most, with its name."""
-    sizes = {}
+    sizes = remembered(pins)
     for path in glob.glob(f"{pins}/*"):
         name = os.path.basename(path)
         if not name.startswith(("prog_", "link_")):
@@ -47,7 +62,7 @@ def run(args):
         say(f"{peers:,} peers x {prefixes:,}")
         with quiet_lab() as lab:
             one = lab.keep(Tested(lab, wrapper,
-                                    Population(FAMILY, peers, prefixes)))
+                                  Population(FAMILY, peers, prefixes)))
             before = mebibytes(one.tl.pins)
             one.time("uniform", args.repeat or SOURCES)
             after = mebibytes(one.tl.pins)

@@ -187,7 +187,8 @@ flow_find(const void *at, const __u8 outer, const __u8 inner, __u64 *now_ns)
 }
 
 /* Remembers the peer of a packet that ingress() has passed, with its outer
- * header at `at` and without options. generation: from before its look-ups. */
+ * header at `at` and without options. lasting: FLOW_LASTING or 0; generation:
+ * from before its look-ups. */
 static __always_inline void flow_keep(const void *at, const void *end,
 				      const __u8 outer, const __u8 inner,
 				      __u8 lasting, __u32 generation,

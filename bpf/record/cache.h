@@ -3,8 +3,9 @@
  * Remembers, on each CPU, what the look-ups of a packet's addresses came to:
  * `flows` has tunnel packets that passed, `sources` plain packets that the
  * guard let pass, `strays` destinations that no tunnel leads to. An entry holds
- * for a second at most, and not after a change by the loader, which moves the
- * generation on: so an edit of the maps by hand takes effect within a second.
+ * for a second at most, unless it is renewed (flow_renew() in decide/lean.h),
+ * and not after a change by the loader, which moves the generation on: so an
+ * edit of the maps by hand takes effect within a second.
  * The time is that of jiffies, one load, and no clock is read for a packet that
  * is remembered.
  */
@@ -162,9 +163,10 @@ static __always_inline struct cached *flow_place(const __u32 slot,
 	return expired ?: flow_at(slot);
 }
 
-/* In a kind: the entry may be renewed (flow_renew()). */
+/* In a kind: the entry may be renewed. */
 #define FLOW_LASTING 0x80
 
+/* Writes an entry; kind may have FLOW_LASTING. */
 static __always_inline void cache_keep(struct cached *entry,
 				       const struct cache_key *key,
 				       const __u32 n, const __u8 kind,

@@ -284,15 +284,14 @@ struct tl_peer_stats {
  * the number of slots). It is not in the row of `peer_stats` yet; that is where
  * it goes when another peer takes the slot. */
 struct tl_traffic {
-	__u32 peer;    /* id, or TL_PEER_NONE */
-	__u32 checked; /* low bits of the jiffies when its endpoint and flags
-			  were last looked up for `flows`; 0: never */
+	__u32 peer; /* id, or TL_PEER_NONE */
+	__u32 zero;
 	struct tl_counter rx_decap, tx_encap, rx_forward, tx_forward;
 	__u64 last_rx_ns; /* CLOCK_MONOTONIC, 0 = never */
 	__u64 last_tx_ns;
 };
 
-#define TL_PEER_SLOTS	   1024		 /* the loader chooses it */
+#define TL_PEER_SLOTS	   1024		 /* more if there is room (room.c) */
 #define TL_TRAFFIC_IDLE_NS 2000000000ULL /* then another peer may take it */
 
 /* interface: one entry, the loader's record of this attachment. */

@@ -97,31 +97,17 @@ static __always_inline __u32 flow_peer(const void *at, const __u8 outer)
 	return id == TL_PEER_NONE || is_special(id) ? TL_PEER_NONE : id;
 }
 
-/*
- * Makes a lasting entry that has expired hold again, if its outer addresses are
- * still the peer's. This is looked up once a second, whatever the number of
- * entries: the peer's slot of `traffic` has the time. Prefixes are not looked
- * up again: only the loader can change them, which makes all entries stale.
- */
+/* Makes a lasting entry that has expired hold again, if its outer addresses are
+ * still the peer's. Prefixes are not looked up again: only the loader can
+ * change them, which makes all entries stale. */
 static __always_inline bool flow_renew(struct cached *entry, const void *at,
 				       const __u8 outer)
 {
-	const __u32 slot = peer_slot(entry->peer);
-	struct tl_traffic *of = bpf_map_lookup_elem(&traffic, &slot);
-	const __u64 now = bpf_jiffies64();
-	__u32 age;
-
 	/* The first for the verifier: then no entry lasts. */
-	if (forward_xdp || !entry->lasting || !of || of->peer != entry->peer)
+	if (forward_xdp || !entry->lasting ||
+	    flow_peer(at, outer) != entry->peer)
 		return false;
-	age = now - of->checked;
-	if (!of->checked || age >= lasting_ttl()) {
-		if (flow_peer(at, outer) != entry->peer)
-			return false;
-		of->checked = now;
-		age = 0;
-	}
-	entry->until = now - age + lasting_ttl();
+	entry->until = bpf_jiffies64() + lasting_ttl();
 	return true;
 }
 

@@ -74,17 +74,18 @@ static uint32_t prefixes_pinned(const char *ifname)
 	return all.prefixes;
 }
 
-/* Slots of `flows` on each CPU, of 64 bytes, take a MiB, and more where two for
- * each prefix need more and those of all CPUs do not exceed room_of_caches().
- */
+/* Slots of `flows` on each CPU take a MiB at most, or more where two for each
+ * prefix need more and those of all CPUs do not exceed room_of_caches(). size:
+ * bytes of one. */
 #define FLOW_BITS_MIB 14
 
-static uint32_t flow_bits(size_t prefixes, uint32_t bits)
+static uint32_t flow_bits(size_t prefixes, uint32_t bits, uint32_t size)
 {
+	const uint64_t most = room_of_caches() / size / (uint32_t)stats_cpus();
+
 	while (bits < FLOW_BITS_MIB && 1u << bits < 8 * prefixes)
 		bits++;
-	while (1u << bits < 2 * prefixes &&
-	       (uint64_t)stats_cpus() << bits <= room_of_caches() / 64 / 2)
+	while (1u << bits < 2 * prefixes && 2u << bits <= most)
 		bits++;
 	return bits;
 }
@@ -97,7 +98,8 @@ static void set_flows(struct tunload_bpf *skel, const char *ifname,
 
 	for_each_peer (p, want)
 		n += p->n_allowed;
-	bits = flow_bits(n > now ? n : now, skel->rodata->flow_bits);
+	bits = flow_bits(n > now ? n : now, skel->rodata->flow_bits,
+			 bpf_map__value_size(skel->maps.flows));
 	skel->rodata->flow_bits = bits;
 	bpf_map__set_max_entries(skel->maps.flows, (uint32_t)stats_cpus()
 							   << bits);

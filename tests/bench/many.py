@@ -123,7 +123,6 @@ class Attached:
         self.tl = lab.tunload(ns, "eth0", lab.new_bpffs())
         self.tl.attach(population.conf(settings), "--no-trigger", timeout=600)
 
-
     def close(self):
         """Detaches."""
         self.tl.close()

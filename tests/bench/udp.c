@@ -1,15 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Small UDP packets, over IPv4 or IPv6, BATCH of them to a system call, so that
  * they come as from a network card: one after the other.
- *   udp send SOURCE DESTINATION PORT NUMBER   prints the ns of each packet
+ *
+ *   udp send SOURCE DESTINATION PORT NUMBER
+ *	prints the ns of each packet
+ *
  *   udp spread FIRST PORT NUMBER NETWORKS SHAPE
- *                  the same, each packet to one of so many /24 or /64 from
- * FIRST on, drawn alike (uniform) or as 1/rank (zipf) udp tunnel IFNAME
- * ENDPOINT FIRST EACH NUMBER NETWORKS SHAPE FILE copies of the tunnel packet in
- * FILE, each from one of those networks; EACH of them are behind one endpoint,
- * the first of them is ENDPOINT udp ping SOURCE DESTINATION PORT NUMBER   waits
- * for each answer; prints the median and 99 % of the us udp echo ADDRESS PORT
- * answers, until it is ended */
+ *	the same, each packet to one of so many /24 or /64 from FIRST on, drawn
+ *	alike (uniform) or as 1/rank (zipf)
+ *
+ *   udp tunnel IFNAME ENDPOINT FIRST EACH NUMBER NETWORKS SHAPE FILE
+ *	copies of the tunnel packet in FILE, each from one of those networks;
+ *	EACH of them are behind one endpoint, the first of them is ENDPOINT
+ *
+ *   udp ping SOURCE DESTINATION PORT NUMBER
+ *	waits for each answer; prints the median and 99 % of the us
+ *
+ *   udp echo ADDRESS PORT
+ *	answers, until it is ended
+ */
 #define _GNU_SOURCE /* sendmmsg() */
 #include <arpa/inet.h>
 #include <endian.h>

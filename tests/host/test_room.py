@@ -246,8 +246,8 @@ def slots(tl):
 
 def test_slots(tl):
     """So have the maps of each CPU, from 256 to 1,024 peers, and more if few CPUs
-    need them. Those that are
-    pinned stay as they are, and a peer with a higher id shares a slot."""
+    need them. Those that are pinned stay as they are, and a peer with a higher
+    id shares a slot."""
     few = {"traffic": 256, "next_hops": 256, "heads": 256, "strays": 1,
            "ways": 1}
     tl.attach(HEAD + many(1), "--no-trigger")

@@ -7,15 +7,14 @@ where the program remembers few of the sources and asks the kernel's FIB about
 the others. encap: tc_egress under traffic to all prefixes alike, by the
 kernel's own measurement, so without the look-up of the route. The minimum of
 the runs counts; the two numbers of routes take turns."""
-import operator
 import os
 
 from packets import bpf
 
 from .harness import Table, interleave, say
-from .many import FAMILIES, FIRST_PREFIX, PREFIX_LEN, ROUTER, SOURCES, \
+from .many import FAMILIES, FIRST_PREFIX, PREFIX_LEN, SOURCES, \
     Population, Tested, short
-from .pair import PORT, RunTime, quiet_lab, udp_tool
+from .pair import PORT, RunTime, quiet_lab, run_times, udp_tool
 from .programs import Wrapper
 
 RUNS, REPEAT = 3, 300000
@@ -45,9 +44,6 @@ class Host(Tested):
         super().__init__(lab, wrapper, population)
         ns = self.tl.ns
         ns.forward()
-        for address in ROUTER.values():
-            ns.ip("neigh", "replace", address, "lladdr", "02:00:00:00:00:99",
-                  "dev", "eth0", "nud", "permanent")
         if isinstance(population, Routed):
             ns.run("ip", "-batch", "-", input="\n".join(population.routes()),
                    timeout=900)
@@ -58,12 +54,9 @@ class Host(Tested):
     def encap(self, tool, number, prog):
         """ns of a run of tc_egress while packets go to all prefixes."""
         family, routes = self.population.family, self.population.each
-        before = RunTime.read(prog)
-        self.tl.ns.run("taskset", "-c", "0", tool, "spread",
-                       FIRST_PREFIX[family], PORT, number, routes, "uniform")
-        ns, runs = map(operator.sub, RunTime.read(prog), before)
-        assert runs >= number, f"{runs} of {number} runs"
-        return ns / runs
+        return run_times({"encap": prog}, number, lambda: self.tl.ns.run(
+            "taskset", "-c", "0", tool, "spread", FIRST_PREFIX[family], PORT,
+            number, routes, "uniform"))["encap"]
 
 
 def decap_rows(args, wrapper, family):

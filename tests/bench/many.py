@@ -26,6 +26,7 @@ SIZES = [(1, 1), (1, 1000), (1, 100000), (1, 1000000), (1000, 1000),
 FAMILIES = {4: "4in4", 6: "6in6"}
 LOCAL = {4: "192.0.2.9/24", 6: "2001:db8::9/64"}  # of packets()
 ROUTER = {4: "192.0.2.1", 6: "2001:db8::1"}
+ROUTER_MAC = "02:00:00:00:00:99"
 FIRST_ENDPOINT = {4: "198.18.0.0", 6: "2001:db8:1::"}
 FIRST_PREFIX = {4: "11.0.0.0", 6: "fd00:1000::"}
 PREFIX_LEN = {4: 24, 6: 64}
@@ -120,6 +121,8 @@ class Attached:
         ns.addr("eth0", *LOCAL.values())
         for address in ROUTER.values():
             ns.ip("route", "add", "default", "via", address)
+            ns.ip("neigh", "replace", address, "lladdr", ROUTER_MAC, "dev",
+                  "eth0", "nud", "permanent")
         self.tl = lab.tunload(ns, "eth0", lab.new_bpffs())
         self.tl.attach(population.conf(settings), "--no-trigger", timeout=600)
 

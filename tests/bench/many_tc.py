@@ -5,15 +5,14 @@ packets go to or come from all of them alike (uniform) or mostly some (Zipf).
 Small UDP packets from one CPU; the kernel measures each run of a program, less
 that of an empty one. The minimum of the runs counts. One peer with one prefix
 takes turns with each size, for the ratio."""
-import operator
 import os
 
 from packets import bpf
 
 from .harness import Table, interleave, say
-from .many import (FAMILIES, FIRST_PREFIX, ROUTER, Attached, Population,
+from .many import (FAMILIES, FIRST_PREFIX, ROUTER_MAC, Attached, Population,
                    short)
-from .pair import PORT, RunTime, quiet_lab, udp_tool
+from .pair import PORT, RunTime, quiet_lab, run_times, udp_tool
 from .programs import Programs
 
 RUNS, REPEAT = 5, 1000000
@@ -33,10 +32,6 @@ class Host(Attached):
         self.file = os.path.join(work, f"frame{population.family}")
         with open(self.file, "wb") as f:
             f.write(population.frame)
-        for address in ROUTER.values():
-            self.tl.ns.ip("neigh", "replace", address, "lladdr",
-                          "02:00:00:00:00:99", "dev", "eth0", "nud",
-                          "permanent")
         self.progs = {what: bpf.obj_get(f"{self.tl.pins}/prog_{name}")
                       for what, name in PROGRAMS.items()}
 
@@ -44,19 +39,18 @@ class Host(Attached):
         """ns of a run of that program while so many packets pass."""
         population, prog = self.population, self.progs[what]
         networks = population.peers * population.each
-        before = RunTime.read(prog)
+        first = FIRST_PREFIX[population.family]
         if what == "encap":
-            self.tl.ns.run("taskset", "-c", "0", self.tool, "spread",
-                           FIRST_PREFIX[population.family], PORT, number,
-                           networks, shape)
+            ns, command = self.tl.ns, ["spread", first, PORT]
+            more = []
         else:
-            self.router.run(
-                "taskset", "-c", "0", self.tool, "tunnel", "eth0",
-                population.endpoint(0), FIRST_PREFIX[population.family],
-                population.each, number, networks, shape, self.file)
-        ns, runs = map(operator.sub, RunTime.read(prog), before)
-        assert runs >= number, f"{runs} of {number} runs"
-        return ns / runs
+            ns, command = self.router, ["tunnel", "eth0",
+                                        population.endpoint(0), first,
+                                        population.each]
+            more = [self.file]
+        return run_times({what: prog}, number, lambda: ns.run(
+            "taskset", "-c", "0", self.tool, *command, number, networks, shape,
+            *more))[what]
 
     def check(self):
         """Fails unless all packets pass."""
@@ -76,7 +70,7 @@ class Empty:
         lab.veth(self.ns, "eth0", lab.netns("other"), "eth0")
         self.ns.addr("eth0", "192.0.2.9/24")
         self.ns.ip("neigh", "replace", "192.0.2.1", "lladdr",
-                   "02:00:00:00:00:99", "dev", "eth0", "nud", "permanent")
+                   ROUTER_MAC, "dev", "eth0", "nud", "permanent")
         path = f"{lab.bpffs()}/empty"
         bpf.obj_pin(self.prog, path)
         self.ns.run("tc", "qdisc", "add", "dev", "eth0", "clsact")
@@ -85,11 +79,9 @@ class Empty:
 
     def burst(self, number):
         """ns of a run."""
-        before = RunTime.read(self.prog)
-        self.ns.run("taskset", "-c", "0", self.tool, "send", "192.0.2.9",
-                    "192.0.2.1", PORT, number)
-        ns, runs = map(operator.sub, RunTime.read(self.prog), before)
-        return ns / runs
+        return run_times({"empty": self.prog}, number, lambda: self.ns.run(
+            "taskset", "-c", "0", self.tool, "send", "192.0.2.9", "192.0.2.1",
+            PORT, number))["empty"]
 
 
 def measured(args, work, one, empty, family, size):

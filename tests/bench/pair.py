@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Two namespaces with a tunnel between them, and the same without one."""
 import ctypes
+import operator
 import os
 import socket
 import struct
@@ -109,6 +110,19 @@ class RunTime:
         bpf.bpf(bpf.OBJ_GET_INFO_BY_FD,
                 bpf.InfoAttr(prog, len(info), ctypes.addressof(info)))
         return struct.unpack_from("QQ", info, RUN_TIME)
+
+
+def run_times(progs, number, send):
+    """{name: ns a run} of {name: program}, each of which send() makes run that
+    often at least."""
+    before = {name: RunTime.read(prog) for name, prog in progs.items()}
+    send()
+    took = {}
+    for name, prog in progs.items():
+        ns, runs = map(operator.sub, RunTime.read(prog), before[name])
+        assert runs >= number, f"{name}: {runs} of {number} runs"
+        took[name] = ns / runs
+    return took
 
 
 def former(work, commit):

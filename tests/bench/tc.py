@@ -5,8 +5,6 @@ constant header with the same helpers and look nothing up (tc.bpf.c).
 Small UDP packets from one CPU; the kernel measures each run of a program
 (BPF_ENABLE_STATS), less that of an empty one. The minimum of the runs
 counts."""
-import operator
-
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
@@ -16,7 +14,7 @@ from traffic import family, udp_socket
 
 from .harness import Table, interleave
 from .pair import (COMBINATIONS, PORT, Pair, RunTime, address, former, named,
-                   quiet_lab, udp_tool)
+                   quiet_lab, run_times, udp_tool)
 from .programs import Programs
 
 RUNS, REPEAT = 15, 100000
@@ -75,15 +73,9 @@ class Constant:
 def burst(tool, pair, path, number, push, pop):
     """ns a run of both programs while that many packets go from one end to the
     other."""
-    programs = {"encap": push, "decap": pop}
-    before = {name: RunTime.read(prog) for name, prog in programs.items()}
-    pair.send.run("taskset", "-c", "0", tool, "send", *path, PORT, number)
-    took = {}
-    for name, prog in programs.items():
-        ns, runs = map(operator.sub, RunTime.read(prog), before[name])
-        assert runs >= number, f"{name}: {runs} of {number} runs"
-        took[name] = ns / runs
-    return took
+    return run_times({"encap": push, "decap": pop}, number,
+                     lambda: pair.send.run("taskset", "-c", "0", tool, "send",
+                                           *path, PORT, number))
 
 
 def check(pair, paths, sockets):

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Remembers, on each CPU, what the look-ups of a packet's addresses came to:
- * `flows` has tunnel packets that passed, `sources` plain packets that the
- * guard let pass, `strays` destinations that no tunnel leads to. An entry holds
- * for a second at most, unless it is renewed (flow_renew() in decide/lean.h),
- * and not after a change by the loader, which moves the generation on: so an
- * edit of the maps by hand takes effect within a second.
- * The time is that of jiffies, one load, and no clock is read for a packet that
- * is remembered.
+ * `flows` has tunnel packets that passed, `paths` the outer addresses of peers,
+ * `sources` plain packets that the guard let pass, `strays` destinations that
+ * no tunnel leads to. An entry holds for a second at most, unless it is renewed
+ * (flow_renew() in decide/flows.h), and not after a change by the loader, which
+ * moves the generation on: so an edit of the maps by hand takes effect within a
+ * second. The time is that of jiffies, one load, and no clock is read for a
+ * packet that is remembered.
  */
 #ifndef TUNLOAD_CACHE_H
 #define TUNLOAD_CACHE_H
@@ -112,6 +112,15 @@ static __always_inline struct cached *flow_at(__u32 slot)
 	const __u32 at = bpf_get_smp_processor_id() << flow_bits | slot;
 
 	return bpf_map_lookup_elem(&flows, &at);
+}
+
+/* The slot of a peer in this CPU's part of `paths`. */
+static __always_inline struct cached_path *path_at(__u32 peer)
+{
+	const __u32 at =
+		bpf_get_smp_processor_id() * (peer_mask + 1) + peer_slot(peer);
+
+	return bpf_map_lookup_elem(&paths, &at);
 }
 
 /* In `flows`, neighbouring slots are a set: an entry is in any of them, as a

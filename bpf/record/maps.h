@@ -12,8 +12,8 @@
  * the code otherwise. */
 const volatile bool forward_xdp;
 
-/* The size of `traffic`, `next_hops` and `heads`, a power of two, less one; the
- * loader chooses it. */
+/* The size of `traffic`, `next_hops`, `heads` and each CPU's part of `paths`, a
+ * power of two, less one; the loader chooses it. */
 const volatile __u32 peer_mask = TL_PEER_SLOTS - 1;
 
 /* The slot of a peer in these maps. */
@@ -207,7 +207,8 @@ struct cache_key {
 	__u64 words[CACHE_WORDS];
 };
 
-/* One cache line. */
+/* One cache line. In an array of the kernel, entries start anywhere in a line
+ * unless they can be mapped (BPF_F_MMAPABLE), which nobody does. */
 struct cached {
 	struct cache_key key;
 	__u64 until; /* jiffies; expiry */
@@ -229,10 +230,31 @@ struct cached {
  * each slot for all CPUs takes seconds for a million. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, TL_FLOW_CPUS << CACHE_BITS);
 	__type(key, __u32);
 	__type(value, struct cached);
 } flows SEC(".maps");
+
+/* The path of a peer: a pair of outer addresses that `endpoints` has for it.
+ * One cache line. */
+struct cached_path {
+	__u64 words[4]; /* both addresses, the rest of IPv4 is 0 */
+	__u64 until;	/* jiffies; expiry */
+	__u32 generation;
+	__u32 peer; /* id, or TL_PEER_NONE */
+	__u32 family;
+	__u32 zero[3];
+};
+
+/* A part for each CPU, as in `flows`; in it the slots of peers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, TL_FLOW_CPUS *TL_PEER_SLOTS);
+	__type(key, __u32);
+	__type(value, struct cached_path);
+} paths SEC(".maps");
 
 CACHE(sources);
 CACHE(strays); /* 1 slot where XDP does not forward, as in `ways` */

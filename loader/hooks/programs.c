@@ -133,6 +133,8 @@ static void set_room(struct tunload_bpf *skel, const char *ifname,
 	}
 	skel->rodata->peer_mask = room.slots - 1;
 	bpf_map__set_max_entries(skel->maps.heads, room.slots);
+	bpf_map__set_max_entries(skel->maps.paths,
+				 (uint32_t)stats_cpus() * room.slots);
 }
 
 static int load_failed(const char *ifname, int err)

@@ -12,7 +12,7 @@
 #define PREFIXES_OTHER 4096	 /* rows for the host's own networks */
 #define PEERS_LEAST    4096
 #define SLOTS_LEAST    256
-#define SLOT_BYTES     256 /* in `traffic`, `next_hops` and `heads` */
+#define SLOT_BYTES     320 /* in `traffic`, `next_hops`, `heads`, `paths` */
 #define CACHES_MOST    (256u << 20)
 #define CACHES_SHARE   32 /* of the memory */
 
@@ -138,14 +138,14 @@ uint64_t room_of_caches(void)
 						   : CACHES_MOST;
 }
 
-/* The most slots of peers: a quarter of that room, but always some. */
+/* The most slots of peers: half of that room, but always some. */
 static uint32_t slots_most(void)
 {
 	uint32_t slots = TL_PEER_SLOTS;
 
 	while (slots < TL_MAX_PEERS &&
 	       (uint64_t)slots * 2 * SLOT_BYTES * stats_cpus() <=
-		       room_of_caches() / 4)
+		       room_of_caches() / 2)
 		slots *= 2;
 	return slots;
 }

@@ -55,6 +55,7 @@ static uint32_t fake_cpu __attribute__((unused));
 static struct cached fake_flows[FAKE_CPUS << CACHE_BITS];
 static struct cached fake_sources[1 << CACHE_BITS];
 static struct cached_head fake_heads[TL_PEER_SLOTS];
+static struct cached_path fake_paths[FAKE_CPUS * TL_PEER_SLOTS];
 static struct tl_next_hop fake_hops[TL_PEER_SLOTS];
 static struct tl_traffic fake_traffic[TL_PEER_SLOTS];
 static struct fake_stats {
@@ -184,6 +185,8 @@ static inline void *fake_lookup(const void *map, const void *key)
 		return &fake_flows[*(const uint32_t *)key];
 	if (map == &sources)
 		return &fake_sources[*(const uint32_t *)key];
+	if (map == &paths)
+		return &fake_paths[*(const uint32_t *)key];
 	if (map == &heads)
 		return &fake_heads[*(const uint32_t *)key];
 	if (map == &next_hops)

@@ -12,6 +12,7 @@ static inline int peers_up(void **state)
 	fake_now = 1000;
 	generations.maps = 7;
 	memset(fake_flows, 0, sizeof(fake_flows));
+	memset(fake_paths, 0, sizeof(fake_paths));
 	memset(fake_sources, 0, sizeof(fake_sources));
 	fake_add(1, "198.51.100.1", "192.0.2.10", 1480);
 	fake_add(2, "2001:db8:2::1", "2001:db8:1::10", 1460);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* bpf/decide/lean.h and bpf/record/cache.h: whose entries are found again,
+/* bpf/decide/flows.h and bpf/record/cache.h: whose entries are found again,
  * where they are kept, and for how long. */
 #include "lean_lab.h"
 
@@ -226,6 +226,81 @@ static void expired_entries(void **state)
 	each_combination(renews);
 }
 
+/* Two flows of a peer whose entries have expired, and one look-up for both. */
+static void one_path(uint8_t outer, uint8_t inner)
+{
+	const uint32_t peer = outer == 4 ? 1 : 2;
+	const struct tl_peer good = fake_peers[peer];
+	struct packet p = tunnel(outer, inner), q = tunnel(outer, inner);
+	size_t source = ip_hlen(outer) + source_at(inner);
+	struct rx rx;
+
+	q.bytes[source + (inner == 4 ? 4 : 16) - 1]++;
+	peers_up(NULL);
+	through_ingress(&p);
+	through_ingress(&q);
+	fake_now += renew_ttl;
+	assert_passes(&p, peer, fake_now);
+	fake_peers[peer].endpoint[0]++; /* by hand */
+	fake_now += renew_ttl - 1;
+	assert_passes(&q, peer, fake_now);
+	fake_now++;
+	assert_false(passes(&q, &rx));
+	assert_false(passes(&p, &rx));
+	fake_peers[peer] = good;
+}
+
+static void flows_of_a_path(void **state)
+{
+	(void)state;
+	each_combination(one_path);
+}
+
+/* Fails unless a flow of peer 1 is looked up although that path is known. */
+static void looks_up(const struct packet *p, struct cached_path path)
+{
+	struct rx rx;
+
+	memset(fake_flows, 0, sizeof(fake_flows));
+	through_ingress(p);
+	fake_now += renew_ttl;
+	path.until += fake_now;
+	fake_paths[1] = path;
+	fake_peers[1].endpoint[0]++;
+	assert_false(passes(p, &rx));
+	fake_peers[1].endpoint[0]--;
+	assert_passes(p, 1, fake_now);
+}
+
+/* The path of another peer or CPU, other addresses, an old one. */
+static void other_paths(void **state)
+{
+	struct packet p = tunnel(4, 4);
+	const struct cached_path good = {
+		{load64(p.bytes + 12)}, 1, generations.maps, 1, 4, {0}};
+	struct cached_path bad[6] = {0};
+	struct rx rx;
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		bad[i] = good;
+	bad[0].words[0]++;
+	bad[1].until = 0;
+	bad[2].generation--;
+	bad[3].peer += TL_PEER_SLOTS;
+	bad[4].family = 6;
+	fake_paths[TL_PEER_SLOTS + 1] = good;
+	fake_paths[TL_PEER_SLOTS + 1].until = UINT64_MAX;
+	for (size_t i = 0; i < 6; i++)
+		looks_up(&p, bad[i]);
+	fake_now += renew_ttl;
+	fake_paths[1] = good;
+	fake_paths[1].until += fake_now;
+	fake_peers[1].endpoint[0]++;
+	assert_true(passes(&p, &rx));
+	fake_peers[1].endpoint[0]--;
+}
+
 /* An entry that does not last takes the place of one that did. */
 static void not_renewed(void **state)
 {
@@ -346,6 +421,8 @@ int main(void)
 		cmocka_unit_test_setup(other_families, peers_up),
 		cmocka_unit_test_setup(forgets, peers_up),
 		cmocka_unit_test_setup(expired_entries, peers_up),
+		cmocka_unit_test_setup(flows_of_a_path, peers_up),
+		cmocka_unit_test_setup(other_paths, peers_up),
 		cmocka_unit_test_setup(lasting_entries, peers_up),
 		cmocka_unit_test_setup(not_renewed, peers_up),
 		cmocka_unit_test_setup(flows_of_each_cpu, peers_up),

@@ -128,8 +128,8 @@ static __always_inline __u32 mtu_to_learn(const struct view *v,
 }
 
 /* Lowers the peer's MTU, never raises it, until it expires (RFC 1191 6.3, RFC
- * 8201 4). */
-static __always_inline void learn_mtu(__u32 peer, __u32 mtu)
+ * 8201 4). A function, with its own share of the stack. */
+static __attribute__((noinline, unused)) void learn_mtu(__u32 peer, __u32 mtu)
 {
 	const __u32 zero = 0;
 	const struct tl_interface *iface =
@@ -166,7 +166,7 @@ static __always_inline bool find_message(const struct view *v,
 					 struct ip_info *ip, __u32 quoted_hlen,
 					 struct rx *rx)
 {
-	if (check_outer(v, ip) != PASSED)
+	if (check_outer(v, ip) != PASSED || ip->tot_len > 0xffff)
 		return false;
 	rx->message_at = ip->hlen;
 	rx->message_len = ip->tot_len - ip->hlen;

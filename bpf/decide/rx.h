@@ -10,24 +10,25 @@
 
 struct rx {
 	struct outcome outcome;
-	enum tl_verdict fallback; /* used if NEED_MORE cannot be satisfied */
+	__u64 until;	  /* expiry of what is remembered of a tunnel packet,
+			   * jiffies ... */
+	__u32 generation; /* ... and its generation */
+	__u16 outer_len;  /* bytes to remove */
 	__u8 outer_family;
 	__u8 inner_family;
-	__u8 ecn;	  /* the new inner ECN value */
-	bool set_ecn;	  /* true if it changes */
-	__u32 generation; /* of what is remembered of a tunnel packet ... */
-	__u64 until;	  /* ... and its expiry, jiffies */
-	__u8 peer_flags;  /* TL_PEER_F_*, of a tunnel packet's peer */
-	bool lasting;	  /* its source is in a prefix of the peer alone */
-	bool may_enter;	  /* a tunnel: a plain IP packet, not from this host */
-	__u32 outer_len;  /* bytes to remove */
+	__u8 ecn;	 /* the new inner ECN value */
+	bool set_ecn;	 /* true if it changes */
+	__u8 peer_flags; /* TL_PEER_F_*, of a tunnel packet's peer */
+	bool lasting;	 /* its source is in a prefix of the peer alone */
+	bool may_enter;	 /* a tunnel: a plain IP packet, not from this host */
+	__u8 fallback;	 /* verdict, if NEED_MORE cannot be satisfied */
 
 	/* For an ICMP error that the caller still verifies
 	 * (icmp_verified()): */
-	__u32 message_at;  /* bytes from the IP header on */
-	__u32 message_len; /* bytes */
+	__u16 mtu;	   /* inner MTU to learn from it, or 0 */
+	__u16 message_at;  /* bytes from the IP header on */
+	__u16 message_len; /* bytes */
 	__u32 pseudo_sum;  /* of the pseudo-header, or 0 */
-	__u32 mtu;	   /* inner MTU to learn from it, or 0 */
 };
 
 /* A packet from its first IP header on. */

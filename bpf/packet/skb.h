@@ -167,9 +167,8 @@ static __always_inline int skb_take(void *ctx, struct rx *rx)
 	return LEAN_PASS;
 }
 
-/* Does that if the packet is one for lean(); returns LEAN_NOT if it is not. A
- * global function, with its own share of the stack. */
-__attribute__((noinline)) int skb_lean(struct __sk_buff *skb)
+/* Does that if the packet is one for lean(); returns LEAN_NOT if it is not. */
+static __always_inline int skb_lean(struct __sk_buff *skb)
 {
 	const struct lean_hook hook = {skb_take, skb, false};
 	struct view view = skb_view(skb, ETH_HLEN);

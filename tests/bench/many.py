@@ -20,6 +20,8 @@ from .pair import quiet_lab
 from .programs import Wrapper
 
 RUNS = 3
+SMALL = 1000  # prefixes; up to these, differences are of a few ns ...
+SMALL_RUNS = 6  # ... and there are so many times the runs
 SOURCES = 1 << 20  # of xdp.bpf.c
 SIZES = [(1, 1), (1, 1000), (1, 100000), (1, 1000000), (1000, 1000),
          (1000, 1000000), (100000, 100000), (100000, 1000000)]
@@ -215,7 +217,9 @@ def run(args):
                     many = inside.keep(Tested(
                         inside, wrapper, Population(family, *size)))
                     many.check()
-                    samples = measured(wrapper, one, many, runs, repeat)
+                    samples = measured(
+                        wrapper, one, many,
+                        runs * (SMALL_RUNS if size[1] <= SMALL else 1), repeat)
                     for way in SHAPES:
                         rows[way, size] += cells(samples, way)
     head = ["peers / prefixes"] + [

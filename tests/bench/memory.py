@@ -24,7 +24,7 @@ def remembered(pins):
     maps = bpf.maps_of(bpf.obj_get(f"{pins}/prog_tc_ingress")) | bpf.maps_of(
         bpf.obj_get(f"{pins}/prog_tc_egress"))
     sizes = {}
-    for name in "flows", "heads":
+    for name in "flows", "paths", "heads":
         with open(f"/proc/self/fdinfo/{maps[name].fd}", encoding="ascii") as f:
             sizes[name] = int(re.search(r"memlock:\s*(\d+)", f.read())[1]) \
                 / (1 << 20)

@@ -172,6 +172,24 @@ static void half_of_a_message(void **state)
 	assert_int_equal(fake_learned[SIX].mtu, 0);
 }
 
+/* A message of more than 64 KiB, which no field of a length holds. */
+static void long_message(void **state)
+{
+	struct error e = good6();
+	uint8_t bytes[2048] = {0};
+	size_t n = put_error(bytes, &e);
+	uint8_t *at;
+	struct view view;
+	struct rx rx = {0};
+
+	(void)state;
+	bytes[4] = bytes[5] = 0; /* as the kernel's super-packets have it */
+	at = exact(bytes, n);
+	view = (struct view){.at = at, .end = at + n, .len = n + 65536};
+	assert_int_equal(ingress(&view, htons(ETH_P_IPV6), &rx), TL_rx_plain);
+	free(at);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +200,7 @@ int main(void)
 		cmocka_unit_test_setup(lengths_of_messages, peers_up),
 		cmocka_unit_test_setup(ip_lengths, peers_up),
 		cmocka_unit_test_setup(half_of_a_message, peers_up),
+		cmocka_unit_test_setup(long_message, peers_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

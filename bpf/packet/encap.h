@@ -115,8 +115,9 @@ static __always_inline long put_outer(struct __sk_buff *skb,
 }
 
 /* Encapsulates and counts a packet to the gateway of a peer, if it is one for
- * lean_egress(); returns LEAN_NOT if it is not. */
-static __always_inline int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
+ * lean_egress(); returns LEAN_NOT if it is not. A global function, with its own
+ * share of the stack. */
+__attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 {
 	const struct prepared *head = head_of(peer);
 	struct view view = skb_view(skb, ETH_HLEN);
@@ -141,8 +142,8 @@ static __always_inline int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 }
 
 /* Handles nearly every frame that leaves: other traffic, and what is for
- * lean_egress(). A global function, with its own share of the stack. */
-__attribute__((noinline)) int skb_leave(struct __sk_buff *skb)
+ * lean_egress(). Returns LEAN_NOT for the rest. */
+static __always_inline int skb_leave(struct __sk_buff *skb)
 {
 	const void *data = (void *)(long)skb->data;
 	const void *end = (void *)(long)skb->data_end;

@@ -155,6 +155,10 @@ class Tested(Attached):
     def time(self, distribution, repeat, prog=None):
         """Nanoseconds of the program, or of another, for those sources."""
         self.window[:] = self.drawn[distribution]
+        prefixes = self.population.peers * self.population.each
+        self.wrapper.maps["lines_mask"].update(
+            bytes(4), ((1 << (prefixes - 1).bit_length()) - 1).to_bytes(
+                4, "little"))
         return self.wrapper.time(prog or self.prog, self.population.frame,
                                  repeat, "pick", self.population.family)
 
@@ -174,7 +178,8 @@ class Tested(Attached):
 def measured(wrapper, one, many, runs, repeat):
     """Samples of both, and of the empty program."""
     progs = {name: wrapper.progs[prog] for name, prog in (
-        ("empty", "empty"), ("floor", "floor_decap"))} | {"": None}
+        ("empty", "empty"), ("floor", "floor_decap"),
+        ("line", "one_line"))} | {"": None}
     measures = {}
     for way in many.drawn:
         for name, prog in progs.items():
@@ -185,12 +190,15 @@ def measured(wrapper, one, many, runs, repeat):
 
 
 def cells(samples, way):
-    """ns and the ratio to one peer, of the program and of the floor."""
-    for name in "", "floor":
+    """ns and the ratio to one peer, of the program and of the floor; ns of the
+    least that a table of prefixes can take."""
+    for name in "", "floor", "line":
         many, one = (samples.least((is_many, name, way))
                      - samples.least((is_many, "empty", way))
                      for is_many in (True, False))
-        yield from (many, round(many / max(one, 1), 2))
+        yield many
+        if name != "line":
+            yield round(many / max(one, 1), 2)
 
 
 def short(number):
@@ -223,8 +231,9 @@ def run(args):
                     for way in SHAPES:
                         rows[way, size] += cells(samples, way)
     head = ["peers / prefixes"] + [
-        f"{name}{combination}{what}" for combination in FAMILIES.values()
-        for name in ("", "floor ") for what in ("", ", times one")]
+        what.format(combination) for combination in FAMILIES.values()
+        for what in ("{}", "{}, times one", "floor {}", "floor {}, times one",
+                     "one line {}")]
     for way, name in SHAPES.items():
         table = Table(name, "ns a packet", head, digits=2)
         for size in SIZES:

@@ -160,7 +160,8 @@ static __always_inline __u32 icmp_mtu(__u8 family, const struct icmphdr *icmp)
  * Sets place and length of the message of an ICMP error, from its IP header
  * (bytes after it are padding), and the sum of the pseudo-header that an ICMPv6
  * checksum covers too (RFC 792; RFC 4443 2.3). False if the message ends before
- * the quoted outer header of quoted_hlen bytes does.
+ * the quoted outer header of quoted_hlen bytes does, or is of more than 64 KiB,
+ * as no ICMP error is.
  */
 static __always_inline bool find_message(const struct view *v,
 					 struct ip_info *ip, __u32 quoted_hlen,

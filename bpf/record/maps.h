@@ -239,7 +239,7 @@ struct {
 /* The path of a peer: a pair of outer addresses that `endpoints` has for it.
  * One cache line. */
 struct cached_path {
-	__u64 words[4]; /* both addresses, the rest of IPv4 is 0 */
+	__u64 words[4]; /* both addresses; those of IPv4 are the first */
 	__u64 until;	/* jiffies; expiry */
 	__u32 generation;
 	__u32 peer; /* id, or TL_PEER_NONE */
@@ -251,7 +251,7 @@ struct cached_path {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, TL_FLOW_CPUS *TL_PEER_SLOTS);
+	__uint(max_entries, (TL_FLOW_CPUS * TL_PEER_SLOTS));
 	__type(key, __u32);
 	__type(value, struct cached_path);
 } paths SEC(".maps");

@@ -117,8 +117,7 @@ static __always_inline struct cached *flow_at(__u32 slot)
 /* The slot of a peer in this CPU's part of `paths`. */
 static __always_inline struct cached_path *path_at(__u32 peer)
 {
-	const __u32 at =
-		bpf_get_smp_processor_id() * (peer_mask + 1) + peer_slot(peer);
+	const __u32 at = cpu_slot(peer);
 
 	return bpf_map_lookup_elem(&paths, &at);
 }

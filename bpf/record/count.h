@@ -98,7 +98,7 @@ traffic_take(struct tl_traffic *slot, __u32 peer, bool is_rx)
 /* The slot of a tunnelled packet's peer; NULL if another peer is using it. */
 static __always_inline struct tl_traffic *traffic_of(__u32 peer, bool is_rx)
 {
-	const __u32 slot = peer_slot(peer);
+	const __u32 slot = cpu_slot(peer);
 	struct tl_traffic *traffic_at = bpf_map_lookup_elem(&traffic, &slot);
 
 	if (!traffic_at || traffic_at->peer == peer ||

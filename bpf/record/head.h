@@ -67,7 +67,7 @@ head_keep(struct cached_head *entry, __u32 peer)
  * not known. */
 static __always_inline const struct prepared *head_of(__u32 peer)
 {
-	const __u32 slot = peer_slot(peer);
+	const __u32 slot = cpu_slot(peer);
 	struct cached_head *entry = bpf_map_lookup_elem(&heads, &slot);
 
 	if (!entry)

@@ -12,15 +12,31 @@
  * the code otherwise. */
 const volatile bool forward_xdp;
 
-/* The size of `traffic`, `next_hops`, `heads` and each CPU's part of `paths`, a
- * power of two, less one; the loader chooses it. */
+/* The size of `next_hops` and of each CPU's part of `traffic`, `heads` and
+ * `paths`, a power of two, less one; the loader chooses it. */
 const volatile __u32 peer_mask = TL_PEER_SLOTS - 1;
 
-/* The slot of a peer in these maps. */
+/* The slot of a peer in `next_hops`. */
 static __always_inline __u32 peer_slot(__u32 peer)
 {
 	return peer & peer_mask;
 }
+
+/*
+ * The same of this CPU in the others, which are arrays with a part for each
+ * CPU, one after the other. So it is found without the pointer that an array of
+ * the kernel for each CPU has for every slot. BPF_F_MMAPABLE makes an array
+ * begin with a page, and slots with a cache line; else they start anywhere in
+ * one.
+ */
+static __always_inline __u32 cpu_slot(__u32 peer)
+{
+	return bpf_get_smp_processor_id() * (peer_mask + 1) + peer_slot(peer);
+}
+
+/* CPUs that these maps and `flows` have a part for when no loader has chosen
+ * their size. */
+#define TL_CPUS 64
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -115,8 +131,9 @@ struct {
 } peer_stats SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TL_PEER_SLOTS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, (TL_CPUS * TL_PEER_SLOTS));
 	__type(key, __u32);
 	__type(value, struct tl_traffic);
 } traffic SEC(".maps");
@@ -198,17 +215,13 @@ struct {
 #define WAY_BITS    12 /* the same of `ways` */
 #define CACHE_WORDS 6
 
-/* CPUs that `flows` has a part for when no loader has chosen its size. */
-#define TL_FLOW_CPUS 64
-
 /* Addresses in network order. How many words are in use follows from the kind
  * of packet. */
 struct cache_key {
 	__u64 words[CACHE_WORDS];
 };
 
-/* One cache line. In an array of the kernel, entries start anywhere in a line
- * unless they can be mapped (BPF_F_MMAPABLE), which nobody does. */
+/* One cache line. */
 struct cached {
 	struct cache_key key;
 	__u64 until; /* jiffies; expiry */
@@ -231,7 +244,7 @@ struct cached {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, TL_FLOW_CPUS << CACHE_BITS);
+	__uint(max_entries, TL_CPUS << CACHE_BITS);
 	__type(key, __u32);
 	__type(value, struct cached);
 } flows SEC(".maps");
@@ -247,11 +260,10 @@ struct cached_path {
 	__u32 zero[3];
 };
 
-/* A part for each CPU, as in `flows`; in it the slots of peers. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, (TL_FLOW_CPUS * TL_PEER_SLOTS));
+	__uint(max_entries, (TL_CPUS * TL_PEER_SLOTS));
 	__type(key, __u32);
 	__type(value, struct cached_path);
 } paths SEC(".maps");
@@ -282,18 +294,19 @@ struct {
 	__type(value, struct cached_way);
 } ways SEC(".maps");
 
-/* How packets into the tunnel of a peer begin. */
+/* How packets into the tunnel of a peer begin. Two cache lines. */
 struct cached_head {
 	__u64 until;	  /* jiffies; expiry */
 	__u64 generation; /* both of struct tl_generations */
 	__u32 peer;	  /* id, or TL_PEER_NONE */
 	__u32 zero;
 	struct prepared head;
-};
+} __attribute__((aligned(128)));
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, TL_PEER_SLOTS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, (TL_CPUS * TL_PEER_SLOTS));
 	__type(key, __u32);
 	__type(value, struct cached_head);
 } heads SEC(".maps");

@@ -123,7 +123,7 @@ static void set_room(struct tunload_bpf *skel, const char *ifname,
 		     const struct conf *want)
 {
 	struct room room = room_wanted(ifname, want);
-	uint32_t rows;
+	uint32_t rows, slots = room_rows(&room, "traffic");
 
 	for (size_t i = 0; i < MAP_COUNT; i++) {
 		rows = room_rows(&room, map_pins[i].name);
@@ -132,9 +132,10 @@ static void set_room(struct tunload_bpf *skel, const char *ifname,
 						 rows);
 	}
 	skel->rodata->peer_mask = room.slots - 1;
-	bpf_map__set_max_entries(skel->maps.heads, room.slots);
+	bpf_map__set_max_entries(skel->maps.heads, slots);
+	/* Where XDP forwards, no entry of `flows` lasts. */
 	bpf_map__set_max_entries(skel->maps.paths,
-				 (uint32_t)stats_cpus() * room.slots);
+				 want->forward == TL_FORWARD_XDP ? 1 : slots);
 }
 
 static int load_failed(const char *ifname, int err)

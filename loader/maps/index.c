@@ -9,11 +9,6 @@
 /* The row of all peers has no name. */
 static const struct tl_name everybody;
 
-static bool has_index(const struct state_tables *want)
-{
-	return want->t[STATE_NAMES].fd >= 0 && want->t[STATE_ALLOWED].fd >= 0;
-}
-
 static void fill_allowed(struct tl_allowed *row, const struct prefix *p,
 			 size_t n)
 {
@@ -63,8 +58,6 @@ int index_want_peer(struct state_tables *want, const struct peer *p)
 		.peer = p->id, .prefixes = p->n_allowed, .peers = 1};
 	struct tl_name name = {0};
 
-	if (!has_index(want))
-		return OK;
 	strcpy(name.name, p->name);
 	return table_add(&want->t[STATE_NAMES], &name, &value)
 		       ?: want_sorted(want, p);
@@ -74,8 +67,6 @@ int index_want_totals(struct state_tables *want, const struct conf *c)
 {
 	struct tl_named value = {.peers = c->n_peers};
 
-	if (!has_index(want))
-		return OK;
 	for_each_peer (p, c) {
 		value.prefixes += p->n_allowed;
 		if (p->id > value.peer)
@@ -86,8 +77,7 @@ int index_want_totals(struct state_tables *want, const struct conf *c)
 
 bool index_totals(const struct maps *m, struct tl_named *out)
 {
-	return m->allowed >= 0 &&
-	       !bpf_map_lookup_elem(m->names, &everybody, out);
+	return !bpf_map_lookup_elem(m->names, &everybody, out);
 }
 
 struct tl_named index_find(const struct maps *m, const char *name)

@@ -106,7 +106,6 @@ struct maps {
 struct map_pin {
 	const char *name;
 	size_t offset;
-	bool added; /* attachments of this layout may lack it until `attach` */
 };
 /* The pin of the program in struct maps. */
 #define PIN_WRITE_PREFIXES "prog_write_prefixes"
@@ -238,9 +237,8 @@ int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out);
 /* The same for all peers of c, as read by state_read(), to out[n_peers]. */
 int stats_read_all(const struct maps *m, const struct conf *c,
 		   struct tl_peer_stats *out);
-/* Sets the counters of a peer to zero. A packet of another peer that another
- * CPU counts at the same moment may be lost from its counters if both use one
- * slot. */
+/* Sets the counters of a peer to zero. If another peer takes its slot of a CPU
+ * at the same moment, a packet of that one may not be counted. */
 void stats_clear(const struct maps *m, uint32_t peer);
 /* The number of possible CPUs, at least 1. */
 int stats_cpus(void);

@@ -8,20 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIN(name, added)                                                       \
+#define PIN(name)                                                              \
 	{                                                                      \
-#name, offsetof(struct maps, name), added                      \
+#name, offsetof(struct maps, name)                             \
 	}
 
 const struct map_pin map_pins[MAP_COUNT] = {
-	PIN(peers, false),	PIN(endpoints, false), PIN(prefixes4, false),
-	PIN(prefixes6, false),	PIN(shared, false),    PIN(broadcasts, false),
-	PIN(next_hops, false),	PIN(learned, true),    PIN(learned_until, true),
-	PIN(generations, true), PIN(traffic, true),    PIN(peer_stats, false),
-	PIN(names, true),	PIN(allowed, true),    PIN(lengths, false),
-	PIN(verdicts, false),	PIN(interface, false), PIN(hostnames, false),
-	PIN(waiting, false),	PIN(devices, false),   PIN(rates, false),
-	PIN(events, false),
+	PIN(peers),	    PIN(endpoints),   PIN(prefixes4), PIN(prefixes6),
+	PIN(shared),	    PIN(broadcasts),  PIN(next_hops), PIN(learned),
+	PIN(learned_until), PIN(generations), PIN(traffic),   PIN(peer_stats),
+	PIN(names),	    PIN(allowed),     PIN(lengths),   PIN(verdicts),
+	PIN(interface),	    PIN(hostnames),   PIN(waiting),   PIN(devices),
+	PIN(rates),	    PIN(events),
 };
 
 int *map_fd(struct maps *m, const struct map_pin *pin)
@@ -29,14 +27,14 @@ int *map_fd(struct maps *m, const struct map_pin *pin)
 	return (int *)((char *)m + pin->offset);
 }
 
-static int open_one(const char *ifname, const char *name, bool added, int *fd)
+static int open_one(const char *ifname, const char *name, int *fd)
 {
 	char path[PATH_MAX];
 
 	if (pins_path(path, ifname, name))
 		return FAILED;
 	*fd = bpf_obj_get(path);
-	if (*fd >= 0 || (errno == ENOENT && added))
+	if (*fd >= 0)
 		return OK;
 	if (errno == ENOENT)
 		return fail_not_attached(ifname);
@@ -79,11 +77,10 @@ int maps_open(struct maps *m, const char *ifname)
 	m->write_prefixes = -1;
 	m->rows = NULL;
 	for (size_t i = 0; !ret && i < MAP_COUNT; i++)
-		ret = open_one(ifname, map_pins[i].name, map_pins[i].added,
+		ret = open_one(ifname, map_pins[i].name,
 			       map_fd(m, &map_pins[i]));
 	if (!ret)
-		ret = open_one(ifname, PIN_WRITE_PREFIXES, false,
-			       &m->write_prefixes);
+		ret = open_one(ifname, PIN_WRITE_PREFIXES, &m->write_prefixes);
 	if (ret)
 		maps_close(m);
 	return ret;

@@ -12,7 +12,7 @@
 #define PREFIXES_OTHER 4096	 /* rows for the host's own networks */
 #define PEERS_LEAST    4096
 #define SLOTS_LEAST    256
-#define SLOT_BYTES     320 /* in `traffic`, `next_hops`, `heads`, `paths` */
+#define SLOT_BYTES     344 /* in `traffic`, `next_hops`, `heads`, `paths` */
 #define CACHES_MOST    (256u << 20)
 #define CACHES_SHARE   32 /* of the memory */
 
@@ -27,7 +27,8 @@ enum measure {
 	ALLOWED,
 	PREFIXES4,
 	PREFIXES6,
-	SLOTS
+	SLOTS,
+	SLOTS_OF_CPUS
 };
 
 /* New rows of endpoints and names are written before old ones are removed. */
@@ -40,7 +41,7 @@ static const struct {
 	{"waiting", PEERS},	  {"endpoints", PEERS_TWICE},
 	{"names", PEERS_TWICE},	  {"peer_stats", STATS},
 	{"allowed", ALLOWED},	  {"prefixes4", PREFIXES4},
-	{"prefixes6", PREFIXES6}, {"traffic", SLOTS},
+	{"prefixes6", PREFIXES6}, {"traffic", SLOTS_OF_CPUS},
 	{"next_hops", SLOTS},
 };
 
@@ -125,6 +126,8 @@ static uint32_t size_up(const struct room *r, enum measure by)
 		return r->prefixes6;
 	case SLOTS:
 		return r->slots;
+	case SLOTS_OF_CPUS:
+		return r->slots * (uint32_t)stats_cpus();
 	}
 	return 0;
 }

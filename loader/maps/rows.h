@@ -49,12 +49,11 @@ int state_want(struct state_tables *want, const struct conf *c,
 
 /* index.c: the loader's index, for changes of one peer. */
 
-/* Adds the rows of a peer, if the maps are there: an attachment may lack them
- * until `attach`. */
+/* Adds the rows of a peer. */
 int index_want_peer(struct state_tables *want, const struct peer *p);
 /* Adds the row of all peers. */
 int index_want_totals(struct state_tables *want, const struct conf *c);
-/* Reads that row; false: there is no index. */
+/* Reads that row; false: there is none. */
 bool index_totals(const struct maps *m, struct tl_named *out);
 /* Returns the row of a name; all zero if there is none. */
 struct tl_named index_find(const struct maps *m, const char *name);

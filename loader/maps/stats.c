@@ -5,7 +5,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "table.h"
 
@@ -61,72 +63,87 @@ static int read_interface(const struct maps *m, struct tl_verdicts *out)
 /* How often counters are read that move meanwhile. */
 #define READ_TRIES 5
 
-/* Slots of the map `traffic`, n of them from the first on, of each CPU. */
+/* Slots of the map `traffic`: all, which are mapped, as a call for each would
+ * take long, or those of one peer, one of each CPU, as mapping all takes a
+ * millisecond. */
 struct slots {
-	const struct maps *m;
-	uint32_t first, n;
-	size_t values; /* of all slots and CPUs */
-	struct tl_traffic *now, *then;
-	uint32_t *keys; /* room for a key of each slot */
+	int fd;
+	const struct tl_traffic *all; /* NULL: those of one peer */
+	size_t n, bytes;
+	uint32_t first, step;
+	uint32_t *peers; /* who had each when slots_note() was called */
 };
 
-static int slots_init(struct slots *s, const struct maps *m, uint32_t first,
-		      uint32_t n)
+static void slots_close(struct slots *s)
 {
-	*s = (struct slots){.m = m, .first = first, .n = n};
-	s->values = (size_t)s->n * stats_cpus();
-	s->now = calloc(s->values + 1, sizeof(*s->now));
-	s->then = calloc(s->values + 1, sizeof(*s->then));
-	s->keys = calloc(s->n + 1, sizeof(*s->keys));
-	return s->now && s->then && s->keys ? OK : fail("out of memory");
+	if (s->all)
+		munmap((void *)s->all, s->bytes);
+	free(s->peers);
 }
 
-/* The one slot that a peer may use; none without a map. */
-static int slots_of_peer(struct slots *s, const struct maps *m, uint32_t peer)
+static int slots_open(struct slots *s, const struct maps *m)
 {
-	uint32_t n = room_of(m->traffic);
+	void *all;
 
-	return slots_init(s, m, n ? peer % n : 0, n ? 1 : 0);
+	*s = (struct slots){
+		.fd = m->traffic, .n = room_of(m->traffic), .step = 1};
+	s->bytes = s->n * sizeof(*s->all);
+	all = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, s->fd, 0);
+	if (all == MAP_FAILED)
+		return fail("cannot read the map \"traffic\": %s",
+			    strerror(errno));
+	s->all = all;
+	s->peers = calloc(s->n, sizeof(*s->peers));
+	if (s->peers)
+		return OK;
+	slots_close(s);
+	return fail("out of memory");
 }
 
-static void slots_free(struct slots *s)
+static int slots_open_one(struct slots *s, const struct maps *m, uint32_t peer)
 {
-	free(s->now);
-	free(s->then);
-	free(s->keys);
+	size_t cpus = stats_cpus();
+	uint32_t step = room_of(m->traffic) / cpus;
+
+	*s = (struct slots){.fd = m->traffic,
+			    .n = step ? cpus : 0,
+			    .step = step,
+			    .first = step ? peer % step : 0,
+			    .peers = calloc(cpus, sizeof(*s->peers))};
+	return s->peers ? OK : fail("out of memory");
 }
 
-static int slots_read(struct slots *s)
+static uint32_t slot_number(const struct slots *s, size_t i)
 {
-	uint32_t n = s->n, cursor;
-	int err = 0;
-
-	if (n == 1)
-		err = bpf_map_lookup_elem(s->m->traffic, &s->first, s->now);
-	else if (n) /* ENOENT: that was the last one */
-		err = bpf_map_lookup_batch(s->m->traffic, NULL, &cursor,
-					   s->keys, s->now, &n, NULL);
-	return err && (errno != ENOENT || n != s->n)
-		       ? fail("cannot read the map \"traffic\": %s",
-			      strerror(errno))
-		       : OK;
+	return s->first + i * s->step;
 }
 
-/* Reads the slots again. Sets *again if a slot has another peer now: its
- * counters have moved to a row of `peer_stats` that may have been read before
- * or after that. A peer keeps its slot for a second at least. */
-static int slots_check(struct slots *s, bool *again)
+/* Reads a slot, to which the data plane writes meanwhile. */
+static struct tl_traffic slot_read(const struct slots *s, size_t i)
 {
-	struct tl_traffic *then = s->now;
-	int ret;
+	struct tl_traffic t = {0};
+	uint32_t slot = slot_number(s, i);
 
-	s->now = s->then;
-	s->then = then;
-	ret = slots_read(s);
-	*again = false;
-	for (size_t i = 0; !ret && i < s->values; i++)
-		*again |= s->now[i].peer != s->then[i].peer;
-	return ret;
+	if (s->all)
+		return s->all[slot];
+	bpf_map_lookup_elem(s->fd, &slot, &t);
+	return t;
+}
+
+/* Notes who has the slots; true if somebody else had one when that was done
+ * before: its counters have moved to a row of `peer_stats` that may have been
+ * read before or after that. A peer keeps its slot for a second at least. */
+static bool slots_note(struct slots *s)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < s->n; i++) {
+		uint32_t peer = slot_read(s, i).peer;
+
+		moved |= peer != s->peers[i];
+		s->peers[i] = peer;
+	}
+	return moved;
 }
 
 static void add_slot(struct tl_peer_stats *sum, const struct tl_traffic *t)
@@ -169,15 +186,21 @@ int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
 	memset(out, 0, sizeof(*out));
 	if (peer == TL_PEER_NONE)
 		return read_interface(m, &out->verdicts);
-	ret = slots_of_peer(&s, m, peer) ?: slots_read(&s);
-	for (int tries = 0; !ret && again && tries < READ_TRIES; tries++) {
+	if (slots_open_one(&s, m, peer))
+		return FAILED;
+	slots_note(&s);
+	for (int tries = 0; again && tries < READ_TRIES; tries++) {
 		memset(out, 0, sizeof(*out));
-		ret = read_rows_of(m, peer, out) ?: slots_check(&s, &again);
+		ret = read_rows_of(m, peer, out);
+		again = !ret && slots_note(&s);
 	}
-	for (size_t i = 0; !ret && i < s.values; i++)
-		if (s.now[i].peer == peer)
-			add_slot(out, &s.now[i]);
-	slots_free(&s);
+	for (size_t i = 0; i < s.n; i++) {
+		struct tl_traffic t = slot_read(&s, i);
+
+		if (t.peer == peer)
+			add_slot(out, &t);
+	}
+	slots_close(&s);
 	return ret;
 }
 
@@ -207,42 +230,42 @@ int stats_read_all(const struct maps *m, const struct conf *c,
 {
 	struct slots s;
 	bool again = true;
-	int ret = slots_init(&s, m, 0, room_of(m->traffic)) ?: slots_read(&s);
+	int ret;
 
-	for (int tries = 0; !ret && again && tries < READ_TRIES; tries++) {
+	if (slots_open(&s, m))
+		return FAILED;
+	slots_note(&s);
+	for (int tries = 0; again && tries < READ_TRIES; tries++) {
 		memset(out, 0, c->n_peers * sizeof(*out));
-		ret = read_all_rows(m, c, out) ?: slots_check(&s, &again);
+		ret = read_all_rows(m, c, out);
+		again = !ret && slots_note(&s);
 	}
-	for (size_t i = 0; !ret && i < s.values; i++) {
-		const struct peer *p = peer_by_id(c, s.now[i].peer);
+	for (size_t i = 0; i < s.n; i++) {
+		const struct tl_traffic t = slot_read(&s, i);
+		const struct peer *p = peer_by_id(c, t.peer);
 
 		if (p)
-			add_slot(&out[p - c->peers], &s.now[i]);
+			add_slot(&out[p - c->peers], &t);
 	}
-	slots_free(&s);
+	slots_close(&s);
 	return ret;
 }
 
 void stats_clear(const struct maps *m, uint32_t peer)
 {
+	static const struct tl_traffic zero;
 	struct tl_stats_key key = {.peer = peer};
-	int cpus = stats_cpus();
 	struct slots s;
 
-	for (; (int)key.cpu < cpus; key.cpu++)
+	for (int cpus = stats_cpus(); (int)key.cpu < cpus; key.cpu++)
 		bpf_map_delete_elem(m->peer_stats, &key);
-	if (!slots_of_peer(&s, m, peer) && s.n && !slots_read(&s)) {
-		bool any = false;
+	if (slots_open_one(&s, m, peer))
+		return;
+	for (size_t i = 0; i < s.n; i++) {
+		uint32_t slot = slot_number(&s, i);
 
-		for (int i = 0; i < cpus; i++) {
-			if (s.now[i].peer != peer)
-				continue;
-			memset(&s.now[i], 0, sizeof(s.now[i]));
-			any = true;
-		}
-		if (any)
-			bpf_map_update_elem(m->traffic, &s.first, s.now,
-					    BPF_ANY);
+		if (slot_read(&s, i).peer == peer)
+			bpf_map_update_elem(s.fd, &slot, &zero, BPF_ANY);
 	}
-	slots_free(&s);
+	slots_close(&s);
 }

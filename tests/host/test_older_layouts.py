@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The upgrade from map layouts 2 to 5 (TL_LAYOUT): `attach` takes the peers
+"""The upgrade from map layouts 2 to 6 (TL_LAYOUT): `attach` takes the peers
 over. The tests make the old maps by hand, as the headers of bpf/ declared them
 then, but without BTF."""
 import ipaddress
@@ -51,8 +51,13 @@ MAPS5 = {
     "peer_stats": (HASH, 8, 688, 4096, NO_PREALLOC),
     "verdicts": (PERCPU_ARRAY, 4, 672, 1, 0),
 }
+MAPS6 = {
+    "peers": (HASH, 4, 200, 4096, NO_PREALLOC),
+    "traffic": (PERCPU_ARRAY, 4, 88, 256, 0),
+}
 LAYOUTS = {2: MAPS, 3: MAPS | MAPS3, 4: MAPS | MAPS3 | MAPS4,
-           5: MAPS | MAPS3 | MAPS4 | MAPS5}
+           5: MAPS | MAPS3 | MAPS4 | MAPS5,
+           6: MAPS | MAPS3 | MAPS4 | MAPS5 | MAPS6}
 READY = 0x01
 LOCAL_FIXED, PROBE_FIXED, GUARD_SET, GUARD = 0x01, 0x02, 0x04, 0x08
 FIB_NEXTHOP = 0x10  # no longer exists

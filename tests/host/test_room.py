@@ -14,7 +14,7 @@ from scapy.layers.l2 import Ether
 from lab import run
 from netns import wait_until
 from packets import bpf
-from packets.world import TlTraffic
+from packets.world import TlTraffic, cpu_slots_of
 
 ROOM = 1 << 16  # PREFIXES_LEAST
 PEERS = 4096  # PEERS_LEAST
@@ -235,21 +235,29 @@ def test_flows(tl):
         tl.detach()
 
 
+def maps_used(tl):
+    """{name: map} of the programs."""
+    used = {}
+    for name in ("tc_egress", "tc_ingress", "xdp_forward"):
+        used |= bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_{name}"))
+    return used
+
+
 def slots(tl):
-    """The sizes of the maps of each CPU."""
-    used = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_egress"))
-    used |= bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_ingress"))
-    used |= bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_xdp_forward"))
-    return {name: used[name].max_entries
-            for name in ("traffic", "next_hops", "heads", "strays", "ways")}
+    """The sizes of the maps of each CPU, and of the parts of each."""
+    used = maps_used(tl)
+    return {name: used[name].max_entries for name in (
+        "next_hops", "strays", "ways")} | {
+        name: used[name].max_entries / cpus()
+        for name in ("traffic", "heads", "paths")}
 
 
 def test_slots(tl):
     """So have the maps of each CPU, from 256 to 1,024 peers, and more if few CPUs
     need them. Those that are pinned stay as they are, and a peer with a higher
     id shares a slot."""
-    few = {"traffic": 256, "next_hops": 256, "heads": 256, "strays": 1,
-           "ways": 1}
+    few = {**dict.fromkeys(("traffic", "next_hops", "heads", "paths"), 256),
+           "strays": 1, "ways": 1}
     tl.attach(HEAD + many(1), "--no-trigger")
     assert slots(tl) == few
     tl.reload(HEAD + many(300))
@@ -259,9 +267,10 @@ def test_slots(tl):
         Ether(dst=tl.mac) / IP(src=endpoint(299), dst="192.0.2.1") /
         IP(src=inner(299).replace("0/24", "1"), dst="10.0.0.1") / UDP())
     wait_until(lambda: tl.verdict("rx_decap", "p299"), "the packet is counted")
-    traffic = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_ingress"))["traffic"]
-    assert 300 in [TlTraffic.from_buffer_copy(value).peer for value in traffic.lookup(
-        (300 % 256).to_bytes(4, "little"))]
+    used = maps_used(tl)
+    assert 300 in [
+        TlTraffic.from_buffer_copy(used["traffic"].lookup(key)[0]).peer
+        for key in cpu_slots_of(used, 300)]
     tl.reload(HEAD + many(300).replace(endpoint(299), "198.19.0.1"))
     assert tl.verdict("rx_decap", "p299") == 0
     tl.detach()
@@ -269,4 +278,4 @@ def test_slots(tl):
     number = most(2 * PEERS, 1024, 256, caches() // 4)
     assert slots(tl) == {**dict.fromkeys(("traffic", "next_hops", "heads"),
                                          number),
-                         "strays": 1024, "ways": 4096}
+                         "paths": 1 / cpus(), "strays": 1024, "ways": 4096}

@@ -17,7 +17,8 @@ from pathlib import Path
 from netns import scratch
 
 from . import bpf
-from .world import NAMES, TlEvent, TlNextHop, TlTraffic, moves_on, slot_of
+from .world import (NAMES, TlEvent, TlNextHop, TlTraffic, cpu_slots_of,
+                    moves_on, slot_of)
 
 ROOT = Path(__file__).resolve().parents[2]
 OBJECT = Path(os.environ.get("TUNLOAD_OBJECT", ROOT / "build/tunload.bpf.o"))
@@ -168,9 +169,9 @@ class Runner:
 
     def traffic(self, ident):
         """The slots of that peer, of each CPU."""
-        slots = self.maps["traffic"]
-        found = slots.lookup(slot_of(slots, ident))
-        found = [TlTraffic.from_buffer_copy(value) for value in found]
+        found = [TlTraffic.from_buffer_copy(
+            self.maps["traffic"].lookup(key)[0])
+                 for key in cpu_slots_of(self.maps, ident)]
         return [value for value in found if value.peer == ident]
 
     def counted(self):

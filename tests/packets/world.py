@@ -80,9 +80,10 @@ class TlNextHop(ctypes.Structure):
 
 class TlTraffic(ctypes.Structure):
     _fields_ = [("peer", u32), ("zero", u32), ("rx_decap", u64 * 2),
-                ("tx_encap", u64 * 2), ("rx_forward", u64 * 2),
-                ("tx_forward", u64 * 2),
-                ("last_rx_ns", u64), ("last_tx_ns", u64)]
+                ("tx_encap", u64 * 2), ("last_rx_ns", u64),
+                ("last_tx_ns", u64), ("zeros", u64),
+                ("rx_forward", u64 * 2), ("tx_forward", u64 * 2),
+                ("more_zeros", u64 * 4)]
 
 
 class TlInterface(ctypes.Structure):
@@ -272,7 +273,8 @@ class World:
         slots = maps["traffic"]
         for key in slots.filled:
             slots.update(key, bytes(TlTraffic()))
-        slots.filled = {slot_of(slots, ident) for ident in self.peers}
+        slots.filled = {key for ident in self.peers
+                        for key in cpu_slots_of(maps, ident)}
         moves_on(maps["generations"])
         iface = TlInterface(layout=LAYOUT, ifindex=self.ifindex, name=b"test0",
                             flags=self.flags & ~NO_GUARD, mode=1,
@@ -305,8 +307,15 @@ class World:
 
 
 def slot_of(slots, ident):
-    """The key of a peer's slot in `traffic` or `next_hops`."""
+    """The key of a peer's slot in `next_hops`."""
     return (ident % slots.max_entries).to_bytes(4, "little")
+
+
+def cpu_slots_of(maps, ident):
+    """The keys of a peer's slots in `traffic`, one of each CPU."""
+    each = maps["next_hops"].max_entries
+    return [(cpu * each + ident % each).to_bytes(4, "little")
+            for cpu in range(bpf.possible_cpus())]
 
 
 def moves_on(generations):

@@ -21,6 +21,8 @@
 
 #define bpf_jiffies64() fake_now
 
+static uint32_t fake_cpu __attribute__((unused));
+
 #include "../../bpf/record/maps.h"
 
 struct fake_prefix {
@@ -51,13 +53,12 @@ static struct fake_shared {
 	struct tl_shared_len value;
 } fake_shared[FAKE_SHARED];
 static struct tl_broadcast fake_broadcast;
-static uint32_t fake_cpu __attribute__((unused));
 static struct cached fake_flows[FAKE_CPUS << CACHE_BITS];
 static struct cached fake_sources[1 << CACHE_BITS];
-static struct cached_head fake_heads[TL_PEER_SLOTS];
+static struct cached_head fake_heads[FAKE_CPUS * TL_PEER_SLOTS];
 static struct cached_path fake_paths[FAKE_CPUS * TL_PEER_SLOTS];
 static struct tl_next_hop fake_hops[TL_PEER_SLOTS];
-static struct tl_traffic fake_traffic[TL_PEER_SLOTS];
+static struct tl_traffic fake_traffic[FAKE_CPUS * TL_PEER_SLOTS];
 static struct fake_stats {
 	bool made;
 	struct tl_peer_stats value;

@@ -45,6 +45,12 @@ static void changes_of_a_peer(void **state)
 	fake_heads[FOUR].head.mtu = 100;
 	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	assert_int_equal(fake_heads[FOUR].peer, FOUR);
+	/* Another CPU has slots of its own. */
+	fake_cpu = 1;
+	peer->mtu = 1479;
+	assert_int_equal(head_of(FOUR)->mtu, 1479);
+	fake_cpu = 0;
+	assert_int_equal(head_of(FOUR)->mtu, 1480);
 	generations.maps++;
 	peer->family = 0; /* waits */
 	assert_null(head_of(FOUR));

@@ -184,6 +184,12 @@ static void traffic_is_counted_in_slots(void **state)
 	o.now_ns = 0; /* the clock was not read */
 	count_peer(&o);
 	assert_true(slot->tx_forward.packets == 2 && slot->last_tx_ns == 4000);
+	fake_cpu = 1; /* has slots of its own */
+	count_peer(&o);
+	fake_cpu = 0;
+	assert_true(slot->tx_forward.packets == 2);
+	assert_true(slot[TL_PEER_SLOTS].peer == 1 &&
+		    slot[TL_PEER_SLOTS].tx_forward.packets == 1);
 	assert_false(fake_stats[1][0].made);
 }
 

@@ -153,12 +153,14 @@ static __always_inline bool flow_renew(struct cached *entry, const void *at,
 	return true;
 }
 
-/* The entry of a packet that is not in the first slot, or has expired there. */
+/* The entry of a packet that is not in the first slot, or has expired there. It
+ * goes to the first slot: so of two flows that want one slot the busy one has
+ * it mostly, whichever came first. */
 static __attribute__((noinline, unused)) struct cached *
 flow_elsewhere(__u32 slot, const void *at, __u8 kind)
 {
 	const __u32 generation = generation_now();
-	struct cached *entry;
+	struct cached *entry, *first;
 	struct cache_key key;
 	__u32 n;
 
@@ -171,12 +173,15 @@ flow_elsewhere(__u32 slot, const void *at, __u8 kind)
 	else
 		n = flow_key(&key, at, 6, 6);
 	entry = flow_search(slot, &key, n, kind, generation);
-	if (!entry || cache_holds(entry, generation))
-		return entry;
-	return (kind >> 4 == 4 ? flow_renew(entry, at, 4)
-			       : flow_renew(entry, at, 6))
-		       ? entry
-		       : NULL;
+	first = flow_at(slot);
+	if (!entry || !first)
+		return NULL;
+	if (!cache_holds(entry, generation) &&
+	    !(kind >> 4 == 4 ? flow_renew(entry, at, 4)
+			     : flow_renew(entry, at, 6)))
+		return NULL;
+	cache_swap(first, entry);
+	return first;
 }
 
 /* The entry of a packet of two constant families whose outer header is at `at`,

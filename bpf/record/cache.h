@@ -153,6 +153,27 @@ static __always_inline struct cached *flow_search(__u32 slot,
 	return expired;
 }
 
+/* Makes two entries change places; they may be one. */
+static __always_inline void cache_swap(struct cached *a, struct cached *b)
+{
+	const __u32 last = sizeof(*a) / sizeof(__u64) - 1;
+	__u64 *words_a = (__u64 *)a, *words_b = (__u64 *)b;
+	__u64 last_a = words_a[last], last_b = words_b[last];
+
+	/* The last word has the kind; see cache_keep(). */
+	words_a[last] = words_b[last] = 0;
+	barrier();
+	for (__u32 i = 0; i < last; i++) {
+		__u64 word = words_a[i];
+
+		words_a[i] = words_b[i];
+		words_b[i] = word;
+	}
+	barrier();
+	words_a[last] = last_b;
+	words_b[last] = last_a;
+}
+
 /* The slot to keep an entry in: a free one of the set, or one that has expired,
  * if there is one. */
 static __always_inline struct cached *flow_place(const __u32 slot,

@@ -335,18 +335,54 @@ static void flows_of_each_cpu(void **state)
 	fake_cpu = 0;
 }
 
+/* Makes n packets of 4in4 whose first slot is 5. */
+static void same_slot(uint8_t packets[][2 * IP4_HLEN], size_t n)
+{
+	memset(packets, 0, n * sizeof(*packets));
+	for (uint32_t source = 1; n; source++) {
+		memcpy(*packets + IP4_HLEN + source_at(4), &source, 4);
+		if (flow_slot(*packets, 4, 4) != 5)
+			continue;
+		packets++;
+		n--;
+	}
+}
+
+/* Of the flows of a set the last one that came has the first slot. */
+static void last_flow_comes_first(void **state)
+{
+	uint8_t packets[3][2 * IP4_HLEN];
+	const struct cached *first = &fake_flows[5];
+	struct cached kept[3];
+
+	(void)state;
+	same_slot(packets, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		keep_flow(packets[i], flow_kind(4, 4) | (i == 2) * FLOW_LASTING,
+			  i + 1);
+		fake_now++;
+		kept[i] = fake_flows[5 ^ i];
+		assert_int_equal(kept[i].peer, i + 1);
+	}
+	for (int i = 2; i >= 0; i--) {
+		assert_int_equal(peer_of_flow(packets[i]), i + 1);
+		assert_memory_equal(first, &kept[i], sizeof(*first));
+	}
+	assert_int_equal(peer_of_flow(packets[0]), 1);
+	assert_memory_equal(first, &kept[0], sizeof(*first));
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(peer_of_flow(packets[i]), i + 1);
+}
+
 /* Flows of one set do not push each other out, until it is full. */
 static void flows_of_a_set(void **state)
 {
 	const uint8_t kind = flow_kind(4, 4);
-	uint8_t packets[CACHE_SET + 1][2 * IP4_HLEN] = {0};
-	size_t n = 0;
+	uint8_t packets[CACHE_SET + 1][2 * IP4_HLEN];
+	size_t n;
 
 	(void)state;
-	for (uint32_t source = 1; n < CACHE_SET + 1; source++) {
-		memcpy(packets[n] + IP4_HLEN + source_at(4), &source, 4);
-		n += flow_slot(packets[n], 4, 4) == 5;
-	}
+	same_slot(packets, CACHE_SET + 1);
 	for (n = 0; n < CACHE_SET; n++)
 		keep_flow(packets[n], kind, n + 1);
 	for (n = 0; n < CACHE_SET; n++)
@@ -427,6 +463,7 @@ int main(void)
 		cmocka_unit_test_setup(not_renewed, peers_up),
 		cmocka_unit_test_setup(flows_of_each_cpu, peers_up),
 		cmocka_unit_test_setup(flows_of_a_set, peers_up),
+		cmocka_unit_test_setup(last_flow_comes_first, peers_up),
 		cmocka_unit_test(slots_of_many_peers),
 		cmocka_unit_test(slots_of_many_prefixes),
 	};

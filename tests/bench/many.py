@@ -4,13 +4,17 @@ all of them alike (uniform) or mostly from some (Zipf).
 
 The loader attaches with the peers; the program that it pins is test-run behind
 one that takes the next of a million sources (`pick` in xdp.bpf.c), less the
-time of an empty program there. The minimum of the runs counts. One peer with
-one prefix takes turns with each size, for the ratio."""
+time of an empty program there. The minimum of the runs counts. Two peers with a
+prefix each take turns with each size, for the ratio. Small sizes are attached
+several times, as the same program takes up to a third longer in some places of
+the memory, and each run of theirs follows one that is not measured: what CPUs
+remember is renewed once a second, not in each run."""
 import ipaddress
 import itertools
 import mmap
 import os
 import random
+import struct
 
 from packets import bpf
 
@@ -21,9 +25,10 @@ from .programs import Wrapper
 
 RUNS = 3
 SMALL = 1000  # prefixes; up to these, differences are of a few ns ...
-SMALL_RUNS = 6  # ... and there are so many times the runs
+SMALL_RUNS = 5  # ... and there are so many times the runs,
+SMALL_COPIES = 4  # of so many attachments
 SOURCES = 1 << 20  # of xdp.bpf.c
-SIZES = [(1, 1), (1, 1000), (1, 100000), (1, 1000000), (1000, 1000),
+SIZES = [(1, 1), (2, 2), (1, 1000), (1, 100000), (1, 1000000), (1000, 1000),
          (1000, 1000000), (100000, 100000), (100000, 1000000)]
 FAMILIES = {4: "4in4", 6: "6in6"}
 LOCAL = {4: "192.0.2.9/24", 6: "2001:db8::9/64"}  # of packets()
@@ -33,6 +38,7 @@ FIRST_ENDPOINT = {4: "198.18.0.0", 6: "2001:db8:1::"}
 FIRST_PREFIX = {4: "11.0.0.0", 6: "fd00:1000::"}
 PREFIX_LEN = {4: 24, 6: 64}
 SHAPES = {"uniform": "many", "Zipf": "many_zipf"}  # {shape: table}
+OTHERS = {"empty": "empty", "floor": "floor_decap", "lines": "two_lines"}
 A_LINE = 1000  # prefixes
 
 
@@ -45,6 +51,11 @@ def with_checksum(header):
     return header[:10] + (total ^ 0xffff).to_bytes(2, "big") + header[12:]
 
 
+def mask(number):
+    """The next power of two, less one."""
+    return (1 << (number - 1).bit_length()) - 1
+
+
 class Population:
     """Peers of one family with prefixes of the same, all the same number of
     them."""
@@ -53,6 +64,10 @@ class Population:
         self.family, self.peers = family, peers
         self.each = prefixes // max(peers, 1)
         self.frame = packets()[FAMILIES[family]]
+
+    def is_small(self):
+        """True if differences are small."""
+        return self.peers * self.each <= SMALL
 
     def endpoint(self, peer):
         """The outer address of a peer."""
@@ -155,12 +170,18 @@ class Tested(Attached):
     def time(self, distribution, repeat, prog=None):
         """Nanoseconds of the program, or of another, for those sources."""
         self.window[:] = self.drawn[distribution]
-        prefixes = self.population.peers * self.population.each
-        self.wrapper.maps["lines_mask"].update(
-            bytes(4), ((1 << (prefixes - 1).bit_length()) - 1).to_bytes(
-                4, "little"))
+        peers = self.population.peers
+        self.wrapper.maps["line_masks"].update(
+            bytes(4), struct.pack("=II", mask(peers * self.population.each),
+                                  mask(peers)))
         return self.wrapper.time(prog or self.prog, self.population.frame,
                                  repeat, "pick", self.population.family)
+
+    def warm(self, distribution, repeat):
+        """The same of the program; of few prefixes, after a first run."""
+        if self.population.is_small():
+            self.time(distribution, repeat)
+        return self.time(distribution, repeat)
 
     def check(self):
         """Fails unless all packets are decapsulated."""
@@ -175,30 +196,46 @@ class Tested(Attached):
         super().close()
 
 
-def measured(wrapper, one, many, runs, repeat):
-    """Samples of both, and of the empty program."""
-    progs = {name: wrapper.progs[prog] for name, prog in (
-        ("empty", "empty"), ("floor", "floor_decap"),
-        ("line", "one_line"))} | {"": None}
+def attached(lab, wrapper, population):
+    """Some times."""
+    hosts = [lab.keep(Tested(lab, wrapper, population))
+             for _ in range(SMALL_COPIES if population.is_small() else 1)]
+    for host in hosts:
+        host.check()
+    return hosts
+
+
+def measured(wrapper, two, many, runs, repeat):
+    """Samples of the attachments of both, and of other programs."""
     measures = {}
-    for way in many.drawn:
-        for name, prog in progs.items():
-            for host in many, one:
-                measures[host is many, name, way] = (
-                    lambda h=host, w=way, p=prog: h.time(w, repeat, p))
+    for way in SHAPES:
+        for which, hosts in ("two", two), ("many", many):
+            for name, prog in OTHERS.items():
+                measures[which, (name, 0), way] = (
+                    lambda h=hosts[0], w=way, p=wrapper.progs[prog]:
+                    h.time(w, repeat, p))
+            for copy, host in enumerate(hosts):
+                measures[which, ("ours", copy), way] = (
+                    lambda h=host, w=way: h.warm(w, repeat))
     return interleave(runs, measures)
 
 
+def least(samples, which, name, way):
+    """ns of a program, of all its attachments, less those of the empty one."""
+    return min(samples.least(key) for key in samples
+               if (key[0], key[1][0], key[2]) == (which, name, way)) \
+        - samples.least((which, ("empty", 0), way))
+
+
 def cells(samples, way):
-    """ns and the ratio to one peer, of the program and of the floor; ns of the
-    least that a table of prefixes can take."""
-    for name in "", "floor", "line":
-        many, one = (samples.least((is_many, name, way))
-                     - samples.least((is_many, "empty", way))
-                     for is_many in (True, False))
+    """ns and the ratio to two peers, of the program and of the floor; ns of the
+    least that tables of prefixes and peers can take."""
+    for name in "ours", "floor", "lines":
+        many, two = (least(samples, which, name, way)
+                     for which in ("many", "two"))
         yield many
-        if name != "line":
-            yield round(many / max(one, 1), 2)
+        if name != "lines":
+            yield round(many / max(two, 1), 2)
 
 
 def short(number):
@@ -218,22 +255,22 @@ def run(args):
     for family, combination in FAMILIES.items():
         wrapper = Wrapper(args.work)
         with quiet_lab() as lab:
-            one = lab.keep(Tested(lab, wrapper, Population(family, 1, 1)))
+            two = attached(lab, wrapper, Population(family, 2, 2))
             for size in SIZES:
                 say(f"{combination}, {size[0]:,} peers x {size[1]:,}")
                 with quiet_lab() as inside:
-                    many = inside.keep(Tested(
-                        inside, wrapper, Population(family, *size)))
-                    many.check()
+                    population = Population(family, *size)
+                    many = attached(inside, wrapper, population)
                     samples = measured(
-                        wrapper, one, many,
-                        runs * (SMALL_RUNS if size[1] <= SMALL else 1), repeat)
+                        wrapper, two, many,
+                        runs * (SMALL_RUNS if population.is_small() else 1),
+                        repeat)
                     for way in SHAPES:
                         rows[way, size] += cells(samples, way)
     head = ["peers / prefixes"] + [
         what.format(combination) for combination in FAMILIES.values()
-        for what in ("{}", "{}, times one", "floor {}", "floor {}, times one",
-                     "one line {}")]
+        for what in ("{}", "{}, times two", "floor {}", "floor {}, times two",
+                     "two lines {}")]
     for way, name in SHAPES.items():
         table = Table(name, "ns a packet", head, digits=2)
         for size in SIZES:

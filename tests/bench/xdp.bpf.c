@@ -248,11 +248,18 @@ int floor_decap(struct xdp_md *ctx)
 	return floor_strip(ctx, 40, inner);
 }
 
-/* The least that a table with a cache line for each prefix can take. The
- * kernel begins an array that may be mapped with a page. */
+/* The least that a cache line for each prefix, which says its peer, and one for
+ * the counter of each peer can take. The kernel begins an array that may be
+ * mapped with a page. */
 struct line {
 	__u64 packets;
 	__u64 zero[7];
+};
+
+/* Powers of two, less one. */
+struct masks {
+	__u32 prefixes;
+	__u32 peers;
 };
 
 struct {
@@ -261,35 +268,47 @@ struct {
 	__uint(map_flags, 1024); /* BPF_F_MMAPABLE */
 	__type(key, __u32);
 	__type(value, struct line);
-} lines SEC(".maps");
+} prefix_lines SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLOOR_PEERS);
+	__uint(map_flags, 1024);
+	__type(key, __u32);
+	__type(value, struct line);
+} peer_lines SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32); /* a power of two, less one */
-} lines_mask SEC(".maps");
+	__type(value, struct masks);
+} line_masks SEC(".maps");
 
-/* Counts in one line, found by a hash of the inner source in 4in4 or 6in6. It
- * compares nothing. */
+/* Reads one line, found by a hash of the inner source in 4in4 or 6in6, and
+ * counts in another, which follows from the first. It compares nothing. */
 SEC("xdp.frags")
-int one_line(struct xdp_md *ctx)
+int two_lines(struct xdp_md *ctx)
 {
 	const __u32 zero = 0;
-	const __u32 *mask = bpf_map_lookup_elem(&lines_mask, &zero);
+	const struct masks *masks = bpf_map_lookup_elem(&line_masks, &zero);
 	const void *data = (void *)(long)ctx->data;
 	const struct ethhdr *eth = data;
 	struct line *line;
 	__u64 word;
 	__u32 at;
 
-	if (!mask || data + ETH_HLEN + 48 + 8 > (void *)(long)ctx->data_end)
+	if (!masks || data + ETH_HLEN + 48 + 8 > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	word = eth->h_proto == bpf_htons(0x0800)
 		       ? bpf_ntohl(*(__u32 *)(data + ETH_HLEN + 20 + 12))
 		       : bpf_be64_to_cpu(*(__u64 *)(data + ETH_HLEN + 40 + 8));
-	at = word * 0x9e3779b97f4a7c15ULL >> 44 & *mask;
-	line = bpf_map_lookup_elem(&lines, &at);
+	at = word * 0x9e3779b97f4a7c15ULL >> 44 & masks->prefixes;
+	line = bpf_map_lookup_elem(&prefix_lines, &at);
+	if (!line)
+		return XDP_ABORTED;
+	at = (at + line->zero[0]) & masks->peers;
+	line = bpf_map_lookup_elem(&peer_lines, &at);
 	if (!line)
 		return XDP_ABORTED;
 	line->packets++;

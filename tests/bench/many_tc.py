@@ -3,8 +3,9 @@
 packets go to or come from all of them alike (uniform) or mostly some (Zipf).
 
 Small UDP packets from one CPU; the kernel measures each run of a program, less
-that of an empty one. The minimum of the runs counts. One peer with one prefix
-takes turns with each size, for the ratio."""
+that of an empty one. The minimum of the runs counts. Two peers with a prefix
+each take turns with each size, for the ratio; small sizes are attached several
+times, as in many.py."""
 import os
 
 from packets import bpf
@@ -15,7 +16,7 @@ from .many import (FAMILIES, FIRST_PREFIX, ROUTER_MAC, Attached, Population,
 from .pair import PORT, RunTime, quiet_lab, run_times, udp_tool
 from .programs import Programs
 
-RUNS, REPEAT = 5, 1000000
+RUNS, REPEAT, COPIES = 5, 1000000, 2
 SIZES = [(1000, 1000, "zipf"), (1000, 1000, "uniform"),
          (1000, 1000000, "uniform"), (100000, 100000, "uniform"),
          (100000, 1000000, "uniform")]
@@ -84,25 +85,34 @@ class Empty:
             PORT, number))["empty"]
 
 
-def measured(args, work, one, empty, family, size):
-    """(ns, times one) of both programs."""
-    peers, prefixes, shape = size
+def attached(lab, work, population):
+    """Some times."""
+    hosts = [lab.keep(Host(lab, work, population))
+             for _ in range(COPIES if population.is_small() else 1)]
+    for host in hosts:
+        host.check()
+    return hosts
+
+
+def measured(args, work, two, empty, population, shape):
+    """(ns, times two) of both programs."""
     number = args.repeat or REPEAT
     with quiet_lab() as lab:
-        many = lab.keep(Host(lab, work, Population(family, peers, prefixes)))
-        many.check()
         measures = {"empty": lambda: empty.burst(number // 10)}
-        for what in PROGRAMS:
-            measures["many", what] = lambda w=what: many.burst(w, number,
-                                                               shape)
-            measures["one", what] = lambda w=what: one.burst(w, number // 10,
-                                                             "uniform")
+        for copy, host in enumerate(attached(lab, work, population)):
+            for what in PROGRAMS:
+                measures["many", what, copy] = (
+                    lambda h=host, w=what: h.burst(w, number, shape))
+        for copy, host in enumerate(two):
+            for what in PROGRAMS:
+                measures["two", what, copy] = (
+                    lambda h=host, w=what: h.burst(w, number // 4, "uniform"))
         samples = interleave(args.runs or RUNS, measures)
-    least = {key: samples.least(key) - samples.least("empty")
-             for key in measures}
     for what in PROGRAMS:
-        ours, base = least["many", what], least["one", what]
-        yield from (ours, round(ours / base, 2))
+        many, base = (min(samples.least(key) for key in samples
+                          if key[:2] == (which, what))
+                      - samples.least("empty") for which in ("many", "two"))
+        yield from (many, round(many / base, 2))
 
 
 def run(args):
@@ -112,14 +122,14 @@ def run(args):
         lab.keep(RunTime())
         empty = Empty(lab, args.work)
         for family, combination in FAMILIES.items():
-            one = lab.keep(Host(lab, args.work, Population(family, 1, 1)))
+            two = attached(lab, args.work, Population(family, 2, 2))
             for size in SIZES:
                 say(f"{combination}, {size[0]:,} peers x {size[1]:,}")
-                rows[size] += measured(args, args.work, one, empty, family,
-                                       size)
+                rows[size] += measured(args, args.work, two, empty,
+                                       Population(family, *size[:2]), size[2])
     head = ["peers / prefixes"] + [
         f"{name} {combination}{what}" for combination in FAMILIES.values()
-        for name in PROGRAMS.values() for what in ("", ", times one")]
+        for name in PROGRAMS.values() for what in ("", ", times two")]
     table = Table("many_tc", "ns a packet", head, digits=2)
     for (peers, prefixes, shape), row in rows.items():
         table.row(f"{short(peers)} / {short(prefixes)}, {shape}", *row)

@@ -153,57 +153,78 @@ static __always_inline bool flow_renew(struct cached *entry, const void *at,
 	return true;
 }
 
+/* True if an entry is of the packet of two constant families whose outer header
+ * is at `at`. The addresses are read a second time to compare them, as they are
+ * more than the registers hold. */
+static __always_inline bool is_flow(const struct cached *entry, const void *at,
+				    const __u8 outer, const __u8 inner)
+{
+	const void *source = at + ip_hlen(outer) + source_at(inner);
+	const __u32 n = outer_words(outer);
+
+	return entry->kind == flow_kind(outer, inner) &&
+	       same_packet_words(entry->key.words, at + source_at(outer), n) &&
+	       (inner == 4
+			? entry->key.words[n] == load32(source)
+			: same_packet_words(entry->key.words + n, source, 2));
+}
+
+/* The entry of that packet in the set of a slot, or NULL; one that has expired
+ * and is renewed if there is no other. */
+static __always_inline struct cached *
+flow_in_set(__u32 slot, const void *at, const __u8 outer, const __u8 inner)
+{
+	const __u32 generation = generation_now();
+	struct cached *expired = NULL;
+
+	for (__u32 i = 0; i < CACHE_SET; i++) {
+		struct cached *entry = flow_at(slot ^ i);
+
+		if (!entry || entry->generation != generation ||
+		    !is_flow(entry, at, outer, inner))
+			continue;
+		if (cache_holds(entry, generation))
+			return entry;
+		expired = entry;
+	}
+	return expired && flow_renew(expired, at, outer) ? expired : NULL;
+}
+
 /* The entry of a packet that is not in the first slot, or has expired there. It
  * goes to the first slot: so of two flows that want one slot the busy one has
  * it mostly, whichever came first. */
 static __attribute__((noinline, unused)) struct cached *
 flow_elsewhere(__u32 slot, const void *at, __u8 kind)
 {
-	const __u32 generation = generation_now();
-	struct cached *entry, *first;
-	struct cache_key key;
-	__u32 n;
+	struct cached *entry, *first = flow_at(slot);
 
 	if (kind == flow_kind(4, 4))
-		n = flow_key(&key, at, 4, 4);
+		entry = flow_in_set(slot, at, 4, 4);
 	else if (kind == flow_kind(4, 6))
-		n = flow_key(&key, at, 4, 6);
+		entry = flow_in_set(slot, at, 4, 6);
 	else if (kind == flow_kind(6, 4))
-		n = flow_key(&key, at, 6, 4);
+		entry = flow_in_set(slot, at, 6, 4);
 	else
-		n = flow_key(&key, at, 6, 6);
-	entry = flow_search(slot, &key, n, kind, generation);
-	first = flow_at(slot);
+		entry = flow_in_set(slot, at, 6, 6);
 	if (!entry || !first)
-		return NULL;
-	if (!cache_holds(entry, generation) &&
-	    !(kind >> 4 == 4 ? flow_renew(entry, at, 4)
-			     : flow_renew(entry, at, 6)))
 		return NULL;
 	cache_swap(first, entry);
 	return first;
 }
 
 /* The entry of a packet of two constant families whose outer header is at `at`,
- * or NULL. The addresses are read a second time to compare them, as they are
- * more than the registers hold. Sets *now_ns, unless the entry was in its first
- * slot and held: so the time of a peer's last packet moves on. */
+ * or NULL. Sets *now_ns, unless the entry was in its first slot and held: so
+ * the time of a peer's last packet moves on. */
 static __always_inline struct cached *
 flow_find(const void *at, const __u8 outer, const __u8 inner, __u64 *now_ns)
 {
-	const void *source = at + ip_hlen(outer) + source_at(inner);
 	const __u32 slot = flow_slot(at, outer, inner);
-	const __u8 kind = flow_kind(outer, inner);
 	struct cached *entry = flow_at(slot);
-	const __u32 n = outer_words(outer);
 
-	if (entry && entry->kind == kind &&
-	    same_packet_words(entry->key.words, at + source_at(outer), n) &&
-	    (inner == 4 ? entry->key.words[n] == load32(source)
-			: same_packet_words(entry->key.words + n, source, 2)) &&
+	if (entry && is_flow(entry, at, outer, inner) &&
 	    cache_holds(entry, generation_now()))
 		return entry;
-	entry = flow_elsewhere(slot, at, kind);
+	entry = flow_elsewhere(slot, at, flow_kind(outer, inner));
 	if (entry)
 		*now_ns = bpf_ktime_get_coarse_ns();
 	return entry;

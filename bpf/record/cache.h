@@ -126,33 +126,6 @@ static __always_inline struct cached_path *path_at(__u32 peer)
  * packet that misses costs some thirty times as much as one that does not. */
 #define CACHE_SET 4
 
-/* The entry of that key and generation in the set of a slot, or NULL; one that
- * has expired if there is no other. */
-static __always_inline struct cached *flow_search(__u32 slot,
-						  const struct cache_key *key,
-						  __u32 n, __u8 kind,
-						  __u32 generation)
-{
-	struct cached *expired = NULL;
-
-	for (__u32 i = 0; i < CACHE_SET; i++) {
-		struct cached *entry = flow_at(slot ^ i);
-		__u64 bits = 0;
-
-		if (!entry || entry->kind != kind ||
-		    entry->generation != generation)
-			continue;
-		for (__u32 j = 0; j < CACHE_WORDS && j < n; j++)
-			bits |= entry->key.words[j] ^ key->words[j];
-		if (bits)
-			continue;
-		if (cache_holds(entry, generation))
-			return entry;
-		expired = entry;
-	}
-	return expired;
-}
-
 /* Makes two entries change places; they may be one. */
 static __always_inline void cache_swap(struct cached *a, struct cached *b)
 {

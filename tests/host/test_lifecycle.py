@@ -61,20 +61,18 @@ def test_upgrade_loses_nothing_and_keeps_all(pair, mode, hook):
     assert tl.status()["mode"] == mode
 
 
-def test_pins_without_the_maps_of_learned_mtus(pair):
-    """An attachment from before these maps came works, and `attach` adds
-    them."""
+def test_a_map_whose_pin_somebody_removed(pair):
+    """`attach` pins another one; the other commands refuse."""
     tl = pair.tl
     tl.attach(conf_a())
-    added = [os.path.join(tl.pins, name)
-             for name in ("learned", "learned_until")]
-    for path in added:
+    for name in "learned", "traffic", "endpoints":
+        path = os.path.join(tl.pins, name)
         os.unlink(path)
-    assert tl.peer("b")["learned_mtu"] is None
-    assert "added c" in tl.reload(conf_a(peers=EXTRA_PEER)).stdout
-    tl.ok("peer", "del", "eth0", "c")
-    assert "upgraded in place" in tl.ok("attach", "eth0", "--no-trigger")
-    assert all(os.path.exists(path) for path in added)
+        done = tl.run("status", "eth0")
+        assert done.returncode == 1 and "is not attached by" in done.stderr
+        assert "upgraded in place" in tl.ok("attach", "eth0", "--no-trigger")
+        assert os.path.exists(path)
+        assert ping(pair.a, B, A) and tl.verdict("rx_decap", "b")
     tl.detach()
 
 

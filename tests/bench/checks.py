@@ -13,8 +13,8 @@ CHECKS = {
         "decide/lean.h", "if (outer == 4 && !ip4_checksum_is_right(v->at))",
         "if (0)", ["4in4", "6in4"]),
     "outer addresses and source, as remembered": (
-        "decide/flows.h", "if (entry && entry->kind == kind &&",
-        "if (entry ||", ["4in4", "6in6"]),
+        "decide/flows.h", "if (entry && is_flow(entry, at, outer, inner) &&",
+        "if (entry &&", ["4in4", "6in6"]),
     "inner IPv4 destination": (
         "decide/lean.h", "check_neighbour4(ip) != PASSED ||", "!end ||",
         ["4in4", "4in6"]),

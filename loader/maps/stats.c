@@ -89,15 +89,17 @@ static int slots_open(struct slots *s, const struct maps *m)
 		.fd = m->traffic, .n = room_of(m->traffic), .step = 1};
 	s->bytes = s->n * sizeof(*s->all);
 	all = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, s->fd, 0);
-	if (all == MAP_FAILED)
-		return fail("cannot read the map \"traffic\": %s",
-			    strerror(errno));
+	if (all == MAP_FAILED) {
+		fail("cannot read the map \"traffic\": %s", strerror(errno));
+		return FAILED;
+	}
 	s->all = all;
 	s->peers = calloc(s->n, sizeof(*s->peers));
 	if (s->peers)
 		return OK;
 	slots_close(s);
-	return fail("out of memory");
+	fail("out of memory");
+	return FAILED;
 }
 
 static int slots_open_one(struct slots *s, const struct maps *m, uint32_t peer)
@@ -110,7 +112,10 @@ static int slots_open_one(struct slots *s, const struct maps *m, uint32_t peer)
 			    .step = step,
 			    .first = step ? peer % step : 0,
 			    .peers = calloc(cpus, sizeof(*s->peers))};
-	return s->peers ? OK : fail("out of memory");
+	if (s->peers)
+		return OK;
+	fail("out of memory");
+	return FAILED;
 }
 
 static uint32_t slot_number(const struct slots *s, size_t i)

@@ -196,10 +196,10 @@ class Tested(Attached):
         super().close()
 
 
-def attached(lab, wrapper, population):
-    """Some times."""
-    hosts = [lab.keep(Tested(lab, wrapper, population))
-             for _ in range(SMALL_COPIES if population.is_small() else 1)]
+def attached(lab, kind, work, population, copies=SMALL_COPIES):
+    """kind(lab, work, population), of a small population several."""
+    hosts = [lab.keep(kind(lab, work, population))
+             for _ in range(copies if population.is_small() else 1)]
     for host in hosts:
         host.check()
     return hosts
@@ -255,12 +255,12 @@ def run(args):
     for family, combination in FAMILIES.items():
         wrapper = Wrapper(args.work)
         with quiet_lab() as lab:
-            two = attached(lab, wrapper, Population(family, 2, 2))
+            two = attached(lab, Tested, wrapper, Population(family, 2, 2))
             for size in SIZES:
                 say(f"{combination}, {size[0]:,} peers x {size[1]:,}")
                 with quiet_lab() as inside:
                     population = Population(family, *size)
-                    many = attached(inside, wrapper, population)
+                    many = attached(inside, Tested, wrapper, population)
                     samples = measured(
                         wrapper, two, many,
                         runs * (SMALL_RUNS if population.is_small() else 1),

@@ -12,7 +12,7 @@ from packets import bpf
 
 from .harness import Table, interleave, say
 from .many import (FAMILIES, FIRST_PREFIX, ROUTER_MAC, Attached, Population,
-                   short)
+                   attached, short)
 from .pair import PORT, RunTime, quiet_lab, run_times, udp_tool
 from .programs import Programs
 
@@ -85,21 +85,13 @@ class Empty:
             PORT, number))["empty"]
 
 
-def attached(lab, work, population):
-    """Some times."""
-    hosts = [lab.keep(Host(lab, work, population))
-             for _ in range(COPIES if population.is_small() else 1)]
-    for host in hosts:
-        host.check()
-    return hosts
-
-
 def measured(args, work, two, empty, population, shape):
     """(ns, times two) of both programs."""
     number = args.repeat or REPEAT
     with quiet_lab() as lab:
         measures = {"empty": lambda: empty.burst(number // 10)}
-        for copy, host in enumerate(attached(lab, work, population)):
+        for copy, host in enumerate(attached(lab, Host, work, population,
+                                            COPIES)):
             for what in PROGRAMS:
                 measures["many", what, copy] = (
                     lambda h=host, w=what: h.burst(w, number, shape))
@@ -122,7 +114,8 @@ def run(args):
         lab.keep(RunTime())
         empty = Empty(lab, args.work)
         for family, combination in FAMILIES.items():
-            two = attached(lab, args.work, Population(family, 2, 2))
+            two = attached(lab, Host, args.work, Population(family, 2, 2),
+                           COPIES)
             for size in SIZES:
                 say(f"{combination}, {size[0]:,} peers x {size[1]:,}")
                 rows[size] += measured(args, args.work, two, empty,

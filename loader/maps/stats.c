@@ -64,8 +64,8 @@ static int read_interface(const struct maps *m, struct tl_verdicts *out)
 #define READ_TRIES 5
 
 /* Slots of the map `traffic`: all, which are mapped, as a call for each would
- * take long, or those of one peer, one of each CPU, as mapping all takes a
- * millisecond. */
+ * take long, or those of one peer, one of each CPU, as mapping all takes
+ * milliseconds. */
 struct slots {
 	int fd;
 	const struct tl_traffic *all; /* NULL: those of one peer */

@@ -202,14 +202,17 @@ int tc_ingress(struct __sk_buff *skb)
 {
 	int done;
 
+	if (!(generations.ingress & TL_INGRESS_XDP)) {
+		/* An answer of ours is ICMP, which lean() does not pass. */
+		done = skb_lean(skb);
+		if (done != LEAN_NOT)
+			return done == LEAN_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	}
 	if (own_take(skb) == OWN_ANSWER)
 		return TC_ACT_UNSPEC;
-	if (generations.ingress & TL_INGRESS_XDP)
-		return is_no_tunnel(skb) ? TC_ACT_UNSPEC : tc_full(skb);
-	done = skb_lean(skb);
-	if (done == LEAN_NOT)
-		return tc_full(skb);
-	return done == LEAN_PASS ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+	if (generations.ingress & TL_INGRESS_XDP && is_no_tunnel(skb))
+		return TC_ACT_UNSPEC;
+	return tc_full(skb);
 }
 
 /* Returns the action for a packet to a gateway, by its verdict. */

@@ -121,6 +121,7 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 {
 	const struct prepared *head = head_of(peer);
 	struct view view = skb_view(skb, ETH_HLEN);
+	struct tl_traffic *slot;
 	struct tx tx = {};
 	long err;
 
@@ -129,6 +130,7 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 			 &tx) ||
 	    (!is_routed_here(skb) && is_on_interface(skb)))
 		return LEAN_NOT;
+	slot = traffic_of(peer, false);
 	err = head->family == 4 ? put_outer(skb, &tx.inner, 4, head)
 				: put_outer(skb, &tx.inner, 6, head);
 	if (err == -EALREADY)
@@ -137,7 +139,7 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 		tx.outcome.verdict = TL_tx_error;
 		return lean_finish(skb, &tx.outcome);
 	}
-	count(&tx.outcome);
+	count_found(slot, &tx.outcome);
 	return LEAN_PASS;
 }
 

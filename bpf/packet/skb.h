@@ -158,12 +158,18 @@ static __always_inline bool skb_decap_lean(struct __sk_buff *skb,
 static __always_inline int skb_take(void *ctx, struct rx *rx)
 {
 	struct __sk_buff *skb = ctx;
+	struct tl_traffic *slot;
 
-	if (rx->outcome.verdict == TL_rx_decap && !skb_decap_lean(skb, rx)) {
+	if (rx->outcome.verdict == TL_rx_plain) {
+		count_interface(TL_rx_plain, rx->outcome.bytes);
+		return LEAN_PASS;
+	}
+	slot = traffic_of(rx->outcome.peer, true);
+	if (!skb_decap_lean(skb, rx)) {
 		rx->outcome.verdict = TL_rx_error;
 		return lean_finish(skb, &rx->outcome);
 	}
-	count(&rx->outcome);
+	count_found(slot, &rx->outcome);
 	return LEAN_PASS;
 }
 

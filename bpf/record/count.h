@@ -134,19 +134,14 @@ traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
 	return verdict == TL_rx_forward ? &slot->rx_forward : &slot->tx_forward;
 }
 
-/* Counts a verdict for its peer. Of a tunnelled packet that lean() remembers
- * now_ns is 0: the time of the last packet is that of the last one which was
- * not, up to cache_ttl ago. */
-static __always_inline void count_peer(const struct outcome *o)
+/* Counts a tunnelled packet in the slot of its peer, or in the row if it has
+ * none. Of a packet that lean() remembers now_ns is 0: the time of the last one
+ * is that of the last one which was not, up to cache_ttl ago. */
+static __always_inline void count_slot(struct tl_traffic *slot,
+				       const struct outcome *o)
 {
-	bool is_rx = is_received(o->verdict);
-	struct tl_traffic *slot = NULL;
 	struct tl_counter *counter;
 
-	if (o->peer == TL_PEER_NONE)
-		return;
-	if (is_rx || is_sent(o->verdict))
-		slot = traffic_of(o->peer, is_rx);
 	if (!slot) {
 		count_row(o);
 		return;
@@ -155,7 +150,21 @@ static __always_inline void count_peer(const struct outcome *o)
 	counter->packets++;
 	counter->bytes += o->bytes;
 	if (o->now_ns)
-		*(is_rx ? &slot->last_rx_ns : &slot->last_tx_ns) = o->now_ns;
+		*(is_received(o->verdict) ? &slot->last_rx_ns
+					  : &slot->last_tx_ns) = o->now_ns;
+}
+
+/* Counts a verdict for its peer. */
+static __always_inline void count_peer(const struct outcome *o)
+{
+	bool is_rx = is_received(o->verdict);
+	struct tl_traffic *slot = NULL;
+
+	if (o->peer == TL_PEER_NONE)
+		return;
+	if (is_rx || is_sent(o->verdict))
+		slot = traffic_of(o->peer, is_rx);
+	count_slot(slot, o);
 }
 
 /* Counts a verdict for the interface. */
@@ -173,6 +182,15 @@ static __always_inline void count(const struct outcome *o)
 {
 	count_interface(o->verdict, o->bytes);
 	count_peer(o);
+}
+
+/* The same of a tunnelled packet whose slot was looked up before the packet was
+ * changed: so the CPU fetches the slot meanwhile. */
+static __always_inline void count_found(struct tl_traffic *slot,
+					const struct outcome *o)
+{
+	count_interface(o->verdict, o->bytes);
+	count_slot(slot, o);
 }
 
 /* The same for a packet that was not tunnelled; needs less stack. */

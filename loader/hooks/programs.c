@@ -83,7 +83,7 @@ static uint32_t flow_bits(size_t prefixes, uint32_t bits, uint32_t size)
 {
 	const uint64_t most = room_of_caches() / size / (uint32_t)stats_cpus();
 
-	while (bits < FLOW_BITS_MIB && 1u << bits < 8 * prefixes)
+	while (bits < FLOW_BITS_MIB && 1u << bits < 16 * prefixes)
 		bits++;
 	while (1u << bits < 2 * prefixes && 2u << bits <= most)
 		bits++;

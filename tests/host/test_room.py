@@ -225,9 +225,9 @@ def most(rows, least, size, room):
 
 
 def test_flows(tl):
-    """Eight for each prefix up to a MiB a CPU, then two as long as there is room
+    """Sixteen for each prefix up to a MiB a CPU, then two as long as there is room
     for those of all CPUs."""
-    for prefixes, flows in ((1, 1024), (200, 2048), (3000, 1 << 14),
+    for prefixes, flows in ((1, 1024), (200, 4096), (3000, 1 << 14),
                             (20000, most(1 << 16, 1 << 14, 64, caches()))):
         tl.attach(HEAD + peer("p", 3, prefixes), "--no-trigger")
         used = bpf.maps_of(bpf.obj_get(f"{tl.pins}/prog_tc_ingress"))

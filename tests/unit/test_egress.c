@@ -267,6 +267,11 @@ static void super_packets_over_64k(void **state)
 	assert_int_equal(tx.inner.len, 150000);
 	assert_int_equal(leave(bytes, n, 150000, 0, FOUR, &tx),
 			 TL_tx_bad_inner);
+	/* The payload length of IPv6 is 0 then: the short way, too. */
+	n = tcp_segment(bytes, 6, FOUR, 40, ACK);
+	assert_int_equal(leave(bytes, n, 150000, 1400, FOUR, &tx), PASSED);
+	assert_true(lean);
+	assert_int_equal(tx.outcome.bytes, 150000);
 }
 
 static bool has_syn(uint8_t family, uint8_t flags, uint8_t frag, size_t n)

@@ -196,10 +196,10 @@ class Tested(Attached):
         super().close()
 
 
-def attached(lab, kind, work, population, copies=SMALL_COPIES):
+def attached(lab, kind, work, population):
     """kind(lab, work, population), of a small population several."""
     hosts = [lab.keep(kind(lab, work, population))
-             for _ in range(copies if population.is_small() else 1)]
+             for _ in range(SMALL_COPIES if population.is_small() else 1)]
     for host in hosts:
         host.check()
     return hosts

@@ -16,7 +16,7 @@ from .many import (FAMILIES, FIRST_PREFIX, ROUTER_MAC, Attached, Population,
 from .pair import PORT, RunTime, quiet_lab, run_times, udp_tool
 from .programs import Programs
 
-RUNS, REPEAT, COPIES = 5, 1000000, 2
+RUNS, REPEAT = 5, 1000000
 SIZES = [(1000, 1000, "zipf"), (1000, 1000, "uniform"),
          (1000, 1000000, "uniform"), (100000, 100000, "uniform"),
          (100000, 1000000, "uniform")]
@@ -90,8 +90,7 @@ def measured(args, work, two, empty, population, shape):
     number = args.repeat or REPEAT
     with quiet_lab() as lab:
         measures = {"empty": lambda: empty.burst(number // 10)}
-        for copy, host in enumerate(attached(lab, Host, work, population,
-                                            COPIES)):
+        for copy, host in enumerate(attached(lab, Host, work, population)):
             for what in PROGRAMS:
                 measures["many", what, copy] = (
                     lambda h=host, w=what: h.burst(w, number, shape))
@@ -114,8 +113,7 @@ def run(args):
         lab.keep(RunTime())
         empty = Empty(lab, args.work)
         for family, combination in FAMILIES.items():
-            two = attached(lab, Host, args.work, Population(family, 2, 2),
-                           COPIES)
+            two = attached(lab, Host, args.work, Population(family, 2, 2))
             for size in SIZES:
                 say(f"{combination}, {size[0]:,} peers x {size[1]:,}")
                 rows[size] += measured(args, args.work, two, empty,

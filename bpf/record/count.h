@@ -134,8 +134,8 @@ traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
 	return verdict == TL_rx_forward ? &slot->rx_forward : &slot->tx_forward;
 }
 
-/* Counts a tunnelled packet in the slot of its peer, or in the row if it has
- * none. Of a packet that lean() remembers now_ns is 0: the time of the last one
+/* Counts a verdict in the slot of its peer, or in the peer's row if slot is
+ * NULL. Of a packet that lean() remembers now_ns is 0: the time of the last one
  * is that of the last one which was not, up to cache_ttl ago. */
 static __always_inline void count_slot(struct tl_traffic *slot,
 				       const struct outcome *o)
@@ -184,8 +184,8 @@ static __always_inline void count(const struct outcome *o)
 	count_peer(o);
 }
 
-/* The same of a tunnelled packet whose slot was looked up before the packet was
- * changed: so the CPU fetches the slot meanwhile. */
+/* The same of a tunnelled packet whose slot (traffic_of()) was looked up before
+ * the packet was changed: so the CPU fetches the slot meanwhile. */
 static __always_inline void count_found(struct tl_traffic *slot,
 					const struct outcome *o)
 {

@@ -74,9 +74,9 @@ static uint32_t prefixes_pinned(const char *ifname)
 	return all.prefixes;
 }
 
-/* Slots of `flows` on each CPU take a MiB at most, or more where two for each
- * prefix need more and those of all CPUs do not exceed room_of_caches(). size:
- * bytes of one. */
+/* Slots of `flows` on each CPU: sixteen for each prefix, a MiB at most, or more
+ * where two for each prefix need more and those of all CPUs do not exceed
+ * room_of_caches(). size: bytes of one. */
 #define FLOW_BITS_MIB 14
 
 static uint32_t flow_bits(size_t prefixes, uint32_t bits, uint32_t size)

@@ -225,8 +225,8 @@ def most(rows, least, size, room):
 
 
 def test_flows(tl):
-    """Sixteen for each prefix up to a MiB a CPU, then two as long as there is room
-    for those of all CPUs."""
+    """Sixteen for each prefix up to a MiB a CPU, then two as long as there is
+    room for those of all CPUs."""
     for prefixes, flows in ((1, 1024), (200, 4096), (3000, 1 << 14),
                             (20000, most(1 << 16, 1 << 14, 64, caches()))):
         tl.attach(HEAD + peer("p", 3, prefixes), "--no-trigger")

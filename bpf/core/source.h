@@ -42,10 +42,11 @@ static __always_inline bool ip6_is_link_local(const void *addr)
  * the limited broadcast, and this network. */
 static __always_inline bool ip4_is_link_scope(__be32 addr)
 {
-	const __u32 a = bpf_ntohl(addr), first = a >> 24;
+	const __u8 first = *(const __u8 *)&addr;
+	const __u32 a = bpf_ntohl(addr);
 
 	/* Nearly all. */
-	if (first && first != 127 && first != 169 && first < 224)
+	if ((__u8)(first - 1) < 223 && first != 127 && first != 169)
 		return false;
 	return a >> 24 == 0 || a >> 24 == 127 || a >> 16 == 0xa9fe ||
 	       a >> 8 == 0xe00000 || a >> 28 == 0xf;

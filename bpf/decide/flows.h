@@ -193,41 +193,50 @@ flow_in_set(__u32 slot, const void *at, const __u8 outer, const __u8 inner)
 /* The entry of a packet that is not in the first slot, or has expired there. It
  * goes to the first slot: so of two flows that want one slot the busy one has
  * it mostly, whichever came first. */
-static __attribute__((noinline, unused)) struct cached *
-flow_elsewhere(__u32 slot, const void *at, __u8 kind)
+static __always_inline struct cached *
+flow_to_first(const void *at, const __u8 outer, const __u8 inner)
 {
-	struct cached *entry, *first = flow_at(slot);
+	const __u32 slot = flow_slot(at, outer, inner);
+	struct cached *entry = flow_in_set(slot, at, outer, inner);
+	struct cached *first = flow_at(slot);
 
-	if (kind == flow_kind(4, 4))
-		entry = flow_in_set(slot, at, 4, 4);
-	else if (kind == flow_kind(4, 6))
-		entry = flow_in_set(slot, at, 4, 6);
-	else if (kind == flow_kind(6, 4))
-		entry = flow_in_set(slot, at, 6, 4);
-	else
-		entry = flow_in_set(slot, at, 6, 6);
 	if (!entry || !first)
 		return NULL;
 	cache_swap(first, entry);
 	return first;
 }
 
-/* The entry of a packet of two constant families whose outer header is at `at`,
- * or NULL. Sets *now_ns, unless the entry was in its first slot and held: so
- * the time of a peer's last packet moves on. */
-static __always_inline struct cached *
-flow_find(const void *at, const __u8 outer, const __u8 inner, __u64 *now_ns)
+/* The same of a kind. Keeps the time of the packet, of which a flow has one in
+ * cache_ttl at least. */
+static __attribute__((noinline, unused)) struct cached *
+flow_elsewhere(const void *at, __u8 kind)
 {
-	const __u32 slot = flow_slot(at, outer, inner);
-	struct cached *entry = flow_at(slot);
+	struct cached *entry;
+
+	if (kind == flow_kind(4, 4))
+		entry = flow_to_first(at, 4, 4);
+	else if (kind == flow_kind(4, 6))
+		entry = flow_to_first(at, 4, 6);
+	else if (kind == flow_kind(6, 4))
+		entry = flow_to_first(at, 6, 4);
+	else
+		entry = flow_to_first(at, 6, 6);
+	if (entry)
+		count_time(entry->peer);
+	return entry;
+}
+
+/* The entry of a packet of two constant families whose outer header is at `at`,
+ * or NULL. */
+static __always_inline struct cached *
+flow_find(const void *at, const __u8 outer, const __u8 inner)
+{
+	struct cached *entry = flow_at(flow_slot(at, outer, inner));
 
 	if (entry && is_flow(entry, at, outer, inner) &&
 	    cache_holds(entry, generation_now()))
 		return entry;
-	entry = flow_elsewhere(slot, at, flow_kind(outer, inner));
-	if (entry)
-		*now_ns = bpf_ktime_get_coarse_ns();
-	return entry;
+	return flow_elsewhere(at, flow_kind(outer, inner));
 }
 
 /* Remembers the peer of a packet that ingress() has passed, with its outer

@@ -75,7 +75,7 @@ static __always_inline int lean_tunnel(const struct view *v, __u32 len,
 	rx.set_ecn = rx.ecn != (tos & ECN_MASK);
 	if (rx.set_ecn && !hook->sets_ecn)
 		return 0;
-	entry = flow_find(v->at, outer, inner, &rx.outcome.now_ns);
+	entry = flow_find(v->at, outer, inner);
 	if (!entry)
 		return 0;
 	rx.outcome.verdict = TL_rx_decap;

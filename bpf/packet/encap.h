@@ -121,7 +121,6 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 {
 	const struct prepared *head = head_of(peer);
 	struct view view = skb_view(skb, ETH_HLEN);
-	struct tl_traffic *slot;
 	struct tx tx = {};
 	long err;
 
@@ -130,17 +129,15 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 			 &tx) ||
 	    (!is_routed_here(skb) && is_on_interface(skb)))
 		return LEAN_NOT;
-	slot = traffic_of(peer, false);
+	count_ahead(&tx.outcome);
 	err = head->family == 4 ? put_outer(skb, &tx.inner, 4, head)
 				: put_outer(skb, &tx.inner, 6, head);
-	if (err == -EALREADY)
-		return LEAN_NOT;
-	if (err) {
-		tx.outcome.verdict = TL_tx_error;
-		return lean_finish(skb, &tx.outcome);
-	}
-	count_found(slot, &tx.outcome);
-	return LEAN_PASS;
+	if (!err)
+		return LEAN_PASS;
+	uncount(false, peer, tx.outcome.bytes);
+	return err == -EALREADY
+		       ? LEAN_NOT
+		       : lean_failed(skb, TL_tx_error, peer, tx.outcome.bytes);
 }
 
 /* Handles nearly every frame that leaves: other traffic, and what is for

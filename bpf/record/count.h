@@ -123,6 +123,16 @@ static __always_inline void count_row(const struct outcome *o)
 		stats->last_tx_ns = o->now_ns;
 }
 
+/* The same as a function of its own: it keeps what few tunnelled packets need
+ * out of the way of all others. */
+static __attribute__((noinline, unused)) void
+count_in_row(__u32 verdict, __u32 peer, __u32 bytes, __u64 now_ns)
+{
+	const struct outcome o = {verdict, peer, bytes, now_ns};
+
+	count_row(&o);
+}
+
 /* The counter of a tunnelled packet. */
 static __always_inline struct tl_counter *
 traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
@@ -135,15 +145,15 @@ traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
 }
 
 /* Counts a verdict in the slot of its peer, or in the peer's row if slot is
- * NULL. Of a packet that lean() remembers now_ns is 0: the time of the last one
- * is that of the last one which was not, up to cache_ttl ago. */
+ * NULL. Of a packet that lean() remembers now_ns is 0: count_time() has kept
+ * that of the last one which was not in its first slot. */
 static __always_inline void count_slot(struct tl_traffic *slot,
 				       const struct outcome *o)
 {
 	struct tl_counter *counter;
 
 	if (!slot) {
-		count_row(o);
+		count_in_row(o->verdict, o->peer, o->bytes, o->now_ns);
 		return;
 	}
 	counter = traffic_counter(slot, o->verdict);
@@ -152,6 +162,22 @@ static __always_inline void count_slot(struct tl_traffic *slot,
 	if (o->now_ns)
 		*(is_received(o->verdict) ? &slot->last_rx_ns
 					  : &slot->last_tx_ns) = o->now_ns;
+}
+
+/* Keeps the time of a packet from this peer; it is counted apart. */
+static __always_inline void count_time(__u32 peer)
+{
+	const __u64 now = bpf_ktime_get_coarse_ns();
+	struct tl_traffic *slot = traffic_of(peer, true);
+	struct tl_peer_stats *stats;
+
+	if (slot) {
+		slot->last_rx_ns = now;
+		return;
+	}
+	stats = peer_stats_of(peer);
+	if (stats)
+		stats->last_rx_ns = now;
 }
 
 /* Counts a verdict for its peer. */
@@ -184,13 +210,39 @@ static __always_inline void count(const struct outcome *o)
 	count_peer(o);
 }
 
-/* The same of a tunnelled packet whose slot (traffic_of()) was looked up before
- * the packet was changed: so the CPU fetches the slot meanwhile. */
-static __always_inline void count_found(struct tl_traffic *slot,
-					const struct outcome *o)
+/* Counts a packet that is tunnelled next: its peer's counters may come from a
+ * far cache, and the kernel moves bytes meanwhile. If that fails, uncount()
+ * takes it back. */
+static __always_inline void count_ahead(const struct outcome *o)
 {
 	count_interface(o->verdict, o->bytes);
-	count_slot(slot, o);
+	count_slot(traffic_of(o->peer, is_received(o->verdict)), o);
+}
+
+static __always_inline void take_back(struct tl_counter *counter, __u32 bytes)
+{
+	counter->packets--;
+	counter->bytes -= bytes;
+}
+
+/* Takes back that a packet was counted as rx_decap or tx_encap (is_rx: false),
+ * as the kernel refused to change it. */
+static __attribute__((noinline, unused)) void uncount(bool is_rx, __u32 peer,
+						      __u32 bytes)
+{
+	const __u32 zero = 0;
+	struct tl_verdicts *all = bpf_map_lookup_elem(&verdicts, &zero);
+	struct tl_traffic *slot = traffic_of(peer, is_rx);
+	struct tl_peer_stats *stats = slot ? NULL : peer_stats_of(peer);
+
+	if (all)
+		take_back(is_rx ? &all->rx_decap : &all->tx_encap, bytes);
+	if (stats)
+		take_back(is_rx ? &stats->verdicts.rx_decap
+				: &stats->verdicts.tx_encap,
+			  bytes);
+	if (slot)
+		take_back(is_rx ? &slot->rx_decap : &slot->tx_encap, bytes);
 }
 
 /* The same for a packet that was not tunnelled; needs less stack. */

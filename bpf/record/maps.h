@@ -31,7 +31,9 @@ static __always_inline __u32 peer_slot(__u32 peer)
  */
 static __always_inline __u32 cpu_slot(__u32 peer)
 {
-	return bpf_get_smp_processor_id() * (peer_mask + 1) + peer_slot(peer);
+	const __u32 mask = peer_mask; /* volatile: loaded once */
+
+	return bpf_get_smp_processor_id() * (mask + 1) + (peer & mask);
 }
 
 /* CPUs that these maps and `flows` have a part for when no loader has chosen

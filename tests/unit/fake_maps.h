@@ -59,6 +59,7 @@ static struct cached_head fake_heads[FAKE_CPUS * TL_PEER_SLOTS];
 static struct cached_path fake_paths[FAKE_CPUS * TL_PEER_SLOTS];
 static struct tl_next_hop fake_hops[TL_PEER_SLOTS];
 static struct tl_traffic fake_traffic[FAKE_CPUS * TL_PEER_SLOTS];
+static struct tl_verdicts fake_verdicts;
 static struct fake_stats {
 	bool made;
 	struct tl_peer_stats value;
@@ -182,6 +183,8 @@ static inline void *fake_lookup(const void *map, const void *key)
 									: 6);
 	if (map == &interface)
 		return &fake_interface;
+	if (map == &verdicts)
+		return &fake_verdicts;
 	if (map == &flows)
 		return &fake_flows[*(const uint32_t *)key];
 	if (map == &sources)

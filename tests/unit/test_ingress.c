@@ -216,6 +216,9 @@ static void a_slot_is_taken_over(void **state)
 	assert_true(slot->peer == other);
 	assert_true(stats->verdicts.rx_decap.packets == 1 &&
 		    stats->last_rx_ns == o.now_ns);
+	stats->last_rx_ns = 0;
+	count_time(1);
+	assert_true(stats->last_rx_ns == fake_now && slot->last_rx_ns == 0);
 	o.verdict = TL_tx_encap;
 	count_peer(&o);
 	assert_true(stats->verdicts.tx_encap.packets == 1 &&
@@ -286,6 +289,45 @@ static void a_slot_is_emptied(void **state)
 		    stats->last_tx_ns == o.now_ns);
 }
 
+/* Fails unless both counters have one packet of 100 bytes, and none after it
+ * was taken back. */
+static void assert_uncounts(bool is_rx, const struct tl_counter *of_interface,
+			    const struct tl_counter *of_peer)
+{
+	const struct outcome o = {.verdict = is_rx ? TL_rx_decap : TL_tx_encap,
+				  .peer = 1,
+				  .bytes = 100};
+
+	count_ahead(&o);
+	assert_true(of_interface->packets == 1 && of_interface->bytes == 100);
+	assert_true(of_peer->packets == 1 && of_peer->bytes == 100);
+	uncount(is_rx, 1, 100);
+	assert_true(of_interface->packets == 0 && of_interface->bytes == 0);
+	assert_true(of_peer->packets == 0 && of_peer->bytes == 0);
+}
+
+/* What the kernel refuses to change is taken back where it was counted: in the
+ * slot of its peer or, if another peer uses that, in its row. */
+static void a_packet_is_taken_back(void **state)
+{
+	struct tl_peer_stats *stats = &fake_stats[1][0].value;
+	struct tl_traffic *slot = &fake_traffic[1];
+
+	(void)state;
+	memset(fake_stats, 0, sizeof(fake_stats));
+	memset(fake_traffic, 0, sizeof(fake_traffic));
+	memset(&fake_verdicts, 0, sizeof(fake_verdicts));
+	assert_uncounts(true, &fake_verdicts.rx_decap, &slot->rx_decap);
+	assert_uncounts(false, &fake_verdicts.tx_encap, &slot->tx_encap);
+	assert_true(!fake_stats[1][0].made);
+	slot->peer = 1 + TL_PEER_SLOTS;
+	assert_uncounts(true, &fake_verdicts.rx_decap,
+			&stats->verdicts.rx_decap);
+	assert_uncounts(false, &fake_verdicts.tx_encap,
+			&stats->verdicts.tx_encap);
+	assert_true(slot->peer == 1 + TL_PEER_SLOTS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +341,7 @@ int main(void)
 		cmocka_unit_test_setup(traffic_is_counted_in_slots, peers_up),
 		cmocka_unit_test_setup(a_slot_is_taken_over, peers_up),
 		cmocka_unit_test_setup(a_slot_is_emptied, peers_up),
+		cmocka_unit_test_setup(a_packet_is_taken_back, peers_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,11 +4,11 @@ all of them alike (uniform) or mostly from some (Zipf).
 
 The loader attaches with the peers; the program that it pins is test-run behind
 one that takes the next of a million sources (`pick` in xdp.bpf.c), less the
-time of an empty program there. The minimum of the runs counts. Two peers with a
-prefix each take turns with each size, for the ratio. Small sizes are attached
-several times, as the same program takes up to a third longer in some places of
-the memory, and each run of theirs follows one that is not measured: what CPUs
-remember is renewed once a second, not in each run."""
+time of an empty program there. The minimum of the runs counts, and the median
+of several attachments of a small size (Samples.typical()). Two peers with a
+prefix each take turns with each size, for the ratio. Each run of a small size
+follows one that is not measured: what CPUs remember is renewed once a second,
+not in each run."""
 import ipaddress
 import itertools
 import mmap
@@ -26,7 +26,7 @@ from .programs import Wrapper
 RUNS = 3
 SMALL = 1000  # prefixes; up to these, differences are of a few ns ...
 SMALL_RUNS = 5  # ... and there are so many times the runs,
-SMALL_COPIES = 4  # of so many attachments
+SMALL_COPIES = 5  # of so many attachments
 SOURCES = 1 << 20  # of xdp.bpf.c
 SIZES = [(1, 1), (2, 2), (1, 1000), (1, 100000), (1, 1000000), (1000, 1000),
          (1000, 1000000), (100000, 100000), (100000, 1000000)]
@@ -211,27 +211,26 @@ def measured(wrapper, two, many, runs, repeat):
     for way in SHAPES:
         for which, hosts in ("two", two), ("many", many):
             for name, prog in OTHERS.items():
-                measures[which, (name, 0), way] = (
+                measures[which, name, way, 0] = (
                     lambda h=hosts[0], w=way, p=wrapper.progs[prog]:
                     h.time(w, repeat, p))
             for copy, host in enumerate(hosts):
-                measures[which, ("ours", copy), way] = (
+                measures[which, "ours", way, copy] = (
                     lambda h=host, w=way: h.warm(w, repeat))
     return interleave(runs, measures)
 
 
-def least(samples, which, name, way):
-    """ns of a program, of all its attachments, less those of the empty one."""
-    return min(samples.least(key) for key in samples
-               if (key[0], key[1][0], key[2]) == (which, name, way)) \
-        - samples.least((which, ("empty", 0), way))
+def took(samples, which, name, way):
+    """ns of a program, less those of the empty one."""
+    return samples.typical(which, name, way) \
+        - samples.typical(which, "empty", way)
 
 
 def cells(samples, way):
     """ns and the ratio to two peers, of the program and of the floor; ns of the
     least that tables of prefixes and peers can take."""
     for name in "ours", "floor", "lines":
-        many, two = (least(samples, which, name, way)
+        many, two = (took(samples, which, name, way)
                      for which in ("many", "two"))
         yield many
         if name != "lines":

@@ -3,9 +3,9 @@
 packets go to or come from all of them alike (uniform) or mostly some (Zipf).
 
 Small UDP packets from one CPU; the kernel measures each run of a program, less
-that of an empty one. The minimum of the runs counts. Two peers with a prefix
-each take turns with each size, for the ratio; small sizes are attached several
-times, as in many.py."""
+that of an empty one. The minimum of the runs counts, and the median of several
+attachments of a small size (Samples.typical()). Two peers with a prefix each
+take turns with each size, for the ratio."""
 import os
 
 from packets import bpf
@@ -100,9 +100,8 @@ def measured(args, work, two, empty, population, shape):
                     lambda h=host, w=what: h.burst(w, number // 4, "uniform"))
         samples = interleave(args.runs or RUNS, measures)
     for what in PROGRAMS:
-        many, base = (min(samples.least(key) for key in samples
-                          if key[:2] == (which, what))
-                      - samples.least("empty") for which in ("many", "two"))
+        many, base = (samples.typical(which, what) - samples.least("empty")
+                      for which in ("many", "two"))
         yield from (many, round(many / base, 2))
 
 

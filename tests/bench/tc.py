@@ -4,8 +4,7 @@ constant header with the same helpers and look nothing up (tc.bpf.c).
 
 Small UDP packets from one CPU; the kernel measures each run of a program
 (BPF_ENABLE_STATS), less that of an empty one. The minimum of the runs counts,
-and of two attachments of each, as the same program takes longer in some places
-of the memory."""
+and the median of several attachments (Samples.typical())."""
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
@@ -13,12 +12,12 @@ from scapy.layers.l2 import Ether
 from packets import bpf
 from traffic import family, udp_socket
 
-from .harness import Table, interleave
+from .harness import Samples, Table, interleave
 from .pair import (COMBINATIONS, PORT, Pair, RunTime, address, former, named,
                    quiet_lab, run_times, udp_tool)
 from .programs import Programs
 
-RUNS, REPEAT, COPIES = 8, 100000, 2
+RUNS, REPEAT, COPIES = 6, 60000, 6
 PAYLOAD = 64  # of udp.c
 HEADER = {4: 20, 6: 40}
 
@@ -109,7 +108,7 @@ def constants(lab, work, pair):
 
 
 def measured(lab, args):
-    """Samples by ((name, copy), direction)."""
+    """Samples by (name, direction, copy)."""
     tool, number = udp_tool(args.work), args.repeat or REPEAT
     program = former(args.work, args.against) if args.against else None
     flows = []
@@ -128,13 +127,9 @@ def measured(lab, args):
                 lambda p=pair, way=path, progs=(push, pop): burst(
                     tool, p, way, number, *progs))
     lab.keep(RunTime())
-    return interleave(args.runs or RUNS, measures)
-
-
-def least(samples, name, direction):
-    """ns of a program, of its best attachment."""
-    return min(samples.least(((name, copy), direction))
-               for copy in range(COPIES))
+    samples = interleave(args.runs or RUNS, measures)
+    return Samples({(name, direction, copy): runs
+                    for ((name, copy), direction), runs in samples.items()})
 
 
 def run(args):
@@ -149,8 +144,8 @@ def run(args):
     for direction, prog in ("encap", "tc_egress"), ("decap", "tc_ingress"):
         for name in (named(*one) for one in COMBINATIONS):
             ours, constant, known, *others = (
-                least(samples, f"{which}{name}", direction)
-                - least(samples, "empty", direction)
+                samples.typical(f"{which}{name}", direction)
+                - samples.typical("empty", direction)
                 for which in ("", "constant ", "constant_known ",
                               *["former "] * len(against)))
             table.row(f"{prog} {name}", round(ours), round(constant),

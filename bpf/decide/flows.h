@@ -206,8 +206,8 @@ flow_to_first(const void *at, const __u8 outer, const __u8 inner)
 	return first;
 }
 
-/* The same of a kind. Keeps the time of the packet, of which a flow has one in
- * cache_ttl at least. */
+/* The same of a kind. Keeps the time of the packet: entries expire, so the time
+ * of a peer's last packet is right to a second. */
 static __attribute__((noinline, unused)) struct cached *
 flow_elsewhere(const void *at, __u8 kind)
 {

@@ -145,8 +145,9 @@ traffic_counter(struct tl_traffic *slot, enum tl_verdict verdict)
 }
 
 /* Counts a verdict in the slot of its peer, or in the peer's row if slot is
- * NULL. Of a packet that lean() remembers now_ns is 0: count_time() has kept
- * that of the last one which was not in its first slot. */
+ * NULL. On the short ways now_ns is 0: the time of a peer's last packet is that
+ * of the last one on the full way or, of what arrives, by count_time(), up to a
+ * second ago. */
 static __always_inline void count_slot(struct tl_traffic *slot,
 				       const struct outcome *o)
 {

@@ -14,7 +14,7 @@
 #include "keys.h"
 #include "verdicts.h"
 
-#define TL_LAYOUT 7
+#define TL_LAYOUT 8
 
 #define TL_MAX_PEERS	131072
 #define TL_MAX_PREFIXES (1 << 20)
@@ -280,20 +280,26 @@ struct tl_peer_stats {
 	struct tl_verdicts verdicts;
 };
 
-/* traffic: what each CPU has tunnelled for a peer: CPU times the number of
- * slots of each, plus slot (peer id modulo that number) -> this. It is not in
- * the row of `peer_stats` yet; that is where it goes when another peer takes
- * the slot. Two cache lines, of which a packet needs the first, unless XDP has
- * forwarded it. */
+/* What `traffic` counts, each in a slot of its own, as most packets of a peer
+ * have one of these verdicts. */
+enum tl_traffic_kind {
+	TL_TRAFFIC_rx_decap,
+	TL_TRAFFIC_tx_encap,
+	TL_TRAFFIC_rx_forward,
+	TL_TRAFFIC_tx_forward,
+	TL_TRAFFIC_KINDS
+};
+
+/* traffic: what each CPU has tunnelled for a peer: (CPU times TL_TRAFFIC_KINDS
+ * plus kind) times the number of slots of each, plus slot (peer id modulo that
+ * number) -> this. It is not in the row of `peer_stats` yet; that is where it
+ * goes when another peer takes the slot. Half a cache line. */
 struct tl_traffic {
 	__u32 peer; /* id, or TL_PEER_NONE */
 	__u32 zero;
-	struct tl_counter rx_decap, tx_encap;
-	__u64 last_rx_ns; /* CLOCK_MONOTONIC, 0 = never */
-	__u64 last_tx_ns;
-	__u64 zeros;
-	struct tl_counter rx_forward, tx_forward;
-	__u64 more_zeros[4];
+	struct tl_counter counter;
+	/* CLOCK_MONOTONIC of a packet, or when the slot was taken; 0 = never */
+	__u64 last_ns;
 };
 
 #define TL_PEER_SLOTS	   1024		 /* more if there is room (room.c) */

@@ -134,7 +134,7 @@ __attribute__((noinline)) int skb_encap_lean(struct __sk_buff *skb, __u32 peer)
 				: put_outer(skb, &tx.inner, 6, head);
 	if (!err)
 		return LEAN_PASS;
-	uncount(false, peer, tx.outcome.bytes);
+	uncount(TL_tx_encap, peer, tx.outcome.bytes);
 	return err == -EALREADY
 		       ? LEAN_NOT
 		       : lean_failed(skb, TL_tx_error, peer, tx.outcome.bytes);

@@ -170,7 +170,7 @@ static __always_inline int skb_take(void *ctx, struct rx *rx)
 	count_ahead(&rx->outcome);
 	if (skb_decap_lean(skb, rx))
 		return LEAN_PASS;
-	uncount(true, rx->outcome.peer, rx->outcome.bytes);
+	uncount(TL_rx_decap, rx->outcome.peer, rx->outcome.bytes);
 	return lean_failed(skb, TL_rx_error, rx->outcome.peer,
 			   rx->outcome.bytes);
 }

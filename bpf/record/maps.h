@@ -24,16 +24,27 @@ static __always_inline __u32 peer_slot(__u32 peer)
 
 /*
  * The same of this CPU in the others, which are arrays with a part for each
- * CPU, one after the other. So it is found without the pointer that an array of
- * the kernel for each CPU has for every slot. BPF_F_MMAPABLE makes an array
- * begin with a page, and slots with a cache line; else they start anywhere in
- * one.
+ * CPU, one after the other; `traffic` has one for each kind, too. So it is
+ * found without the pointer that an array of the kernel for each CPU has for
+ * every slot. BPF_F_MMAPABLE makes an array begin with a page, and slots with a
+ * cache line; else they start anywhere in one.
  */
-static __always_inline __u32 cpu_slot(__u32 peer)
+static __always_inline __u32 part_slot(__u32 part, __u32 peer)
 {
 	const __u32 mask = peer_mask; /* volatile: loaded once */
 
-	return bpf_get_smp_processor_id() * (mask + 1) + (peer & mask);
+	return part * (mask + 1) + (peer & mask);
+}
+
+static __always_inline __u32 cpu_slot(__u32 peer)
+{
+	return part_slot(bpf_get_smp_processor_id(), peer);
+}
+
+static __always_inline __u32 traffic_slot(enum tl_traffic_kind kind, __u32 peer)
+{
+	return part_slot(bpf_get_smp_processor_id() * TL_TRAFFIC_KINDS + kind,
+			 peer);
 }
 
 /* CPUs that these maps and `flows` have a part for when no loader has chosen
@@ -135,7 +146,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, (TL_CPUS * TL_PEER_SLOTS));
+	__uint(max_entries, (TL_CPUS * TL_TRAFFIC_KINDS * TL_PEER_SLOTS));
 	__type(key, __u32);
 	__type(value, struct tl_traffic);
 } traffic SEC(".maps");

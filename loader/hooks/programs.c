@@ -123,7 +123,7 @@ static void set_room(struct tunload_bpf *skel, const char *ifname,
 		     const struct conf *want)
 {
 	struct room room = room_wanted(ifname, want);
-	uint32_t rows, slots = room_rows(&room, "traffic");
+	uint32_t rows, slots = room.slots * (uint32_t)stats_cpus();
 
 	for (size_t i = 0; i < MAP_COUNT; i++) {
 		rows = room_rows(&room, map_pins[i].name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads an attachment of an older version (TL_LAYOUT 2 to 6). */
+/* Reads an attachment of an older version (TL_LAYOUT 2 to 7). */
 #include "maps.h"
 
 #include <bpf/bpf.h>

@@ -28,7 +28,7 @@ enum measure {
 	PREFIXES4,
 	PREFIXES6,
 	SLOTS,
-	SLOTS_OF_CPUS
+	TRAFFIC
 };
 
 /* New rows of endpoints and names are written before old ones are removed. */
@@ -41,7 +41,7 @@ static const struct {
 	{"waiting", PEERS},	  {"endpoints", PEERS_TWICE},
 	{"names", PEERS_TWICE},	  {"peer_stats", STATS},
 	{"allowed", ALLOWED},	  {"prefixes4", PREFIXES4},
-	{"prefixes6", PREFIXES6}, {"traffic", SLOTS_OF_CPUS},
+	{"prefixes6", PREFIXES6}, {"traffic", TRAFFIC},
 	{"next_hops", SLOTS},
 };
 
@@ -126,8 +126,8 @@ static uint32_t size_up(const struct room *r, enum measure by)
 		return r->prefixes6;
 	case SLOTS:
 		return r->slots;
-	case SLOTS_OF_CPUS:
-		return r->slots * (uint32_t)stats_cpus();
+	case TRAFFIC:
+		return r->slots * TL_TRAFFIC_KINDS * (uint32_t)stats_cpus();
 	}
 	return 0;
 }

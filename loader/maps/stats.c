@@ -64,12 +64,13 @@ static int read_interface(const struct maps *m, struct tl_verdicts *out)
 #define READ_TRIES 5
 
 /* Slots of the map `traffic`: all, which are mapped, as a call for each would
- * take long, or those of one peer, one of each CPU, as mapping all takes
- * milliseconds. */
+ * take long, or those of one peer, one of each CPU and kind, as mapping all
+ * takes milliseconds. */
 struct slots {
 	int fd;
 	const struct tl_traffic *all; /* NULL: those of one peer */
 	size_t n, bytes;
+	uint32_t each; /* slots of a CPU and kind */
 	uint32_t first, step;
 	uint32_t *peers; /* who had each when slots_note() was called */
 };
@@ -81,12 +82,19 @@ static void slots_close(struct slots *s)
 	free(s->peers);
 }
 
+static uint32_t slots_of_each(const struct maps *m)
+{
+	return room_of(m->traffic) / TL_TRAFFIC_KINDS / (uint32_t)stats_cpus();
+}
+
 static int slots_open(struct slots *s, const struct maps *m)
 {
 	void *all;
 
-	*s = (struct slots){
-		.fd = m->traffic, .n = room_of(m->traffic), .step = 1};
+	*s = (struct slots){.fd = m->traffic,
+			    .n = room_of(m->traffic),
+			    .each = slots_of_each(m),
+			    .step = 1};
 	s->bytes = s->n * sizeof(*s->all);
 	all = mmap(NULL, s->bytes, PROT_READ, MAP_SHARED, s->fd, 0);
 	if (all == MAP_FAILED) {
@@ -104,14 +112,15 @@ static int slots_open(struct slots *s, const struct maps *m)
 
 static int slots_open_one(struct slots *s, const struct maps *m, uint32_t peer)
 {
-	size_t cpus = stats_cpus();
-	uint32_t step = room_of(m->traffic) / cpus;
+	size_t n = TL_TRAFFIC_KINDS * (size_t)stats_cpus();
+	uint32_t each = slots_of_each(m);
 
 	*s = (struct slots){.fd = m->traffic,
-			    .n = step ? cpus : 0,
-			    .step = step,
-			    .first = step ? peer % step : 0,
-			    .peers = calloc(cpus, sizeof(*s->peers))};
+			    .n = each ? n : 0,
+			    .each = each,
+			    .step = each,
+			    .first = each ? peer % each : 0,
+			    .peers = calloc(n, sizeof(*s->peers))};
 	if (s->peers)
 		return OK;
 	fail("out of memory");
@@ -151,18 +160,29 @@ static bool slots_note(struct slots *s)
 	return moved;
 }
 
-static void add_slot(struct tl_peer_stats *sum, const struct tl_traffic *t)
+/* Adds what is in a slot to the counters of its peer. */
+static void add_slot(struct tl_peer_stats *sum, const struct slots *s, size_t i,
+		     const struct tl_traffic *t)
 {
-	struct tl_peer_stats s = {
-		.last_rx_ns = t->last_rx_ns,
-		.last_tx_ns = t->last_tx_ns,
-		.verdicts = {.rx_decap = t->rx_decap,
-			     .tx_encap = t->tx_encap,
-			     .rx_forward = t->rx_forward,
-			     .tx_forward = t->tx_forward},
+	struct tl_peer_stats one = {0};
+	const struct {
+		struct tl_counter *counter;
+		__u64 *last_ns;
+	} of[TL_TRAFFIC_KINDS] = {
+		[TL_TRAFFIC_rx_decap] = {&one.verdicts.rx_decap,
+					 &one.last_rx_ns},
+		[TL_TRAFFIC_tx_encap] = {&one.verdicts.tx_encap,
+					 &one.last_tx_ns},
+		[TL_TRAFFIC_rx_forward] = {&one.verdicts.rx_forward,
+					   &one.last_rx_ns},
+		[TL_TRAFFIC_tx_forward] = {&one.verdicts.tx_forward,
+					   &one.last_tx_ns},
 	};
+	const uint32_t kind = slot_number(s, i) / s->each % TL_TRAFFIC_KINDS;
 
-	add_stats(sum, &s);
+	*of[kind].counter = t->counter;
+	*of[kind].last_ns = t->last_ns;
+	add_stats(sum, &one);
 }
 
 static int read_rows_of(const struct maps *m, uint32_t peer,
@@ -203,7 +223,7 @@ int stats_read(const struct maps *m, uint32_t peer, struct tl_peer_stats *out)
 		struct tl_traffic t = slot_read(&s, i);
 
 		if (t.peer == peer)
-			add_slot(out, &t);
+			add_slot(out, &s, i, &t);
 	}
 	slots_close(&s);
 	return ret;
@@ -250,7 +270,7 @@ int stats_read_all(const struct maps *m, const struct conf *c,
 		const struct peer *p = peer_by_id(c, t.peer);
 
 		if (p)
-			add_slot(&out[p - c->peers], &t);
+			add_slot(&out[p - c->peers], &s, i, &t);
 	}
 	slots_close(&s);
 	return ret;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The upgrade from map layouts 2 to 6 (TL_LAYOUT): `attach` takes the peers
+"""The upgrade from map layouts 2 to 7 (TL_LAYOUT): `attach` takes the peers
 over. The tests make the old maps by hand, as the headers of bpf/ declared them
 then, but without BTF."""
 import ipaddress
@@ -17,7 +17,7 @@ from packets.world import LAYOUT, shared_row
 from traffic import ping
 
 HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LPM_TRIE, RINGBUF = 1, 2, 5, 6, 11, 27
-NO_PREALLOC = 1
+NO_PREALLOC, MMAPABLE = 1, 1024
 # name: type, key, value, entries, flags
 MAPS = {
     "peers": (HASH, 4, 112, 65536, NO_PREALLOC),
@@ -55,9 +55,13 @@ MAPS6 = {
     "peers": (HASH, 4, 200, 4096, NO_PREALLOC),
     "traffic": (PERCPU_ARRAY, 4, 88, 256, 0),
 }
+MAPS7 = {
+    "traffic": (ARRAY, 4, 128, 512, MMAPABLE),
+}
 LAYOUTS = {2: MAPS, 3: MAPS | MAPS3, 4: MAPS | MAPS3 | MAPS4,
            5: MAPS | MAPS3 | MAPS4 | MAPS5,
-           6: MAPS | MAPS3 | MAPS4 | MAPS5 | MAPS6}
+           6: MAPS | MAPS3 | MAPS4 | MAPS5 | MAPS6,
+           7: MAPS | MAPS3 | MAPS4 | MAPS5 | MAPS6 | MAPS7}
 READY = 0x01
 LOCAL_FIXED, PROBE_FIXED, GUARD_SET, GUARD = 0x01, 0x02, 0x04, 0x08
 FIB_NEXTHOP = 0x10  # no longer exists

@@ -14,7 +14,7 @@ from scapy.layers.l2 import Ether
 from lab import run
 from netns import wait_until
 from packets import bpf
-from packets.world import TlTraffic, cpu_slots_of
+from packets.world import TRAFFIC, TlTraffic, traffic_slots_of
 
 ROOM = 1 << 16  # PREFIXES_LEAST
 PEERS = 4096  # PEERS_LEAST
@@ -248,8 +248,8 @@ def slots(tl):
     used = maps_used(tl)
     return {name: used[name].max_entries for name in (
         "next_hops", "strays", "ways")} | {
-        name: used[name].max_entries / cpus()
-        for name in ("traffic", "heads", "paths")}
+        name: used[name].max_entries / cpus() for name in ("heads", "paths")
+    } | {"traffic": used["traffic"].max_entries / cpus() / len(TRAFFIC)}
 
 
 def test_slots(tl):
@@ -270,7 +270,7 @@ def test_slots(tl):
     used = maps_used(tl)
     assert 300 in [
         TlTraffic.from_buffer_copy(used["traffic"].lookup(key)[0]).peer
-        for key in cpu_slots_of(used, 300)]
+        for _, key in traffic_slots_of(used, 300)]
     tl.reload(HEAD + many(300).replace(endpoint(299), "198.19.0.1"))
     assert tl.verdict("rx_decap", "p299") == 0
     tl.detach()

@@ -3,7 +3,7 @@
 import time
 
 from packets import bpf
-from packets.world import TlTraffic, cpu_slots_of, moves_on
+from packets.world import TlTraffic, moves_on, traffic_slots_of
 
 
 def age(tl, peer, **seconds):
@@ -14,11 +14,10 @@ def age(tl, peer, **seconds):
     number = next(row["key"] for row in tl.map("peers")
                   if row["value"]["name"] == peer)
     now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    for key in cpu_slots_of(maps, number):
+    for verdict, key in traffic_slots_of(maps, number):
         slot = TlTraffic.from_buffer_copy(maps["traffic"].lookup(key)[0])
         slot.peer = number
-        slot.last_rx_ns = now - seconds["rx"] * 10 ** 9
-        slot.last_tx_ns = now - seconds["tx"] * 10 ** 9
+        slot.last_ns = now - seconds[verdict[:2]] * 10 ** 9
         maps["traffic"].update(key, bytes(slot))
     # A remembered packet would keep that time for a second.
     moves_on(maps["generations"])

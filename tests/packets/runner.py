@@ -17,7 +17,7 @@ from pathlib import Path
 from netns import scratch
 
 from . import bpf
-from .world import (NAMES, TlEvent, TlNextHop, TlTraffic, cpu_slots_of,
+from .world import (NAMES, TlEvent, TlNextHop, TlTraffic, traffic_slots_of,
                     moves_on, slot_of)
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,22 +157,20 @@ class Runner:
             values.setdefault(ident, []).extend(rows.lookup(key))
         values = {ident: numbers(value) for ident, value in values.items()}
         for ident in self.world.peers:
-            for value in self.traffic(ident):
+            for name, value in self.traffic(ident):
                 sums = values.setdefault(ident, [0] * (2 + 2 * len(NAMES)))
-                sums[0] += value.last_rx_ns
-                sums[1] += value.last_tx_ns
-                for name, at in (("rx_decap", value.rx_decap),
-                                 ("tx_encap", value.tx_encap)):
-                    for i in range(2):
-                        sums[2 + 2 * NAMES.index(name) + i] += at[i]
+                sums[name.startswith("tx_")] += value.last_ns
+                for i in range(2):
+                    sums[2 + 2 * NAMES.index(name) + i] += value.counter[i]
         return values
 
     def traffic(self, ident):
-        """The slots of that peer, of each CPU."""
-        found = [TlTraffic.from_buffer_copy(
-            self.maps["traffic"].lookup(key)[0])
-                 for key in cpu_slots_of(self.maps, ident)]
-        return [value for value in found if value.peer == ident]
+        """[(verdict, slot)] of that peer, of each CPU."""
+        found = [(verdict, TlTraffic.from_buffer_copy(
+            self.maps["traffic"].lookup(key)[0]))
+                 for verdict, key in traffic_slots_of(self.maps, ident)]
+        return [(verdict, slot) for verdict, slot in found
+                if slot.peer == ident]
 
     def counted(self):
         """Changes of the interface's verdicts since the last call."""

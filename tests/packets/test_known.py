@@ -316,9 +316,9 @@ def test_counted_for_the_peer(host, inner):
     """With the bytes of the inner packet."""
     def counted():
         found = host.runner.traffic(1)
-        return [tuple(sum(one.__getattribute__(name)[i] for one in found)
-                      for i in range(2)) for name in ("rx_forward",
-                                                      "tx_forward")]
+        return [tuple(sum(slot.counter[i] for verdict, slot in found
+                          if verdict == name) for i in range(2))
+                for name in ("rx_forward", "tx_forward")]
     warm(host, inner)
     received, sent = inside(inner), abroad(inner)
     before = counted()

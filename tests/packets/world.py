@@ -8,6 +8,7 @@ rules, so that a test can also make maps that the loader would not write.
 
 import ctypes
 import ipaddress
+import itertools
 import re
 from pathlib import Path
 
@@ -35,6 +36,8 @@ VERDICTS = re.findall(r"VERDICT\((\w+),\s*(TUNNEL|PASS|DROP|ANSWER),",
                       (BPF_DIR / "verdicts.h").read_text(encoding="ascii"))
 NAMES = [name for name, _ in VERDICTS]
 FATES = dict(VERDICTS)
+# The verdicts of enum tl_traffic_kind, in its order.
+TRAFFIC = "rx_decap", "tx_encap", "rx_forward", "tx_forward"
 
 
 class TlPeer(ctypes.Structure):
@@ -79,11 +82,8 @@ class TlNextHop(ctypes.Structure):
 
 
 class TlTraffic(ctypes.Structure):
-    _fields_ = [("peer", u32), ("zero", u32), ("rx_decap", u64 * 2),
-                ("tx_encap", u64 * 2), ("last_rx_ns", u64),
-                ("last_tx_ns", u64), ("zeros", u64),
-                ("rx_forward", u64 * 2), ("tx_forward", u64 * 2),
-                ("more_zeros", u64 * 4)]
+    _fields_ = [("peer", u32), ("zero", u32), ("counter", u64 * 2),
+                ("last_ns", u64)]
 
 
 class TlInterface(ctypes.Structure):
@@ -274,7 +274,7 @@ class World:
         for key in slots.filled:
             slots.update(key, bytes(TlTraffic()))
         slots.filled = {key for ident in self.peers
-                        for key in cpu_slots_of(maps, ident)}
+                        for _, key in traffic_slots_of(maps, ident)}
         moves_on(maps["generations"])
         iface = TlInterface(layout=LAYOUT, ifindex=self.ifindex, name=b"test0",
                             flags=self.flags & ~NO_GUARD, mode=1,
@@ -311,11 +311,12 @@ def slot_of(slots, ident):
     return (ident % slots.max_entries).to_bytes(4, "little")
 
 
-def cpu_slots_of(maps, ident):
-    """The keys of a peer's slots in `traffic`, one of each CPU."""
+def traffic_slots_of(maps, ident):
+    """[(verdict, key)] of a peer's slots in `traffic`, of each CPU."""
     each = maps["next_hops"].max_entries
-    return [(cpu * each + ident % each).to_bytes(4, "little")
-            for cpu in range(bpf.possible_cpus())]
+    return [(verdict, (number * each + ident % each).to_bytes(4, "little"))
+            for number, (_, verdict) in enumerate(itertools.product(
+                range(bpf.possible_cpus()), TRAFFIC))]
 
 
 def moves_on(generations):

@@ -58,7 +58,8 @@ static struct cached fake_sources[1 << CACHE_BITS];
 static struct cached_head fake_heads[FAKE_CPUS * TL_PEER_SLOTS];
 static struct cached_path fake_paths[FAKE_CPUS * TL_PEER_SLOTS];
 static struct tl_next_hop fake_hops[TL_PEER_SLOTS];
-static struct tl_traffic fake_traffic[FAKE_CPUS * TL_PEER_SLOTS];
+static struct tl_traffic
+	fake_traffic[FAKE_CPUS * TL_TRAFFIC_KINDS * TL_PEER_SLOTS];
 static struct tl_verdicts fake_verdicts;
 static struct fake_stats {
 	bool made;

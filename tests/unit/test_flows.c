@@ -25,7 +25,9 @@ static void assert_passes(const struct packet *p, uint32_t peer, uint64_t now)
 	assert_true(passes(p, &rx));
 	assert_int_equal(rx.outcome.verdict, TL_rx_decap);
 	assert_int_equal(rx.outcome.peer, peer);
-	assert_int_equal(fake_traffic[cpu_slot(peer)].last_rx_ns, now);
+	assert_int_equal(
+		fake_traffic[traffic_slot(TL_TRAFFIC_rx_decap, peer)].last_ns,
+		now);
 }
 
 /* True if the packet passes with another byte there. */

@@ -146,55 +146,57 @@ static void verdicts_are_counted_for_peers(void **state)
 	assert_false(fake_stats[2][0].made);
 }
 
-/* Tunnelled packets are counted in the peer's slot. */
+/* The slot of that peer on this CPU. */
+static struct tl_traffic *slot_of(enum tl_traffic_kind kind, uint32_t peer)
+{
+	return &fake_traffic[traffic_slot(kind, peer)];
+}
+
+static void assert_slot(enum tl_traffic_kind kind, uint64_t packets,
+			uint64_t last_ns)
+{
+	const struct tl_traffic *slot = slot_of(kind, 1);
+
+	assert_int_equal(slot->peer, packets ? 1 : TL_PEER_NONE);
+	assert_int_equal(slot->counter.packets, packets);
+	assert_int_equal(slot->counter.bytes, 100 * packets);
+	assert_int_equal(slot->last_ns, last_ns);
+}
+
+/* Tunnelled packets are counted in the peer's slots. */
 static void traffic_is_counted_in_slots(void **state)
 {
-	struct outcome o = {.verdict = TL_rx_decap,
-			    .peer = 1,
-			    .bytes = 100,
-			    .now_ns = 1000};
-	struct tl_traffic *slot = &fake_traffic[1];
+	const enum tl_verdict kinds[] = {TL_rx_decap, TL_tx_encap,
+					 TL_rx_forward, TL_tx_forward};
+	struct outcome o = {.peer = 1, .bytes = 100};
 
 	(void)state;
 	memset(fake_stats, 0, sizeof(fake_stats));
 	memset(fake_traffic, 0, sizeof(fake_traffic));
-	count_peer(&o);
-	assert_true(slot->peer == 1 && slot->rx_decap.packets == 1 &&
-		    slot->rx_decap.bytes == 100 && slot->last_rx_ns == 1000);
-	assert_true(slot->tx_encap.packets == 0 && slot->last_tx_ns == 0);
-	o.verdict = TL_tx_encap;
-	o.now_ns = 2000;
-	count_peer(&o);
-	count_peer(&o);
-	assert_true(slot->rx_decap.packets == 1 && slot->last_rx_ns == 1000);
-	assert_true(slot->tx_encap.packets == 2 &&
-		    slot->tx_encap.bytes == 200 && slot->last_tx_ns == 2000);
-	o.verdict = TL_rx_forward;
-	o.now_ns = 3000;
-	count_peer(&o);
-	assert_true(slot->rx_forward.packets == 1 &&
-		    slot->rx_forward.bytes == 100 && slot->last_rx_ns == 3000);
-	assert_true(slot->rx_decap.packets == 1 && slot->last_tx_ns == 2000);
-	o.verdict = TL_tx_forward;
-	o.now_ns = 4000;
-	count_peer(&o);
-	assert_true(slot->tx_forward.packets == 1 &&
-		    slot->tx_forward.bytes == 100 && slot->last_tx_ns == 4000);
-	assert_true(slot->rx_forward.packets == 1 && slot->last_rx_ns == 3000);
+	for (uint32_t i = 0; i < TL_TRAFFIC_KINDS; i++) {
+		o.verdict = kinds[i];
+		o.now_ns = 1000 * (i + 1);
+		for (uint32_t n = 0; n <= i; n++)
+			count_peer(&o);
+		for (uint32_t kind = 0; kind < TL_TRAFFIC_KINDS; kind++)
+			assert_slot(kind, kind <= i ? kind + 1 : 0,
+				    kind <= i ? 1000 * (kind + 1) : 0);
+	}
 	o.now_ns = 0; /* the clock was not read */
 	count_peer(&o);
-	assert_true(slot->tx_forward.packets == 2 && slot->last_tx_ns == 4000);
+	assert_slot(TL_TRAFFIC_tx_forward, 5, 4000);
 	fake_cpu = 1; /* has slots of its own */
+	fake_now = 6000;
+	assert_slot(TL_TRAFFIC_tx_forward, 0, 0);
 	count_peer(&o);
+	assert_slot(TL_TRAFFIC_tx_forward, 1, 6000);
 	fake_cpu = 0;
-	assert_true(slot->tx_forward.packets == 2);
-	assert_true(slot[TL_PEER_SLOTS].peer == 1 &&
-		    slot[TL_PEER_SLOTS].tx_forward.packets == 1);
+	assert_slot(TL_TRAFFIC_tx_forward, 5, 4000);
 	assert_false(fake_stats[1][0].made);
 }
 
 /* A peer whose slot another one uses is counted in its row until that one is
- * idle for two seconds, whose counters then go to its row. */
+ * idle for two seconds. */
 static void a_slot_is_taken_over(void **state)
 {
 	const uint32_t other = 1 + TL_PEER_SLOTS;
@@ -203,105 +205,94 @@ static void a_slot_is_taken_over(void **state)
 			    .bytes = 100,
 			    .now_ns = 5000};
 	struct tl_peer_stats *stats = &fake_stats[1][0].value;
-	struct tl_traffic *slot = &fake_traffic[1];
+	struct tl_traffic *slot = slot_of(TL_TRAFFIC_rx_decap, 1);
 
 	(void)state;
 	memset(fake_stats, 0, sizeof(fake_stats));
 	memset(fake_traffic, 0, sizeof(fake_traffic));
 	slot->peer = other;
-	slot->tx_encap = (struct tl_counter){7, 700};
-	slot->last_tx_ns = 5000;
+	slot->counter = (struct tl_counter){7, 700};
+	slot->last_ns = 5000;
 	fake_now = o.now_ns = 5000 + TL_TRAFFIC_IDLE_NS - 1;
 	count_peer(&o);
-	assert_true(slot->peer == other);
+	assert_true(slot->peer == other && slot->counter.packets == 7);
 	assert_true(stats->verdicts.rx_decap.packets == 1 &&
 		    stats->last_rx_ns == o.now_ns);
 	stats->last_rx_ns = 0;
 	count_time(1);
-	assert_true(stats->last_rx_ns == fake_now && slot->last_rx_ns == 0);
-	o.verdict = TL_tx_encap;
-	count_peer(&o);
-	assert_true(stats->verdicts.tx_encap.packets == 1 &&
-		    stats->last_tx_ns == o.now_ns);
+	assert_true(stats->last_rx_ns == fake_now && slot->last_ns == 5000);
 	o.now_ns = 0;
 	count_peer(&o);
-	assert_true(stats->verdicts.tx_encap.packets == 2 &&
-		    stats->last_tx_ns == fake_now);
-	slot->last_rx_ns = 5001; /* it has received, too */
-	fake_now++;
-	count_peer(&o);
-	assert_true(slot->peer == other);
-	fake_now++; /* the other peer is gone, so its counters are, too */
-	count_peer(&o);
-	assert_true(slot->peer == 1 && slot->tx_encap.packets == 1 &&
-		    slot->rx_decap.packets == 0);
-	/* The slot is in use from now on, though the packet has no time. */
-	assert_true(slot->last_tx_ns == fake_now && slot->last_rx_ns == 0);
+	assert_true(stats->verdicts.rx_decap.packets == 2 &&
+		    stats->last_rx_ns == fake_now && !stats->last_tx_ns);
+	o.verdict = TL_tx_encap; /* has a slot of its own */
 	o.now_ns = fake_now;
-	assert_true(stats->verdicts.tx_encap.packets == 3);
+	count_peer(&o);
+	assert_slot(TL_TRAFFIC_tx_encap, 1, fake_now);
+	fake_now++; /* the other peer is gone, so its counters are, too */
+	o.verdict = TL_rx_decap;
+	o.now_ns = 0;
+	count_peer(&o);
+	/* The slot is in use from now on, though the packet has no time. */
+	assert_slot(TL_TRAFFIC_rx_decap, 1, fake_now);
+	assert_true(stats->verdicts.rx_decap.packets == 2);
 }
 
 /* The counters of a peer whose slot is taken go to its row. */
-static void a_slot_is_emptied(void **state)
+static void a_slot_is_emptied(enum tl_verdict verdict,
+			      const struct tl_counter *counter,
+			      const __u64 *last, const __u64 *other_last)
 {
 	const uint32_t other = 1 + TL_PEER_SLOTS;
-	struct outcome o = {.verdict = TL_rx_forward,
-			    .peer = 1,
-			    .bytes = 100,
-			    .now_ns = 5000};
-	struct tl_peer_stats *stats = &fake_stats[1][0].value;
-	struct tl_traffic *slot = &fake_traffic[1];
+	struct outcome o = {.verdict = verdict, .peer = 1, .bytes = 100};
+	struct tl_traffic *slot = slot_of(traffic_kind(verdict), 1);
 
-	(void)state;
 	memset(fake_stats, 0, sizeof(fake_stats));
 	memset(fake_traffic, 0, sizeof(fake_traffic));
-	fake_now = o.now_ns;
+	fake_now = o.now_ns = 2 * TL_TRAFFIC_IDLE_NS;
 	slot->peer = other;
-	slot->last_tx_ns = o.now_ns;
+	slot->last_ns = fake_now;
 	count_peer(&o);
-	assert_true(stats->verdicts.rx_forward.packets == 1 &&
-		    stats->last_rx_ns == o.now_ns);
-	slot->peer = 1;
-
-	stats->verdicts.rx_decap = (struct tl_counter){1, 100};
-	slot->rx_decap = (struct tl_counter){3, 30};
-	slot->tx_encap = (struct tl_counter){2, 20};
-	slot->rx_forward = (struct tl_counter){4, 40};
-	slot->tx_forward = (struct tl_counter){5, 50};
-	slot->last_rx_ns = o.now_ns + 10;
+	assert_true(counter->packets == 1 && *last == fake_now);
+	*slot = (struct tl_traffic){
+		.peer = 1, .counter = {3, 30}, .last_ns = fake_now + 10};
 	fake_now += 2 * TL_TRAFFIC_IDLE_NS;
-	assert_true(traffic_of(other, true) == slot);
-	assert_true(slot->peer == other && slot->rx_decap.packets == 0);
-	assert_true(stats->verdicts.rx_decap.packets == 4 &&
-		    stats->verdicts.rx_decap.bytes == 130 &&
-		    stats->verdicts.rx_forward.packets == 5 &&
-		    stats->verdicts.rx_forward.bytes == 140 &&
-		    stats->verdicts.tx_forward.packets == 5 &&
-		    stats->verdicts.tx_forward.bytes == 50 &&
-		    stats->verdicts.tx_encap.packets == 2 &&
-		    stats->verdicts.tx_encap.bytes == 20 &&
-		    stats->last_rx_ns == o.now_ns + 10 &&
-		    stats->last_tx_ns == o.now_ns);
+	assert_true(traffic_of(other, verdict) == slot);
+	assert_true(slot->peer == other && !slot->counter.packets &&
+		    slot->last_ns == fake_now);
+	assert_true(counter->packets == 4 && counter->bytes == 130);
+	assert_true(*last == o.now_ns + 10 && !*other_last);
 	slot->peer = 1;
-	slot->last_rx_ns = slot->last_tx_ns = 1; /* older than the row */
-	assert_non_null(traffic_of(other, true));
-	assert_true(stats->last_rx_ns == o.now_ns + 10 &&
-		    stats->last_tx_ns == o.now_ns);
+	slot->last_ns = 1; /* older than the row */
+	assert_non_null(traffic_of(other, verdict));
+	assert_true(*last == o.now_ns + 10);
+}
+
+static void slots_are_emptied(void **state)
+{
+	const struct tl_peer_stats *stats = &fake_stats[1][0].value;
+	const struct tl_verdicts *v = &stats->verdicts;
+	const __u64 *rx = &stats->last_rx_ns, *tx = &stats->last_tx_ns;
+
+	(void)state;
+	a_slot_is_emptied(TL_rx_decap, &v->rx_decap, rx, tx);
+	a_slot_is_emptied(TL_tx_encap, &v->tx_encap, tx, rx);
+	a_slot_is_emptied(TL_rx_forward, &v->rx_forward, rx, tx);
+	a_slot_is_emptied(TL_tx_forward, &v->tx_forward, tx, rx);
 }
 
 /* Fails unless both counters have one packet of 100 bytes, and none after it
  * was taken back. */
-static void assert_uncounts(bool is_rx, const struct tl_counter *of_interface,
+static void assert_uncounts(enum tl_verdict verdict,
+			    const struct tl_counter *of_interface,
 			    const struct tl_counter *of_peer)
 {
-	const struct outcome o = {.verdict = is_rx ? TL_rx_decap : TL_tx_encap,
-				  .peer = 1,
-				  .bytes = 100};
+	const struct outcome o = {.verdict = verdict, .peer = 1, .bytes = 100};
 
 	count_ahead(&o);
 	assert_true(of_interface->packets == 1 && of_interface->bytes == 100);
 	assert_true(of_peer->packets == 1 && of_peer->bytes == 100);
-	uncount(is_rx, 1, 100);
+	uncount(verdict, 1, 100);
 	assert_true(of_interface->packets == 0 && of_interface->bytes == 0);
 	assert_true(of_peer->packets == 0 && of_peer->bytes == 0);
 }
@@ -310,22 +301,21 @@ static void assert_uncounts(bool is_rx, const struct tl_counter *of_interface,
  * slot of its peer or, if another peer uses that, in its row. */
 static void a_packet_is_taken_back(void **state)
 {
-	struct tl_peer_stats *stats = &fake_stats[1][0].value;
-	struct tl_traffic *slot = &fake_traffic[1];
+	struct tl_verdicts *row = &fake_stats[1][0].value.verdicts;
+	struct tl_traffic *rx = slot_of(TL_TRAFFIC_rx_decap, 1),
+			  *tx = slot_of(TL_TRAFFIC_tx_encap, 1);
 
 	(void)state;
 	memset(fake_stats, 0, sizeof(fake_stats));
 	memset(fake_traffic, 0, sizeof(fake_traffic));
 	memset(&fake_verdicts, 0, sizeof(fake_verdicts));
-	assert_uncounts(true, &fake_verdicts.rx_decap, &slot->rx_decap);
-	assert_uncounts(false, &fake_verdicts.tx_encap, &slot->tx_encap);
+	assert_uncounts(TL_rx_decap, &fake_verdicts.rx_decap, &rx->counter);
+	assert_uncounts(TL_tx_encap, &fake_verdicts.tx_encap, &tx->counter);
 	assert_true(!fake_stats[1][0].made);
-	slot->peer = 1 + TL_PEER_SLOTS;
-	assert_uncounts(true, &fake_verdicts.rx_decap,
-			&stats->verdicts.rx_decap);
-	assert_uncounts(false, &fake_verdicts.tx_encap,
-			&stats->verdicts.tx_encap);
-	assert_true(slot->peer == 1 + TL_PEER_SLOTS);
+	rx->peer = tx->peer = 1 + TL_PEER_SLOTS;
+	assert_uncounts(TL_rx_decap, &fake_verdicts.rx_decap, &row->rx_decap);
+	assert_uncounts(TL_tx_encap, &fake_verdicts.tx_encap, &row->tx_encap);
+	assert_true(rx->peer == 1 + TL_PEER_SLOTS && rx->peer == tx->peer);
 }
 
 int main(void)
@@ -340,7 +330,7 @@ int main(void)
 				       peers_up),
 		cmocka_unit_test_setup(traffic_is_counted_in_slots, peers_up),
 		cmocka_unit_test_setup(a_slot_is_taken_over, peers_up),
-		cmocka_unit_test_setup(a_slot_is_emptied, peers_up),
+		cmocka_unit_test_setup(slots_are_emptied, peers_up),
 		cmocka_unit_test_setup(a_packet_is_taken_back, peers_up),
 	};
 

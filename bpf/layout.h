@@ -280,8 +280,8 @@ struct tl_peer_stats {
 	struct tl_verdicts verdicts;
 };
 
-/* What `traffic` counts, each in a slot of its own, as most packets of a peer
- * have one of these verdicts. */
+/* The verdicts that `traffic` counts, each in a slot of its own, so that a
+ * packet has no other counters in the cache. */
 enum tl_traffic_kind {
 	TL_TRAFFIC_rx_decap,
 	TL_TRAFFIC_tx_encap,

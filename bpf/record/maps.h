@@ -23,11 +23,11 @@ static __always_inline __u32 peer_slot(__u32 peer)
 }
 
 /*
- * The same of this CPU in the others, which are arrays with a part for each
- * CPU, one after the other; `traffic` has one for each kind, too. So it is
- * found without the pointer that an array of the kernel for each CPU has for
- * every slot. BPF_F_MMAPABLE makes an array begin with a page, and slots with a
- * cache line; else they start anywhere in one.
+ * The same in a part of the others, which are arrays with a part for each CPU,
+ * one after the other; `traffic` has one for each kind, too. So it is found
+ * without the pointer that an array of the kernel for each CPU has for every
+ * slot. BPF_F_MMAPABLE makes an array begin with a page, and slots with a cache
+ * line; else they start anywhere in one.
  */
 static __always_inline __u32 part_slot(__u32 part, __u32 peer)
 {

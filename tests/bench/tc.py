@@ -19,7 +19,17 @@ from .programs import Programs
 
 RUNS, REPEAT, COPIES = 6, 60000, 6
 PAYLOAD = 64  # of udp.c
-HEADER = {4: 20, 6: 40}
+LINK, HEADER, UDP_DATA = 14, {4: 20, 6: 40}, 8 + PAYLOAD  # bytes
+
+
+def attach(lab, ns, ifname, **progs):
+    """Puts programs on the hooks of an interface; they stay with it."""
+    ns.run("tc", "qdisc", "add", "dev", ifname, "clsact")
+    for hook, prog in progs.items():
+        path = f"{lab.bpffs()}/{ns.name}{ifname}{hook}"
+        bpf.obj_pin(prog, path)
+        ns.run("tc", "filter", "add", "dev", ifname, hook, "bpf", "da",
+               "object-pinned", path)
 
 
 class Constant:
@@ -34,7 +44,7 @@ class Constant:
             else [f"fd00:9:{number}::1", f"fd00:9:{number}::2"]
         for ns, one in zip(pair.ends, self.path):
             ns.addr(self.ifname, f"{one}/{24 if inner == 4 else 64}")
-        frame = 14 + HEADER[inner] + 8 + PAYLOAD
+        frame = LINK + HEADER[inner] + UDP_DATA
         if not outer:
             progs = Programs(work, "tc").progs
             self.push = self.pop = progs["tc_empty"]
@@ -46,28 +56,19 @@ class Constant:
             self.pop = Programs(
                 work, "tc", length=frame + HEADER[outer],
                 outer_family=outer, inner_family=inner).progs[f"pop{how}"]
-        self.attach(pair, lab.bpffs())
+        attach(lab, pair.send, self.ifname, egress=self.push)
+        attach(lab, pair.recv, self.ifname, ingress=self.pop)
 
     def header(self, pair, inner, outer):
         """The constant header, as a number in the order of memory."""
         proto = {4: 4, 6: 41}[inner]
-        size = HEADER[inner] + 8 + PAYLOAD
+        size = HEADER[inner] + UDP_DATA
         ip = IP(src="192.0.2.1", dst="192.0.2.2", proto=proto, len=20 + size) \
             if outer == 4 else IPv6(src="2001:db8::1", dst="2001:db8::2",
                                     nh=proto, plen=size)
         link = Ether(src=pair.send.mac(self.ifname),
                      dst=pair.recv.mac(self.ifname))
         return int.from_bytes(bytes(link / ip), "little")
-
-    def attach(self, pair, pins):
-        """Puts the programs on the hooks; they stay with the interfaces."""
-        for ns, prog, hook in ((pair.send, self.push, "egress"),
-                               (pair.recv, self.pop, "ingress")):
-            path = f"{pins}/{ns.name}{self.ifname}{hook}"
-            bpf.obj_pin(prog, path)
-            ns.run("tc", "qdisc", "add", "dev", self.ifname, "clsact")
-            ns.run("tc", "filter", "add", "dev", self.ifname, hook, "bpf",
-                   "da", "object-pinned", path)
 
 
 def burst(tool, pair, path, number, push, pop):

@@ -152,7 +152,6 @@ def inside(work, runs, number):
     """In the machine: writes {row: {sink: instructions}}, and the tables of
     single programs."""
     own_mounts()
-    command("mount", "-t", "tmpfs", "tmpfs", "/tmp")
     args = argparse.Namespace(work=work, runs=runs, repeat=10 * number,
                               against=None)
     programs = {table.name: [table.head, table.rows]

@@ -16,25 +16,21 @@ struct inner {
 	__u32 flow;  /* flow_hash() */
 };
 
-/* One step of a hash of 32-bit words: odd multiplier of the golden ratio. */
-static __always_inline __u32 hash_word(__u32 hash, __u32 word)
+/* 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming,
+ * 6.4). */
+#define GOLDEN_RATIO 0x9e3779b97f4a7c15ULL
+
+/* One step of a hash. A bit of the word reaches those above it only, so the
+ * high half is folded onto the low one. */
+static __always_inline __u64 hash_word(__u64 hash, __u64 word)
 {
-	hash = (hash ^ word) * 0x9e3779b1;
-	return hash ^ hash >> 15;
+	hash = (hash ^ word) * GOLDEN_RATIO;
+	return hash ^ hash >> 32;
 }
 
-/* A hash of the words of an address: one for IPv4, four for IPv6. */
-static __always_inline __u32 hash_addr(__u32 hash, const void *addr,
-				       __u8 family)
+static __always_inline __u64 hash_ip6(__u64 hash, const void *addr)
 {
-	const __u32 *word = addr;
-
-	hash = hash_word(hash, word[0]);
-	if (family == 4)
-		return hash;
-	hash = hash_word(hash, word[1]);
-	hash = hash_word(hash, word[2]);
-	return hash_word(hash, word[3]);
+	return hash_word(hash_word(hash, load64(addr)), load64(addr + 8));
 }
 
 /* A hash of the inner flow, for the flow label (RFC 6438 2.1): the same for
@@ -43,9 +39,11 @@ static __always_inline __u32 hash_addr(__u32 hash, const void *addr,
 static __always_inline __u32 flow_hash(const void *src, const void *dst,
 				       __u8 family, __u8 proto, __u32 ports)
 {
-	__u32 hash = hash_addr(proto, src, family);
+	__u64 hash = hash_word(0, (__u64)ports << 8 | proto);
 
-	return hash_word(hash_addr(hash, dst, family), ports);
+	if (family == 4)
+		return hash_word(hash, (__u64)load32(src) << 32 | load32(dst));
+	return hash_ip6(hash_ip6(hash, src), dst);
 }
 
 /* 20 bits of a flow hash, never 0, which means "no label" (RFC 6437 2). */

@@ -34,10 +34,6 @@ static __always_inline __u32 generation_now(void)
 	return generations.maps;
 }
 
-/* 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming,
- * 6.4). */
-#define CACHE_HASH 0x9e3779b97f4a7c15ULL
-
 /* The size of `flows`, bits: the loader makes it larger for many prefixes. */
 const volatile __u32 flow_bits = CACHE_BITS;
 
@@ -54,7 +50,7 @@ static __always_inline __u32 cache_index(__u32 bits, const __u64 *words,
 	__u64 hash = 0;
 
 	for (__u32 i = 0; i < n; i++) {
-		hash = (hash ^ words[i]) * CACHE_HASH;
+		hash = (hash ^ words[i]) * GOLDEN_RATIO;
 		if (i % 2 && i + 1 < n)
 			hash = __builtin_bswap64(hash);
 	}

@@ -28,6 +28,7 @@ static __always_inline __u64 hash_word(__u64 hash, __u64 word)
 	return hash ^ hash >> 32;
 }
 
+/* Two such steps, with an IPv6 address. */
 static __always_inline __u64 hash_ip6(__u64 hash, const void *addr)
 {
 	return hash_word(hash_word(hash, load64(addr)), load64(addr + 8));

@@ -95,23 +95,56 @@ static void super_packets_have_length_0(void **state)
 	assert_int_equal(ip6.payload_len, 0);
 }
 
-static void flow_labels_differ(void **state)
+#define FLOWS 4096
+
+/* Of FLOWS random labels of 2^20, about 8 are expected to be there already. */
+static void check_labels(const uint32_t *labels)
 {
 	unsigned char seen[1 << 17] = {0};
 	unsigned int same = 0;
-	uint32_t src = htonl(0x0a0a0001), dst = htonl(0xac160202);
 
-	(void)state;
-	for (uint32_t port = 0; port < 4096; port++) {
-		uint32_t label = flow_label(
-			flow_hash(&src, &dst, 4, 6, htonl(port << 16 | 443)));
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		uint32_t label = labels[i];
 
 		assert_in_range(label, 1, 0xfffff);
 		same += seen[label >> 3] >> (label & 7) & 1;
 		seen[label >> 3] |= 1 << (label & 7);
 	}
-	/* 4096 random labels of 2^20: about 8 collisions are expected */
 	assert_in_range(same, 0, 32);
+}
+
+static void flow_labels_differ(void **state)
+{
+	uint32_t src = htonl(0x0a0a0001), dst = htonl(0xac160202);
+	uint32_t labels[FLOWS];
+
+	(void)state;
+	for (uint32_t port = 0; port < FLOWS; port++)
+		labels[port] = flow_label(
+			flow_hash(&src, &dst, 4, 6, htonl(port << 16 | 443)));
+	check_labels(labels);
+}
+
+static void flow_labels_of_hosts_differ(void **state)
+{
+	uint32_t by_src[FLOWS], by_dst[FLOWS], one[4] = {htonl(0xfd000010)};
+	uint32_t other[4] = {htonl(0xfd000020)};
+
+	(void)state;
+	for (int family = 4; family <= 6; family += 2) {
+		uint32_t *last = &one[family == 4 ? 0 : 3], first = *last;
+
+		for (uint32_t i = 0; i < FLOWS; i++) {
+			*last = htonl(ntohl(first) + i);
+			by_src[i] =
+				flow_label(flow_hash(one, other, family, 1, 0));
+			by_dst[i] =
+				flow_label(flow_hash(other, one, family, 1, 0));
+		}
+		*last = first;
+		check_labels(by_src);
+		check_labels(by_dst);
+	}
 }
 
 static void every_part_of_the_flow_counts(void **state)
@@ -145,6 +178,7 @@ int main(void)
 		cmocka_unit_test(ip6_by_hand),
 		cmocka_unit_test(super_packets_have_length_0),
 		cmocka_unit_test(flow_labels_differ),
+		cmocka_unit_test(flow_labels_of_hosts_differ),
 		cmocka_unit_test(every_part_of_the_flow_counts),
 	};
 

@@ -103,28 +103,47 @@ class Router:
             self.sender.send(*frames)
 
     def warm(self, family):
-        """Sends good packets until XDP forwards them."""
-        before, _ = self.counted("rx_forward")
-        frame = self.frame(udp(family))
+        """Sends good packets until XDP forwards them. Returns their number; all
+        have arrived."""
+        return self._until("rx_forward", self.frame(udp(family)), self.wire)
 
-        def forwarded():
-            self.send(frame, frame)
-            return self.counted("rx_forward")[0] > before
-        wait_until(forwarded, "XDP forwards", interval=0.1)
+    def _until(self, verdict, frame, wire):
+        """Sends this frame until the verdict counts it. Returns how often, when
+        the capture `wire` has seen all: a test may clear it."""
+        before, seen = self.counted(verdict)[0], len(wire.frames())
+        sent = 0
+
+        def counts():
+            nonlocal sent
+            self.send(frame, frame, frame)
+            sent += 3
+            return self.counted(verdict)[0] > before
+        wait_until(counts, f"XDP counts {verdict}", interval=0.1)
+        wire.wait(seen + sent)
+        return sent
 
     def goes_up(self, family, frame, verdict="rx_decap"):
         """Checks that XDP does not forward this packet, though it does others
         of the same addresses."""
         self.warm(family)
-        good = self.frame(udp(family))
-        size = len(udp(family))
-        before = self.counted("rx_forward")
-        others = self.counted(verdict)[0]
-        self.send(good, good, frame)
-        packets, length = (now - then for now, then in
-                           zip(self.counted("rx_forward"), before))
-        assert packets in (1, 2) and length == packets * size
-        assert self.counted(verdict)[0] > others
+        self._only("rx_forward", [self.frame(udp(family))] * 2,
+                   len(udp(family)), frame, verdict)
+
+    def _only(self, verdict, goods, size, frame, other):
+        """Sends good packets of that size, and a frame: all but one of the good
+        ones count as `verdict`, the others as `other`."""
+        before = self.counted(verdict), self.counted(other)
+        self.send(*goods, frame)
+
+        def grown():
+            """[packets, bytes] of the verdict, and packets of the other."""
+            now = self.counted(verdict), self.counted(other)
+            (packets, length), (others, _) = (
+                [a - b for a, b in zip(*pair)] for pair in zip(now, before))
+            return packets + others > len(goods) and (packets, length, others)
+        packets, length, others = wait_until(grown, "they are counted")
+        assert 0 < packets <= len(goods) and length == packets * size
+        assert others > 0
 
 
 # Into a tunnel. Far hosts of the site send to the LAN; here the router's LAN
@@ -179,28 +198,16 @@ class Stick(Router):
                            self.router.mac("eth0"), self.site.mac("eth0"))
 
     def warm_out(self, family):
-        """Sends good packets until XDP encapsulates them."""
-        before, _ = self.counted("tx_forward")
-        frame = self.arrives(self.plain(family))
-
-        def forwarded():
-            self.send(frame, frame, frame)
-            return self.counted("tx_forward")[0] > before
-        wait_until(forwarded, "XDP encapsulates", interval=0.1)
+        """Sends good packets until XDP encapsulates them, and all have arrived."""
+        self._until("tx_forward", self.arrives(self.plain(family)), self.out)
 
     def left_alone(self, family, frame, verdict="rx_plain"):
         """Checks that XDP leaves this packet to the kernel, though it does
         encapsulate others of the same addresses."""
         self.warm_out(family)
-        good = self.arrives(self.plain(family))
-        size = len(self.plain(family))
-        before = self.counted("tx_forward")
-        others = self.counted(verdict)[0]
-        self.send(good, good, good, frame)
-        packets, length = (now - then for now, then in
-                           zip(self.counted("tx_forward"), before))
-        assert packets in (1, 2, 3) and length == packets * size
-        assert self.counted(verdict)[0] > others
+        good = self.plain(family)
+        self._only("tx_forward", [self.arrives(good)] * 3, len(good), frame,
+                   verdict)
 
 
 class FromLan(Stick):

@@ -44,3 +44,11 @@ def lab():
     """A lab of the test's own (see lab.Lab), removed after it."""
     with labs.Lab() as new:
         yield new
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Adds to a failure what the hosts of its lab have counted."""
+    report = (yield).get_result()
+    if report.when == "call" and report.failed and "lab" in item.fixturenames:
+        report.sections.append(("the lab", item.funcargs["lab"].report()))

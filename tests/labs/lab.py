@@ -129,6 +129,11 @@ class Tunload:
                   os.path.join(self.pins, name)).stdout
         return [e.get("formatted", e) for e in json.loads(out)]
 
+    def report(self):
+        """`status -v`, or why there is none."""
+        done = self.run("status", self.ifname, "-v")
+        return f"{self.ifname}:\n{done.stdout}{done.stderr}"
+
     def close(self):
         """Detaches, if the interface is still attached."""
         if os.path.isdir(self.pins) and os.path.exists(TUNLOAD):
@@ -145,15 +150,25 @@ class Lab(contextlib.ExitStack):
         super().__init__()
         self._macs = itertools.count(1)
         self._bpffs = None
+        self._hosts = []  # what report() asks
 
     def keep(self, thing):
         """Closes `thing` with the lab; returns it."""
         self.callback(thing.close)
         return thing
 
+    def report(self):
+        """What its namespaces and Tunloads have counted, as text, for a test
+        that failed."""
+        return "\n".join(host.report() for host in self._hosts)
+
+    def _host(self, thing):
+        self._hosts.append(thing)
+        return self.keep(thing)
+
     def netns(self, label="ns"):
         """A new Netns."""
-        return self.keep(Netns(label))
+        return self._host(Netns(label))
 
     def next_mac(self):
         """02:74:6c:00:00:01, :02 ... in the order of calls, so that a lab has
@@ -197,7 +212,7 @@ class Lab(contextlib.ExitStack):
     def tunload(self, ns, ifname="eth0", bpffs=None):
         """A Tunload for ns's interface. Two namespaces with equally named
         interfaces need two bpffs: pass bpffs=lab.new_bpffs()."""
-        return self.keep(Tunload(ns, ifname, bpffs or self.bpffs()))
+        return self._host(Tunload(ns, ifname, bpffs or self.bpffs()))
 
     def new_bpffs(self):
         """Another bpffs; its path."""

@@ -206,6 +206,12 @@ class Netns:
             wait_until(lambda: six <= self.call(routes6),
                        f"local routes of {', '.join(addresses)}")
 
+    def report(self):
+        """What its interfaces and its stack have counted, losses included."""
+        return "\n".join([self.name] + [self.run(*argv, check=False).stdout
+                                        for argv in (("ip", "-s", "link"),
+                                                     ("nstat", "-as"))])
+
     def forward(self):
         """Enables forwarding."""
         self.sysctl("net.ipv4.ip_forward", 1)

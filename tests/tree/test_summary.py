@@ -62,3 +62,28 @@ def test_no_report_is_a_failure(tmp_path):
     done = run(sys.executable, SUMMARY, tmp_path / "none.xml", 3, check=False)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
+
+
+LAB = """
+def test_g(lab):
+    a, b = lab.netns("a"), lab.netns("b")
+    lab.veth(a, "eth0", b, "eth0")
+    a.addr("eth0", "192.0.2.1/24")
+    lab.tunload(a).attach("[peer site]\\nendpoint = 192.0.2.2\\n"
+                          "allowed-ips = 10.0.0.0/8\\n", "--mode", "tc")
+    assert 0
+"""
+
+
+@pytest.mark.root
+def test_failure_shows_what_the_lab_has_counted(tmp_path):
+    """Interfaces, stack and programs."""
+    (tmp_path / "test_it.py").write_text(LAB)
+    tests = os.path.join(REPO, "tests")
+    done = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+               "-p", "conftest", "--rootdir", tmp_path, tmp_path, check=False,
+               env={**os.environ, "PYTHONPATH": ":".join(
+                   [tests, os.path.join(tests, "labs")])})
+    for text in ("assert 0", "the lab", "-a\n", "TX:  bytes packets",
+                 "IpExtOutOctets", "no answer", "allowed-ips"):
+        assert text in done.stdout, text

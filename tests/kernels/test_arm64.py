@@ -71,7 +71,7 @@ def build(root, *targets):
     with open(os.path.join(REPO, BUILD, "lock"), "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         run("make", "-s", "-C", REPO, f"B={BUILD}", "HOSTCC=gcc",
-            f"CC={TRIPLET}-gcc --sysroot={root}", *targets, timeout=300,
+            f"CC={TRIPLET}-gcc --sysroot={root}", *targets, timeout=900,
             env={**os.environ, "PKG_CONFIG_SYSROOT_DIR": root,
                  "PKG_CONFIG_LIBDIR": f"{libs}/pkgconfig"})
 
@@ -102,7 +102,7 @@ def fixture_told(kernel, arch, root, tmp_path_factory):
         show=[REPO], modules=PORT_MODULES, devices=port(socket))
     try:
         packets = run_packets(machine, socket)
-        console = machine.wait(600)[1]
+        console = machine.wait(1800)[1]
     finally:
         machine.stop()
     return Told(machine.release, packets, console, share / "btf")

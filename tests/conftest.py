@@ -50,5 +50,6 @@ def lab():
 def pytest_runtest_makereport(item):
     """Adds to a failure what the hosts of its lab have counted."""
     report = (yield).get_result()
-    if report.when == "call" and report.failed and "lab" in item.fixturenames:
-        report.sections.append(("the lab", item.funcargs["lab"].report()))
+    used = getattr(item, "funcargs", {}).get("lab")
+    if used and report.failed and report.when != "teardown":
+        report.sections.append(("the lab", used.report()))

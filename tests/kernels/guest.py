@@ -87,7 +87,7 @@ def port(socket):
             "-device", "virtserialport,chardev=runner"]
 
 
-def run_packets(machine, socket):
+def run_packets(machine, socket, timeout=600):
     """Runs the packet cases and the random packets here, with the BPF programs
     in the machine; returns the Results."""
     wait_until(lambda: os.path.exists(socket) or machine.ended(),
@@ -97,7 +97,8 @@ def run_packets(machine, socket):
                "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}",
                *(os.path.join(REPO, f"tests/packets/test_{name}.py")
                  for name in ("packets", "properties")), check=False,
-               env={**os.environ, "TUNLOAD_RUNNER": str(socket)}, timeout=1800)
+               env={**os.environ, "TUNLOAD_RUNNER": str(socket)},
+               timeout=timeout)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return Results.read(report)
 
@@ -115,7 +116,7 @@ def packet_table(image):
             machine.stop()
 
 
-def run_tests(image, args, timeout=1800, **options):
+def run_tests(image, args, timeout=900, **options):
     """Boots a kernel and runs pytest there with the arguments; returns the
     Results."""
     script = SCRIPT.format(repo=REPO, python=sys.executable,

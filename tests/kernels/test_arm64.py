@@ -71,7 +71,7 @@ def build(root, *targets):
     with open(os.path.join(REPO, BUILD, "lock"), "w", encoding="ascii") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         run("make", "-s", "-C", REPO, f"B={BUILD}", "HOSTCC=gcc",
-            f"CC={TRIPLET}-gcc --sysroot={root}", *targets, timeout=900,
+            f"CC={TRIPLET}-gcc --sysroot={root}", *targets, timeout=300,
             env={**os.environ, "PKG_CONFIG_SYSROOT_DIR": root,
                  "PKG_CONFIG_LIBDIR": f"{libs}/pkgconfig"})
 
@@ -101,8 +101,9 @@ def fixture_told(kernel, arch, root, tmp_path_factory):
         image, BEFORE + serve + SCRIPT, share, arch=DEBIAN[arch], root=root,
         show=[REPO], modules=PORT_MODULES, devices=port(socket))
     try:
-        packets = run_packets(machine, socket)
-        console = machine.wait(1800)[1]
+        # About twenty a second, on two cores with nothing else to do.
+        packets = run_packets(machine, socket, timeout=1800)
+        console = machine.wait(600)[1]
     finally:
         machine.stop()
     return Told(machine.release, packets, console, share / "btf")

@@ -35,7 +35,7 @@ def prepare(share, network):
     """Puts into the share the scripts, and the files that boot/init copies into
     the root file system."""
     run("make", "-s", "-C", REPO, "install", f"DESTDIR={share}/install",
-        timeout=900)
+        timeout=300)
     for name, to in ("root", "root"), (network, "network"):
         shutil.copytree(os.path.join(BOOT, name), share / to)
     for name in FILES:

@@ -20,6 +20,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -159,8 +160,14 @@ class Lab(contextlib.ExitStack):
 
     def report(self):
         """What its namespaces and Tunloads have counted, as text, for a test
-        that failed."""
-        return "\n".join(host.report() for host in self._hosts)
+        that failed; or why that cannot be told, as anything may be broken."""
+        parts = []
+        for host in self._hosts:
+            try:
+                parts.append(host.report())
+            except (AssertionError, OSError, subprocess.SubprocessError) as e:
+                parts.append(f"no report: {e}")
+        return "\n".join(parts)
 
     def _host(self, thing):
         self._hosts.append(thing)

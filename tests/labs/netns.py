@@ -208,9 +208,8 @@ class Netns:
 
     def report(self):
         """What its interfaces and its stack have counted, losses included."""
-        return "\n".join([self.name] + [self.run(*argv, check=False).stdout
-                                        for argv in (("ip", "-s", "link"),
-                                                     ("nstat", "-as"))])
+        return "\n".join([self.name, self.ip("-s", "link").stdout,
+                          self.run("nstat", "-as").stdout])
 
     def forward(self):
         """Enables forwarding."""

@@ -130,13 +130,14 @@ class Router:
                    len(udp(family)), frame, verdict)
 
     def _only(self, verdict, goods, size, frame, other):
-        """Sends good packets of that size, and a frame: all but one of the good
-        ones count as `verdict`, the others as `other`."""
+        """Checks that of good packets of that size most count as `verdict`, and
+        a frame that is sent behind them as `other`."""
         before = self.counted(verdict), self.counted(other)
         self.send(*goods, frame)
 
         def grown():
-            """[packets, bytes] of the verdict, and packets of the other."""
+            """Packets and bytes of the verdict, and packets of the other, when
+            all are counted."""
             now = self.counted(verdict), self.counted(other)
             (packets, length), (others, _) = (
                 [a - b for a, b in zip(*pair)] for pair in zip(now, before))

@@ -303,7 +303,7 @@ class Machine:
             process.wait()
 
 
-def boot(image, script, timeout=300, **options):
+def boot(image, script, timeout=120, **options):
     """Runs a script on a kernel to its end: exit status and output."""
     with scratch("vm") as share:
         return Machine(image, script, share, **options).wait(timeout)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The last lines of scripts/check, checked with small test files."""
+"""The last lines of scripts/check, and what it prints of a failed test, checked
+with small test files."""
 import os
 import sys
 
@@ -71,6 +72,7 @@ def test_g(lab):
     a.addr("eth0", "192.0.2.1/24")
     lab.tunload(a).attach("[peer site]\\nendpoint = 192.0.2.2\\n"
                           "allowed-ips = 10.0.0.0/8\\n", "--mode", "tc")
+    lab.netns("gone").close()
     assert 0
 """
 
@@ -85,5 +87,6 @@ def test_failure_shows_what_the_lab_has_counted(tmp_path):
                env={**os.environ, "PYTHONPATH": ":".join(
                    [tests, os.path.join(tests, "labs")])})
     for text in ("assert 0", "the lab", "-a\n", "TX:  bytes packets",
-                 "IpExtOutOctets", "no answer", "allowed-ips"):
+                 "IpExtOutOctets", "no answer", "no report: ",
+                 "1 failed"):
         assert text in done.stdout, text

@@ -98,10 +98,12 @@ def test_own_source_is_left_to_the_kernel(lab):
     stick = Stick(lab, 4)
     packet, good = plain(4, 33, src="172.22.2.1"), plain(4, 34)
     stick.warm_out(4)
+    before = stick.counted("tx_forward")[0]
     stick.out.clear()
     stick.send(*[stick.arrives(packet)] * 4, *[stick.arrives(good)] * 2)
     frames = [f.data for f in stick.out.wait(2)]
     assert frames == [bytes(stick.leaves(f, good)) for f in frames]
+    assert stick.counted("tx_forward")[0] - before <= 2
 
 
 def test_plain_frame_to_another_host(lab):
